@@ -1,0 +1,70 @@
+# Every target sets up .venv by itself; python3 >= 3.11 and make are all it takes.
+# .venv is made once, and again when pyproject.toml changes, when the tree was
+# copied elsewhere, or when its Python went away. Nothing but the package index
+# is reached. ARGS= is passed on: make test ARGS="-k lease".
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.made-for
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check run bench clean
+
+help: ## list the targets
+	@echo 'make TARGET [ARGS="..."]'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## two workers drain a release graph while the daemon is killed
+	@$(PY) -m examples.demo $(ARGS)
+
+test: $(STAMP) ## the whole test suite, property tests included
+	@$(PY) -m pytest $(ARGS)
+
+check: $(STAMP) ## ruff (lint, format) and mypy strict
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy $(ARGS)
+
+run: $(STAMP) ## the daemon in the foreground
+	@$(VENV)/bin/agentd serve $(ARGS)
+
+bench: $(STAMP) ## measure against the floor
+	@$(PY) -m benchmarks $(ARGS)
+
+clean: ## remove .venv and what the tools left behind
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp names the directory that .venv was made for: its scripts hold
+# absolute paths, so in a copied tree they would run the code of the old one.
+ifneq ($(shell test -x $(PY) && cat $(STAMP) 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMP)
+endif
+
+# A shim for a version that is not installed exists and fails, so candidates are
+# asked for their version, not looked up. Debian's python3 may lack ensurepip:
+# then .venv is made without pip and the pip outside installs into it.
+PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
+ASK := import sys; print(sys.version.split()[0]); sys.exit(sys.version_info < (3, 11))
+PIP := --quiet --disable-pip-version-check install --editable '.[dev]'
+
+$(STAMP): pyproject.toml
+	@for python in $(PYTHONS); do \
+	  version=$$($$python -c '$(ASK)' 2>/dev/null) && break; version=; \
+	done; \
+	if [ -z "$$version" ]; then \
+	  echo "agentd needs Python 3.11 or newer, found none of: $(strip $(PYTHONS)); say make PYTHON=/path/to/python" >&2; \
+	  exit 1; \
+	fi; \
+	echo "Setting up $(VENV) (Python $$version), once; later runs start at once ..."; \
+	if $$python -m venv --clear $(VENV) >/dev/null 2>&1; then \
+	  $(PY) -m pip $(PIP); \
+	elif $$python -m pip --version >/dev/null 2>&1; then \
+	  $$python -m venv --clear --without-pip $(VENV) && \
+	  $$python -m pip --python $(PY) $(PIP); \
+	else \
+	  echo "$$python has neither ensurepip nor pip; on Debian: apt install python3-venv" >&2; \
+	  exit 1; \
+	fi
+	@echo "$(CURDIR)" > $@

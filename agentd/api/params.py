@@ -1,0 +1,134 @@
+"""What each method takes.
+
+The rule this file keeps: these Structs decode the requests and describe the interface, so the two
+cannot disagree. A class's docstring is its method's help.
+"""
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from agentd.api.types import Id, OptionalJson, OptionalObject, canonical
+
+
+class NoParams(Struct):
+    """The params of a method that takes none."""
+
+
+class TaskParams(Struct):
+    """Params that name a task."""
+
+    task_id: Id
+
+    def __post_init__(self) -> None:
+        self.task_id = canonical(self.task_id)
+
+
+class NodeParams(TaskParams):
+    """Params that name a node of a task."""
+
+    node_id: Id
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.node_id = canonical(self.node_id)
+
+
+class LeaseParams(NodeParams):
+    """Params that name the lease under which the caller holds the node."""
+
+    lease_id: Id
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.lease_id = canonical(self.lease_id)
+
+
+class DescribeInterfaceParams(NoParams):
+    """Describe the protocol, its methods and their params and results as JSON Schema."""
+
+
+class HealthParams(NoParams):
+    """Say whether the daemon and its database are ready."""
+
+
+class MetricsParams(NoParams):
+    """Count what this daemon has done since its start and what the database holds."""
+
+
+class NodeSpec(Struct):
+    """One node of a new task."""
+
+    id: Id | None = None
+    dependencies: list[Id] = []
+    payload_schema: OptionalObject = UNSET
+
+    def __post_init__(self) -> None:
+        self.id = self.id and canonical(self.id)
+        # A duplicated dependency counts once; dict keeps the order.
+        self.dependencies = list(dict.fromkeys(map(canonical, self.dependencies)))
+
+
+class RegisterTaskParams(Struct):
+    """Register a goal and its DAG of nodes, all or nothing."""
+
+    goal: str
+    context: OptionalObject = UNSET
+    initial_nodes: list[NodeSpec] = []
+
+
+class AcquireNextNodeParams(TaskParams):
+    """Lease the first runnable node of a task, with the context to work on it."""
+
+    lease_owner: str = "anonymous"
+
+
+class CommitEventParams(NodeParams):
+    """Journal an event about a node; needs the lease while the node is RUNNING."""
+
+    lease_id: Id | None = None
+    action_type: str = "COMMIT_EVENT"
+    payload: OptionalJson = UNSET
+    event_payload: OptionalJson = UNSET
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.lease_id = self.lease_id and canonical(self.lease_id)
+        self.payload = _either(self.payload, self.event_payload, "event_payload")
+
+
+class HeartbeatNodeParams(LeaseParams):
+    """Extend a lease to now + the node timeout."""
+
+
+class CompleteNodeParams(LeaseParams):
+    """Complete a node with its result; a repeat with the same lease gets the first answer."""
+
+    payload: OptionalJson = UNSET
+    result_payload: OptionalJson = UNSET
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.payload = _either(self.payload, self.result_payload, "result_payload")
+
+
+class FailNodeParams(LeaseParams):
+    """Fail a node with its error; a repeat with the same lease gets the first answer."""
+
+    payload: OptionalJson = UNSET
+    error_payload: OptionalJson = UNSET
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.payload = _either(self.payload, self.error_payload, "error_payload")
+
+
+class TaskStatusParams(TaskParams):
+    """Show a task and all its nodes."""
+
+
+def _either(payload: Raw | UnsetType, other: Raw | UnsetType, other_name: str) -> Raw | UnsetType:
+    """The one payload, whichever of its two names it was given under."""
+    if isinstance(other, UnsetType):
+        return payload
+    if not isinstance(payload, UnsetType):
+        raise ValueError(f"`payload` and `{other_name}` are two names of one value: give one of them")  # noqa: TRY004 - msgspec reports a ValueError as invalid params
+    return other

@@ -1,0 +1,189 @@
+"""What each method answers.
+
+The rule this file keeps: a result is described by the Struct that encodes it.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from agentd.api.types import Id, Json
+from agentd.events import Status
+
+
+class MethodDescription(Struct):
+    """One method: its JSON Schemas and the other names it answers to."""
+
+    method: str
+    summary: str
+    params: dict[str, Any]
+    result: dict[str, Any]
+    aliases: list[str]
+
+
+class ErrorDescription(Struct):
+    """One kind of error, as it stands in `data.kind`."""
+
+    code: int
+    kind: str
+    summary: str
+
+
+class StateModel(Struct):
+    """The node statuses in order, and the legal edges by the method that takes them."""
+
+    node_statuses: list[str]
+    strict_transitions: dict[str, str]
+
+
+class DescribeInterfaceResult(Struct):
+    """The contract, described by the daemon that keeps it."""
+
+    protocol: str
+    transport: str
+    framing: str
+    version: str
+    state_model: StateModel
+    errors: list[ErrorDescription]
+    methods: list[MethodDescription]
+
+
+class HealthResult(Struct):
+    """`ok` twice, or what is wrong."""
+
+    status: str
+    database: str
+    running_timeout_secs: int
+    context_event_limit: int
+
+
+class RuntimeMetrics(Struct):
+    """What this daemon has done since its start."""
+
+    registered_tasks: int
+    acquire_attempts: int
+    acquired_nodes: int
+    acquisition_latency_micros_total: int
+    average_acquisition_latency_micros: int
+    committed_events: int
+    heartbeats: int
+    completed_nodes: int
+    failed_nodes: int
+    timeout_rollbacks: int
+
+
+class DatabaseMetrics(Struct):
+    """What the database holds. agentd has no resource locks: those two are always 0."""
+
+    schema_version: int
+    latest_schema_version: int
+    total_tasks: int
+    total_nodes: int
+    total_events: int
+    running_leases: int
+    expired_running_leases: int
+    active_resource_locks: int
+    expired_resource_locks: int
+    node_status_counts: dict[str, int]
+
+
+class MetricsResult(Struct):
+    """Counters, all cheap on a database of any size."""
+
+    uptime_secs: int
+    running_timeout_secs: int
+    context_event_limit: int
+    runtime: RuntimeMetrics
+    database: DatabaseMetrics
+
+
+class RegisterTaskResult(Struct):
+    """The new ids, the nodes' in the order given."""
+
+    task_id: Id
+    node_ids: list[Id]
+
+
+class TaskView(Struct):
+    """A task as clients see it."""
+
+    id: Id
+    goal: str
+    context: Json
+    created_at: str
+
+
+class NodeView(Struct):
+    """A node as clients see it."""
+
+    id: Id
+    task_id: Id
+    status: Status
+    dependencies: list[Id]
+    payload_schema: Json
+    result_payload: Json | None
+    acquired_at: int | None
+    lease_id: Id | None
+    lease_owner: str | None
+    lease_expires_at: int | None
+    updated_at: int
+
+
+class DependencyView(Struct):
+    """What a completed dependency left for its dependents."""
+
+    node_id: Id
+    result_payload: Json
+
+
+class EventView(Struct):
+    """An event of the journal as clients see it."""
+
+    id: Id
+    task_id: Id
+    node_id: Id | None
+    action_type: str
+    payload: Json
+    timestamp: str
+
+
+class NodeContext(Struct):
+    """All that a worker needs to know about the node it holds."""
+
+    task: TaskView
+    node: NodeView
+    completed_dependencies: list[DependencyView]
+    event_journal_limit: int
+    event_journal: list[EventView]
+
+
+class AcquireNextNodeResult(Struct):
+    """A lease and the context of its node."""
+
+    task_id: Id
+    node_id: Id
+    lease_id: Id
+    lease_owner: str
+    lease_expires_at: int
+    context: NodeContext
+
+
+class EventResult(Struct):
+    """The id of the recorded event."""
+
+    event_id: Id
+
+
+class HeartbeatNodeResult(Struct):
+    """The lease's new end."""
+
+    ok: bool
+    lease_expires_at: int
+
+
+class TaskStatusResult(Struct):
+    """A task with all its nodes in registration order; `counts` has only statuses that occur."""
+
+    task: TaskView
+    counts: dict[str, int]
+    nodes: list[NodeView]

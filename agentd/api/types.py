@@ -1,0 +1,47 @@
+"""The types that params and results are made of.
+
+Ids are UUID strings, in lower case with dashes once they are decoded. `msgspec.Raw` is the user's JSON,
+untouched. Times are Unix seconds, except `created_at` and `timestamp`: RFC 3339 UTC with milliseconds.
+"""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated
+
+from msgspec import Meta, Raw, UnsetType
+
+EMPTY_OBJECT = b"{}"
+NULL = b"null"
+
+_UUID = r"^(?:[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32})$(?!\n)"
+
+Id = Annotated[str, Meta(pattern=_UUID, extra_json_schema={"format": "uuid"})]
+Json = Annotated[Raw, Meta(description="any JSON value")]
+OptionalJson = Annotated[Json | UnsetType, Meta(description="any JSON value; null where it is left out")]
+OptionalObject = Annotated[
+    Json | UnsetType, Meta(description="any JSON value", extra_json_schema={"default": {}})
+]
+
+
+def canonical(text: str) -> str:
+    """A UUID as agentd writes it: lower case, with its dashes."""
+    text = text.lower()
+    if len(text) == 32:  # the form without dashes is legal on input
+        text = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return text
+
+
+def or_default(value: Raw | UnsetType, default: bytes) -> bytes:
+    """The user's bytes, or the default where nothing was given."""
+    return default if isinstance(value, UnsetType) else bytes(value)
+
+
+def rfc3339(at: int) -> str:
+    """Unix milliseconds as RFC 3339 UTC with milliseconds."""
+    seconds, milliseconds = divmod(at, 1000)
+    return f"{_rfc3339_seconds(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=4096)  # events come in clusters, and formatting a second costs as much as a query
+def _rfc3339_seconds(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,107 @@
+"""The command line: verbs, exit codes, and what a person sees.
+
+Exit codes: 0 ok, 1 refused or failed, 2 usage or a bad setting, 3 daemon not reachable, 4 already
+running, 5 database refused. The rule this package keeps: a verb imports what only it needs when it
+runs, so that `agentd call` starts in a tenth of a second.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from agentd import __version__
+from agentd.errors import Failure, RequestRefused
+
+_EXIT_CODES = """\
+exit codes:
+  0  ok
+  1  refused or failed
+  2  usage, or a setting that does not parse
+  3  daemon not reachable
+  4  another agentd is already running on this home or database
+  5  the database is refused: newer, not agentd's, corrupt or empty
+
+settings are read from the environment and ~/.agentd/.env; see .env.example
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return _run(options)
+    except Failure as failure:
+        print(f"agentd: {failure}", file=sys.stderr)
+        return failure.exit_code
+    except RequestRefused as refusal:
+        print(f"agentd: {refusal.message} ({refusal.data.get('kind')})", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output had enough
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.verb in (None, "serve"):
+        from agentd.cli.serve import run_serve as run  # noqa: PLC0415
+    elif options.verb == "call":
+        from agentd.cli.call import run_call as run  # noqa: PLC0415
+    elif options.verb == "status":
+        from agentd.cli.status import run_status as run  # noqa: PLC0415
+    else:
+        from agentd.cli.replay import run_replay as run  # noqa: PLC0415
+    return run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="agentd",
+        description="A local daemon that keeps the state of AI agents' work.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"agentd {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    _add(verbs, "serve", "run the daemon in the foreground (also when no verb is given)")
+    _add_call(verbs)
+    _add(verbs, "status", "show the daemon's health and metrics")
+    _add_replay(verbs)
+    return parser
+
+
+def _add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_: str) -> argparse.ArgumentParser:
+    return verbs.add_parser(
+        name,
+        help=help_,
+        description=help_[0].upper() + help_[1:] + ".",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _add_call(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _add(verbs, "call", "send one request and print its result")
+    verb.add_argument("method", metavar="METHOD", help="such as Health or TaskStatus")
+    verb.add_argument(
+        "params", metavar="JSON", nargs="?", default="{}", help="the params, or - for standard input"
+    )
+    verb.add_argument("--timeout", type=float, default=30.0, help="seconds to wait (default: 30)")
+
+
+def _add_replay(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _add(verbs, "replay", "rebuild the projections from the journal, check them, or look back")
+    what = verb.add_mutually_exclusive_group()
+    what.add_argument(
+        "--check", action="store_true", help="compare without writing: rows, hash chains, edges"
+    )
+    what.add_argument(
+        "--until",
+        metavar="SEQ|TIME",
+        help="print a task as it was after that seq, or at that time (RFC 3339 or Unix seconds)",
+    )
+    verb.add_argument("--task", metavar="ID", help="the task to print, with --until")

@@ -1,0 +1,31 @@
+"""`agentd call METHOD [JSON|-]`: pretty on a terminal, plain JSON in a pipe."""
+
+import argparse
+import sys
+
+import msgspec
+
+from agentd import config
+from agentd.client import Client
+from agentd.errors import BadSetting
+
+
+def run_call(options: argparse.Namespace) -> int:
+    """Send one request. Raises `RequestRefused` or `DaemonUnreachable`."""
+    text = sys.stdin.read() if options.params == "-" else options.params
+    try:
+        params = msgspec.json.decode(text or "{}", type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError as error:
+        raise BadSetting(f"the params are not a JSON object: {error}") from error
+    with Client(config.load().socket_path, options.timeout) as client:
+        result = client.raw_call(options.method, params)
+    print_json(result)
+    return 0
+
+
+def print_json(result: bytes) -> None:
+    """Print JSON, indented for a person, as it came for a program."""
+    if sys.stdout.isatty():
+        result = msgspec.json.format(result, indent=2)
+    sys.stdout.buffer.write(result + b"\n")
+    sys.stdout.buffer.flush()

@@ -1,0 +1,116 @@
+"""`agentd replay`: rebuild, `--check`, `--until`."""
+
+import argparse
+import itertools
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from agentd import config, replay
+from agentd.api import canonical
+from agentd.cli.call import print_json
+from agentd.daemon.lock import database_lock
+from agentd.errors import AlreadyRunning, BadSetting
+from agentd.journal import Recorded
+from agentd.store.sqlite import SqliteStore
+
+_SHOWN = 20
+"""Differences that are printed; more would hide the first ones."""
+
+_BAR_WIDTH = 30
+
+
+def run_replay(options: argparse.Namespace) -> int:
+    """Rebuild the projections, compare them, or print a task as it was."""
+    if (options.until is None) != (options.task is None):
+        raise BadSetting("--until and --task go together: which task, as it was when?")
+    database = config.load().database
+    if options.until is not None:
+        return _until(database, canonical(options.task), _bound(options.until))
+    return _check(database) if options.check else _rebuild(database)
+
+
+def _rebuild(database: Path) -> int:
+    with ExitStack() as held:
+        _lock(held, database)
+        store = SqliteStore.open_existing(database)
+        held.callback(store.close)
+        began = time.monotonic()
+        with _progress(store) as progress:
+            events = replay.rebuild(store, progress)
+    seconds = time.monotonic() - began
+    print(f"replayed {events:,} events in {seconds:.1f} s; the projections are rebuilt")
+    return 0
+
+
+def _lock(held: ExitStack, database: Path) -> None:
+    try:
+        held.enter_context(database_lock(database))
+    except AlreadyRunning as error:
+        raise AlreadyRunning(f"{error}; a rebuild needs the database for itself, --check does not") from error
+
+
+def _check(database: Path) -> int:
+    store = SqliteStore.open_read_only(database)
+    with _progress(store) as progress:
+        differences = replay.check(store, progress)
+        first = list(itertools.islice(differences, _SHOWN))
+        more = sum(1 for _ in differences)
+    store.close()
+    if not first:
+        print("replay check: ok; rows equal, hash chains whole, every edge legal")
+        return 0
+    for difference in first:
+        print(difference)
+    print(f"replay check: {len(first) + more} differences" + (f", {more} not shown" if more else ""))
+    return 1
+
+
+def _until(database: Path, task_id: str, bound: Callable[[Recorded], bool]) -> int:
+    store = SqliteStore.open_read_only(database)
+    status = replay.task_at(store, task_id, bound)
+    store.close()
+    print_json(msgspec.json.encode(status))
+    return 0
+
+
+def _bound(text: str) -> Callable[[Recorded], bool]:
+    """What `SEQ|TIME` means: a number is a seq, anything else a moment in RFC 3339."""
+    if text.isascii() and text.isdigit():
+        seq = int(text)
+        return lambda recorded: recorded.seq <= seq
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadSetting(
+            f"--until {text!r}: expected a seq such as 42, or a time such as 2026-01-31T12:00:00Z"
+        ) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    at = moment.timestamp() * 1000
+    return lambda recorded: recorded.at <= at
+
+
+@contextmanager
+def _progress(store: SqliteStore) -> Iterator[Callable[[int], None]]:
+    """A progress bar where somebody is watching."""
+    if not sys.stderr.isatty():
+        yield lambda _seq: None
+        return
+    with store.read() as reader:
+        last = max(reader.last_seq(), 1)
+
+    def show(seq: int) -> None:
+        done = _BAR_WIDTH * seq // last
+        bar = "#" * done + "." * (_BAR_WIDTH - done)
+        print(f"\rreplay [{bar}] {seq:,} of {last:,} events", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield show
+    finally:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,132 @@
+"""Where the daemon and its clients look for their settings.
+
+The rule this file keeps: the process environment wins over the env file, the env file over the
+defaults, and a value that does not parse stops the start with one line that names the variable, the
+value and what is expected. No value is replaced in silence.
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+from msgspec import Struct
+
+from agentd.errors import BadSetting
+from agentd.logfilter import DEFAULT_FILTER, level_of
+
+DEFAULT_HOME = "~/.agentd"
+DEFAULT_ENV_FILE = "~/.agentd/.env"
+DATABASE_NAME = "agent_state.db"
+SOCKET_NAME = "agentd.sock"
+DEFAULT_TIMEOUT_SECS = 300
+DEFAULT_EVENT_LIMIT = 50
+_LARGEST = 2**32 - 1
+
+
+class Settings(Struct, frozen=True):
+    """All that can be set. `warnings` are for the log: settings that work but should not stay so."""
+
+    home: Path
+    database: Path
+    socket_path: Path
+    node_timeout_secs: int
+    context_event_limit: int
+    log_level: int
+    warnings: tuple[str, ...] = ()
+
+
+class _Values:
+    """The variables, and where each comes from."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.warnings: list[str] = []
+        self._file = self._read_file()
+
+    def get(self, name: str) -> str | None:
+        """The value, or None where it is not set. Raises `BadSetting` on an empty one."""
+        value = self._environment.get(name, self._file.get(name))
+        if value is not None and not value.strip():
+            raise BadSetting(f"{name} is set but empty: give it a value or unset it")
+        return value
+
+    def path(self, name: str, default: Path) -> Path:
+        """An absolute path with `~` expanded."""
+        value = self.get(name)
+        return default if value is None else expand(name, value)
+
+    def whole(self, name: str, default: int, unit: str) -> int:
+        """A whole number, 0 allowed."""
+        value = self.get(name)
+        if value is None:
+            return default
+        text = value.strip()
+        if not (text.isascii() and text.isdigit()) or int(text) > _LARGEST:
+            raise BadSetting(f"{name}={value!r}: expected {unit}, a whole number from 0 to {_LARGEST}")
+        return int(text)
+
+    def _read_file(self) -> Mapping[str, str | None]:
+        chosen = self._environment.get("AGENTD_ENV_FILE")
+        path = expand("AGENTD_ENV_FILE", chosen or DEFAULT_ENV_FILE)
+        try:
+            mode = path.stat().st_mode
+            values = dotenv_values(path, encoding="utf-8") if path.is_file() else None
+        except FileNotFoundError:
+            values = None
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSetting(f"AGENTD_ENV_FILE={str(path)!r} cannot be read: {error}") from error
+        if values is None:
+            if chosen is not None:
+                raise BadSetting(f"AGENTD_ENV_FILE={chosen!r}: there is no such file")
+            return {}
+        if mode & (stat.S_IRGRP | stat.S_IROTH):
+            self.warnings.append(f"{path} can be read by other users: run `chmod 600` on it")
+        return values
+
+
+def expand(name: str, value: str) -> Path:
+    """The path that `value` means, absolute. Raises `BadSetting` where `~user` names nobody."""
+    try:
+        return Path(os.path.abspath(Path(value.strip()).expanduser()))  # noqa: PTH100 - keep symlinks
+    except (RuntimeError, ValueError) as error:
+        raise BadSetting(f"{name}={value!r} is not a path: {error}") from error
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings that `environment` (the process environment by default) asks for.
+
+    Raises `BadSetting` for the first value that does not parse.
+    """
+    values = _Values(os.environ if environment is None else environment)
+    home = values.path("AGENTD_HOME", expand("AGENTD_HOME", DEFAULT_HOME))
+    return Settings(
+        home,
+        _database(values, home),
+        values.path("AGENTD_SOCKET_PATH", home / SOCKET_NAME),
+        values.whole("AGENTD_NODE_TIMEOUT_SECS", DEFAULT_TIMEOUT_SECS, "seconds"),
+        values.whole("AGENTD_CONTEXT_EVENT_LIMIT", DEFAULT_EVENT_LIMIT, "events"),
+        _log_level(values),
+        tuple(values.warnings),
+    )
+
+
+def _database(values: _Values, home: Path) -> Path:
+    url = values.get("AGENTD_DATABASE_URL")
+    if url is None:
+        return home / DATABASE_NAME
+    scheme, separator, path = url.strip().partition("://")
+    if scheme != "sqlite" or not separator or not path or "?" in path or path == ":memory:":
+        raise BadSetting(
+            f"AGENTD_DATABASE_URL={url!r}: expected sqlite:// and a path, "
+            "such as sqlite://~/.agentd/agent_state.db"
+        )
+    return expand("AGENTD_DATABASE_URL", path)
+
+
+def _log_level(values: _Values) -> int:
+    for name in ("AGENTD_LOG", "RUST_LOG"):
+        if (value := values.get(name)) is not None:
+            return level_of(name, value)
+    return level_of("AGENTD_LOG", DEFAULT_FILTER)

@@ -1,0 +1,33 @@
+"""What methods may know: made anew for every batch and every query."""
+
+from agentd.api import RuntimeMetrics
+from agentd.daemon.clock import Clock, new_id
+from agentd.daemon.grace import Grace
+from agentd.decide import Context
+
+
+class Contexts:
+    """Makes the context of this moment."""
+
+    def __init__(
+        self, clock: Clock, grace: Grace, counters: RuntimeMetrics, lease_ms: int, event_limit: int
+    ) -> None:
+        self._clock = clock
+        self._grace = grace
+        self._counters = counters
+        self._lease_ms = lease_ms
+        self._event_limit = event_limit
+        self._started_at = clock.now()
+
+    def make(self) -> Context:
+        """The context of this moment."""
+        now = self._clock.now()
+        return Context(
+            now,
+            new_id,
+            self._lease_ms,
+            self._event_limit,
+            self._counters,
+            self._started_at,
+            self._grace.honoured(now),
+        )

@@ -1,0 +1,38 @@
+"""Leases that ran out while nobody could extend them.
+
+The rule this file keeps (wire protocol): a lease that ran out while the daemon was down, stopped or
+suspended is honoured for min(10 s, the node timeout) after it is back, so that a live worker can
+heartbeat before its node is handed to another.
+"""
+
+LONGEST_MS = 10_000
+LATE_MS = 1_000
+"""A daemon that is there keeps its appointments within this time, so a later one was away."""
+
+
+class Grace:
+    """Knows when the daemon came back, and which leases that moment protects.
+
+    All times are Unix milliseconds. `appointment` is when the sweeper wants to be woken next.
+    """
+
+    def __init__(self, started_at: int, lease_ms: int) -> None:
+        """At its start the daemon comes back from having been down."""
+        self._length = min(LONGEST_MS, lease_ms)
+        self.appointment: int | None = None
+        self.came_back(started_at)
+
+    def came_back(self, now: int) -> None:
+        """Protect the leases that have run out by now."""
+        self._back = now
+        self.until = now + self._length
+
+    def honoured(self, now: int) -> int:
+        """Leases that ended at or before this moment are still honoured; 0 when none are.
+
+        A missed appointment tells that the daemon was away: nothing has woken it in time.
+        """
+        if self.appointment is not None and now > self.appointment + LATE_MS:
+            self.appointment = None
+            self.came_back(now)
+        return self._back if now < self.until else 0

@@ -1,0 +1,70 @@
+"""One daemon per home and per database.
+
+The rule this file keeps: the lock is the kernel's (flock), so it goes when its holder goes, however
+that dies. The lock file stays where it is, because removing it would let two daemons lock two files
+of the same name; it says who holds it.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from agentd.errors import AlreadyRunning, Failure
+
+
+class Lock:
+    """Held from `acquire` until `release` or the end of the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock. Raises `AlreadyRunning` with the pid of its holder."""
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Failure(f"cannot open the lock {self._path}: {error.strerror}") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(file, 32).decode(errors="replace").strip() or "unknown"
+            os.close(file)
+            raise AlreadyRunning(
+                f"agentd is already running with pid {holder} (it holds {self._path}): "
+                "use that one, or stop it first"
+            ) from None
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        self._file = file
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def home_lock(home: Path) -> Lock:
+    """The lock on a home directory."""
+    return Lock(home / "agentd.lock")
+
+
+def database_lock(database: Path) -> Lock:
+    """The lock on a database, whatever path leads to it."""
+    real = database.resolve()
+    return Lock(real.with_name(real.name + ".lock"))

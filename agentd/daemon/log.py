@@ -1,0 +1,30 @@
+"""The daemon's log: one line per event on standard error.
+
+The rule this file keeps: what clients send reaches the log escaped, so that nobody can write a line, or
+an instruction to a terminal, into it.
+"""
+
+import logging
+import time
+
+logger = logging.getLogger("agentd")
+
+
+class _Formatter(logging.Formatter):
+    converter = time.gmtime
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)-5s %(message)s", "%Y-%m-%dT%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        record.message = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in record.message)
+        return super().formatMessage(record)
+
+
+def set_up(level: int) -> None:
+    """Log to standard error from `level` (a number of `logging`) on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter())
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(level)

@@ -1,0 +1,66 @@
+"""What every connection shares: the writer, the queries, and who may connect."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Sequence
+
+from agentd.daemon.clock import Clock
+from agentd.daemon.connection import Connection
+from agentd.daemon.contexts import Contexts
+from agentd.daemon.counters import count_attempt, count_events, new_counters
+from agentd.daemon.grace import Grace
+from agentd.daemon.listener import peer_uid
+from agentd.daemon.log import logger
+from agentd.daemon.queries import Queries
+from agentd.daemon.sweeper import Sweeper
+from agentd.daemon.writer import CheckpointedStore, Writer
+from agentd.events import NodeAcquired
+from agentd.journal import Recorded
+
+
+class Service:
+    """The daemon without its process: a store that is open, and connections to serve."""
+
+    def __init__(
+        self, store: CheckpointedStore, clock: Clock, lease_ms: int, event_limit: int
+    ) -> None:
+        self._counters = new_counters()
+        self._store = store
+        self.grace = Grace(clock.now(), lease_ms)
+        contexts = Contexts(clock, self.grace, self._counters, lease_ms, event_limit)
+        self.writer = Writer(store, contexts, self._watch)
+        self.queries = Queries(store, contexts)
+        self.sweeper = Sweeper(store, self.writer, clock, self.grace)
+        self.connections: set[Connection] = set()
+        self._allowed = {0, os.getuid()}
+
+    def admits(self, client: socket.socket) -> bool:
+        """Whether the client is the same user, or root."""
+        uid = peer_uid(client)
+        if uid not in self._allowed:
+            logger.warning("refused a connection from user %d", uid)
+        return uid in self._allowed
+
+    def acquire_took(self, nanoseconds: int) -> None:
+        """Count an AcquireNextNode, waiting and commit included."""
+        count_attempt(self._counters, nanoseconds // 1_000)
+
+    def _watch(self, recorded: Sequence[Recorded]) -> None:
+        count_events(self._counters, recorded)
+        for event in (each.event for each in recorded):
+            if isinstance(event, NodeAcquired):
+                self.sweeper.lease_granted(event.lease_expires_at)
+
+    async def drain(self, deadline: float) -> None:
+        """Answer what was read; after `deadline` seconds close what is left."""
+        self.sweeper.stop()
+        ends = time.monotonic() + deadline
+        for connection in list(self.connections):
+            connection.stop_reading()
+        while self.connections and time.monotonic() < ends:
+            await asyncio.sleep(0.005)
+        for connection in list(self.connections):
+            connection.abort()
+        self.queries.close()

@@ -1,0 +1,69 @@
+"""From a request to a method and its params.
+
+The rule this file keeps: what does not fit is refused with the field, the value and what is expected.
+"""
+
+import difflib
+import re
+
+import msgspec
+from msgspec import Raw, Struct
+
+from agentd.errors import InvalidParams, UnknownMethod
+from agentd.methods import BY_NAME, METHODS, Method
+from agentd.protocol import Request
+
+_DECODERS = {method.name: msgspec.json.Decoder(method.params) for method in METHODS}
+_MISSING = re.compile(r"^Object missing required field `(\w+)`(?: - at `(.+)`)?$")
+_AT = re.compile(r"^(.*) - at `(.+)`$", re.DOTALL)
+_PATH_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_QUOTED = 80
+"""Characters of a value that an error repeats."""
+
+
+def decode(request: Request) -> tuple[Method, Struct]:
+    """The method and its decoded params. Raises `UnknownMethod` or `InvalidParams`."""
+    method = BY_NAME.get(request.method)
+    if method is None:
+        raise UnknownMethod(
+            f"there is no method {_quote(request.method)}{_suggestion(request.method)}; "
+            "DescribeInterface lists them"
+        )
+    try:
+        return method, _DECODERS[method.name].decode(request.params)
+    except msgspec.MsgspecError as error:
+        raise InvalidParams(f"{method.name}: {_explain(str(error), request.params)}") from None
+
+
+def _suggestion(name: str) -> str:
+    close = difflib.get_close_matches(name[:_QUOTED], BY_NAME, n=1)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+def _explain(error: str, params: Raw) -> str:
+    if missing := _MISSING.match(error):
+        return f"`{missing[2] or '$'}.{missing[1]}` is missing"
+    if not (located := _AT.match(error)):
+        return error if error.startswith("`") else f"`$`: {error}"
+    reason, path = located.groups()
+    value = _value(params, path)
+    if "matching regex" in reason:  # the only pattern is the one of ids
+        return f"`{path}` is not a UUID: {value}; expected 123e4567-e89b-42d3-a456-426614174000 or such"
+    return f"`{path}`: {reason}: {value}"
+
+
+def _value(params: Raw, path: str) -> str:
+    """What stands at the path."""
+    try:
+        value = msgspec.json.decode(params)
+        for name, index in _PATH_STEP.findall(path):
+            value = value[name] if name else value[int(index)]
+    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
+        return "…"
+    return _quote(value)
+
+
+def _quote(value: object) -> str:
+    """The value as JSON, shortened; JSON escapes what a terminal would obey."""
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"

@@ -1,0 +1,167 @@
+"""Every failure that a client or a person at the terminal can see.
+
+The rule this file keeps: one class per kind of failure. The class docstring is the default message,
+`kind` is the word for programs (`data.kind` on the wire), `code` the JSON-RPC number. A failure is
+raised where it is noticed and turned into bytes at one place, `protocol.encode_error`.
+"""
+
+from typing import Any, ClassVar
+
+
+class RequestRefused(Exception):
+    """The request was refused."""
+
+    code: ClassVar[int] = -32000
+    kind: ClassVar[str] = "refused"
+
+    def __init__(self, message: str | None = None, **data: Any) -> None:
+        self.message: str = message or (type(self).__doc__ or "").strip()
+        self.data: dict[str, Any] = {"kind": self.kind, **data}
+        super().__init__(self.message)
+
+
+class ParseError(RequestRefused):
+    """The line is not JSON."""
+
+    code = -32700
+    kind = "parse_error"
+
+
+class InvalidRequest(RequestRefused):
+    """The line is JSON, but not a request object."""
+
+    code = -32600
+    kind = "invalid_request"
+
+
+class UnknownMethod(RequestRefused):
+    """There is no such method."""
+
+    code = -32601
+    kind = "unknown_method"
+
+
+class InvalidParams(RequestRefused):
+    """The params are missing, malformed or of a wrong type."""
+
+    code = -32602
+    kind = "invalid_params"
+
+
+class InternalError(RequestRefused):
+    """The daemon failed on this request; nothing was written. Its log has the details."""
+
+    code = -32603
+    kind = "internal"
+
+
+class RequestTooLarge(RequestRefused):
+    """The line is longer than one request may be."""
+
+    code = -32001
+    kind = "request_too_large"
+
+
+class TaskNotFound(RequestRefused):
+    """There is no such task."""
+
+    kind = "task_not_found"
+
+
+class NodeNotFound(RequestRefused):
+    """There is no such node in this task."""
+
+    kind = "node_not_found"
+
+
+class StaleLease(RequestRefused):
+    """The lease is no longer current; acquire again."""
+
+    kind = "stale_lease"
+
+
+class LeaseRequired(RequestRefused):
+    """The node is RUNNING: only the holder of its lease may write to it; send lease_id."""
+
+    kind = "lease_required"
+
+
+class IllegalTransition(RequestRefused):
+    """The node's status does not allow this."""
+
+    kind = "illegal_transition"
+
+
+class InvalidGraph(RequestRefused):
+    """The nodes are not a directed acyclic graph."""
+
+    kind = "invalid_graph"
+
+
+class StorageError(RequestRefused):
+    """The database could not be read or written; nothing of this request is recorded."""
+
+    kind = "storage_error"
+
+
+class StorageFull(StorageError):
+    """The disk is full; nothing of this request is recorded. Free some space and repeat it."""
+
+    kind = "storage_full"
+
+
+WIRE_ERRORS: tuple[type[RequestRefused], ...] = (
+    ParseError,
+    InvalidRequest,
+    UnknownMethod,
+    InvalidParams,
+    InternalError,
+    RequestTooLarge,
+    TaskNotFound,
+    NodeNotFound,
+    StaleLease,
+    LeaseRequired,
+    IllegalTransition,
+    InvalidGraph,
+    StorageError,
+    StorageFull,
+)
+"""All that may stand in a response's `error`; `DescribeInterface` lists them from here."""
+
+
+class Conflict(Exception):
+    """Another writer was faster: load the state and decide again."""
+
+
+class Failure(Exception):
+    """What stops a program rather than a request: one line for a person and an exit code."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class BadSetting(Failure):
+    """A setting that does not parse."""
+
+    exit_code = 2
+
+
+class DaemonUnreachable(Failure):
+    """No daemon answered: no socket, nobody listening, no permission, or the connection broke."""
+
+    exit_code = 3
+
+
+class AlreadyRunning(Failure):
+    """Another agentd owns this home or this database."""
+
+    exit_code = 4
+
+
+class DatabaseRefused(Failure):
+    """The file is not a database that this program may write to."""
+
+    exit_code = 5
+
+
+class JournalDamaged(Failure):
+    """The journal or a projection is not what it should be."""

@@ -1,0 +1,54 @@
+"""The tables that are folded from the journal. They can be thrown away and refolded at any time."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from agentd.journal import Recorded
+from agentd.projections.base import Dependents, Key, Projection
+from agentd.projections.edges import EDGES, EdgeRow
+from agentd.projections.nodes import NODES, NodeRow
+from agentd.projections.tasks import TASKS, TaskRow
+from agentd.projections.totals import TOTALS, TotalsRow
+
+PROJECTIONS: tuple[Projection, ...] = (TASKS, NODES, EDGES, TOTALS)
+
+
+class Tables(Protocol):
+    """What folding needs of a store."""
+
+    def get(self, projection: Projection, key: Key) -> Any:
+        """The row of that key, or None."""
+
+    def put(self, projection: Projection, key: Key, row: Struct | None) -> None:
+        """Write a row, or remove it when it is None."""
+
+    def dependents(self, node_id: str) -> Iterable[str]:
+        """The nodes that depend on this one."""
+
+
+def project(tables: Tables, recorded: Recorded) -> None:
+    """Fold one record into every row that it concerns."""
+    for projection in PROJECTIONS:
+        for key in projection.keys(recorded, tables.dependents):
+            row = projection.reduce(tables.get(projection, key), recorded, key)
+            tables.put(projection, key, row)
+
+
+__all__ = [
+    "EDGES",
+    "NODES",
+    "PROJECTIONS",
+    "TASKS",
+    "TOTALS",
+    "Dependents",
+    "EdgeRow",
+    "Key",
+    "NodeRow",
+    "Projection",
+    "Tables",
+    "TaskRow",
+    "TotalsRow",
+    "project",
+]

@@ -1,0 +1,144 @@
+"""The `nodes` table: each node's status, its lease, and how many dependencies it still waits for.
+
+The rule this file keeps: rows are narrow. Dependencies, payload_schema and result stay in the journal,
+and the row points at them by `seq`, so that a heartbeat never rewrites a payload.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from agentd.events import (
+    LeaseExpired,
+    LeaseExtended,
+    NodeAcquired,
+    NodeAdded,
+    NodeCompleted,
+    NodeFailed,
+    Status,
+)
+from agentd.journal import Recorded
+from agentd.projections.base import Dependents, Key, Projection
+
+
+class NodeRow(Struct, frozen=True):
+    """One node. Times are Unix milliseconds; `position` is its place in the registration, from 0.
+
+    `waiting_on` counts the dependencies that are not COMPLETED yet: a PENDING node with none left is
+    runnable. `added_seq` and `result_seq` point at the journal's NodeAdded and NodeCompleted or
+    NodeFailed. `last_lease` is the lease that ended last, by a rollback or with the node.
+    """
+
+    node_id: str
+    task_id: str
+    position: int
+    added_seq: int
+    status: Status
+    waiting_on: int
+    updated_at: int
+    acquired_at: int | None = None
+    lease_id: str | None = None
+    lease_owner: str | None = None
+    lease_expires_at: int | None = None
+    last_lease: str | None = None
+    result_seq: int | None = None
+
+
+def keys(recorded: Recorded, dependents: Dependents) -> list[Key]:
+    """An event concerns the node it is about; a completion also the nodes that wait for it."""
+    kind = type(recorded.event)
+    if kind not in _RULES or recorded.node_id is None:
+        return []
+    own: list[Key] = [(recorded.node_id,)]
+    if kind is NodeCompleted:
+        own += [(node_id,) for node_id in dependents(recorded.node_id)]
+    return own
+
+
+def reduce(row: NodeRow | None, recorded: Recorded, key: Key) -> NodeRow | None:
+    """Fold one event into the row of the node it is about, or of a node that waited for that one."""
+    event: Any = recorded.event
+    if type(event) is NodeAdded:
+        return _added(recorded, event)
+    if row is None:
+        return None
+    if key[0] != recorded.node_id:
+        return msgspec.structs.replace(row, waiting_on=row.waiting_on - 1)
+    return _RULES[type(event)](row, recorded, event)
+
+
+def _added(recorded: Recorded, event: NodeAdded) -> NodeRow:
+    return NodeRow(
+        recorded.node_id or "",
+        recorded.task_id,
+        event.position,
+        recorded.seq,
+        event.status,
+        event.waiting_on,
+        recorded.at,
+    )
+
+
+def _acquired(row: NodeRow, recorded: Recorded, event: NodeAcquired) -> NodeRow:
+    return NodeRow(
+        row.node_id,
+        row.task_id,
+        row.position,
+        row.added_seq,
+        event.status,
+        row.waiting_on,
+        recorded.at,
+        recorded.at,
+        event.lease_id,
+        event.lease_owner,
+        event.lease_expires_at,
+        row.last_lease,
+        row.result_seq,
+    )
+
+
+def _extended(row: NodeRow, recorded: Recorded, event: LeaseExtended) -> NodeRow:
+    return msgspec.structs.replace(
+        row, updated_at=recorded.at, lease_expires_at=event.lease_expires_at
+    )
+
+
+def _rolled_back(row: NodeRow, recorded: Recorded, event: LeaseExpired) -> NodeRow:
+    return msgspec.structs.replace(
+        row,
+        status=event.status,
+        updated_at=recorded.at,
+        acquired_at=None,
+        lease_id=None,
+        lease_owner=None,
+        lease_expires_at=None,
+        last_lease=event.lease_id,
+    )
+
+
+def _finished(row: NodeRow, recorded: Recorded, event: NodeCompleted | NodeFailed) -> NodeRow:
+    return NodeRow(
+        row.node_id,
+        row.task_id,
+        row.position,
+        row.added_seq,
+        event.status,
+        row.waiting_on,
+        recorded.at,
+        row.acquired_at,
+        last_lease=event.lease_id,
+        result_seq=recorded.seq,
+    )
+
+
+_RULES: dict[type, Any] = {
+    NodeAdded: _added,
+    NodeAcquired: _acquired,
+    LeaseExtended: _extended,
+    LeaseExpired: _rolled_back,
+    NodeCompleted: _finished,
+    NodeFailed: _finished,
+}
+
+NODES = Projection("nodes", NodeRow, ("node_id",), keys, reduce)

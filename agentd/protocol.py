@@ -1,0 +1,203 @@
+"""JSON Lines without I/O: bytes in, requests out; results in, bytes out.
+
+The rules this file keeps, all from the wire protocol:
+
+- a request is one line of UTF-8 JSON, at most `LINE_LIMIT` bytes with its newline; `\\r\\n`, blank lines
+  and a last line without a newline are tolerated;
+- whatever else arrives is rejected with an error that carries the request's id, as far as it can be
+  told, and only an oversized line ends the conversation (`Requests.closed`);
+- nothing here trusts its input: encoding and depth are checked before a decoder sees the line.
+"""
+
+import re
+from array import array
+from itertools import accumulate
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Raw, Struct
+
+from agentd.errors import InvalidRequest, ParseError, RequestRefused, RequestTooLarge
+
+LINE_LIMIT = 1_048_576
+"""Bytes, the newline counted."""
+
+DEPTH_LIMIT = 120
+"""Nested arrays and objects in one line. Common parsers stop at 128 (Rust's serde_json), and a payload
+comes back some levels deeper than it was sent."""
+
+NO_ID = b""
+UNKNOWN_ID = b"null"
+
+
+class Request(NamedTuple):
+    """A request as it stood on its line; `id` is JSON, `NO_ID` where it was left out."""
+
+    id: bytes
+    method: str
+    params: Raw
+
+
+class Rejected(NamedTuple):
+    """A line that is not a request, and why."""
+
+    id: bytes
+    error: RequestRefused
+
+
+class _Envelope(Struct):
+    method: str
+    id: Raw = Raw(NO_ID)
+    params: Raw = Raw(b"{}")
+
+
+class _AnyObject(Struct):
+    id: Raw = Raw(NO_ID)
+    method: Raw = Raw(b"")
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_object = msgspec.json.Decoder(_AnyObject).decode
+_encode = msgspec.json.Encoder().encode
+_LEADING_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?[0-9.eE+-]+|null|true|false)\s*[,}]')
+
+
+class Requests:
+    """The requests of one connection."""
+
+    def __init__(self) -> None:
+        self._pending: list[bytes] = []
+        self._pending_size = 0
+        self.closed = False
+
+    def feed(self, data: bytes) -> list[Request | Rejected]:
+        """The requests that `data` completes. After `closed` there are no more."""
+        if self.closed:
+            return []
+        *lines, rest = data.split(b"\n")
+        if lines and self._pending:
+            lines[0] = b"".join((*self._pending, lines[0]))
+            self._pending.clear()
+            self._pending_size = 0
+        found: list[Request | Rejected] = []
+        for line in lines:
+            if len(line) >= LINE_LIMIT:
+                return [*found, self._too_large()]
+            if (message := _read(line)) is not None:
+                found.append(message)
+        if rest:
+            self._pending.append(rest)
+            self._pending_size += len(rest)
+            if self._pending_size >= LINE_LIMIT:
+                found.append(self._too_large())
+        return found
+
+    def end(self) -> list[Request | Rejected]:
+        """The request on the last line, where the client ended its side without a newline."""
+        return self.feed(b"\n") if self._pending else []
+
+    def _too_large(self) -> Rejected:
+        self.closed = True
+        self._pending.clear()
+        return Rejected(
+            UNKNOWN_ID,
+            RequestTooLarge(
+                f"a line is longer than {LINE_LIMIT} bytes; the connection is closed. "
+                "Keep large data in files and send their paths",
+                limit_bytes=LINE_LIMIT,
+            ),
+        )
+
+
+def encode_result(request_id: bytes, result: object) -> bytes:
+    """The response line of a request that succeeded."""
+    if request_id:
+        return b'{"id":%b,"result":%b}\n' % (request_id, _encode(result))
+    return b'{"result":%b}\n' % _encode(result)
+
+
+def encode_error(request_id: bytes, error: RequestRefused) -> bytes:
+    """The response line of a request that was refused."""
+    body = _encode({"code": error.code, "message": _sendable(error.message), "data": error.data})
+    if request_id:
+        return b'{"id":%b,"error":%b}\n' % (request_id, body)
+    return b'{"error":%b}\n' % body
+
+
+def _read(line: bytes) -> Request | Rejected | None:
+    if not line or line.isspace():
+        return None
+    try:
+        _check_text(line)
+        envelope = _decode_envelope(_without_returns(line))
+    except ParseError as error:
+        return Rejected(_leading_id(line), error)
+    except msgspec.ValidationError as error:
+        return _reject_object(line, error)
+    except msgspec.DecodeError as error:
+        return Rejected(_leading_id(line), ParseError(f"the line is not JSON: {error}"))
+    return Request(bytes(envelope.id), envelope.method, envelope.params)
+
+
+def _reject_object(line: bytes, why: msgspec.ValidationError) -> Rejected:
+    """JSON, but not a request: keep the id if there is one."""
+    try:
+        msgspec.json.decode(line, type=Raw)  # a type can be wrong before the syntax is
+        request_id = bytes(_decode_object(line).id)
+    except msgspec.ValidationError:
+        request_id = UNKNOWN_ID
+    except msgspec.DecodeError as error:
+        return Rejected(_leading_id(line), ParseError(f"the line is not JSON: {error}"))
+    expected = 'a request is an object: {"id": …, "method": "Name", "params": {…}}'
+    return Rejected(request_id, InvalidRequest(f"{why}; {expected}"))
+
+
+def _check_text(line: bytes) -> None:
+    if not line.isascii():
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            raise ParseError(
+                f"the line is not UTF-8: byte 0x{line[error.start]:02x} at offset {error.start}"
+            ) from None
+    # Most lines have fewer brackets in all than may be nested.
+    if line.count(b"[") + line.count(b"{") > DEPTH_LIMIT and _deeper_than_limit(line):
+        raise ParseError(f"the line nests deeper than {DEPTH_LIMIT} arrays and objects")
+
+
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # +1 and -1 as signed bytes
+_NOT_STRUCTURE = bytes(set(range(256)) - set(b'[{]}"'))
+
+
+def _deeper_than_limit(line: bytes) -> bool:
+    """Count the nesting outside of strings; on invalid JSON it is exact up to the first fault."""
+    unescaped = line.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NOT_STRUCTURE)
+    outside = b"".join(unescaped.split(b'"')[::2]).translate(_STEPS)
+    return max(accumulate(array("b", outside)), default=0) > DEPTH_LIMIT
+
+
+def _without_returns(line: bytes) -> bytes:
+    r"""The line with its carriage returns made spaces: both are white space between JSON tokens.
+
+    A payload is handed to other clients as it came in, and some read \r as the end of a line.
+    """
+    if b"\r" not in line:
+        return line
+    msgspec.json.decode(line, type=Raw)  # in a string it is an error, not white space
+    return line.replace(b"\r", b" ")
+
+
+def _leading_id(line: bytes) -> bytes:
+    """The id of a line that does not decode, where it comes first; JSON null otherwise."""
+    if found := _LEADING_ID.match(line):
+        try:
+            found[1].decode()
+            return bytes(msgspec.json.decode(found[1], type=Raw))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
+    return UNKNOWN_ID
+
+
+def _sendable(text: str) -> str:
+    """Error texts may quote what does not encode; it must not fail the answer."""
+    return text.encode(errors="replace").decode()

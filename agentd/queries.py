@@ -1,0 +1,182 @@
+"""What the database is asked, one function per question, and what clients see of its rows.
+
+The rule this file keeps: a query writes nothing and refuses only what does not exist.
+"""
+
+import msgspec
+from msgspec import Raw
+
+from agentd.api import (
+    DatabaseMetrics,
+    DependencyView,
+    EventView,
+    NodeContext,
+    NodeView,
+    TaskStatusResult,
+    TaskView,
+    rfc3339,
+)
+from agentd.errors import JournalDamaged, TaskNotFound
+from agentd.events import (
+    EventCommitted,
+    LeaseExpired,
+    NodeAcquired,
+    NodeAdded,
+    NodeCompleted,
+    NodeFailed,
+    TaskRegistered,
+)
+from agentd.journal import Recorded
+from agentd.projections import NODES, TASKS, TOTALS, NodeRow, TaskRow, TotalsRow
+from agentd.projections.totals import EMPTY, SCOPE
+from agentd.store import Reader
+
+
+def task_row(reader: Reader, task_id: str) -> TaskRow | None:
+    """The task, or None."""
+    row: TaskRow | None = reader.get(TASKS, (task_id,))
+    return row
+
+
+def node_row(reader: Reader, task_id: str, node_id: str) -> NodeRow | None:
+    """The node, or None where this task has no such node."""
+    row: NodeRow | None = reader.get(NODES, (node_id,))
+    return row if row is not None and row.task_id == task_id else None
+
+
+def task_status(reader: Reader, task_id: str) -> TaskStatusResult:
+    """A task and all its nodes. Raises `TaskNotFound`."""
+    row = task_row(reader, task_id)
+    if row is None:
+        raise TaskNotFound(
+            f"there is no task {task_id}: register it, or look at the id", task_id=task_id
+        )
+    nodes = [node_view(reader, node) for node in reader.nodes(task_id)]
+    return TaskStatusResult(task_view(reader, row), counts(row), nodes)
+
+
+def node_context(reader: Reader, task: TaskRow, node: NodeRow, limit: int) -> NodeContext:
+    """What the worker that holds the node needs to know, with the newest `limit` events."""
+    view = node_view(reader, node)
+    return NodeContext(
+        task_view(reader, task),
+        view,
+        [_dependency_view(reader, dependency) for dependency in view.dependencies],
+        limit,
+        [event_view(recorded) for recorded in reader.tail(task.task_id, limit)],
+    )
+
+
+def database_metrics(reader: Reader, now: int) -> DatabaseMetrics:
+    """What the database holds at `now` (Unix milliseconds)."""
+    totals: TotalsRow = reader.get(TOTALS, (SCOPE,)) or EMPTY
+    schema_version, latest = reader.schema()
+    return DatabaseMetrics(
+        schema_version=schema_version,
+        latest_schema_version=latest,
+        total_tasks=totals.tasks,
+        total_nodes=totals.pending + totals.running + totals.completed + totals.failed,
+        total_events=totals.events,
+        running_leases=totals.running,
+        expired_running_leases=len(reader.expired(0, now)),
+        active_resource_locks=0,
+        expired_resource_locks=0,
+        node_status_counts=counts(totals),
+    )
+
+
+def counts(row: TaskRow | TotalsRow) -> dict[str, int]:
+    """How many nodes are in which status, for the statuses that occur."""
+    found = {
+        "PENDING": row.pending,
+        "RUNNING": row.running,
+        "COMPLETED": row.completed,
+        "FAILED": row.failed,
+    }
+    return {status: number for status, number in found.items() if number}
+
+
+def task_view(reader: Reader, row: TaskRow) -> TaskView:
+    """A task as clients see it."""
+    recorded = reader.recorded(row.registered_seq)
+    if not isinstance(recorded.event, TaskRegistered):
+        raise JournalDamaged(f"record {recorded.seq} is not the registration of {row.task_id}")
+    return TaskView(row.task_id, recorded.event.goal, _payload(recorded), rfc3339(row.created_at))
+
+
+def node_view(reader: Reader, row: NodeRow) -> NodeView:
+    """A node as clients see it."""
+    added = reader.recorded(row.added_seq)
+    if not isinstance(added.event, NodeAdded):
+        raise JournalDamaged(f"record {added.seq} did not add node {row.node_id}")
+    return NodeView(
+        row.node_id,
+        row.task_id,
+        row.status,
+        list(added.event.dependencies),
+        _payload(added),
+        _payload(reader.recorded(row.result_seq)) if row.result_seq is not None else None,
+        _seconds(row.acquired_at),
+        row.lease_id,
+        row.lease_owner,
+        _seconds(row.lease_expires_at),
+        row.updated_at // 1000,
+    )
+
+
+def event_view(recorded: Recorded) -> EventView:
+    """An event as clients see it, under the name that existing clients know."""
+    action_type, payload = _shown(recorded)
+    return EventView(
+        recorded.event_id,
+        recorded.task_id,
+        recorded.node_id,
+        action_type,
+        payload,
+        rfc3339(recorded.at),
+    )
+
+
+def _shown(recorded: Recorded) -> tuple[str, Raw]:
+    event = recorded.event
+    match event:
+        case EventCommitted():
+            return event.action_type, _payload(recorded)
+        case NodeCompleted():
+            return "COMPLETE_NODE", Raw(b'{"result":%b}' % recorded.payload)
+        case NodeFailed():
+            return "FAIL_NODE", Raw(b'{"error":%b}' % recorded.payload)
+        case NodeAcquired():
+            return "ACQUIRE_NODE", _lease(event)
+        case LeaseExpired():
+            return "TIMEOUT_ROLLBACK", _lease(event)
+        case NodeAdded():
+            return "ADD_NODE", _json({"dependencies": event.dependencies})
+        case TaskRegistered():
+            return "REGISTER_TASK", _json({"goal": event.goal, "node_count": event.node_count})
+    raise JournalDamaged(f"record {recorded.seq} is a {recorded.kind}, which is never shown")
+
+
+def _lease(event: NodeAcquired | LeaseExpired) -> Raw:
+    return _json(
+        {"lease_owner": event.lease_owner, "lease_expires_at": event.lease_expires_at // 1000}
+    )
+
+
+def _dependency_view(reader: Reader, node_id: str) -> DependencyView:
+    row: NodeRow | None = reader.get(NODES, (node_id,))
+    if row is None or row.result_seq is None:
+        raise JournalDamaged(f"dependency {node_id} of a runnable node has no result")
+    return DependencyView(node_id, _payload(reader.recorded(row.result_seq)))
+
+
+def _payload(recorded: Recorded) -> Raw:
+    return Raw(recorded.payload or b"null")
+
+
+def _json(value: object) -> Raw:
+    return Raw(msgspec.json.encode(value))
+
+
+def _seconds(at: int | None) -> int | None:
+    return None if at is None else at // 1000

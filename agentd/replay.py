@@ -1,0 +1,154 @@
+"""Refolding the journal: rebuild the projections, check them, look at an earlier moment.
+
+The rule this file keeps: the journal is the truth. A check folds it into empty tables beside the real
+ones and compares row by row; a rebuild puts those tables in the real ones' place.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from agentd.api import TaskStatusResult
+from agentd.errors import IllegalTransition, TaskNotFound
+from agentd.events import LeaseExpired, NodeAcquired, NodeCompleted, NodeFailed
+from agentd.journal import GENESIS, Head, Recorded, link
+from agentd.lifecycle import step
+from agentd.projections import NODES, PROJECTIONS, NodeRow, Projection, Tables, project
+from agentd.queries import task_status
+from agentd.store import Reader, Shadow, Store
+from agentd.store.memory import MemoryTx
+
+Progress = Callable[[int], None]
+"""Is told the seq of the last record folded, now and then."""
+
+PROGRESS_EVERY = 2_000
+
+_TRIGGERS = {
+    NodeAcquired: "acquire",
+    NodeCompleted: "complete",
+    NodeFailed: "fail",
+    LeaseExpired: "timeout_rollback",
+}
+
+
+class Difference(Struct, frozen=True):
+    """Something that is not as the journal, or the rules, say."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+def rebuild(store: Store, progress: Progress) -> int:
+    """Put freshly folded projections in the place of the real ones; returns the number of events."""
+    with store.shadow() as shadow:
+        events = 0
+        with store.read() as reader:
+            for recorded in reader.journal():
+                project(shadow, recorded)
+                events = _count(recorded, progress)
+        shadow.swap()
+        return events
+
+
+def check(store: Store, progress: Progress) -> Iterator[Difference]:
+    """Every record that breaks its chain or an edge, then every row that is not the journal's fold."""
+    with store.shadow() as shadow, store.read() as reader:
+        yield from _check_journal(reader, shadow, progress)
+        for projection in PROJECTIONS:
+            yield from _compare(projection, shadow, reader)
+
+
+def task_at(store: Store, task_id: str, until: Callable[[Recorded], bool]) -> TaskStatusResult:
+    """The task as it was after its last record for which `until` holds. Raises `TaskNotFound`."""
+    then = MemoryTx()
+    with store.read() as reader:
+        for recorded in reader.journal(task_id=task_id):
+            if not until(recorded):
+                break
+            then.records[recorded.seq] = recorded
+            project(then, recorded)
+    if not then.records:
+        raise TaskNotFound(f"there was no task {task_id} then", task_id=task_id)
+    return task_status(then, task_id)
+
+
+def _check_journal(reader: Reader, shadow: Shadow, progress: Progress) -> Iterator[Difference]:
+    heads: dict[str, Head] = {}
+    expected = 1
+    for recorded in reader.journal():
+        if recorded.seq != expected:
+            yield Difference(f"seq {expected}", f"missing; the next record is {recorded.seq}")
+        expected = recorded.seq + 1
+        yield from _check_link(recorded, heads)
+        yield from _check_edge(recorded, shadow)
+        project(shadow, recorded)
+        _count(recorded, progress)
+
+
+def _check_link(recorded: Recorded, heads: dict[str, Head]) -> Iterator[Difference]:
+    head = heads.get(recorded.task_id, GENESIS)
+    where = f"seq {recorded.seq} (task {recorded.task_id}, {recorded.kind})"
+    if recorded.version != head.version + 1:
+        yield Difference(where, f"is event {recorded.version} of its task, expected {head.version + 1}")
+    if link(head.hash, recorded) != recorded.hash:
+        yield Difference(where, "the hash chain breaks: this event or the one before it was changed")
+    heads[recorded.task_id] = Head(recorded.version, recorded.hash)
+
+
+def _check_edge(recorded: Recorded, tables: Tables) -> Iterator[Difference]:
+    trigger = _TRIGGERS.get(type(recorded.event))
+    if trigger is None:
+        return
+    where = f"seq {recorded.seq} (task {recorded.task_id}, node {recorded.node_id})"
+    event: Any = recorded.event
+    row: NodeRow | None = tables.get(NODES, (recorded.node_id or "",))
+    if row is None:
+        yield Difference(where, f"{recorded.kind} of a node that was never added")
+        return
+    try:
+        if step(row.status, trigger) != event.status:
+            yield Difference(where, f"{recorded.kind} records {event.status} after {row.status}")
+    except IllegalTransition as error:
+        yield Difference(where, error.message)
+
+
+def _compare(projection: Projection, shadow: Shadow, reader: Reader) -> Iterator[Difference]:
+    """Walk both tables in the order of their keys."""
+    folded, kept = shadow.rows(projection), reader.rows(projection)
+    for should, is_ in zip_longest(folded, kept):
+        if should == is_:
+            continue
+        yield from _differences(projection, should, is_)
+        if should is None or is_ is None or _key(projection, should) != _key(projection, is_):
+            # One row too many or too few shifts all that follow: saying so once is enough.
+            yield Difference(projection.name, "has other rows than the journal says; stopped comparing")
+            return
+
+
+def _differences(projection: Projection, should: Struct | None, is_: Struct | None) -> Iterator[Difference]:
+    known = should if should is not None else is_
+    assert known is not None  # noqa: S101 - zip_longest gives at least one
+    where = f"{projection.name} {' '.join(_key(projection, known))}"
+    if is_ is None or should is None:
+        yield Difference(where, "the row is missing" if is_ is None else "the journal knows no such row")
+        return
+    was, is_now = asdict(should), asdict(is_)
+    for name in was:
+        if was[name] != is_now[name]:
+            yield Difference(where, f"{name} is {is_now[name]!r}, the journal says {was[name]!r}")
+
+
+def _key(projection: Projection, row: Struct) -> tuple[str, ...]:
+    return tuple(getattr(row, name) for name in projection.key)
+
+
+def _count(recorded: Recorded, progress: Progress) -> int:
+    if recorded.seq % PROGRESS_EVERY == 0:
+        progress(recorded.seq)
+    return recorded.seq

@@ -1,0 +1,175 @@
+"""The smallest correct store: dictionaries. Tests measure the real engine against it.
+
+The rule this file keeps: say what each operation means in the plainest way, however slow.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from msgspec import Struct
+
+from agentd.errors import Conflict, JournalDamaged
+from agentd.events import LeaseExtended
+from agentd.journal import GENESIS, Draft, Head, Recorded, record
+from agentd.projections import EDGES, NODES, PROJECTIONS, Key, NodeRow, Projection
+
+
+class MemoryTx:
+    """Reader and write transaction in one: a copy of the whole database."""
+
+    def __init__(
+        self,
+        records: dict[int, Recorded] | None = None,
+        tables: dict[str, dict[Key, Struct]] | None = None,
+    ) -> None:
+        self.records = records or {}
+        self.tables = tables or {projection.name: {} for projection in PROJECTIONS}
+
+    def get(self, projection: Projection, key: Key) -> Any:
+        """See `Reader.get`."""
+        return self.tables[projection.name].get(key)
+
+    def rows(self, projection: Projection) -> Iterator[Struct]:
+        """See `Reader.rows`."""
+        table = self.tables[projection.name]
+        return (table[key] for key in sorted(table))
+
+    def next_runnable(self, task_id: str) -> NodeRow | None:
+        """See `Reader.next_runnable`."""
+        runnable = (n for n in self.nodes(task_id) if n.status == "PENDING" and n.waiting_on == 0)
+        return next(runnable, None)
+
+    def nodes(self, task_id: str) -> Iterator[NodeRow]:
+        """See `Reader.nodes`."""
+        nodes = (node for node in self._nodes() if node.task_id == task_id)
+        return iter(sorted(nodes, key=lambda node: node.position))
+
+    def dependents(self, node_id: str) -> list[str]:
+        """See `Reader.dependents`."""
+        return sorted(node for dependency, node in self.tables[EDGES.name] if dependency == node_id)
+
+    def expired(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
+        """See `Reader.expired`."""
+        leased = [node for node in self._leased() if task_id in (None, node.task_id)]
+        expired = [n for n in leased if after < (n.lease_expires_at or 0) <= until]
+        return sorted(expired, key=lambda node: (node.lease_expires_at, node.node_id))
+
+    def next_expiry(self, after: int) -> int | None:
+        """See `Reader.next_expiry`."""
+        ends = (node.lease_expires_at or 0 for node in self._leased())
+        return min((end for end in ends if end > after), default=None)
+
+    def taken(self, node_ids: Sequence[str]) -> list[str]:
+        """See `Reader.taken`."""
+        return [node_id for node_id in node_ids if (node_id,) in self.tables[NODES.name]]
+
+    def head(self, task_id: str) -> Head:
+        """See `Reader.head`."""
+        stream = list(self.journal(0, task_id))
+        return Head(stream[-1].version, stream[-1].hash) if stream else GENESIS
+
+    def schema(self) -> tuple[int, int]:
+        """See `Reader.schema`: dictionaries have only one."""
+        return 1, 1
+
+    def last_seq(self) -> int:
+        """See `Reader.last_seq`."""
+        return max(self.records, default=0)
+
+    def last_at(self) -> int:
+        """See `Reader.last_at`."""
+        return self.records[self.last_seq()].at if self.records else 0
+
+    def recorded(self, seq: int) -> Recorded:
+        """See `Reader.recorded`."""
+        if seq not in self.records:
+            raise JournalDamaged(f"the journal has no record {seq}")
+        return self.records[seq]
+
+    def tail(self, task_id: str, limit: int) -> list[Recorded]:
+        """See `Reader.tail`."""
+        kept = [r for r in self.journal(0, task_id) if not isinstance(r.event, LeaseExtended)]
+        return kept[len(kept) - min(limit, len(kept)) :]
+
+    def journal(self, after: int = 0, task_id: str | None = None) -> Iterator[Recorded]:
+        """See `Reader.journal`."""
+        return (r for seq, r in self.records.items() if seq > after and task_id in (None, r.task_id))
+
+    def append(
+        self,
+        task_id: str,
+        expected_version: int,
+        drafts: Iterable[Draft],
+        at: int,
+        new_id: Callable[[], str],
+    ) -> list[Recorded]:
+        """See `Tx.append`."""
+        head = self.head(task_id)
+        if head.version != expected_version:
+            raise Conflict(f"task {task_id} is at {head.version}, not at {expected_version}")
+        recorded = record(head, self.last_seq() + 1, task_id, drafts, at, new_id)
+        self.records.update({r.seq: r for r in recorded})
+        return recorded
+
+    def put(self, projection: Projection, key: Key, row: Struct | None) -> None:
+        """See `Tx.put`."""
+        if row is None:
+            self.tables[projection.name].pop(key, None)
+        else:
+            self.tables[projection.name][key] = row
+
+    def _nodes(self) -> list[NodeRow]:
+        return list(self.tables[NODES.name].values())  # type: ignore[arg-type]  # NODES holds NodeRows
+
+    def _leased(self) -> list[NodeRow]:
+        return [node for node in self._nodes() if node.lease_expires_at is not None]
+
+
+class MemoryStore:
+    """A store that lives as long as the object."""
+
+    def __init__(self) -> None:
+        self._committed = MemoryTx()
+
+    @contextmanager
+    def write(self) -> Iterator[MemoryTx]:
+        """See `Store.write`: what an exception interrupts has only changed the copy."""
+        tx = self._snapshot()
+        yield tx
+        self._committed = tx
+
+    @contextmanager
+    def read(self) -> Iterator[MemoryTx]:
+        """See `Store.read`."""
+        yield self._snapshot()
+
+    @contextmanager
+    def shadow(self) -> Iterator["MemoryShadow"]:
+        """See `Store.shadow`."""
+        yield MemoryShadow(self)
+
+    def close(self) -> None:
+        """See `Store.close`."""
+
+    def replace(self, tables: dict[str, dict[Key, Struct]]) -> None:
+        """Other projections over the same journal."""
+        self._committed = MemoryTx(self._committed.records, tables)
+
+    def _snapshot(self) -> MemoryTx:
+        # Records and rows are frozen, so copying the containers is enough.
+        tables = {name: copy.copy(table) for name, table in self._committed.tables.items()}
+        return MemoryTx(dict(self._committed.records), tables)
+
+
+class MemoryShadow(MemoryTx):
+    """See `Shadow`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__()
+        self._store = store
+
+    def swap(self) -> None:
+        """See `Shadow.swap`."""
+        self._store.replace(self.tables)

@@ -1,0 +1,123 @@
+"""The store in SQLite, through APSW; the only room that imports apsw.
+
+The rule this file keeps: one connection writes, and what `write` returned from is on disk. Readers have
+connections of their own, so a long read holds nobody up. The driver's errors become agentd's here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from agentd.errors import StorageError, StorageFull
+from agentd.store.sqlite.opening import open_for_reading, open_for_writing
+from agentd.store.sqlite.reader import SqliteReader
+from agentd.store.sqlite.shadow import SqliteShadow
+from agentd.store.sqlite.tx import SqliteTx
+
+CHECKPOINT_PAGES = 1_000
+"""WAL length, in pages of 4 KiB, at which it is copied into the database."""
+
+TRUNCATE_BYTES = 32 * 1024 * 1024
+"""WAL file size at which its space is given back; half of the 64 MiB it may reach."""
+
+
+class SqliteStore:
+    """A database file. `write` belongs to one thread; every `read` uses a connection of its own."""
+
+    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        self._idle_readers: list[apsw.Connection] = []
+        self._wal_pages = 0
+        connection.set_wal_hook(self._grown)
+
+    @classmethod
+    def open(cls, path: Path, at: int) -> "SqliteStore":
+        """The database at `path` for writing, created or migrated where due (`at`: Unix ms)."""
+        return cls(path, open_for_writing(path, at))
+
+    @classmethod
+    def open_existing(cls, path: Path) -> "SqliteStore":
+        """The database at `path` for writing, as it is: neither created nor migrated."""
+        open_for_reading(path).close()
+        return cls(path, open_for_writing(path, at=0))
+
+    @classmethod
+    def open_read_only(cls, path: Path) -> "SqliteStore":
+        """The database at `path` for reading beside its daemon."""
+        return cls(path, open_for_reading(path))
+
+    @contextmanager
+    def write(self) -> Iterator[SqliteTx]:
+        """See `Store.write`."""
+        execute = self._connection.execute
+        with _translated():
+            execute("BEGIN IMMEDIATE")
+            try:
+                tx = SqliteTx(self._connection)
+                yield tx
+                tx.flush()
+                execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[SqliteReader]:
+        """See `Store.read`."""
+        with _translated():
+            connection = self._idle_readers.pop() if self._idle_readers else self._reader()
+            connection.execute("BEGIN")
+            try:
+                yield SqliteReader(connection)
+            finally:
+                connection.execute("COMMIT")
+                self._idle_readers.append(connection)
+
+    @contextmanager
+    def shadow(self) -> Iterator[SqliteShadow]:
+        """See `Store.shadow`."""
+        with _translated():
+            yield SqliteShadow(self._connection)
+
+    def checkpoint(self) -> None:
+        """Copy the WAL into the database when it has grown; call it between transactions."""
+        if self._wal_pages < CHECKPOINT_PAGES:
+            return
+        wal = self._path.with_name(self._path.name + "-wal")
+        truncate = wal.stat().st_size >= TRUNCATE_BYTES
+        mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if truncate else apsw.SQLITE_CHECKPOINT_PASSIVE
+        try:
+            self._connection.wal_checkpoint(mode=mode)
+        except apsw.BusyError:  # a reader still needs the WAL: the next batch tries again
+            return
+        self._wal_pages = 0
+
+    def close(self) -> None:
+        """See `Store.close`: the last connection checkpoints and removes the WAL."""
+        for reader in self._idle_readers:
+            reader.close()
+        self._connection.close()
+
+    def _reader(self) -> apsw.Connection:
+        return open_for_reading(self._path)
+
+    def _grown(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except apsw.FullError as error:
+        raise StorageFull from error
+    except apsw.Error as error:
+        raise StorageError(f"the database failed: {error}; nothing of this request is recorded") from error
+
+
+__all__ = ["SqliteStore"]

@@ -1,0 +1,57 @@
+"""Bringing a database to this program's schema, one numbered SQL file at a time.
+
+The rule this file keeps: a migration is applied whole, in its own transaction, and recorded with its
+name and time. `PRAGMA user_version` holds the number of the last one.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+APPLICATION_ID = 0x61676564
+"""`aged` in ASCII: says in the file's header that it is agentd's (https://sqlite.org/pragma.html)."""
+
+
+class Migration(NamedTuple):
+    """One step of the schema."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def _read() -> Iterator[Migration]:
+    for path in sorted((Path(__file__).parent / "migrations").glob("*.sql")):
+        number, _, name = path.stem.partition("_")
+        yield Migration(int(number), name, path.read_text(encoding="utf-8"))
+
+
+MIGRATIONS: tuple[Migration, ...] = tuple(_read())
+LATEST = MIGRATIONS[-1].number
+
+
+def migrate(connection: apsw.Connection, at: int) -> list[Migration]:
+    """Apply what is missing and return it. `at` is the time to record, in Unix milliseconds."""
+    current = schema_version(connection)
+    missing = [migration for migration in MIGRATIONS if migration.number > current]
+    for migration in missing:
+        with connection:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS migrations "
+                "(number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
+            )
+            connection.execute(migration.sql)
+            connection.execute(
+                "INSERT INTO migrations VALUES (?, ?, ?)", (migration.number, migration.name, at)
+            )
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", migration.number)
+    return missing
+
+
+def schema_version(connection: apsw.Connection) -> int:
+    """The number of the last migration applied, 0 in a new file."""
+    version: int = connection.pragma("user_version")
+    return version

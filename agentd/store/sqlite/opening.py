@@ -1,0 +1,183 @@
+"""Opening a database file: is it ours, can we trust it, and is it set up as promised?
+
+The rule this file keeps: a file that is refused is not changed by one byte. Whatever can be told from
+the header is told from the header; what needs SQLite is asked on a read-only connection. A new
+database is built under another name and renamed, so that a crash never leaves half of one.
+"""
+
+import os
+import struct
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+
+from agentd.errors import DatabaseRefused
+from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_version
+
+OLDEST_SQLITE = (3, 51, 3)
+"""Older versions can lose data when the WAL is reset: https://sqlite.org/wal.html#walresetbug."""
+
+_HEADER_SIZE = 100
+_MAGIC = b"SQLite format 3\0"
+_RUST_TABLES = {"global_tasks", "dag_nodes", "event_journal"}
+_READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+_READ_WRITE = apsw.SQLITE_OPEN_READWRITE
+
+
+def open_for_writing(path: Path, at: int) -> apsw.Connection:
+    """The write connection to the database at `path`, created or migrated where that is due.
+
+    `at` is the time that new migrations are recorded with, in Unix milliseconds. Raises
+    `DatabaseRefused`.
+    """
+    _refuse_old_sqlite()
+    if not path.exists():
+        _create(path, at)
+    inspect(path)
+    try:
+        connection = apsw.Connection(str(path), flags=_READ_WRITE)
+        prepare(connection)
+        migrate(connection, at)
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
+    except apsw.Error as error:
+        raise DatabaseRefused(f"{path} cannot be opened for writing: {error}") from error
+    return connection
+
+
+def open_for_reading(path: Path) -> apsw.Connection:
+    """A read-only connection to an existing database. Raises `DatabaseRefused`."""
+    _refuse_old_sqlite()
+    if not path.exists():
+        raise DatabaseRefused(f"there is no database at {path}: start the daemon once to create it")
+    inspect(path)
+    connection = _read_only(path)
+    if schema_version(connection) < LATEST:
+        raise DatabaseRefused(
+            f"{path} has schema {schema_version(connection)}, this agentd reads schema {LATEST}: "
+            "start the daemon once to bring it up to date"
+        )
+    return connection
+
+
+def inspect(path: Path) -> None:
+    """Raise `DatabaseRefused` unless `path` is an agentd database that this program can use."""
+    try:
+        header = _header(path)
+    except OSError as error:
+        raise DatabaseRefused(f"{path} cannot be read: {error.strerror}") from error
+    _refuse_header(path, header)
+    try:
+        with _read_only(path) as connection:
+            found = schema_version(connection)
+            connection.execute("SELECT count(*) FROM sqlite_schema").get  # noqa: B018 - reads it all
+    except apsw.Error as error:
+        raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
+    if found > LATEST:
+        raise DatabaseRefused(
+            f"{path} has schema {found}, newer than the {LATEST} this agentd knows: upgrade agentd"
+        )
+
+
+def prepare(connection: apsw.Connection) -> None:
+    """Durability and memory settings of a connection that writes; durability is read back."""
+    connection.set_busy_timeout(5_000)
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("synchronous", "full")
+    connection.pragma("fullfsync", 1)  # macOS: fsync alone does not reach the disk there
+    connection.pragma("checkpoint_fullfsync", 1)
+    connection.pragma("wal_autocheckpoint", 0)  # the store checkpoints between batches
+    connection.pragma("cache_size", -16_000)  # KiB when negative
+    connection.pragma("trusted_schema", 0)
+    mode, level = connection.pragma("journal_mode"), connection.pragma("synchronous")
+    if (mode, level) != ("wal", 2):
+        raise DatabaseRefused(
+            f"SQLite keeps journal_mode={mode}, synchronous={level} where wal and 2 (FULL) are needed: "
+            "is the database on a network file system?"
+        )
+
+
+def _refuse_old_sqlite() -> None:
+    version = apsw.sqlite_lib_version()
+    if tuple(map(int, version.split("."))) < OLDEST_SQLITE:
+        needed = ".".join(map(str, OLDEST_SQLITE))
+        raise DatabaseRefused(
+            f"SQLite {version} is older than {needed} and can lose data when the WAL is reset: "
+            "install a newer apsw"
+        )
+
+
+def _header(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEADER_SIZE)
+
+
+def _refuse_header(path: Path, header: bytes) -> None:
+    if not header:
+        raise DatabaseRefused(
+            f"{path} is empty (0 bytes) where a database is expected: restore a copy of it, "
+            "or move it away to start anew"
+        )
+    if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
+        raise DatabaseRefused(f"{path} is not a SQLite database, or its header is corrupt")
+    # Offsets: https://sqlite.org/fileformat.html#the_database_header
+    (application_id,) = struct.unpack_from(">I", header, 68)
+    if application_id != APPLICATION_ID:
+        raise DatabaseRefused(_foreign(path))
+    _refuse_truncated(path, header)
+
+
+def _refuse_truncated(path: Path, header: bytes) -> None:
+    (page_size,) = struct.unpack_from(">H", header, 16)
+    (pages,) = struct.unpack_from(">I", header, 28)
+    expected = (65_536 if page_size == 1 else page_size) * pages
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists() and wal.stat().st_size:  # then the missing pages may be in the WAL
+        return
+    size = path.stat().st_size
+    if size < expected:
+        raise DatabaseRefused(
+            f"{path} is corrupt: {size:,} bytes where its header says {expected:,}; restore a copy of it"
+        )
+
+
+def _foreign(path: Path) -> str:
+    try:
+        with _read_only(path) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+    except apsw.Error as error:
+        return f"{path} is not agentd's database, or corrupt: {error}"
+    if tables >= _RUST_TABLES:
+        return (
+            f"{path} belongs to the earlier agentd written in Rust: this agentd keeps its own journal "
+            "and does not convert it; set AGENTD_HOME or AGENTD_DATABASE_URL to another place"
+        )
+    return f"{path} is a SQLite database, but not agentd's: set AGENTD_DATABASE_URL to another place"
+
+
+def _read_only(path: Path) -> apsw.Connection:
+    connection = apsw.Connection(f"file:{quote(str(path))}?mode=ro", flags=_READ_ONLY)
+    connection.set_busy_timeout(5_000)
+    return connection
+
+
+def _create(path: Path, at: int) -> None:
+    """Build the database aside and rename it into place: there is never half of one."""
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists() and wal.stat().st_size:
+        raise DatabaseRefused(f"{path} is gone but {wal.name} is still there: restore {path.name}")
+    draft = path.with_name(path.name + ".new")
+    for leftover in (draft, draft.with_name(draft.name + "-wal"), draft.with_name(draft.name + "-shm")):
+        leftover.unlink(missing_ok=True)
+    try:
+        connection = apsw.Connection(str(draft))
+        prepare(connection)
+        migrate(connection, at)
+        connection.close()  # the last connection's close checkpoints, so the file stands alone
+        draft.rename(path)
+        directory = os.open(path.parent, os.O_RDONLY)
+        os.fsync(directory)
+        os.close(directory)
+    except (apsw.Error, OSError) as error:
+        raise DatabaseRefused(f"{path} cannot be created: {error}") from error

@@ -1,0 +1,129 @@
+"""The questions of `store.Reader` in SQL.
+
+The rule this file keeps: every question is answered from an index; none costs more on a database that
+has more in it, unless it asks for more.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import apsw
+from msgspec import Struct
+
+from agentd.errors import JournalDamaged
+from agentd.journal import GENESIS, Head, Recorded, decode
+from agentd.projections import NODES, Key, NodeRow, Projection
+from agentd.store.sqlite.migrate import LATEST
+from agentd.store.sqlite.statements import JOURNAL_COLUMNS, MAIN, Statements, columns
+
+_NODES = f"SELECT {columns(NODES)} FROM nodes"  # noqa: S608
+_RUNNABLE = (
+    f"{_NODES} WHERE task_id = ? AND status = 'PENDING' AND waiting_on = 0 ORDER BY position LIMIT 1"
+)
+_TASK_NODES = f"{_NODES} WHERE task_id = ? ORDER BY position"
+_EXPIRED = f"{_NODES} WHERE lease_expires_at > ? AND lease_expires_at <= ?"
+_EXPIRED_ORDER = " ORDER BY lease_expires_at, node_id"
+_RECORDS = f"SELECT {JOURNAL_COLUMNS} FROM journal"  # noqa: S608
+_TAIL = (
+    f"{_RECORDS} WHERE task_id = ? AND kind <> 'LeaseExtended' ORDER BY version DESC LIMIT ?"
+)
+
+
+class SqliteReader:
+    """One connection's view; consistent while a transaction is open on it."""
+
+    def __init__(self, connection: apsw.Connection, tables: Statements = MAIN) -> None:
+        self._execute = connection.execute
+        self._tables = tables
+
+    def get(self, projection: Projection, key: Key) -> Any:
+        """See `Reader.get`."""
+        for row in self._execute(self._tables.get[projection.name], key):
+            return projection.row(*row)
+        return None
+
+    def rows(self, projection: Projection) -> Iterator[Struct]:
+        """See `Reader.rows`."""
+        return (projection.row(*row) for row in self._execute(self._tables.rows[projection.name]))
+
+    def next_runnable(self, task_id: str) -> NodeRow | None:
+        """See `Reader.next_runnable`."""
+        for row in self._execute(_RUNNABLE, (task_id,)):
+            return NodeRow(*row)
+        return None
+
+    def nodes(self, task_id: str) -> Iterator[NodeRow]:
+        """See `Reader.nodes`."""
+        return (NodeRow(*row) for row in self._execute(_TASK_NODES, (task_id,)))
+
+    def dependents(self, node_id: str) -> list[str]:
+        """See `Reader.dependents`."""
+        return [node for (node,) in self._execute(self._tables.dependents, (node_id,))]
+
+    def expired(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
+        """See `Reader.expired`."""
+        if task_id is None:
+            found = self._execute(_EXPIRED + _EXPIRED_ORDER, (after, until))
+        else:
+            found = self._execute(
+                # The + keeps the planner on the lease index: it holds only leased nodes.
+                f"{_EXPIRED} AND +task_id = ? {_EXPIRED_ORDER}", (after, until, task_id)
+            )
+        return [NodeRow(*row) for row in found]
+
+    def next_expiry(self, after: int) -> int | None:
+        """See `Reader.next_expiry`."""
+        sql = "SELECT min(lease_expires_at) FROM nodes WHERE lease_expires_at > ?"
+        found: int | None = self._execute(sql, (after,)).get
+        return found
+
+    def taken(self, node_ids: Sequence[str]) -> list[str]:
+        """See `Reader.taken`."""
+        sql = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM nodes WHERE node_id = value)"
+        return [node for (node,) in self._execute(sql, (json.dumps(node_ids),))]
+
+    def head(self, task_id: str) -> Head:
+        """See `Reader.head`."""
+        sql = "SELECT version, hash FROM journal WHERE task_id = ? ORDER BY version DESC LIMIT 1"
+        for version, digest in self._execute(sql, (task_id,)):
+            return Head(version, digest)
+        return GENESIS
+
+    def schema(self) -> tuple[int, int]:
+        """See `Reader.schema`."""
+        return self._execute("PRAGMA user_version").get, LATEST
+
+    def last_seq(self) -> int:
+        """See `Reader.last_seq`."""
+        return self._execute("SELECT max(seq) FROM journal").get or 0
+
+    def last_at(self) -> int:
+        """See `Reader.last_at`."""
+        return self._execute("SELECT at FROM journal ORDER BY seq DESC LIMIT 1").get or 0
+
+    def recorded(self, seq: int) -> Recorded:
+        """See `Reader.recorded`."""
+        for row in self._execute(f"{_RECORDS} WHERE seq = ?", (seq,)):
+            return _recorded(row)
+        raise JournalDamaged(f"the journal has no record {seq}")
+
+    def tail(self, task_id: str, limit: int) -> list[Recorded]:
+        """See `Reader.tail`."""
+        found = [_recorded(row) for row in self._execute(_TAIL, (task_id, limit))]
+        found.reverse()
+        return found
+
+    def journal(self, after: int = 0, task_id: str | None = None) -> Iterator[Recorded]:
+        """See `Reader.journal`."""
+        if task_id is None:
+            found = self._execute(f"{_RECORDS} WHERE seq > ? ORDER BY seq", (after,))
+        else:
+            found = self._execute(
+                f"{_RECORDS} WHERE task_id = ? AND seq > ? ORDER BY version", (task_id, after)
+            )
+        return map(_recorded, found)
+
+
+def _recorded(row: tuple[Any, ...]) -> Recorded:
+    return Recorded(*row, decode(row[5], row[6], row[8]))

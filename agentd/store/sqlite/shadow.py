@@ -1,0 +1,90 @@
+"""Projections in temporary tables, to refold the journal beside the real ones.
+
+The rule this file keeps: the real tables change in one transaction or not at all. Temporary tables
+live in a private file that SQLite removes by itself, so a fold that is killed leaves nothing behind,
+and a fold on a read-only connection writes nothing to the database.
+"""
+
+from typing import Any
+
+import apsw
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from agentd.projections import EDGES, PROJECTIONS, Key, Projection
+from agentd.store.sqlite.reader import SqliteReader
+from agentd.store.sqlite.statements import SHADOW, columns
+
+_KEPT_ROWS = 50_000
+"""Rows held in memory before they are written out; a row changes several times in a row."""
+
+
+class SqliteShadow(SqliteReader):
+    """See `Shadow`."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        super().__init__(connection, SHADOW)
+        self._connection = connection
+        self._rows: dict[tuple[str, Key], Any] = {}
+        for projection in PROJECTIONS:
+            self._execute(f"DROP TABLE IF EXISTS temp.shadow_{projection.name}")
+            self._execute(_create(projection))
+
+    def get(self, projection: Projection, key: Key) -> Any:
+        """See `Shadow.get`."""
+        if (projection.name, key) in self._rows:
+            return self._rows[projection.name, key]
+        return super().get(projection, key)
+
+    def put(self, projection: Projection, key: Key, row: Struct | None) -> None:
+        """See `Shadow.put`."""
+        if projection is EDGES and row is not None:  # asked for by `dependents`, so never held back
+            self._execute(self._tables.put[projection.name], astuple(row))
+            return
+        self._rows[projection.name, key] = row
+        if len(self._rows) >= _KEPT_ROWS:
+            self.flush()
+
+    def rows(self, projection: Projection) -> Any:
+        """See `Shadow.rows`."""
+        self.flush()
+        return super().rows(projection)
+
+    def swap(self) -> None:
+        """See `Shadow.swap`."""
+        self.flush()
+        with self._connection:
+            indexes = list(self._execute(_INDEXES))
+            for name, _sql in indexes:
+                self._execute(f"DROP INDEX main.{name}")
+            for projection in PROJECTIONS:
+                name, names = projection.name, columns(projection)
+                self._execute(f"DELETE FROM main.{name}")
+                self._execute(
+                    f"INSERT INTO main.{name} ({names}) SELECT {names} FROM temp.shadow_{name}"
+                )
+            for _name, sql in indexes:  # filling an index at the end is faster than row by row
+                self._execute(sql)
+
+    def flush(self) -> None:
+        """Write the rows that are held in memory."""
+        for (name, key), row in self._rows.items():
+            if row is None:
+                self._execute(self._tables.remove[name], key)
+            else:
+                self._execute(self._tables.put[name], astuple(row))
+        self._rows.clear()
+
+
+_INDEXES = (
+    "SELECT name, sql FROM main.sqlite_schema WHERE type = 'index' AND sql IS NOT NULL "
+    f"AND tbl_name IN ({', '.join(repr(p.name) for p in PROJECTIONS)})"
+)
+
+
+def _create(projection: Projection) -> str:
+    key = ", ".join(projection.key)
+    return (
+        f"CREATE TEMP TABLE shadow_{projection.name} "
+        f"({columns(projection)}, PRIMARY KEY ({key})) WITHOUT ROWID"
+    )

@@ -1,0 +1,82 @@
+"""Read this first: how a request becomes a decision, a decision events, and events rows.
+
+The rule this file keeps: all of it is one transaction. A refusal comes before the first write, so it
+leaves no trace; anything else that goes wrong undoes the transaction, and then the requests that shared
+it are run again one by one, so that a request that breaks disturbs no other.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from agentd.decide import Context
+from agentd.errors import Conflict, InternalError, RequestRefused, StorageError
+from agentd.journal import Recorded
+from agentd.methods import Command
+from agentd.projections import project
+from agentd.store import Store, Tx
+
+ATTEMPTS = 3
+"""How often a command is decided anew because another writer was faster."""
+
+Fault = Callable[[BaseException], None]
+"""Is told of every exception that is a fault of the daemon's own."""
+
+
+class Request(NamedTuple):
+    """One command with its decoded params."""
+
+    command: Command
+    params: Struct
+
+
+class Outcome(NamedTuple):
+    """What became of one request: a result and what was recorded, or the refusal."""
+
+    result: Any
+    recorded: Sequence[Recorded] = ()
+    refusal: RequestRefused | None = None
+
+
+def transact(tx: Tx, request: Request, context: Context) -> Outcome:
+    """Run one command. Raises `RequestRefused` before anything is written."""
+    command, params = request
+    for attempt in range(1, ATTEMPTS + 1):
+        state = command.load(tx, params, context)  # 1. load
+        drafts = command.decide(state, params, context)  # 2. decide
+        try:  # 3. append
+            recorded = tx.append(state.task_id, state.version, drafts, context.now, context.new_id)
+            break
+        except Conflict:
+            if attempt == ATTEMPTS:
+                raise
+    for event in recorded:  # 4. project
+        project(tx, event)
+    return Outcome(command.view(tx, state, params, recorded, context), recorded)
+    # 5. commit: when the block of `store.write` ends
+
+
+def run_batch(
+    store: Store, requests: Sequence[Request], context: Context, fault: Fault
+) -> list[Outcome]:
+    """Run the requests in one transaction; when this returns, what they wrote is on disk."""
+    try:
+        with store.write() as tx:
+            return [_run(tx, request, context) for request in requests]
+    except StorageError as refusal:
+        return [Outcome(None, refusal=refusal)] * len(requests)
+    except Exception as error:
+        if len(requests) == 1:
+            fault(error)
+            return [Outcome(None, refusal=InternalError())]
+    return [outcome for r in requests for outcome in run_batch(store, [r], context, fault)]
+
+
+def _run(tx: Tx, request: Request, context: Context) -> Outcome:
+    try:
+        return transact(tx, request, context)
+    except StorageError:  # the transaction is broken, not this request
+        raise
+    except RequestRefused as refusal:
+        return Outcome(None, refusal=refusal)

@@ -1,0 +1,5 @@
+"""Rule: a figure counts only beside what it is compared with, taken in the same run.
+
+`python -m benchmarks` measures the daemon against `floor.py`, the least program that
+could do the job durably, and against the absolute bars of the README in this directory.
+"""

@@ -1,0 +1,65 @@
+"""Rule: what a person waits for includes the interpreter's start.
+
+Whole processes, from their start: the daemon until Health answers, a replay, a call.
+Files are in the page cache, as they are when a daemon comes back after an upgrade.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter
+
+from benchmarks.daemons import agentd, agentd_environment, fresh_home
+from benchmarks.history import count_events
+from benchmarks.report import Row, at_least, at_most
+from benchmarks.run import Run
+from benchmarks.stats import median
+
+
+def start(run: Run) -> list[Row]:
+    """Start on an empty home, and on a journal of many events."""
+    empty = median([_seconds_to_start_empty() for _ in range(run.starts)])
+    large = median([_seconds_to_start(run.large_home) for _ in range(run.starts)])
+    return [
+        at_most("start, empty home", empty, 0.4, "s"),
+        at_most(f"start, {run.events:,} events", large, 0.6, "s", events=run.events),
+    ]
+
+
+def replay(run: Run) -> list[Row]:
+    """Rebuild the projections of a copy of the large database."""
+    with fresh_home() as home:
+        for file in run.large_home.glob("agent_state.db*"):
+            shutil.copy2(file, home)
+        events = count_events(home)
+        seconds = _seconds_of(["replay"], home)
+    return [
+        at_least(
+            f"replay of {events:,}", events / seconds, 50_000, "/s", seconds=seconds, events=events
+        )
+    ]
+
+
+def call(_: Run) -> list[Row]:
+    """Ask for Health from the command line."""
+    with fresh_home() as home, agentd(home):
+        times = [_seconds_of(["call", "Health"], home) * 1e3 for _ in range(10)]
+    return [at_most("agentd call Health", median(times), 150, "ms", worst=max(times))]
+
+
+def _seconds_to_start_empty() -> float:
+    with fresh_home() as home:
+        return _seconds_to_start(home)
+
+
+def _seconds_to_start(home: Path) -> float:
+    with agentd(home) as daemon:
+        return daemon.seconds_to_ready
+
+
+def _seconds_of(arguments: list[str], home: Path) -> float:
+    command = [sys.executable, "-m", "agentd", *arguments]
+    began = perf_counter()
+    subprocess.run(command, env=agentd_environment(home), check=True, stdout=subprocess.PIPE)
+    return perf_counter() - began

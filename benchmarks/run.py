@@ -1,0 +1,29 @@
+"""Rule: a large database is built once per run, through the daemon, and shared.
+
+What the measurements of one run have in common.
+"""
+
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+
+from benchmarks.daemons import fresh_home
+from benchmarks.history import write_history
+
+
+class Run:
+    """One run of the suite; `quick` trades certainty for minutes."""
+
+    def __init__(self, stack: ExitStack, *, quick: bool) -> None:
+        self._stack = stack
+        self.rounds = 1 if quick else 5
+        self.starts = 3 if quick else 5
+        self.events = 50_000 if quick else 1_000_000
+        self.loop_seconds = 2.0 if quick else 6.0
+
+    @cached_property
+    def large_home(self) -> Path:
+        """The home of a stopped daemon whose journal holds `events` events."""
+        home = self._stack.enter_context(fresh_home())
+        write_history(home, self.events)
+        return home

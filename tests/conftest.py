@@ -1,0 +1,56 @@
+"""Fixtures of the whole suite: a home, a daemon of one's own, one shared by a module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.daemon_process import Connection, DaemonProcess, temporary_home
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """The path of a home that is not there yet."""
+    with temporary_home() as path:
+        yield path
+
+
+@pytest.fixture
+def daemon(home: Path) -> Iterator[DaemonProcess]:
+    """A daemon for one test."""
+    with DaemonProcess(home) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[DaemonProcess]:
+    """A daemon for all tests of a module: each of them keeps to tasks of its own."""
+    with temporary_home() as path, DaemonProcess(path) as process:
+        yield process
+
+
+@pytest.fixture
+def connection(shared: DaemonProcess) -> Iterator[Connection]:
+    """A connection of the test's own to the shared daemon."""
+    with shared.connect() as opened:
+        yield opened
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+    call: pytest.CallInfo[None],  # noqa: ARG001 - pluggy passes arguments by name
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the daemons of a failed test said."""
+    report = yield
+    values: dict[str, Any] = getattr(item, "funcargs", {})
+    if report.failed:
+        for name, value in values.items():
+            if isinstance(value, DaemonProcess) and value.log_path.exists():
+                report.sections.append((f"stderr of {name}", value.stderr()))
+    return report

@@ -1,0 +1,93 @@
+"""given(state).when(command, params).then(events): what a command decides, without a store.
+
+The states below are those that a node can be in; all of them are rows of the one node of one task.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from agentd import decide
+from agentd.decide import Context, NodeState, TaskState
+from agentd.errors import RequestRefused
+from agentd.journal import Draft
+from agentd.projections import NodeRow, TaskRow
+from tests.core import LEASE_MS, NOW, context, to_params, uid
+
+TASK, NODE = uid(0x7A), uid(0x1)
+LEASE, OLD_LEASE, OTHER_LEASE = uid(0xA), uid(0xB), uid(0xC)
+ENDS = NOW + LEASE_MS
+
+TASK_ROW = TaskRow(TASK, 3, 1, NOW, 1, 0, 0, 0)
+PENDING = NodeRow(NODE, TASK, 0, 2, "PENDING", 0, NOW)
+RUNNING = NodeRow(NODE, TASK, 0, 2, "RUNNING", 0, NOW, NOW, LEASE, "worker-1", ENDS)
+ROLLED_BACK = replace(PENDING, last_lease=OLD_LEASE)
+HELD_AGAIN = replace(RUNNING, last_lease=OLD_LEASE)
+COMPLETED = replace(PENDING, status="COMPLETED", last_lease=LEASE, result_seq=9)
+FAILED = replace(COMPLETED, status="FAILED")
+
+_DECIDES: Mapping[str, Callable[..., list[Draft]]] = {
+    "RegisterTask": decide.register_task,
+    "AcquireNextNode": decide.acquire_next_node,
+    "roll_back_expired": decide.roll_back_expired,
+    "CommitEvent": decide.commit_event,
+    "HeartbeatNode": decide.heartbeat_node,
+    "CompleteNode": decide.complete_node,
+    "FailNode": decide.fail_node,
+}
+
+
+class Given:
+    """A state and, once `when` is told, a command that meets it."""
+
+    def __init__(self, state: object) -> None:
+        self._state = state
+        self._method = ""
+        self._params: dict[str, Any] = {}
+        self._context = context()
+
+    def when(self, method: str, known: Context | None = None, **params: Any) -> "Given":
+        """The command by its wire name, with plain params."""
+        self._method, self._params = method, params
+        self._context = known or context()
+        return self
+
+    def drafts(self) -> list[Draft]:
+        """What is decided."""
+        params = to_params(self._method, self._params)
+        return _DECIDES[self._method](self._state, params, self._context)
+
+    def then(self, *drafts: Draft) -> None:
+        """Exactly these events, in this order."""
+        decided = self.drafts()
+        assert decided == list(drafts), decided
+
+    def refused(self, error: type[RequestRefused], *words: str) -> None:
+        """Exactly the refusal, with a message that has all the words."""
+        with pytest.raises(error) as refusal:
+            self.drafts()
+        assert type(refusal.value) is error, refusal.value
+        missing = [word for word in words if word not in refusal.value.message]
+        assert not missing, refusal.value.message
+
+
+def given(state: object) -> Given:
+    """The state that a command meets."""
+    return Given(state)
+
+
+def node(row: NodeRow | None) -> NodeState:
+    """A known task with this node, or without it."""
+    return NodeState(TASK, 3, TASK_ROW, row)
+
+
+def task(*, expired: Sequence[NodeRow] = (), runnable: NodeRow | None = None) -> TaskState:
+    """A known task with these leases run out and this node to hand out."""
+    return TaskState(TASK, 3, TASK_ROW, expired, runnable)
+
+
+def held(lease_id: str = LEASE) -> dict[str, Any]:
+    """The three params of a holder's write."""
+    return {"task_id": TASK, "node_id": NODE, "lease_id": lease_id}

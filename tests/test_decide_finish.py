@@ -1,0 +1,100 @@
+"""What CompleteNode and FailNode decide: an end, once, by the holder of the lease."""
+
+import pytest
+
+from agentd.errors import IllegalTransition, StaleLease
+from agentd.events import NodeCompleted, NodeFailed
+from agentd.journal import Draft
+from agentd.projections import NodeRow
+from tests.core import LEASE_MS, NOW, context
+from tests.given import (
+    COMPLETED,
+    FAILED,
+    HELD_AGAIN,
+    LEASE,
+    NODE,
+    OLD_LEASE,
+    OTHER_LEASE,
+    PENDING,
+    ROLLED_BACK,
+    RUNNING,
+    given,
+    held,
+    node,
+)
+
+METHODS = ["CompleteNode", "FailNode"]
+
+
+def test_the_holder_completes_the_node() -> None:
+    """The result is kept as it came in."""
+    given(node(RUNNING)).when("CompleteNode", **held(), result_payload=[1]).then(
+        Draft(NodeCompleted(LEASE, "COMPLETED"), NODE, b"[1]")
+    )
+
+
+def test_the_holder_fails_the_node() -> None:
+    """The error is kept as it came in."""
+    given(node(RUNNING)).when("FailNode", **held(), error_payload={"why": "x"}).then(
+        Draft(NodeFailed(LEASE, "FAILED"), NODE, b'{"why":"x"}')
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "event"),
+    [
+        ("CompleteNode", NodeCompleted(LEASE, "COMPLETED")),
+        ("FailNode", NodeFailed(LEASE, "FAILED")),
+    ],
+)
+def test_an_end_without_a_payload(method: str, event: NodeCompleted | NodeFailed) -> None:
+    """A payload that is left out is null, and `payload` is another name for it."""
+    given(node(RUNNING)).when(method, **held()).then(Draft(event, NODE, b"null"))
+    given(node(RUNNING)).when(method, **held(), payload=1).then(Draft(event, NODE, b"1"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_end_after_the_lease_ran_out_still_counts(method: str) -> None:
+    """Until the rollback is recorded nobody else can hold the node, so its end counts."""
+    late = context(now=NOW + 2 * LEASE_MS)
+    assert len(given(node(RUNNING)).when(method, late, **held()).drafts()) == 1
+
+
+@pytest.mark.parametrize(("method", "row"), [("CompleteNode", COMPLETED), ("FailNode", FAILED)])
+def test_a_repeat_yields_no_events(method: str, row: NodeRow) -> None:
+    """The lease that ended the node may say so again, and nothing happens."""
+    given(node(row)).when(method, **held(), payload="another").then()
+
+
+@pytest.mark.parametrize(("method", "row"), [("CompleteNode", FAILED), ("FailNode", COMPLETED)])
+def test_the_other_end_is_no_repeat(method: str, row: NodeRow) -> None:
+    """A node that has one end cannot get the other, not even from the lease that ended it."""
+    given(node(row)).when(method, **held()).refused(IllegalTransition, row.status)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_node_that_nobody_acquired_has_no_end(method: str) -> None:
+    """There is no edge from PENDING to an end."""
+    given(node(PENDING)).when(method, **held()).refused(IllegalTransition, "PENDING")
+
+
+@pytest.mark.parametrize(("method", "row"), [("CompleteNode", PENDING), ("FailNode", COMPLETED)])
+def test_an_illegal_transition_names_the_node(method: str, row: NodeRow) -> None:
+    """The refusal of the machine says which node it was about."""
+    given(node(row)).when(method, **held()).refused(IllegalTransition, NODE)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("row", [RUNNING, COMPLETED, FAILED])
+def test_another_lease_ends_nothing(method: str, row: NodeRow) -> None:
+    """A lease that is not the node's is stale, whether the node runs or has ended."""
+    given(node(row)).when(method, **held(OTHER_LEASE)).refused(
+        StaleLease, OTHER_LEASE, "acquire again"
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("row", [ROLLED_BACK, HELD_AGAIN])
+def test_a_rolled_back_lease_ends_nothing(method: str, row: NodeRow) -> None:
+    """After the rollback every write with the old lease is refused."""
+    given(node(row)).when(method, **held(OLD_LEASE)).refused(StaleLease, OLD_LEASE, "acquire again")

@@ -1,0 +1,211 @@
+"""What the SQLite store promises beyond the contract: durability, append-only, indexed questions."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from agentd.errors import DatabaseRefused, JournalDamaged, StorageError
+from agentd.projections import NODES, PROJECTIONS, Projection
+from agentd.store.sqlite import SqliteStore
+from agentd.store.sqlite.opening import open_for_writing, prepare
+from agentd.store.sqlite.reader import SqliteReader
+from tests.core import NOW, Core, Ids, open_sqlite, record_drafts, registration, spec, uid
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "agent_state.db"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    opened = open_sqlite(tmp_path)
+    with opened.write() as tx:
+        record_drafts(tx, 1, registration(1, 1, (2, 1)), new_id=Ids())
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def raw(path: Path, store: SqliteStore) -> Iterator[apsw.Connection]:  # noqa: ARG001 - makes the file
+    """Whoever opens the file without agentd."""
+    connection = apsw.Connection(str(path))
+    yield connection
+    connection.close()
+
+
+# Append-only
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE journal SET payload = x'00' WHERE seq = 2",
+        "UPDATE journal SET seq = 9 WHERE seq = 2",
+        "DELETE FROM journal WHERE seq = 3",
+        "DELETE FROM journal",
+    ],
+)
+def test_the_journal_is_append_only(store: SqliteStore, raw: apsw.Connection, sql: str) -> None:
+    """UPDATE and DELETE on the journal are refused by the database itself."""
+    before = Core(store).journal()
+    with pytest.raises(apsw.ConstraintError, match="append-only"):
+        raw.execute(sql)
+    assert Core(store).journal() == before
+
+
+@pytest.mark.parametrize("verb", ["INSERT OR REPLACE", "REPLACE"])
+def test_a_record_cannot_be_replaced(store: SqliteStore, raw: apsw.Connection, verb: str) -> None:
+    """An insert that would take a record's place is refused as well."""
+    before = Core(store).journal()
+    columns = "event_id, task_id, version, node_id, kind, schema, at, data"
+    with pytest.raises(apsw.ConstraintError):
+        raw.execute(
+            f"{verb} INTO journal SELECT seq, {columns}, x'00', hash FROM journal WHERE seq = 2"
+        )
+    assert Core(store).journal() == before
+
+
+# Durability
+
+
+def test_durability_is_wal_and_full(path: Path) -> None:
+    """The write connection runs with journal_mode=WAL and synchronous=FULL."""
+    connection = open_for_writing(path, NOW)
+    assert connection.pragma("journal_mode") == "wal"
+    assert connection.pragma("synchronous") == 2
+    connection.close()
+
+
+def test_durability_is_read_back() -> None:
+    """Where SQLite does not keep the settings it was given, the database is refused."""
+    connection = apsw.Connection(":memory:")
+    with pytest.raises(DatabaseRefused, match=r"journal_mode=memory.*FULL"):
+        prepare(connection)
+    connection.close()
+
+
+def test_a_database_opened_again_is_the_same(tmp_path: Path) -> None:
+    """What was committed is there after the store was closed and opened again."""
+    core = Core(open_sqlite(tmp_path))
+    held = core.hold(core.register(spec(1), spec(2, 1)))
+    before = core.do("TaskStatus", task_id=held.task_id)
+    journal = core.journal()
+    core.store.close()
+    core.store = open_sqlite(tmp_path)
+    assert core.do("TaskStatus", task_id=held.task_id) == before
+    assert core.journal() == journal
+    assert core.do("HeartbeatNode", **held.params)["ok"] is True
+    core.store.close()
+
+
+# Indexes
+
+
+Question = Callable[[SqliteReader], object]
+QUESTIONS: dict[str, Question] = {
+    **{f"get {p.name}": lambda r, p=p: r.get(p, ("a",) * len(p.key)) for p in PROJECTIONS},
+    "next_runnable": lambda r: r.next_runnable(uid(1)),
+    "nodes": lambda r: list(r.nodes(uid(1))),
+    "dependents": lambda r: r.dependents(uid(1)),
+    "expired": lambda r: r.expired(0, 1),
+    "expired of a task": lambda r: r.expired(0, 1, uid(1)),
+    "next_expiry": lambda r: r.next_expiry(0),
+    "taken": lambda r: r.taken([uid(1)]),
+    "head": lambda r: r.head(uid(1)),
+    "last_seq": lambda r: r.last_seq(),
+    "recorded": lambda r: r.recorded(1),
+    "tail": lambda r: r.tail(uid(1), 9),
+    "journal": lambda r: list(r.journal(1)),
+    "journal of a task": lambda r: list(r.journal(1, uid(1))),
+}
+
+
+def plan(raw: apsw.Connection, question: Question) -> list[str]:
+    """SQLite's plan for what a question asks, line by line."""
+    asked: list[tuple[str, object]] = []
+
+    def remember(_cursor: object, sql: str, bindings: object) -> bool:
+        asked.append((sql, bindings))
+        return True
+
+    raw.exec_trace = remember
+    question(SqliteReader(raw))
+    raw.exec_trace = None
+    assert asked, "the question asked the database nothing"
+    return [
+        detail
+        for sql, bindings in asked
+        for (*_ids, detail) in raw.execute(f"EXPLAIN QUERY PLAN {sql}", bindings)  # type: ignore[arg-type]
+    ]
+
+
+@pytest.mark.parametrize("question", QUESTIONS.values(), ids=list(QUESTIONS))
+def test_every_question_is_answered_from_an_index(raw: apsw.Connection, question: Question) -> None:
+    """No question scans a table of agentd's."""
+    tables = ("journal", *(projection.name for projection in PROJECTIONS))
+    lines = plan(raw, question)
+    scans = [line for line in lines if line.startswith(tuple(f"SCAN {table}" for table in tables))]
+    assert not scans, lines
+
+
+@pytest.mark.parametrize(
+    "name", ["next_runnable", "nodes", "head", "tail", "journal", "journal of a task"]
+)
+def test_no_question_sorts_what_the_index_has_in_order(raw: apsw.Connection, name: str) -> None:
+    """Where an order is asked for, the index has it."""
+    lines = plan(raw, QUESTIONS[name])
+    assert not [line for line in lines if "B-TREE" in line], lines
+
+
+def test_the_runnable_node_costs_one_entry(raw: apsw.Connection) -> None:
+    """The next node comes from the index that holds runnable nodes only."""
+    assert any("nodes_runnable" in line for line in plan(raw, QUESTIONS["next_runnable"]))
+
+
+@pytest.mark.parametrize("name", ["expired", "expired of a task", "next_expiry"])
+def test_leases_cost_what_is_leased(raw: apsw.Connection, name: str) -> None:
+    """Questions about leases use the index that holds leased nodes only."""
+    assert any("nodes_leased" in line for line in plan(raw, QUESTIONS[name]))
+
+
+# Columns
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
+def test_columns_are_the_rows_fields(raw: apsw.Connection, projection: Projection) -> None:
+    """A table's columns are its row's fields, in their order, and its key is the projection's."""
+    found = list(raw.execute(f"PRAGMA table_info({projection.name})"))
+    assert [name for _id, name, *_rest in found] == list(projection.row.__struct_fields__)
+    assert tuple(name for _id, name, *_rest, key in found if key) == projection.key
+
+
+# What goes wrong
+
+
+def test_a_read_only_store_refuses_to_write(path: Path, store: SqliteStore) -> None:
+    """A store opened for reading reads beside its daemon and writes nothing."""
+    reading = SqliteStore.open_read_only(path)
+    assert Core(reading).journal() == Core(store).journal()
+    with pytest.raises(StorageError), reading.write() as tx:
+        record_drafts(tx, 2, registration(2), new_id=Ids())
+    assert len(Core(store).journal()) == 3
+    reading.close()
+
+
+def test_the_drivers_errors_become_agentds(store: SqliteStore, raw: apsw.Connection) -> None:
+    """A table that is gone is a StorageError with the driver's words, not the driver's error."""
+    raw.execute("DROP TABLE nodes")
+    with pytest.raises(StorageError, match="nodes"), store.read() as reader:
+        reader.get(NODES, (uid(1),))
+
+
+def test_a_record_of_a_newer_agentd_is_damage(store: SqliteStore, raw: apsw.Connection) -> None:
+    """A record that this program cannot read is named as what it is."""
+    raw.execute(
+        "INSERT INTO journal VALUES (4, 'e', 't', 1, NULL, 'NodePaused', 3, 0, x'7b7d', NULL, x'00')"
+    )
+    with pytest.raises(JournalDamaged, match="NodePaused events of schema 3"):
+        Core(store).journal()
