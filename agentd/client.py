@@ -55,7 +55,9 @@ class Client:
         """
         return msgspec.json.decode(self.raw_call(method, params))
 
-    def raw_call(self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None) -> bytes:
+    def raw_call(
+        self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
+    ) -> bytes:
         """As `call`, but the result is JSON as the daemon wrote it."""
         request = {"id": next(self._ids), "method": method, "params": params or {}}
         line = self.exchange(msgspec.json.encode(request))
@@ -109,7 +111,9 @@ class Client:
             searched = len(self._buffer)
             chunk = connection.recv(_READ_SIZE)
             if not chunk:
-                raise ConnectionResetError(errno.ECONNRESET, "the daemon closed it before it answered")
+                raise ConnectionResetError(
+                    errno.ECONNRESET, "the daemon closed it before it answered"
+                )
             self._buffer += chunk
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
@@ -137,7 +141,9 @@ def _refusal(error: _Error) -> RequestRefused:
 def _why_unreachable(path: str, error: OSError) -> str:
     """One line that tells the three usual reasons apart, each with what to do next."""
     if isinstance(error, FileNotFoundError):
-        return f"no socket at {path}: start the daemon with `agentd serve`, or set AGENTD_SOCKET_PATH"
+        return (
+            f"no socket at {path}: start the daemon with `agentd serve`, or set AGENTD_SOCKET_PATH"
+        )
     if isinstance(error, ConnectionRefusedError):
         return f"nobody listens on {path}: the daemon is not running; start it with `agentd serve`"
     if isinstance(error, PermissionError):

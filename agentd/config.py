@@ -64,7 +64,9 @@ class _Values:
             return default
         text = value.strip()
         if not (text.isascii() and text.isdigit()) or int(text) > _LARGEST:
-            raise BadSetting(f"{name}={value!r}: expected {unit}, a whole number from 0 to {_LARGEST}")
+            raise BadSetting(
+                f"{name}={value!r}: expected {unit}, a whole number from 0 to {_LARGEST}"
+            )
         return int(text)
 
     def _read_file(self) -> Mapping[str, str | None]:

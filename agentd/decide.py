@@ -84,10 +84,14 @@ class NodeState(Struct, frozen=True):
     node: NodeRow | None
 
 
-def register_task(state: Registration, params: RegisterTaskParams, _context: Context) -> list[Draft]:
+def register_task(
+    state: Registration, params: RegisterTaskParams, _context: Context
+) -> list[Draft]:
     """A task and its nodes, if they form a graph of new nodes without a cycle."""
     nodes = list(zip(state.node_ids, params.initial_nodes, strict=True))
-    graph.check(state.node_ids, {node_id: spec.dependencies for node_id, spec in nodes}, state.taken)
+    graph.check(
+        state.node_ids, {node_id: spec.dependencies for node_id, spec in nodes}, state.taken
+    )
     drafts = [
         Draft(
             TaskRegistered(params.goal, len(nodes)),
@@ -101,7 +105,9 @@ def register_task(state: Registration, params: RegisterTaskParams, _context: Con
     return drafts
 
 
-def acquire_next_node(state: TaskState, params: AcquireNextNodeParams, context: Context) -> list[Draft]:
+def acquire_next_node(
+    state: TaskState, params: AcquireNextNodeParams, context: Context
+) -> list[Draft]:
     """The rollbacks that are due, then a lease on the first runnable node, if there is one."""
     drafts = roll_back_expired(state, params, context)
     # What is rolled back was runnable before, so it is runnable again.
@@ -181,7 +187,8 @@ def _finish(
 def _known_task(state: TaskState | NodeState) -> None:
     if state.task is None:
         raise TaskNotFound(
-            f"there is no task {state.task_id}: register it, or look at the id", task_id=state.task_id
+            f"there is no task {state.task_id}: register it, or look at the id",
+            task_id=state.task_id,
         )
 
 
@@ -227,5 +234,3 @@ def _what_happened(node: NodeRow, lease_id: str) -> str:
     if node.last_lease == lease_id:
         return f"the node was rolled back at {when}"
     return f"nobody holds node {node.node_id}, it is {node.status} since {when}"
-
-

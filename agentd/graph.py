@@ -10,7 +10,9 @@ from graphlib import CycleError, TopologicalSorter
 from agentd.errors import InvalidGraph
 
 
-def check(nodes: Sequence[str], dependencies: Mapping[str, Sequence[str]], taken: Iterable[str]) -> None:
+def check(
+    nodes: Sequence[str], dependencies: Mapping[str, Sequence[str]], taken: Iterable[str]
+) -> None:
     """Raise `InvalidGraph` unless `nodes` with their `dependencies` are a DAG of new nodes.
 
     `taken` are those of the ids that the database has already.
@@ -27,7 +29,9 @@ def check(nodes: Sequence[str], dependencies: Mapping[str, Sequence[str]], taken
     except CycleError as error:
         # graphlib gives the cycle from dependency to dependent, first and last being the same node.
         cycle = list(error.args[1])
-        raise InvalidGraph(f"the dependencies form a cycle: {' -> '.join(cycle)}", node_ids=cycle[1:]) from None
+        raise InvalidGraph(
+            f"the dependencies form a cycle: {' -> '.join(cycle)}", node_ids=cycle[1:]
+        ) from None
 
 
 def _refuse_duplicates(nodes: Sequence[str]) -> None:

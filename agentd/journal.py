@@ -64,6 +64,9 @@ class Recorded(Struct, frozen=True):
     hash: bytes
     event: Event
 
+    def __hash__(self) -> int:
+        return hash(self.event_id)
+
 
 def record(
     head: Head, seq: int, task_id: str, drafts: Iterable[Draft], at: int, new_id: Callable[[], str]
@@ -97,7 +100,9 @@ def decode(kind: str, schema: int, data: bytes) -> Event:
     """The event behind a journal row. Raises `JournalDamaged` when this program cannot read it."""
     decoder = _DECODERS.get((kind, schema))
     if decoder is None:
-        raise JournalDamaged(f"this agentd cannot read {kind} events of schema {schema}; is it older?")
+        raise JournalDamaged(
+            f"this agentd cannot read {kind} events of schema {schema}; is it older?"
+        )
     try:
         return decoder.decode(data)
     except msgspec.MsgspecError as error:

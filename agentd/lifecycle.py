@@ -47,7 +47,9 @@ def step(status: Status, trigger: str) -> Status:
         _node.trigger(trigger)
     except MachineError as error:
         raise IllegalTransition(
-            f"a node that is {status} cannot {trigger}: {_legal(trigger)}", status=status, trigger=trigger
+            f"a node that is {status} cannot {trigger}: {_legal(trigger)}",
+            status=status,
+            trigger=trigger,
         ) from error
     return cast(Status, _node.state)
 

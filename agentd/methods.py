@@ -47,7 +47,9 @@ class Method(NamedTuple):
         return (self.params.__doc__ or "").strip()
 
 
-def _load_registration(reader: Reader, params: api.RegisterTaskParams, context: Context) -> Registration:
+def _load_registration(
+    reader: Reader, params: api.RegisterTaskParams, context: Context
+) -> Registration:
     chosen = [spec.id for spec in params.initial_nodes if spec.id is not None]
     node_ids = [spec.id or context.new_id() for spec in params.initial_nodes]
     return Registration(context.new_id(), node_ids, reader.taken(chosen))
@@ -188,9 +190,10 @@ def _metrics(reader: Reader, _params: Struct, context: Context) -> api.MetricsRe
     )
 
 
-def _task_status(reader: Reader, params: api.TaskStatusParams, _context: Context) -> api.TaskStatusResult:
+def _task_status(
+    reader: Reader, params: api.TaskStatusParams, _context: Context
+) -> api.TaskStatusResult:
     return queries.task_status(reader, params.task_id)
-
 
 
 METHODS: tuple[Method, ...] = (
@@ -256,13 +259,7 @@ METHODS: tuple[Method, ...] = (
     ),
 )
 
-ROLL_BACK_EXPIRED = Method(
-    "roll_back_expired",
-    api.TaskParams,
-    None,
-    (),
-    Command(_load_task, decide.roll_back_expired, _nothing),
-)
+ROLL_BACK_EXPIRED = Command(_load_task, decide.roll_back_expired, _nothing)
 """The daemon's own command; it stands in no client's list."""
 
 BY_NAME = {name: method for method in METHODS for name in (method.name, *method.aliases)}

@@ -59,7 +59,9 @@ class _AnyObject(Struct):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_object = msgspec.json.Decoder(_AnyObject).decode
 _encode = msgspec.json.Encoder().encode
-_LEADING_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?[0-9.eE+-]+|null|true|false)\s*[,}]')
+_LEADING_ID = re.compile(
+    rb'\s*\{\s*"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?[0-9.eE+-]+|null|true|false)\s*[,}]'
+)
 
 
 class Requests:

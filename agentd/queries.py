@@ -3,6 +3,8 @@
 The rule this file keeps: a query writes nothing and refuses only what does not exist.
 """
 
+from functools import lru_cache
+
 import msgspec
 from msgspec import Raw
 
@@ -30,6 +32,9 @@ from agentd.journal import Recorded
 from agentd.projections import NODES, TASKS, TOTALS, NodeRow, TaskRow, TotalsRow
 from agentd.projections.totals import EMPTY, SCOPE
 from agentd.store import Reader
+
+_LARGEST_REMEMBERED = 4_096
+"""Bytes of payload up to which the view of an event is remembered."""
 
 
 def task_row(reader: Reader, task_id: str) -> TaskRow | None:
@@ -126,6 +131,12 @@ def node_view(reader: Reader, row: NodeRow) -> NodeView:
 
 def event_view(recorded: Recorded) -> EventView:
     """An event as clients see it, under the name that existing clients know."""
+    if recorded.payload is not None and len(recorded.payload) > _LARGEST_REMEMBERED:
+        return _event_view(recorded)
+    return _small_event_view(recorded)
+
+
+def _event_view(recorded: Recorded) -> EventView:
     action_type, payload = _shown(recorded)
     return EventView(
         recorded.event_id,
@@ -135,6 +146,10 @@ def event_view(recorded: Recorded) -> EventView:
         payload,
         rfc3339(recorded.at),
     )
+
+
+# The same events are shown to every worker that acquires; they never change, so a view never does.
+_small_event_view = lru_cache(maxsize=4_096)(_event_view)
 
 
 def _shown(recorded: Recorded) -> tuple[str, Raw]:

@@ -95,9 +95,13 @@ def _check_link(recorded: Recorded, heads: dict[str, Head]) -> Iterator[Differen
     head = heads.get(recorded.task_id, GENESIS)
     where = f"seq {recorded.seq} (task {recorded.task_id}, {recorded.kind})"
     if recorded.version != head.version + 1:
-        yield Difference(where, f"is event {recorded.version} of its task, expected {head.version + 1}")
+        yield Difference(
+            where, f"is event {recorded.version} of its task, expected {head.version + 1}"
+        )
     if link(head.hash, recorded) != recorded.hash:
-        yield Difference(where, "the hash chain breaks: this event or the one before it was changed")
+        yield Difference(
+            where, "the hash chain breaks: this event or the one before it was changed"
+        )
     heads[recorded.task_id] = Head(recorded.version, recorded.hash)
 
 
@@ -127,16 +131,22 @@ def _compare(projection: Projection, shadow: Shadow, reader: Reader) -> Iterator
         yield from _differences(projection, should, is_)
         if should is None or is_ is None or _key(projection, should) != _key(projection, is_):
             # One row too many or too few shifts all that follow: saying so once is enough.
-            yield Difference(projection.name, "has other rows than the journal says; stopped comparing")
+            yield Difference(
+                projection.name, "has other rows than the journal says; stopped comparing"
+            )
             return
 
 
-def _differences(projection: Projection, should: Struct | None, is_: Struct | None) -> Iterator[Difference]:
+def _differences(
+    projection: Projection, should: Struct | None, is_: Struct | None
+) -> Iterator[Difference]:
     known = should if should is not None else is_
     assert known is not None  # noqa: S101 - zip_longest gives at least one
     where = f"{projection.name} {' '.join(_key(projection, known))}"
     if is_ is None or should is None:
-        yield Difference(where, "the row is missing" if is_ is None else "the journal knows no such row")
+        yield Difference(
+            where, "the row is missing" if is_ is None else "the journal knows no such row"
+        )
         return
     was, is_now = asdict(should), asdict(is_)
     for name in was:

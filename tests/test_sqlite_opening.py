@@ -1,7 +1,6 @@
-"""Which files are opened as a database, which are refused, and that these are left as they are."""
+"""Which files are opened as a database, and how one is created and brought up to date."""
 
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -29,12 +28,6 @@ def create(path: Path) -> None:
 def migrations(path: Path) -> list[tuple[int, str, int]]:
     with closing(sqlite3.connect(path)) as connection:
         return list(connection.execute("SELECT number, name, applied_at FROM migrations"))
-
-
-def run_sql(path: Path, *statements: str) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for sql in statements:
-            connection.execute(sql)
 
 
 # Databases that are opened
@@ -127,156 +120,3 @@ def test_a_migration_is_applied_whole_or_not_at_all(monkeypatch: pytest.MonkeyPa
 def test_migrations_are_numbered_without_gaps() -> None:
     """The files of the migrations are numbered from 1 on."""
     assert [migration.number for migration in MIGRATIONS] == list(range(1, LATEST + 1))
-
-
-# Files that are refused
-
-
-def newer_schema(path: Path) -> None:
-    create(path)
-    run_sql(path, f"PRAGMA user_version = {LATEST + 1}")
-
-
-def foreign(path: Path) -> None:
-    run_sql(path, "CREATE TABLE bookmarks (url)")
-
-
-def foreign_wal(path: Path) -> None:
-    run_sql(path, "PRAGMA journal_mode = wal", "CREATE TABLE bookmarks (url)")
-
-
-def foreign_without_tables(path: Path) -> None:
-    run_sql(path, "PRAGMA user_version = 1")
-
-
-def rust(path: Path) -> None:
-    run_sql(
-        path,
-        "CREATE TABLE global_tasks (id TEXT PRIMARY KEY)",
-        "CREATE TABLE dag_nodes (id TEXT PRIMARY KEY)",
-        "CREATE TABLE event_journal (id TEXT PRIMARY KEY)",
-    )
-
-
-def corrupt_magic(path: Path) -> None:
-    create(path)
-    _overwrite(path, 0, b"SQLITE FORMAT 3!")
-
-
-def corrupt_page_size(path: Path) -> None:
-    create(path)
-    _overwrite(path, 16, b"\x00\x03")
-
-
-def corrupt_first_page(path: Path) -> None:
-    create(path)
-    _overwrite(path, 100, b"\xff" * 400)
-
-
-def truncated(path: Path) -> None:
-    create(path)
-    path.write_bytes(path.read_bytes()[:-4096])
-
-
-def truncated_in_a_page(path: Path) -> None:
-    create(path)
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def truncated_header(path: Path) -> None:
-    create(path)
-    path.write_bytes(path.read_bytes()[:50])
-
-
-def zero_length(path: Path) -> None:
-    path.touch()
-
-
-def text(path: Path) -> None:
-    path.write_text("shopping list: apples, pears\n" * 99)
-
-
-def wal_alone(path: Path) -> None:
-    path.with_name(path.name + "-wal").write_bytes(b"\x37\x7f\x06\x82" + bytes(4092))
-
-
-def directory(path: Path) -> None:
-    path.mkdir()
-
-
-REFUSED: list[tuple[Callable[[Path], None], str]] = [
-    (newer_schema, f"schema {LATEST + 1}, newer than the {LATEST}.*: upgrade agentd"),
-    (foreign, "not agentd's: set AGENTD_DATABASE_URL"),
-    (foreign_wal, "not agentd's: set AGENTD_DATABASE_URL"),
-    (foreign_without_tables, "not agentd's: set AGENTD_DATABASE_URL"),
-    (rust, "earlier agentd written in Rust.*set AGENTD_HOME or AGENTD_DATABASE_URL"),
-    (corrupt_magic, "not a SQLite database, or its header is corrupt"),
-    (corrupt_page_size, "corrupt"),
-    (corrupt_first_page, "corrupt.*restore a copy"),
-    (truncated, "corrupt: .* bytes where its header says .*; restore a copy"),
-    (truncated_in_a_page, "corrupt: .* bytes where its header says .*; restore a copy"),
-    (truncated_header, "not a SQLite database, or its header is corrupt"),
-    (zero_length, r"empty \(0 bytes\).*restore a copy"),
-    (text, "not a SQLite database"),
-    (wal_alone, "is gone but .*-wal is still there: restore"),
-    (directory, "cannot be read"),
-]
-
-
-@pytest.mark.parametrize(
-    ("make", "words"), REFUSED, ids=[make.__name__ for make, _words in REFUSED]
-)
-def test_a_file_that_is_not_a_good_database_is_refused(
-    path: Path, make: Callable[[Path], None], words: str
-) -> None:
-    """Such a file is refused in one line that says why, and unchanged byte for byte."""
-    make(path)
-    before = _contents(path.parent)
-    with pytest.raises(DatabaseRefused, match=words) as refusal:
-        SqliteStore.open(path, NOW)
-    assert "\n" not in str(refusal.value)
-    assert str(path) in str(refusal.value)
-    assert _contents(path.parent) == before
-
-
-@pytest.mark.parametrize("make", [make for make, _words in REFUSED if make is not wal_alone])
-def test_a_file_that_is_refused_is_not_read_either(
-    path: Path, make: Callable[[Path], None]
-) -> None:
-    """Reading beside the daemon refuses the same files, and changes them as little."""
-    make(path)
-    before = _contents(path.parent)
-    with pytest.raises(DatabaseRefused):
-        SqliteStore.open_read_only(path)
-    assert _contents(path.parent) == before
-
-
-def test_reading_creates_nothing(path: Path) -> None:
-    """There is nothing to read where there is no database, and then there still is none."""
-    with pytest.raises(DatabaseRefused, match="no database at .*: start the daemon"):
-        SqliteStore.open_read_only(path)
-    assert list(path.parent.iterdir()) == []
-
-
-def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """The database's directory is not made here."""
-    with pytest.raises(DatabaseRefused, match="cannot be created"):
-        SqliteStore.open(tmp_path / "missing" / "state.db", NOW)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_exit_code_of_a_refused_database() -> None:
-    """A refused database ends the program with an exit code of its own."""
-    assert DatabaseRefused.exit_code == 5
-
-
-def _overwrite(path: Path, offset: int, data: bytes) -> None:
-    content = bytearray(path.read_bytes())
-    content[offset : offset + len(data)] = data
-    path.write_bytes(content)
-
-
-def _contents(directory: Path) -> dict[str, bytes | None]:
-    return {
-        str(file): file.read_bytes() if file.is_file() else None for file in directory.rglob("*")
-    }

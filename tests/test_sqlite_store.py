@@ -1,6 +1,7 @@
-"""What the SQLite store promises beyond the contract: durability, append-only, indexed questions."""
+"""What the SQLite store promises beyond the contract: durable, append-only, all from indexes."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -9,7 +10,7 @@ import pytest
 from agentd.errors import DatabaseRefused, JournalDamaged, StorageError
 from agentd.projections import NODES, PROJECTIONS, Projection
 from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.opening import open_for_writing, prepare
+from agentd.store.sqlite.opening import open_for_reading, open_for_writing, prepare
 from agentd.store.sqlite.reader import SqliteReader
 from tests.core import NOW, Core, Ids, open_sqlite, record_drafts, registration, spec, uid
 
@@ -104,9 +105,13 @@ def test_a_database_opened_again_is_the_same(tmp_path: Path) -> None:
 # Indexes
 
 
+def _get(projection: Projection, reader: SqliteReader) -> object:
+    return reader.get(projection, ("a",) * len(projection.key))
+
+
 Question = Callable[[SqliteReader], object]
 QUESTIONS: dict[str, Question] = {
-    **{f"get {p.name}": lambda r, p=p: r.get(p, ("a",) * len(p.key)) for p in PROJECTIONS},
+    **{f"get {projection.name}": partial(_get, projection) for projection in PROJECTIONS},
     "next_runnable": lambda r: r.next_runnable(uid(1)),
     "nodes": lambda r: list(r.nodes(uid(1))),
     "dependents": lambda r: r.dependents(uid(1)),
@@ -123,7 +128,15 @@ QUESTIONS: dict[str, Question] = {
 }
 
 
-def plan(raw: apsw.Connection, question: Question) -> list[str]:
+@pytest.fixture
+def reading(path: Path, store: SqliteStore) -> Iterator[apsw.Connection]:  # noqa: ARG001 - makes the file
+    """A connection as readers get it."""
+    connection = open_for_reading(path)
+    yield connection
+    connection.close()
+
+
+def plan(reading: apsw.Connection, question: Question) -> list[str]:
     """SQLite's plan for what a question asks, line by line."""
     asked: list[tuple[str, object]] = []
 
@@ -131,22 +144,24 @@ def plan(raw: apsw.Connection, question: Question) -> list[str]:
         asked.append((sql, bindings))
         return True
 
-    raw.exec_trace = remember
-    question(SqliteReader(raw))
-    raw.exec_trace = None
+    reading.exec_trace = remember
+    question(SqliteReader(reading))
+    reading.exec_trace = None
     assert asked, "the question asked the database nothing"
     return [
         detail
         for sql, bindings in asked
-        for (*_ids, detail) in raw.execute(f"EXPLAIN QUERY PLAN {sql}", bindings)  # type: ignore[arg-type]
+        for (*_ids, detail) in reading.execute(f"EXPLAIN QUERY PLAN {sql}", bindings)  # type: ignore[arg-type]
     ]
 
 
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=list(QUESTIONS))
-def test_every_question_is_answered_from_an_index(raw: apsw.Connection, question: Question) -> None:
+def test_every_question_is_answered_from_an_index(
+    reading: apsw.Connection, question: Question
+) -> None:
     """No question scans a table of agentd's."""
     tables = ("journal", *(projection.name for projection in PROJECTIONS))
-    lines = plan(raw, question)
+    lines = plan(reading, question)
     scans = [line for line in lines if line.startswith(tuple(f"SCAN {table}" for table in tables))]
     assert not scans, lines
 
@@ -154,21 +169,21 @@ def test_every_question_is_answered_from_an_index(raw: apsw.Connection, question
 @pytest.mark.parametrize(
     "name", ["next_runnable", "nodes", "head", "tail", "journal", "journal of a task"]
 )
-def test_no_question_sorts_what_the_index_has_in_order(raw: apsw.Connection, name: str) -> None:
+def test_no_question_sorts_what_the_index_has_in_order(reading: apsw.Connection, name: str) -> None:
     """Where an order is asked for, the index has it."""
-    lines = plan(raw, QUESTIONS[name])
+    lines = plan(reading, QUESTIONS[name])
     assert not [line for line in lines if "B-TREE" in line], lines
 
 
-def test_the_runnable_node_costs_one_entry(raw: apsw.Connection) -> None:
+def test_the_runnable_node_costs_one_entry(reading: apsw.Connection) -> None:
     """The next node comes from the index that holds runnable nodes only."""
-    assert any("nodes_runnable" in line for line in plan(raw, QUESTIONS["next_runnable"]))
+    assert any("nodes_runnable" in line for line in plan(reading, QUESTIONS["next_runnable"]))
 
 
 @pytest.mark.parametrize("name", ["expired", "expired of a task", "next_expiry"])
-def test_leases_cost_what_is_leased(raw: apsw.Connection, name: str) -> None:
+def test_leases_cost_what_is_leased(reading: apsw.Connection, name: str) -> None:
     """Questions about leases use the index that holds leased nodes only."""
-    assert any("nodes_leased" in line for line in plan(raw, QUESTIONS[name]))
+    assert any("nodes_leased" in line for line in plan(reading, QUESTIONS[name]))
 
 
 # Columns
@@ -204,8 +219,7 @@ def test_the_drivers_errors_become_agentds(store: SqliteStore, raw: apsw.Connect
 
 def test_a_record_of_a_newer_agentd_is_damage(store: SqliteStore, raw: apsw.Connection) -> None:
     """A record that this program cannot read is named as what it is."""
-    raw.execute(
-        "INSERT INTO journal VALUES (4, 'e', 't', 1, NULL, 'NodePaused', 3, 0, x'7b7d', NULL, x'00')"
-    )
+    values = (4, "e", "t", 1, None, "NodePaused", 3, 0, b"{}", None, b"")
+    raw.execute(f"INSERT INTO journal VALUES ({', '.join('?' * len(values))})", values)
     with pytest.raises(JournalDamaged, match="NodePaused events of schema 3"):
         Core(store).journal()

@@ -17,7 +17,9 @@ _UUID = r"^(?:[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9A-Fa-f]{3
 
 Id = Annotated[str, Meta(pattern=_UUID, extra_json_schema={"format": "uuid"})]
 Json = Annotated[Raw, Meta(description="any JSON value")]
-OptionalJson = Annotated[Json | UnsetType, Meta(description="any JSON value; null where it is left out")]
+OptionalJson = Annotated[
+    Json | UnsetType, Meta(description="any JSON value; null where it is left out")
+]
 OptionalObject = Annotated[
     Json | UnsetType, Meta(description="any JSON value", extra_json_schema={"default": {}})
 ]
@@ -42,6 +44,8 @@ def rfc3339(at: int) -> str:
     return f"{_rfc3339_seconds(seconds)}.{milliseconds:03d}Z"
 
 
-@lru_cache(maxsize=4096)  # events come in clusters, and formatting a second costs as much as a query
+@lru_cache(
+    maxsize=4096
+)  # events come in clusters, and formatting a second costs as much as a query
 def _rfc3339_seconds(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -73,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_: str) -> argparse.ArgumentParser:
+def _add(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_: str
+) -> argparse.ArgumentParser:
     return verbs.add_parser(
         name,
         help=help_,
@@ -88,13 +90,19 @@ def _add_call(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     verb = _add(verbs, "call", "send one request and print its result")
     verb.add_argument("method", metavar="METHOD", help="such as Health or TaskStatus")
     verb.add_argument(
-        "params", metavar="JSON", nargs="?", default="{}", help="the params, or - for standard input"
+        "params",
+        metavar="JSON",
+        nargs="?",
+        default="{}",
+        help="the params, or - for standard input",
     )
     verb.add_argument("--timeout", type=float, default=30.0, help="seconds to wait (default: 30)")
 
 
 def _add_replay(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    verb = _add(verbs, "replay", "rebuild the projections from the journal, check them, or look back")
+    verb = _add(
+        verbs, "replay", "rebuild the projections from the journal, check them, or look back"
+    )
     what = verb.add_mutually_exclusive_group()
     what.add_argument(
         "--check", action="store_true", help="compare without writing: rows, hash chains, edges"

@@ -52,7 +52,9 @@ def _lock(held: ExitStack, database: Path) -> None:
     try:
         held.enter_context(database_lock(database))
     except AlreadyRunning as error:
-        raise AlreadyRunning(f"{error}; a rebuild needs the database for itself, --check does not") from error
+        raise AlreadyRunning(
+            f"{error}; a rebuild needs the database for itself, --check does not"
+        ) from error
 
 
 def _check(database: Path) -> int:
@@ -67,7 +69,9 @@ def _check(database: Path) -> int:
         return 0
     for difference in first:
         print(difference)
-    print(f"replay check: {len(first) + more} differences" + (f", {more} not shown" if more else ""))
+    print(
+        f"replay check: {len(first) + more} differences" + (f", {more} not shown" if more else "")
+    )
     return 1
 
 

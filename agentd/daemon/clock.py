@@ -31,6 +31,5 @@ def wall() -> int:
 
 def new_id() -> str:
     """A fresh UUID of version 7 (RFC 9562): ids made together lie together in an index."""
-    number = f"{wall():012x}{os.urandom(10).hex()}"
-    variant = "89ab"[int(number[16], 16) & 3]
-    return f"{number[:8]}-{number[8:12]}-7{number[13:16]}-{variant}{number[17:20]}-{number[20:32]}"
+    at, random = f"{wall():012x}", os.urandom(9).hex()
+    return f"{at[:8]}-{at[8:]}-7{random[:3]}-8{random[3:6]}-{random[6:]}"

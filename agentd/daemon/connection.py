@@ -8,21 +8,23 @@ A client that does not read its answers is not read from either.
 import asyncio
 import time
 from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from msgspec import Struct
 
 from agentd.daemon.log import logger
+from agentd.daemon.writer import Command
 from agentd.decoding import decode
 from agentd.errors import InternalError, RequestRefused
-from agentd.methods import Method
+from agentd.methods import BY_NAME, Method
 from agentd.protocol import Rejected, Request, Requests, encode_error, encode_result
 from agentd.transact import Outcome
 from agentd.transact import Request as CommandRequest
 
 if TYPE_CHECKING:
     from agentd.daemon.service import Service
+
+ACQUIRE = BY_NAME["AcquireNextNode"].command
 
 MOST_WAITING = 1_024
 """Requests of one client that are read ahead; then its socket is left to fill up."""
@@ -31,13 +33,15 @@ _BUFFERED_ANSWERS = 1_048_576
 """Bytes of answers that are kept for a client before it is no longer read from."""
 
 
-class _Job(NamedTuple):
-    """A request that is decoded, or the error to answer it with."""
+class _Query(NamedTuple):
+    """A query on its way to the reading threads."""
 
     id: bytes
-    method: Method | None = None
-    params: Struct | None = None
-    error: RequestRefused | None = None
+    method: Method
+    params: Struct
+
+
+_Job = Command | _Query | Rejected
 
 
 class Connection(asyncio.Protocol):
@@ -50,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._commands = 0  # in flight
         self._querying = False
         self._choked = False
+        self._paused = False
         self._ended = False
 
     @property
@@ -101,41 +106,49 @@ class Connection(asyncio.Protocol):
         """Close at once."""
         self._transport.abort()
 
+    def answer(self, command: Command, outcome: Outcome) -> None:
+        """See `writer.Client`."""
+        self._commands -= 1
+        if command.request.command is ACQUIRE:
+            self._service.acquire_took(time.perf_counter_ns() - command.since)
+        self._write(_encode(command.id, outcome))
+        if self._waiting or self._ended:
+            self._proceed()
+
     def _take(self, messages: list[Request | Rejected]) -> None:
-        self._waiting.extend(map(_job, messages))
+        self._waiting.extend(map(self._job, messages))
         self._ended = self._ended or self._requests.closed
         self._proceed()
 
+    def _job(self, message: Request | Rejected) -> _Job:
+        if isinstance(message, Rejected):
+            return message
+        try:
+            method, params = decode(message)
+        except RequestRefused as error:
+            return Rejected(message.id, error)
+        if method.command is None:
+            return _Query(message.id, method, params)
+        request = CommandRequest(method.command, params)
+        return Command(request, self, message.id, time.perf_counter_ns())
+
     def _proceed(self) -> None:
         """Start what may start: commands behind commands, anything else when all is answered."""
-        while self._waiting and not self._querying and not self._choked:
-            job = self._waiting[0]
-            is_command = job.method is not None and job.method.command is not None
-            if self._commands and not is_command:
+        waiting = self._waiting
+        while waiting and not self._querying and not self._choked:
+            job = waiting[0]
+            if isinstance(job, Command):
+                self._commands += 1
+                self._service.writer.submit(job)
+            elif self._commands:
                 break
-            self._waiting.popleft()
-            self._start(job)
+            elif isinstance(job, _Query):
+                self._querying = True
+                self._service.queries.submit(job.method, job.params, job.id, self._answer_query)
+            else:
+                self._write(encode_error(job.id, job.error))
+            waiting.popleft()
         self._read_or_wait()
-
-    def _start(self, job: _Job) -> None:
-        if job.method is None or job.params is None:
-            self._write(encode_error(job.id, job.error or InternalError()))
-        elif job.method.command is not None:
-            self._commands += 1
-            request = CommandRequest(job.method.command, job.params)
-            answer = partial(self._answer, job, time.perf_counter_ns())
-            self._service.writer.submit(request, answer)
-        else:
-            self._querying = True
-            self._service.queries.submit(job.method, job.params, job.id, self._answer_query)
-
-    def _answer(self, job: _Job, since: int, outcome: Outcome) -> None:
-        self._commands -= 1
-        if job.method is not None and job.method.name == "AcquireNextNode":
-            self._service.acquire_took(time.perf_counter_ns() - since)
-        self._write(_encode(job.id, outcome))
-        if self._waiting or self._ended:
-            self._proceed()
 
     def _answer_query(self, line: bytes) -> None:
         self._querying = False
@@ -148,23 +161,16 @@ class Connection(asyncio.Protocol):
 
     def _read_or_wait(self) -> None:
         """Close when all is said; else read on, unless there is enough to do already."""
-        if self._transport.is_closing():
-            return
         if self._ended and self.idle:
             self._transport.close()
+        elif self._transport.is_closing():
+            return
         elif self._choked or self._ended or len(self._waiting) >= MOST_WAITING:
             self._transport.pause_reading()
-        else:
+            self._paused = True
+        elif self._paused:
             self._transport.resume_reading()
-
-
-def _job(message: Request | Rejected) -> _Job:
-    if isinstance(message, Rejected):
-        return _Job(message.id, error=message.error)
-    try:
-        return _Job(message.id, *decode(message))
-    except RequestRefused as error:
-        return _Job(message.id, error=error)
+            self._paused = False
 
 
 def _encode(request_id: bytes, outcome: Outcome) -> bytes:

@@ -72,9 +72,13 @@ def _clear(path: Path) -> None:
     except ConnectionRefusedError:
         path.unlink(missing_ok=True)  # nobody listens: a crashed daemon left it
     except OSError as error:
-        raise Failure(f"cannot tell who owns the socket {path}: {error.strerror or error}") from error
+        raise Failure(
+            f"cannot tell who owns the socket {path}: {error.strerror or error}"
+        ) from error
     else:
-        raise AlreadyRunning(f"another daemon answers on {path}: stop it, or set AGENTD_SOCKET_PATH")
+        raise AlreadyRunning(
+            f"another daemon answers on {path}: stop it, or set AGENTD_SOCKET_PATH"
+        )
     finally:
         probe.close()
 

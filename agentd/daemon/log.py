@@ -14,10 +14,14 @@ class _Formatter(logging.Formatter):
     converter = time.gmtime
 
     def __init__(self) -> None:
-        super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)-5s %(message)s", "%Y-%m-%dT%H:%M:%S")
+        super().__init__(
+            "%(asctime)s.%(msecs)03dZ %(levelname)-5s %(message)s", "%Y-%m-%dT%H:%M:%S"
+        )
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        record.message = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in record.message)
+        record.message = "".join(
+            c if c.isprintable() else f"\\x{ord(c):02x}" for c in record.message
+        )
         return super().formatMessage(record)
 
 

@@ -59,9 +59,7 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener) -> N
     loop = asyncio.get_running_loop()
     with store.read() as reader:
         clock = Clock(not_before=reader.last_at())
-    service = Service(
-        store, clock, settings.node_timeout_secs * 1000, settings.context_event_limit
-    )
+    service = Service(store, clock, settings.node_timeout_secs * 1000, settings.context_event_limit)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
@@ -96,5 +94,7 @@ def _make_private(home: Path) -> None:
     if found.st_mode & 0o077 == 0:
         return
     if found.st_uid != os.getuid() or found.st_mode & 0o1000:  # somebody else's, or /tmp itself
-        raise Failure(f"{home} is open to other users and not ours to close: set AGENTD_HOME elsewhere")
+        raise Failure(
+            f"{home} is open to other users and not ours to close: set AGENTD_HOME elsewhere"
+        )
     home.chmod(0o700)

@@ -9,7 +9,7 @@ import asyncio
 from agentd.api import TaskParams
 from agentd.daemon.clock import Clock
 from agentd.daemon.grace import Grace
-from agentd.daemon.writer import Writer
+from agentd.daemon.writer import Command, Writer
 from agentd.methods import ROLL_BACK_EXPIRED
 from agentd.store import Store
 from agentd.transact import Outcome, Request
@@ -45,9 +45,11 @@ class Sweeper:
             if honoured and reader.expired(0, honoured):
                 ends.append(self._grace.until)
         for task_id in tasks:
-            request = Request(ROLL_BACK_EXPIRED.command, TaskParams(task_id))
-            self._writer.submit(request, _ignore)
+            self._writer.submit(Command(Request(ROLL_BACK_EXPIRED, TaskParams(task_id)), self))
         self._sleep_until(min((end for end in ends if end is not None), default=None))
+
+    def answer(self, _command: Command, _outcome: Outcome) -> None:
+        """The writer counts what was rolled back; there is nobody to tell."""
 
     def stop(self) -> None:
         """Wake no more."""
@@ -63,7 +65,3 @@ class Sweeper:
         # One millisecond more: a lease ends at its last moment, not before it.
         delay = (moment - self._clock.now() + 1) / 1000
         self._timer = self._loop.call_later(max(delay, 0), self.look)
-
-
-def _ignore(_outcome: Outcome) -> None:
-    """Nobody waits for the answer."""

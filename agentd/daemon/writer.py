@@ -2,9 +2,14 @@
 
 The rule this file keeps: an answer is given after the commit, never before. Many workers share one
 fsync, because commands that arrive while a batch is on its way to the disk form the next one.
+
+Clients that were just answered are likely to ask again at once, so a batch waits for them a moment
+(`PATIENCE` turns of the event loop, some 0.1 ms): one commit of eight is cheaper than two of four.
+PostgreSQL does the same with `commit_delay` and `commit_siblings`.
 """
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -18,8 +23,8 @@ from agentd.transact import Outcome, Request, run_batch
 LARGEST_BATCH = 256
 """Commands per commit, so that one long pipeline does not make everybody wait for all of it."""
 
-Answer = Callable[[Outcome], None]
-Watch = Callable[[Sequence[Recorded]], None]
+PATIENCE = 6
+"""Turns of the event loop that a batch waits for the clients of the batch before it."""
 
 
 class CheckpointedStore(Store, Protocol):
@@ -29,47 +34,80 @@ class CheckpointedStore(Store, Protocol):
         """Do what has become due."""
 
 
-class _Waiting(NamedTuple):
+class Client(Protocol):
+    """Whoever submits commands."""
+
+    def answer(self, command: "Command", outcome: Outcome) -> None:
+        """Take the outcome of one command, in the order they were submitted."""
+
+
+class Command(NamedTuple):
+    """A request on its way through the writer. `since` is in perf_counter nanoseconds."""
+
     request: Request
-    answer: Answer
+    client: Client
+    id: bytes = b""
+    since: int = 0
 
 
 class Writer:
     """Owns the write connection. Runs on the event loop's thread (why: benchmarks/README.md)."""
 
-    def __init__(self, store: CheckpointedStore, contexts: Contexts, watch: Watch) -> None:
+    def __init__(
+        self,
+        store: CheckpointedStore,
+        contexts: Contexts,
+        watch: Callable[[Sequence[Recorded]], None],
+    ) -> None:
         """`watch` is told of everything that was recorded, once it is on disk."""
         self._store = store
         self._contexts = contexts
         self._watch = watch
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[Command] = deque()
+        self._last_clients: set[Client] = set()
+        self._expected = 0
+        self._patience = 0
         self._loop = asyncio.get_running_loop()
         self._scheduled = False
 
-    def submit(self, request: Request, answer: Answer) -> None:
-        """Run the command in the next batch and give its outcome to `answer`, once it is on disk."""
-        self._waiting.append(_Waiting(request, answer))
+    def submit(self, command: Command) -> None:
+        """Run the command in the next batch; its client gets the outcome once it is on disk."""
+        self._waiting.append(command)
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self._run)
+            self._loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._expected = len(self._last_clients.union(c.client for c in self._waiting))
+        self._patience = PATIENCE
+        self._gather()
+
+    def _gather(self) -> None:
+        if len(self._waiting) < self._expected and self._patience:
+            self._patience -= 1
+            os.sched_yield()  # let the clients run, if they share this processor
+            self._loop.call_soon(self._gather)
+        else:
+            self._run()
 
     def _run(self) -> None:
         size = min(len(self._waiting), LARGEST_BATCH)
         batch = [self._waiting.popleft() for _ in range(size)]
         outcomes = run_batch(
-            self._store, [waiting.request for waiting in batch], self._contexts.make(), log_fault
+            self._store, [command.request for command in batch], self._contexts.make(), log_fault
         )
-        for waiting, outcome in zip(batch, outcomes, strict=True):
+        for command, outcome in zip(batch, outcomes, strict=True):
             self._watch(outcome.recorded)
-            waiting.answer(outcome)
+            command.client.answer(command, outcome)
+        self._last_clients = {command.client for command in batch}
         # The answers are on their way before the checkpoint and the next batch begin.
+        self._loop.call_soon(self._store.checkpoint)
         if self._waiting:
-            self._loop.call_soon(self._run)
+            self._loop.call_soon(self._begin)
         else:
             self._scheduled = False
-        self._loop.call_soon(self._store.checkpoint)
 
 
 def log_fault(error: BaseException) -> None:
-    """Log a fault of the daemon's own with its traceback; the client is told only that there was one."""
+    """Log a fault of the daemon's own; the client is told only that there was one."""
     logger.error("a request failed: %r", error, exc_info=error)

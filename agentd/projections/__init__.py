@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from agentd.events import EVENTS
 from agentd.journal import Recorded
 from agentd.projections.base import Dependents, Key, Projection
 from agentd.projections.edges import EDGES, EdgeRow
@@ -13,6 +14,8 @@ from agentd.projections.tasks import TASKS, TaskRow
 from agentd.projections.totals import TOTALS, TotalsRow
 
 PROJECTIONS: tuple[Projection, ...] = (TASKS, NODES, EDGES, TOTALS)
+
+_CONCERNED = {kind: tuple(p for p in PROJECTIONS if kind in p.kinds) for kind in EVENTS}
 
 
 class Tables(Protocol):
@@ -30,7 +33,7 @@ class Tables(Protocol):
 
 def project(tables: Tables, recorded: Recorded) -> None:
     """Fold one record into every row that it concerns."""
-    for projection in PROJECTIONS:
+    for projection in _CONCERNED[type(recorded.event)]:
         for key in projection.keys(recorded, tables.dependents):
             row = projection.reduce(tables.get(projection, key), recorded, key)
             tables.put(projection, key, row)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from agentd.events import Event
 from agentd.journal import Recorded
 
 Key = tuple[str, ...]
@@ -21,6 +22,7 @@ Dependents = Callable[[str], Iterable[str]]
 class Projection(NamedTuple):
     """A table that a reducer keeps.
 
+    `kinds` are the events that concern it at all, `fixed` the columns that never change in a row.
     `keys` names the rows that an event concerns; `reduce` says what becomes of each of them:
     (row or None, recorded, key) -> row or None, None meaning that there is no such row.
     """
@@ -28,5 +30,7 @@ class Projection(NamedTuple):
     name: str
     row: type[Struct]
     key: tuple[str, ...]
+    fixed: tuple[str, ...]
+    kinds: tuple[type[Event], ...]
     keys: Callable[[Recorded, Dependents], Iterable[Key]]
     reduce: Callable[[Any, Recorded, Key], Struct | None]

@@ -27,4 +27,12 @@ def reduce(_row: EdgeRow | None, _recorded: Recorded, key: Key) -> EdgeRow:
     return EdgeRow(dependency_id, node_id)
 
 
-EDGES = Projection("edges", EdgeRow, ("dependency_id", "node_id"), keys, reduce)
+EDGES = Projection(
+    name="edges",
+    row=EdgeRow,
+    key=("dependency_id", "node_id"),
+    fixed=("dependency_id", "node_id"),
+    kinds=(NodeAdded,),
+    keys=keys,
+    reduce=reduce,
+)

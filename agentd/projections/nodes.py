@@ -47,13 +47,10 @@ class NodeRow(Struct, frozen=True):
 
 def keys(recorded: Recorded, dependents: Dependents) -> list[Key]:
     """An event concerns the node it is about; a completion also the nodes that wait for it."""
-    kind = type(recorded.event)
-    if kind not in _RULES or recorded.node_id is None:
-        return []
-    own: list[Key] = [(recorded.node_id,)]
-    if kind is NodeCompleted:
-        own += [(node_id,) for node_id in dependents(recorded.node_id)]
-    return own
+    node_id = recorded.node_id or ""
+    if type(recorded.event) is not NodeCompleted:
+        return [(node_id,)]
+    return [(node_id,), *((dependent,) for dependent in dependents(node_id))]
 
 
 def reduce(row: NodeRow | None, recorded: Recorded, key: Key) -> NodeRow | None:
@@ -141,4 +138,12 @@ _RULES: dict[type, Any] = {
     NodeFailed: _finished,
 }
 
-NODES = Projection("nodes", NodeRow, ("node_id",), keys, reduce)
+NODES = Projection(
+    name="nodes",
+    row=NodeRow,
+    key=("node_id",),
+    fixed=("node_id", "task_id", "position", "added_seq"),
+    kinds=tuple(_RULES),
+    keys=keys,
+    reduce=reduce,
+)

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from agentd.events import TaskRegistered
+from agentd.events import EVENTS, TaskRegistered
 from agentd.journal import Recorded
 from agentd.projections.base import Dependents, Key, Projection
 from agentd.projections.counts import DELTAS, NONE
@@ -49,4 +49,12 @@ def reduce(row: TaskRow | None, recorded: Recorded, _key: Key) -> TaskRow | None
     )
 
 
-TASKS = Projection("tasks", TaskRow, ("task_id",), keys, reduce)
+TASKS = Projection(
+    name="tasks",
+    row=TaskRow,
+    key=("task_id",),
+    fixed=("task_id", "registered_seq", "created_at"),
+    kinds=EVENTS,
+    keys=keys,
+    reduce=reduce,
+)

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from agentd.events import TaskRegistered
+from agentd.events import EVENTS, TaskRegistered
 from agentd.journal import Recorded
 from agentd.projections.base import Dependents, Key, Projection
 from agentd.projections.counts import DELTAS, NONE
@@ -50,4 +50,12 @@ def reduce(row: TotalsRow | None, recorded: Recorded, _key: Key) -> TotalsRow:
     )
 
 
-TOTALS = Projection("totals", TotalsRow, ("scope",), keys, reduce)
+TOTALS = Projection(
+    name="totals",
+    row=TotalsRow,
+    key=("scope",),
+    fixed=("scope",),
+    kinds=EVENTS,
+    keys=keys,
+    reduce=reduce,
+)

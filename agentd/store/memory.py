@@ -95,7 +95,9 @@ class MemoryTx:
 
     def journal(self, after: int = 0, task_id: str | None = None) -> Iterator[Recorded]:
         """See `Reader.journal`."""
-        return (r for seq, r in self.records.items() if seq > after and task_id in (None, r.task_id))
+        return (
+            r for seq, r in self.records.items() if seq > after and task_id in (None, r.task_id)
+        )
 
     def append(
         self,

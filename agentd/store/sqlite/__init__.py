@@ -14,6 +14,7 @@ from agentd.errors import StorageError, StorageFull
 from agentd.store.sqlite.opening import open_for_reading, open_for_writing
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.shadow import SqliteShadow
+from agentd.store.sqlite.tails import Tails
 from agentd.store.sqlite.tx import SqliteTx
 
 CHECKPOINT_PAGES = 1_000
@@ -30,6 +31,7 @@ class SqliteStore:
         self._path = path
         self._connection = connection
         self._idle_readers: list[apsw.Connection] = []
+        self._tails = Tails()
         self._wal_pages = 0
         connection.set_wal_hook(self._grown)
 
@@ -56,11 +58,12 @@ class SqliteStore:
         with _translated():
             execute("BEGIN IMMEDIATE")
             try:
-                tx = SqliteTx(self._connection)
+                tx = SqliteTx(self._connection, self._tails)
                 yield tx
                 tx.flush()
                 execute("COMMIT")
             except BaseException:
+                self._tails.clear()
                 if self._connection.in_transaction:
                     execute("ROLLBACK")
                 raise
@@ -117,7 +120,9 @@ def _translated() -> Iterator[None]:
     except apsw.FullError as error:
         raise StorageFull from error
     except apsw.Error as error:
-        raise StorageError(f"the database failed: {error}; nothing of this request is recorded") from error
+        raise StorageError(
+            f"the database failed: {error}; nothing of this request is recorded"
+        ) from error
 
 
 __all__ = ["SqliteStore"]

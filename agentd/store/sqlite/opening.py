@@ -82,7 +82,7 @@ def inspect(path: Path) -> None:
 
 def prepare(connection: apsw.Connection) -> None:
     """Durability and memory settings of a connection that writes; durability is read back."""
-    connection.set_busy_timeout(5_000)
+    _steady(connection)
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")
     connection.pragma("fullfsync", 1)  # macOS: fsync alone does not reach the disk there
@@ -153,13 +153,25 @@ def _foreign(path: Path) -> str:
             f"{path} belongs to the earlier agentd written in Rust: this agentd keeps its own journal "
             "and does not convert it; set AGENTD_HOME or AGENTD_DATABASE_URL to another place"
         )
-    return f"{path} is a SQLite database, but not agentd's: set AGENTD_DATABASE_URL to another place"
+    return (
+        f"{path} is a SQLite database, but not agentd's: set AGENTD_DATABASE_URL to another place"
+    )
 
 
 def _read_only(path: Path) -> apsw.Connection:
     connection = apsw.Connection(f"file:{quote(str(path))}?mode=ro", flags=_READ_ONLY)
-    connection.set_busy_timeout(5_000)
+    _steady(connection)
     return connection
+
+
+def _steady(connection: apsw.Connection) -> None:
+    """Wait for locks, and plan a statement once: https://sqlite.org/queryplanner-ng.html#qpstab.
+
+    Without the stability guarantee SQLite plans again for every new value of a parameter, which costs
+    more than our statements themselves.
+    """
+    connection.set_busy_timeout(5_000)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
 
 
 def _create(path: Path, at: int) -> None:
@@ -168,7 +180,11 @@ def _create(path: Path, at: int) -> None:
     if wal.exists() and wal.stat().st_size:
         raise DatabaseRefused(f"{path} is gone but {wal.name} is still there: restore {path.name}")
     draft = path.with_name(path.name + ".new")
-    for leftover in (draft, draft.with_name(draft.name + "-wal"), draft.with_name(draft.name + "-shm")):
+    for leftover in (
+        draft,
+        draft.with_name(draft.name + "-wal"),
+        draft.with_name(draft.name + "-shm"),
+    ):
         leftover.unlink(missing_ok=True)
     try:
         connection = apsw.Connection(str(draft))

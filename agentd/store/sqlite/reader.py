@@ -18,16 +18,14 @@ from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.statements import JOURNAL_COLUMNS, MAIN, Statements, columns
 
 _NODES = f"SELECT {columns(NODES)} FROM nodes"  # noqa: S608
-_RUNNABLE = (
-    f"{_NODES} WHERE task_id = ? AND status = 'PENDING' AND waiting_on = 0 ORDER BY position LIMIT 1"
-)
+_RUNNABLE = f"{_NODES} WHERE task_id = ? AND status = 'PENDING' AND waiting_on = 0 ORDER BY position LIMIT 1"
 _TASK_NODES = f"{_NODES} WHERE task_id = ? ORDER BY position"
 _EXPIRED = f"{_NODES} WHERE lease_expires_at > ? AND lease_expires_at <= ?"
 _EXPIRED_ORDER = " ORDER BY lease_expires_at, node_id"
 _RECORDS = f"SELECT {JOURNAL_COLUMNS} FROM journal"  # noqa: S608
-_TAIL = (
-    f"{_RECORDS} WHERE task_id = ? AND kind <> 'LeaseExtended' ORDER BY version DESC LIMIT ?"
-)
+_STREAM = f"{_RECORDS} WHERE task_id = ? AND shown IN (0, 1) AND seq > ? ORDER BY version"
+_TAIL = f"{_RECORDS} WHERE task_id = ? AND shown = 1 ORDER BY version DESC LIMIT ?"
+_NEWEST = "SELECT version, hash FROM journal WHERE task_id = ? AND shown = ? ORDER BY version DESC LIMIT 1"
 
 
 class SqliteReader:
@@ -68,7 +66,8 @@ class SqliteReader:
         else:
             found = self._execute(
                 # The + keeps the planner on the lease index: it holds only leased nodes.
-                f"{_EXPIRED} AND +task_id = ? {_EXPIRED_ORDER}", (after, until, task_id)
+                f"{_EXPIRED} AND +task_id = ? {_EXPIRED_ORDER}",
+                (after, until, task_id),
             )
         return [NodeRow(*row) for row in found]
 
@@ -85,10 +84,10 @@ class SqliteReader:
 
     def head(self, task_id: str) -> Head:
         """See `Reader.head`."""
-        sql = "SELECT version, hash FROM journal WHERE task_id = ? ORDER BY version DESC LIMIT 1"
-        for version, digest in self._execute(sql, (task_id,)):
-            return Head(version, digest)
-        return GENESIS
+        newest = [
+            Head(*row) for shown in (0, 1) for row in self._execute(_NEWEST, (task_id, shown))
+        ]
+        return max(newest, key=lambda head: head.version, default=GENESIS)
 
     def schema(self) -> tuple[int, int]:
         """See `Reader.schema`."""
@@ -110,18 +109,16 @@ class SqliteReader:
 
     def tail(self, task_id: str, limit: int) -> list[Recorded]:
         """See `Reader.tail`."""
-        found = [_recorded(row) for row in self._execute(_TAIL, (task_id, limit))]
-        found.reverse()
-        return found
+        if limit == 0:
+            return []
+        return [_recorded(row) for row in self._execute(_TAIL, (task_id, limit))][::-1]
 
     def journal(self, after: int = 0, task_id: str | None = None) -> Iterator[Recorded]:
         """See `Reader.journal`."""
         if task_id is None:
             found = self._execute(f"{_RECORDS} WHERE seq > ? ORDER BY seq", (after,))
         else:
-            found = self._execute(
-                f"{_RECORDS} WHERE task_id = ? AND seq > ? ORDER BY version", (task_id, after)
-            )
+            found = self._execute(_STREAM, (task_id, after))
         return map(_recorded, found)
 
 

@@ -19,7 +19,9 @@ class Statements:
     def __init__(self, prefix: str) -> None:
         tables = {p.name: prefix + p.name for p in PROJECTIONS}
         self.get = {p.name: f"{_select(p, tables)} WHERE {_key(p)}" for p in PROJECTIONS}
-        self.rows = {p.name: f"{_select(p, tables)} ORDER BY {', '.join(p.key)}" for p in PROJECTIONS}
+        self.rows = {
+            p.name: f"{_select(p, tables)} ORDER BY {', '.join(p.key)}" for p in PROJECTIONS
+        }
         self.put = {p.name: _upsert(p, tables[p.name]) for p in PROJECTIONS}
         self.remove = {p.name: f"DELETE FROM {tables[p.name]} WHERE {_key(p)}" for p in PROJECTIONS}
         self.dependents = f"SELECT node_id FROM {tables['edges']} WHERE dependency_id = ?"
@@ -35,7 +37,7 @@ def _key(projection: Projection) -> str:
 
 def _upsert(projection: Projection, table: str) -> str:
     names = projection.row.__struct_fields__
-    rest = [f"{name} = excluded.{name}" for name in names if name not in projection.key]
+    rest = [f"{name} = excluded.{name}" for name in names if name not in projection.fixed]
     action = f"UPDATE SET {', '.join(rest)}" if rest else "NOTHING"
     return (
         f"INSERT INTO {table} ({columns(projection)}) VALUES ({', '.join('?' * len(names))}) "

@@ -10,14 +10,13 @@ CREATE TABLE journal (
     at       INTEGER NOT NULL,      -- Unix milliseconds
     data     BLOB    NOT NULL,      -- the event's own fields, JSON
     payload  BLOB,                  -- the user's JSON as it came in
-    hash     BLOB    NOT NULL       -- BLAKE2b over this record and the hash before it in the task
+    hash     BLOB    NOT NULL,      -- BLAKE2b over this record and the hash before it in the task
+    shown    INTEGER NOT NULL AS (kind <> 'LeaseExtended') VIRTUAL
 ) STRICT;
 
--- No two writers can extend one stream at the same place.
-CREATE UNIQUE INDEX journal_stream ON journal (task_id, version);
-
--- The newest events without the heartbeats, however many heartbeats there are.
-CREATE INDEX journal_shown ON journal (task_id, version) WHERE kind <> 'LeaseExtended';
+-- A task's stream, its heartbeats apart: the newest other events are found at once, however many
+-- heartbeats there are between them.
+CREATE UNIQUE INDEX journal_stream ON journal (task_id, shown, version);
 
 CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal
 BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;

@@ -1,0 +1,1 @@
+"""Properties that hold for whatever comes: random graphs, requests, events and payloads."""

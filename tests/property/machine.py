@@ -1,0 +1,280 @@
+"""The state machine that drives the core and the model side by side, on a store of a subclass.
+
+The rule this file keeps: it decides which request comes next and compares; what is right, the model
+says.
+"""
+
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from agentd.errors import RequestRefused
+from agentd.journal import GENESIS, link
+from agentd.projections import PROJECTIONS, project
+from agentd.store import Store
+from agentd.transact import Request
+from tests.core import NOW, Core, command, to_params, uid
+from tests.property.model import Model, Object, Refused
+from tests.property.strategies import (
+    Ask,
+    Dag,
+    asks,
+    dags,
+    event_limits,
+    lease_lengths,
+    waits,
+)
+
+UNKNOWN = uid(0xDEAD)
+MAX_TASKS = 4
+LAST_PICK = 19
+OTHER_TASK_PICK = 18
+Call = tuple[str, Object]
+
+
+class CoreMachine(RuleBasedStateMachine):
+    """The core and the model get the same requests at the same time and must answer the same."""
+
+    core: Core
+    model: Model
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added = 0
+        self.leases: dict[str, list[str]] = {}
+        self.finished: list[Call] = []
+
+    def open(self) -> Store:
+        """The store that this machine runs on, as it is when it is opened now."""
+        raise NotImplementedError
+
+    @initialize(lease_ms=lease_lengths, event_limit=event_limits, dag=dags())
+    def start(self, lease_ms: int, event_limit: int, dag: Dag) -> None:
+        self.core = Core(self.open(), lease_ms=lease_ms, event_limit=event_limit)
+        self.model = Model(NOW, lease_ms, event_limit)
+        self.register(dag)
+
+    # Rules
+
+    @precondition(lambda self: len(self.model.tasks) < MAX_TASKS)
+    @rule(dag=dags())
+    def register(self, dag: Dag) -> None:
+        self.send(("RegisterTask", self.registration(dag)))
+
+    @rule(ask=asks)
+    def ask(self, ask: Ask) -> None:
+        self.send(self.call(ask))
+
+    @rule(batch=st.lists(asks, min_size=2, max_size=5), crash=st.integers(0, 9))
+    def ask_together(self, batch: list[Ask], crash: int) -> None:
+        self.send(*map(self.call, batch), crash=crash)
+
+    @rule(batch=st.lists(dags(), min_size=2, max_size=2), then=asks)
+    @precondition(lambda self: len(self.model.tasks) < MAX_TASKS)
+    def register_together(self, batch: list[Dag], then: Ask) -> None:
+        registrations = [("RegisterTask", self.registration(dag)) for dag in batch]
+        self.send(*registrations, self.call(then))
+
+    @precondition(lambda self: self.finished)
+    @rule(which=st.integers(0, 9))
+    def repeat(self, which: int) -> None:
+        records = len(self.core.journal())
+        self.send(self.finished[which % len(self.finished)])
+        assert len(self.core.journal()) == records, "a repeat recorded something"
+
+    @rule(wait=waits)
+    def wait(self, wait: int) -> None:
+        self.core.now += wait
+        self.set_clock()
+
+    @rule(away=waits)
+    def restart(self, away: int) -> None:
+        self.core.now += away
+        self.core.store = self.reopened()
+        self.model.now = self.core.now
+        self.model.come_back()
+        self.set_clock()
+
+    def reopened(self) -> Store:
+        """The store after the daemon was gone."""
+        return self.core.store
+
+    # What always holds
+
+    @invariant()
+    def every_task_is_as_the_model_says(self) -> None:
+        for task_id in self.model.tasks:
+            status = self.core.do("TaskStatus", task_id=task_id)
+            assert status == self.model.answer("TaskStatus", {"task_id": task_id}, {})
+
+    @invariant()
+    def the_counts_are_the_recount(self) -> None:
+        assert self.core.do("Metrics")["database"] == self.model.database()
+
+    def teardown(self) -> None:
+        if not hasattr(self, "core"):
+            return
+        try:
+            self.the_journal_gives_the_same_rows()
+            self.the_hash_chains_are_whole()
+        finally:
+            self.core.store.close()
+
+    def the_journal_gives_the_same_rows(self) -> None:
+        """Folding the journal into empty tables gives the rows that are there."""
+        with self.core.store.shadow() as shadow, self.core.store.read() as reader:
+            for recorded in reader.journal():
+                project(shadow, recorded)
+            for projection in PROJECTIONS:
+                assert list(shadow.rows(projection)) == list(reader.rows(projection))
+
+    def the_hash_chains_are_whole(self) -> None:
+        """Each task's records are chained and numbered without a gap, and so are all together."""
+        records = self.core.journal()
+        assert [recorded.seq for recorded in records] == list(range(1, len(records) + 1))
+        heads: dict[str, tuple[int, bytes]] = {}
+        for recorded in records:
+            version, previous = heads.get(recorded.task_id, (0, GENESIS.hash))
+            assert recorded.version == version + 1
+            assert recorded.hash == link(previous, recorded)
+            heads[recorded.task_id] = recorded.version, recorded.hash
+
+    # How requests are made and compared
+
+    def send(self, *calls: Call, crash: int = 99) -> None:
+        """Run the calls as one batch, one that crashes among them, and compare the answers."""
+        requests = [command(method, to_params(method, params)) for method, params in calls]
+        if crash <= len(calls):
+            requests.insert(crash, crashing())
+        outcomes = self.core.run(requests)
+        if crash <= len(calls):
+            refusal = outcomes.pop(crash).refusal
+            assert refusal is not None
+            assert refusal.kind == "internal"
+        assert len(self.core.faults) == (crash <= len(calls))
+        self.core.faults.clear()
+        for call, outcome in zip(calls, outcomes, strict=True):
+            self.compare(call, outcome.refusal or _plain(outcome.result))
+
+    def compare(self, call: Call, answer: Any) -> None:
+        method, _params = call
+        expected = self.expected(call, answer)
+        if isinstance(expected, Refused):
+            assert isinstance(answer, RequestRefused), (call, answer, expected.kinds)
+            assert answer.kind in expected.kinds
+            return
+        assert answer == expected
+        if method in ("CompleteNode", "FailNode"):
+            self.finished.append(call)
+        if method == "AcquireNextNode" and answer is not None:
+            self.leases.setdefault(answer["node_id"], []).append(answer["lease_id"])
+
+    def expected(self, call: Call, answer: Any) -> Any:
+        """What the model answers, a refusal being an answer too."""
+        try:
+            return self.model.answer(*call, answer)
+        except Refused as refused:
+            return refused
+
+    def set_clock(self) -> None:
+        """Tell the model the time, and the core what a daemon that was away would tell it."""
+        self.model.now = self.core.now
+        back_at = self.model.back_at
+        self.core.honoured = back_at if self.model.is_honoured(back_at) else 0
+
+    def call(self, ask: Ask) -> Call:
+        """The request that the ask is about at this moment; where nothing is held, acquire."""
+        held = [node for node in self.model.nodes.values() if node["lease_id"] is not None]
+        if ask.method == "AcquireNextNode" or (ask.lease == "current" and not held):
+            return "AcquireNextNode", {"task_id": self.task_id(ask), "lease_owner": ask.owner}
+        if ask.method == "roll_back_expired":
+            return ask.method, {"task_id": self.task_id(ask)}
+        chosen = held if ask.lease == "current" else [*self.model.nodes.values()]
+        some_task = next(iter(self.model.tasks), UNKNOWN)
+        node = self.pick(ask, chosen) or {"id": UNKNOWN, "task_id": some_task}
+        params: Object = {"task_id": node["task_id"], "node_id": node["id"]}
+        if ask.which == OTHER_TASK_PICK:
+            params["task_id"] = some_task
+        if ask.lease != "none" or ask.method != "CommitEvent":
+            params["lease_id"] = self.lease(ask, node)
+        if ask.method != "HeartbeatNode":
+            params["payload"] = ask.payload
+        return ask.method, params
+
+    def pick(self, ask: Ask, among: list[Any]) -> Any:
+        """The one that the ask is about, now and then None."""
+        return None if ask.which == LAST_PICK or not among else among[ask.which % len(among)]
+
+    def task_id(self, ask: Ask) -> str:
+        """A task's id, now and then one that is not there."""
+        return str(self.pick(ask, [*self.model.tasks]) or UNKNOWN)
+
+    def lease(self, ask: Ask, node: Object) -> str:
+        """The lease that the sender believes in."""
+        current = node.get("lease_id")
+        over = [lease for lease in self.leases.get(node["id"], []) if lease != current]
+        if ask.lease == "over" and over:
+            return over[-1]
+        return UNKNOWN if ask.lease == "unknown" else str(current or UNKNOWN)
+
+    def registration(self, dag: Dag) -> Object:
+        """The params that register this graph, its flaw included."""
+        ids = [self.node_id() for _place in dag.shape]
+        specs: list[Object] = [
+            {"id": ids[at], "dependencies": [ids[before] for before in places]}
+            for at, places in enumerate(dag.shape)
+        ]
+        if specs:
+            self.spoil(dag, specs)
+            specs[0]["payload_schema"] = dag.schema
+        if dag.backwards:
+            specs.reverse()
+        if dag.anonymous:
+            specs.append({"dependencies": ids[-1:]})
+        return {
+            "goal": f"goal {len(self.model.tasks)}",
+            "context": dag.schema,
+            "initial_nodes": specs,
+        }
+
+    def spoil(self, dag: Dag, specs: list[Object]) -> None:
+        """Put the graph's flaw into its nodes."""
+        first, last = specs[0], specs[-1]
+        if dag.flaw == "cycle":
+            last["dependencies"] = [*last["dependencies"], first["id"]]
+            first["dependencies"] = [last["id"]]
+        elif dag.flaw == "itself":
+            last["dependencies"] = [last["id"]]
+        elif dag.flaw == "unknown":
+            last["dependencies"] = [*last["dependencies"], UNKNOWN]
+        elif dag.flaw == "duplicate":
+            specs.append({"id": first["id"], "dependencies": []})
+        elif dag.flaw == "taken" and self.model.nodes:
+            specs.append({"id": next(iter(self.model.nodes)), "dependencies": []})
+
+    def node_id(self) -> str:
+        """An id that no node has, its order unlike that of the registration."""
+        self.added += 1
+        return uid(self.added * 7919 % 65_521)
+
+
+def crashing() -> Request:
+    """A registration that breaks when it has written everything."""
+
+    def broken(*_arguments: object) -> Any:
+        raise ZeroDivisionError
+
+    request = command("RegisterTask", to_params("RegisterTask", {"goal": "crash"}))
+    return request._replace(command=request.command._replace(view=broken))
+
+
+def _plain(result: object) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(result))

@@ -1,0 +1,67 @@
+"""The whole core against the model: random requests, batches, crashes, restarts and clock steps."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis.stateful import rule, run_state_machine_as_test
+
+from agentd.store import Store
+from agentd.store.memory import MemoryStore
+from tests.core import open_sqlite
+from tests.property.machine import CoreMachine
+
+MACHINE = settings(stateful_step_count=40)
+
+
+class MemoryMachine(CoreMachine):
+    def open(self) -> Store:
+        return MemoryStore()
+
+
+class SqliteMachine(CoreMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = Path(tempfile.mkdtemp(prefix="agentd-machine-"))
+        self.lives = 0
+
+    @property
+    def directory(self) -> Path:
+        return self.home / str(self.lives)
+
+    def open(self) -> Store:
+        self.directory.mkdir(exist_ok=True)
+        return open_sqlite(self.directory)
+
+    def reopened(self) -> Store:
+        self.core.store.close()
+        return self.open()
+
+    @rule()
+    def crash(self) -> None:
+        """Go on with the files as a killed daemon leaves them: the WAL is not in the database."""
+        files = list(self.directory.glob("*.db*"))
+        self.lives += 1
+        self.directory.mkdir()
+        for file in files:
+            if not file.name.endswith("-shm"):
+                shutil.copy(file, self.directory)
+        killed, self.core.store = self.core.store, self.open()
+        killed.close()
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            shutil.rmtree(self.home)
+
+
+def test_the_core_on_the_memory_store() -> None:
+    """Whatever is asked in whatever order, every answer and every state is the model's."""
+    run_state_machine_as_test(MemoryMachine, settings=MACHINE)
+
+
+def test_the_core_on_a_sqlite_file() -> None:
+    """The same holds on a file, through crashes and restarts."""
+    run_state_machine_as_test(SqliteMachine, settings=MACHINE)

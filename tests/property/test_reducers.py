@@ -1,0 +1,233 @@
+"""The reducers on random events: legal ones against a recount, and any others at all."""
+
+from typing import Any, NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentd.events import (
+    EventCommitted,
+    LeaseExpired,
+    LeaseExtended,
+    NodeAcquired,
+    NodeAdded,
+    NodeCompleted,
+    NodeFailed,
+    TaskRegistered,
+)
+from agentd.journal import GENESIS, Draft, Recorded, record
+from agentd.projections import NODES, PROJECTIONS, TASKS, TOTALS, project
+from agentd.store.memory import MemoryTx
+from tests.core import NOW, Ids, uid
+
+TASKS_MAX, NODES_MAX = 2, 6
+
+
+class Life:
+    """Legal lives of tasks and their nodes: what is known of them, counted without reducers."""
+
+    def __init__(self, dependencies: list[list[list[int]]]) -> None:
+        self.drafts: list[tuple[int, Draft]] = []
+        self.status: dict[int, str] = {}
+        self.task: dict[int, int] = {}
+        self.waits: dict[int, list[int]] = {}
+        self.lease: dict[int, str | None] = {}
+        self.ids = Ids(0)
+        for task, shape in enumerate(dependencies, 1):
+            self.drafts.append((task, Draft(TaskRegistered("g", len(shape)), payload=b"{}")))
+            for at, places in enumerate(shape):
+                self.add(task, at, [task * NODES_MAX + place for place in dict.fromkeys(places)])
+
+    def add(self, task: int, at: int, waits: list[int]) -> None:
+        node = task * NODES_MAX + at
+        self.status[node], self.task[node], self.waits[node] = "PENDING", task, waits
+        self.lease[node] = None
+        added = NodeAdded(at, tuple(map(uid, waits)), len(waits), "PENDING")
+        self.drafts.append((task, Draft(added, uid(node), b"{}")))
+
+    def waiting_on(self, node: int) -> int:
+        return sum(self.status[before] != "COMPLETED" for before in self.waits[node])
+
+    def move(self, choice: int, kind: int) -> None:
+        """One legal event about one of the nodes that can have one."""
+        able = [
+            node
+            for node, status in self.status.items()
+            if status == "RUNNING" or (status == "PENDING" and not self.waiting_on(node))
+        ]
+        if able:
+            node = able[choice % len(able)]
+            event = self.event(node, kind)
+            self.drafts.append((self.task[node], Draft(event, uid(node), b"null")))
+
+    def event(self, node: int, kind: int) -> Any:
+        lease = self.lease[node]
+        if lease is None:
+            lease = self.lease[node] = self.ids()
+            self.status[node] = "RUNNING"
+            return NodeAcquired(lease, "w", NOW, "RUNNING")
+        if kind == 0:
+            return EventCommitted("NOTE")
+        if kind == 1:
+            return LeaseExtended(lease, NOW + 1)
+        self.lease[node] = None
+        if kind == 2:
+            self.status[node] = "PENDING"
+            return LeaseExpired(lease, "w", NOW, "PENDING")
+        if kind == 3:
+            self.status[node] = "FAILED"
+            return NodeFailed(lease, "FAILED")
+        self.status[node] = "COMPLETED"
+        return NodeCompleted(lease, "COMPLETED")
+
+
+def shapes() -> st.SearchStrategy[list[list[int]]]:
+    """A DAG by places: each node waits for some places before its own."""
+
+    def shape(size: int) -> st.SearchStrategy[list[list[int]]]:
+        places = [
+            st.lists(st.integers(0, at - 1), max_size=3) if at else st.just([])
+            for at in range(size)
+        ]
+        return st.tuples(*places).map(list)
+
+    return st.integers(1, NODES_MAX).flatmap(shape)
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> Life:
+    """Some tasks, and then legal events about their nodes in any order."""
+    life = Life(draw(st.lists(shapes(), min_size=1, max_size=TASKS_MAX)))
+    for choice, kind in draw(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 6)))):
+        life.move(choice, kind)
+    return life
+
+
+def fold(drafts: list[tuple[int, Draft]]) -> tuple[MemoryTx, list[Recorded]]:
+    """The tables and the records after these events, one by one."""
+    tables, records = MemoryTx(), []
+    new_id = Ids()
+    for task, draft in drafts:
+        [one] = tables.append(uid(task), tables.head(uid(task)).version, [draft], NOW, new_id)
+        project(tables, one)
+        records.append(one)
+    return tables, records
+
+
+@given(lives())
+def test_rows_of_legal_events_are_the_recount(life: Life) -> None:
+    """After any legal events each node has the status, lease and dependencies that were counted."""
+    tables, _records = fold(life.drafts)
+    for node, status in life.status.items():
+        row = tables.get(NODES, (uid(node),))
+        assert (row.task_id, row.status) == (uid(life.task[node]), status)
+        assert row.waiting_on == life.waiting_on(node)
+        assert row.lease_id == life.lease[node]
+        assert (row.lease_owner is None) == (row.lease_expires_at is None) == (row.lease_id is None)
+        assert (row.result_seq is not None) == (status in ("COMPLETED", "FAILED"))
+
+
+@given(lives())
+def test_counts_of_legal_events_are_the_recount(life: Life) -> None:
+    """After any legal events the counts of each task and of the database are the recount."""
+    tables, records = fold(life.drafts)
+    for task in set(life.task.values()):
+        row = tables.get(TASKS, (uid(task),))
+        own = [status for node, status in life.status.items() if life.task[node] == task]
+        assert (row.pending, row.running, row.completed, row.failed) == _counts(own)
+        assert row.version == sum(record.task_id == uid(task) for record in records)
+    totals = tables.get(TOTALS, ("database",))
+    counted = (totals.pending, totals.running, totals.completed, totals.failed)
+    assert counted == _counts(list(life.status.values()))
+    assert (totals.events, totals.nodes) == (len(records), len(life.status))
+
+
+@given(lives(), st.integers(0, 99))
+def test_folding_may_stop_and_go_on(life: Life, stop: int) -> None:
+    """Rows kept at any place and folded on from there are the rows of the whole fold."""
+    tables, records = fold(life.drafts)
+    kept, rest = records[: stop % len(records)], records[stop % len(records) :]
+    halfway = MemoryTx()
+    for recorded in kept:
+        project(halfway, recorded)
+    going_on = MemoryTx(tables={name: dict(rows) for name, rows in halfway.tables.items()})
+    for recorded in rest:
+        project(going_on, recorded)
+    assert going_on.tables == tables.tables
+
+
+@given(lives())
+def test_fixed_columns_stay_as_they_were(life: Life) -> None:
+    """What a projection calls fixed never changes after the row was made: engines rely on it."""
+    _tables, records = fold(life.drafts)
+    tables = MemoryTx()
+    for recorded in records:
+        before = {p.name: dict(tables.tables[p.name]) for p in PROJECTIONS}
+        project(tables, recorded)
+        for projection in PROJECTIONS:
+            for key, row in before[projection.name].items():
+                now = tables.get(projection, key)
+                fixed = [(getattr(row, name), getattr(now, name)) for name in projection.fixed]
+                assert all(one == other for one, other in fixed)
+
+
+# Whatever comes
+
+ids = st.integers(0, 4).map(uid)
+statuses = st.sampled_from(["PENDING", "RUNNING", "COMPLETED", "FAILED"])
+moments = st.integers(0, 2**53)
+events = st.one_of(
+    st.builds(TaskRegistered, st.text(max_size=3), st.integers(0, 9)),
+    st.builds(NodeAdded, st.integers(0, 9), st.lists(ids).map(tuple), st.integers(-9, 9), statuses),
+    st.builds(NodeAcquired, ids, st.text(max_size=3), moments, statuses),
+    st.builds(LeaseExtended, ids, moments),
+    st.builds(LeaseExpired, ids, st.text(max_size=3), moments, statuses),
+    st.builds(EventCommitted, st.text(max_size=3)),
+    st.builds(NodeCompleted, ids, statuses),
+    st.builds(NodeFailed, ids, statuses),
+)
+
+
+class Whatever(NamedTuple):
+    """Any event about any node of any task, or about none."""
+
+    task: int
+    node_id: str | None
+    event: Any
+    payload: bytes | None
+
+
+anything = st.builds(
+    Whatever, st.integers(0, 2), st.none() | ids, events, st.sampled_from([None, b"null", b"{}"])
+)
+
+
+@given(st.lists(anything, max_size=30))
+def test_a_reducer_never_judges(history: list[Whatever]) -> None:
+    """No order of events, however absurd, makes a reducer raise; each is counted as an event."""
+    drafts = [(one.task, Draft(one.event, one.node_id, one.payload)) for one in history]
+    tables, records = fold(drafts)
+    totals = tables.get(TOTALS, ("database",))
+    assert len(records) == len(history) == (totals.events if totals else 0)
+
+
+@given(st.lists(anything, max_size=12), anything)
+def test_a_row_stays_under_its_key(history: list[Whatever], last: Whatever) -> None:
+    """What a reducer makes of a row has the key it was asked for, and is the same every time."""
+    drafts = [(one.task, Draft(one.event, one.node_id, one.payload)) for one in history]
+    tables, _records = fold(drafts)
+    draft = Draft(last.event, last.node_id, last.payload)
+    [recorded] = record(GENESIS, 99, uid(last.task), [draft], NOW, Ids())
+    for projection in PROJECTIONS:
+        for key in projection.keys(recorded, tables.dependents):
+            reduced = projection.reduce(tables.get(projection, key), recorded, key)
+            assert reduced == projection.reduce(tables.get(projection, key), recorded, key)
+            if reduced is not None:
+                assert tuple(getattr(reduced, name) for name in projection.key) == key
+
+
+def _counts(statuses: list[str]) -> tuple[int, int, int, int]:
+    pending, running, completed, failed = (
+        statuses.count(status) for status in ("PENDING", "RUNNING", "COMPLETED", "FAILED")
+    )
+    return pending, running, completed, failed

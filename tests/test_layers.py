@@ -1,0 +1,204 @@
+"""Which room may import which, and what stays out of the pure rooms.
+
+The rule this file keeps: the table below is the house's plan. Who moves a wall changes it here, and
+everybody sees the plan change.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import agentd
+
+PACKAGE = Path(agentd.__file__).parent
+
+PURE: dict[str, set[str]] = {
+    "errors": set(),
+    "events": set(),
+    "journal": {"errors", "events"},
+    "lifecycle": {"errors", "events"},
+    "graph": {"errors"},
+    "projections": {"events", "journal"},
+    "api": {"events"},
+    "decide": {"api", "errors", "events", "graph", "journal", "lifecycle", "projections"},
+    "protocol": {"errors"},
+}
+TABLE: dict[str, set[str]] = {
+    "queries": {"api", "errors", "events", "journal", "projections", "store"},
+    "methods": {
+        "agentd",
+        "api",
+        "decide",
+        "errors",
+        "journal",
+        "lifecycle",
+        "projections",
+        "queries",
+        "store",
+    },
+    "decoding": {"errors", "methods", "protocol"},
+}
+EFFECTS: dict[str, set[str]] = {
+    "store": {"errors", "events", "journal", "projections"},
+    "transact": {"decide", "errors", "journal", "methods", "projections", "store"},
+    "replay": {
+        "api",
+        "errors",
+        "events",
+        "journal",
+        "lifecycle",
+        "projections",
+        "queries",
+        "store",
+    },
+    "logfilter": {"errors"},
+    "config": {"errors", "logfilter"},
+    "client": {"api", "errors", "protocol"},
+    "worker": {"api", "client", "errors", "protocol"},
+    "daemon": {
+        "agentd",
+        "api",
+        "config",
+        "decide",
+        "decoding",
+        "errors",
+        "events",
+        "journal",
+        "logfilter",
+        "methods",
+        "protocol",
+        "store",
+        "transact",
+    },
+    "cli": {
+        "agentd",
+        "api",
+        "client",
+        "config",
+        "daemon",
+        "errors",
+        "journal",
+        "logfilter",
+        "methods",
+        "replay",
+        "store",
+    },
+    "__main__": {"cli"},
+}
+ROOMS = {"agentd": set[str](), **PURE, **TABLE, **EFFECTS}
+
+BANNED = {"apsw", "asyncio", "socket", "os", "time", "random", "uuid"}
+"""Clock, randomness and I/O: in the pure rooms and the table these are arguments."""
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name(path: Path) -> str:
+    """The module's name below agentd, with dots: `store.sqlite.reader`, or "" for agentd itself."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def room(module: str) -> str:
+    """The room that a module below agentd belongs to."""
+    return module.partition(".")[0] or "agentd"
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, by its full name; conditional and late imports count."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            # `from agentd import x` imports the module x where there is one.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """The other rooms that a file imports from."""
+    found = set()
+    for imported in imports(path):
+        top, _, below = imported.partition(".")
+        if top == "agentd":
+            is_module = (PACKAGE / room(below)).exists() or (PACKAGE / f"{room(below)}.py").exists()
+            found.add(room(below) if is_module else "agentd")
+    return found - {room(name(path))}
+
+
+def top_levels(path: Path) -> set[str]:
+    """The top-level packages that a file imports."""
+    return {imported.partition(".")[0] for imported in imports(path)}
+
+
+each_module = pytest.mark.parametrize("path", MODULES, ids=name)
+
+
+@each_module
+def test_every_module_has_a_room(path: Path) -> None:
+    """A new file stands in the plan."""
+    assert room(name(path)) in ROOMS
+
+
+@each_module
+def test_a_room_imports_what_the_plan_allows(path: Path) -> None:
+    """A module imports from the rooms that the plan lists for its own, and from no other."""
+    assert rooms_imported(path) - ROOMS[room(name(path))] == set()
+
+
+def test_the_plan_has_no_way_back() -> None:
+    """Following imports never leads back to the room that one came from."""
+    assert list(TopologicalSorter(ROOMS).static_order())
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if room(name(p)) in {*PURE, *TABLE}], ids=name)
+def test_pure_rooms_know_no_clock_no_chance_and_no_io(path: Path) -> None:
+    """What is banned comes into the pure rooms as an argument, never as an import."""
+    assert top_levels(path) & BANNED == set()
+
+
+@each_module
+def test_one_room_knows_the_engine(path: Path) -> None:
+    """Only store/sqlite imports apsw."""
+    if not name(path).startswith("store.sqlite"):
+        assert "apsw" not in top_levels(path)
+
+
+@each_module
+def test_nothing_outside_the_store_knows_sql(path: Path) -> None:
+    """No other database driver comes in by another door."""
+    assert "sqlite3" not in top_levels(path)
+
+
+def test_engines_are_chosen_by_nobody_in_the_core() -> None:
+    """The core is written against `store`; only effects name an engine."""
+    core = {*PURE, *TABLE, "transact"}
+    engines = ("agentd.store.sqlite", "agentd.store.memory")
+    named = {
+        name(path)
+        for path in MODULES
+        if room(name(path)) in core and any(i.startswith(engines) for i in imports(path))
+    }
+    assert named == set()
+
+
+def test_the_check_sees_imports(tmp_path: Path) -> None:
+    """Late, conditional, renamed and dotted imports are all seen."""
+    path = tmp_path / "example.py"
+    path.write_text(
+        "import os.path as p\n"
+        "def f():\n    from time import time\n"
+        "if 0:\n    from agentd import decide\n    import agentd.store.sqlite\n"
+    )
+    assert set(imports(path)) == {
+        "os.path",
+        "time.time",
+        "agentd.decide",
+        "agentd.store.sqlite",
+    }
+    assert top_levels(path) & BANNED == {"os", "time"}
+    assert BANNED - {"apsw"} <= sys.stdlib_module_names

@@ -1,0 +1,277 @@
+"""What each kind of event does to each table: one example per event and reducer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from agentd.events import (
+    EVENTS,
+    Event,
+    EventCommitted,
+    LeaseExpired,
+    LeaseExtended,
+    NodeAcquired,
+    NodeAdded,
+    NodeCompleted,
+    NodeFailed,
+    TaskRegistered,
+)
+from agentd.journal import Draft, Head, Recorded, record
+from agentd.projections import (
+    EDGES,
+    NODES,
+    PROJECTIONS,
+    TASKS,
+    TOTALS,
+    EdgeRow,
+    Key,
+    NodeRow,
+    Projection,
+    TaskRow,
+    TotalsRow,
+    project,
+)
+from agentd.store.memory import MemoryTx
+from tests.core import NOW, Ids, record_drafts, registration, uid
+
+TASK, NODE, WAITING = uid(0x7A), uid(1), uid(2)
+LEASE = uid(0xA)
+LATER = NOW + 5
+
+PENDING = NodeRow(NODE, TASK, 3, 2, "PENDING", 0, NOW)
+RUNNING = NodeRow(NODE, TASK, 3, 2, "RUNNING", 0, NOW, NOW, LEASE, "w", NOW + 9, uid(0xB))
+TASK_ROW = TaskRow(TASK, 6, 1, NOW, 10, 20, 30, 40)
+TOTALS_ROW = TotalsRow("database", 600, 7, 10, 20, 30, 40)
+
+REGISTERED = TaskRegistered("g", 1)
+ADDED = NodeAdded(3, (uid(8), uid(9)), 2, "PENDING")
+ACQUIRED = NodeAcquired(LEASE, "w", NOW + 9, "RUNNING")
+EXTENDED = LeaseExtended(LEASE, NOW + 99)
+EXPIRED = LeaseExpired(LEASE, "w", NOW + 9, "PENDING")
+COMMITTED = EventCommitted("NOTE")
+COMPLETED = NodeCompleted(LEASE, "COMPLETED")
+FAILED = NodeFailed(LEASE, "FAILED")
+EXAMPLES: Sequence[Event] = (
+    REGISTERED,
+    ADDED,
+    ACQUIRED,
+    EXTENDED,
+    EXPIRED,
+    COMMITTED,
+    COMPLETED,
+    FAILED,
+)
+
+
+def recorded(event: Event) -> Recorded:
+    """The event as record 7 of the journal, 7th of its task, at LATER."""
+    node_id = None if isinstance(event, TaskRegistered) else NODE
+    [one] = record(Head(6, b""), 7, TASK, [Draft(event, node_id, b"{}")], LATER, Ids())
+    return one
+
+
+def keys(projection: Projection, event: Event) -> list[Key]:
+    return list(projection.keys(recorded(event), lambda _node_id: [WAITING]))
+
+
+def reduce(projection: Projection, row: Struct | None, event: Event, key: Key) -> dict[str, Any]:
+    reduced = projection.reduce(row, recorded(event), key)
+    assert reduced is not None
+    return asdict(reduced)
+
+
+def test_every_kind_has_an_example() -> None:
+    """No kind of event is left out below."""
+    assert [type(event) for event in EXAMPLES] == list(EVENTS)
+
+
+# nodes
+
+
+def test_a_node_is_added() -> None:
+    """A node begins as its event says, at its position, pointing at its event."""
+    assert NODES.reduce(None, recorded(ADDED), (NODE,)) == NodeRow(
+        NODE, TASK, position=3, added_seq=7, status="PENDING", waiting_on=2, updated_at=LATER
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "event", "changed"),
+    [
+        (
+            replace(PENDING, last_lease=uid(0xB)),
+            ACQUIRED,
+            {
+                "status": "RUNNING",
+                "acquired_at": LATER,
+                "lease_id": LEASE,
+                "lease_owner": "w",
+                "lease_expires_at": NOW + 9,
+            },
+        ),
+        (RUNNING, EXTENDED, {"lease_expires_at": NOW + 99}),
+        (
+            RUNNING,
+            EXPIRED,
+            {
+                "status": "PENDING",
+                "acquired_at": None,
+                "lease_id": None,
+                "lease_owner": None,
+                "lease_expires_at": None,
+                "last_lease": LEASE,
+            },
+        ),
+        (
+            RUNNING,
+            COMPLETED,
+            {
+                "status": "COMPLETED",
+                "lease_id": None,
+                "lease_owner": None,
+                "lease_expires_at": None,
+                "last_lease": LEASE,
+                "result_seq": 7,
+            },
+        ),
+        (
+            RUNNING,
+            FAILED,
+            {
+                "status": "FAILED",
+                "lease_id": None,
+                "lease_owner": None,
+                "lease_expires_at": None,
+                "last_lease": LEASE,
+                "result_seq": 7,
+            },
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_event_changes_its_nodes_row(
+    row: NodeRow, event: Event, changed: dict[str, Any]
+) -> None:
+    """An event sets what it is about and the moment, and leaves the rest of the row alone."""
+    expected = asdict(row) | changed | {"updated_at": LATER}
+    assert reduce(NODES, row, event, (NODE,)) == expected
+
+
+def test_a_completion_is_one_dependency_less_to_wait_for() -> None:
+    """A completion lowers the count of a node that waited for it, and changes nothing else."""
+    row = replace(PENDING, node_id=WAITING, waiting_on=2)
+    expected = asdict(row) | {"waiting_on": 1}
+    assert reduce(NODES, row, COMPLETED, (WAITING,)) == expected
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
+def test_which_nodes_an_event_concerns(event: Event) -> None:
+    """An event concerns its node; a completion also who waits for it; a note nobody's row."""
+    own: list[Key] = [(NODE,)]
+    expected = {TaskRegistered: [], EventCommitted: [], NodeCompleted: [*own, (WAITING,)]}
+    assert keys(NODES, event) == expected.get(type(event), own)
+
+
+# edges
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
+def test_which_edges_an_event_concerns(event: Event) -> None:
+    """A new node brings the edges to its dependencies; no other event concerns any."""
+    expected = [(uid(8), NODE), (uid(9), NODE)] if event is ADDED else []
+    assert keys(EDGES, event) == expected
+
+
+def test_an_edge_is_its_key() -> None:
+    """An edge says who depends on whom."""
+    row = EDGES.reduce(None, recorded(ADDED), (uid(8), NODE))
+    assert row == EdgeRow(dependency_id=uid(8), node_id=NODE)
+
+
+# tasks and totals
+
+DELTAS = {
+    "NodeAdded": {"pending": 11},
+    "NodeAcquired": {"pending": 9, "running": 21},
+    "LeaseExpired": {"pending": 11, "running": 19},
+    "NodeCompleted": {"running": 19, "completed": 31},
+    "NodeFailed": {"running": 19, "failed": 41},
+}
+
+
+def test_a_task_is_registered() -> None:
+    """A task begins without nodes, at the version and the record of its registration."""
+    assert TASKS.reduce(None, recorded(REGISTERED), (TASK,)) == TaskRow(
+        TASK, 7, registered_seq=7, created_at=LATER, pending=0, running=0, completed=0, failed=0
+    )
+
+
+@pytest.mark.parametrize("event", EXAMPLES[1:], ids=lambda event: type(event).__name__)
+def test_a_task_counts_its_nodes(event: Event) -> None:
+    """Every event moves the task's version on, and some a node from one count to another."""
+    expected = asdict(TASK_ROW) | {"version": 7} | DELTAS.get(type(event).__name__, {})
+    assert reduce(TASKS, TASK_ROW, event, (TASK,)) == expected
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
+def test_the_totals_count_everything(event: Event) -> None:
+    """Every event is counted, a registration as a task, and each node in its status."""
+    expected = asdict(TOTALS_ROW) | {"events": 601} | DELTAS.get(type(event).__name__, {})
+    if event is REGISTERED:
+        expected["tasks"] = 8
+    assert reduce(TOTALS, TOTALS_ROW, event, ("database",)) == expected
+
+
+def test_the_totals_begin_with_the_first_event() -> None:
+    """Before the first event there is nothing to count."""
+    assert TOTALS.reduce(None, recorded(REGISTERED), ("database",)) == TotalsRow(
+        "database", events=1, tasks=1, pending=0, running=0, completed=0, failed=0
+    )
+
+
+@pytest.mark.parametrize("projection", [TASKS, TOTALS], ids=lambda one: one.name)
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
+def test_every_event_concerns_its_task_and_the_totals(projection: Projection, event: Event) -> None:
+    """The task's row and the totals see every event."""
+    assert keys(projection, event) == [(TASK,) if projection is TASKS else ("database",)]
+
+
+# A reducer obeys
+
+
+@pytest.mark.parametrize("projection", [TASKS, NODES], ids=lambda one: one.name)
+@pytest.mark.parametrize("event", EXAMPLES[2:], ids=lambda event: type(event).__name__)
+def test_an_event_about_nothing_makes_nothing(projection: Projection, event: Event) -> None:
+    """An event about a row that is not there leaves it so."""
+    if event is not COMMITTED or projection is TASKS:
+        assert projection.reduce(None, recorded(event), (NODE,)) is None
+
+
+def test_the_whole_of_a_small_task() -> None:
+    """Folded one after the other, the events of a task give rows that agree with each other."""
+    tables = MemoryTx()
+    drafts = [
+        *registration(1, 1, (2, 1)),
+        Draft(ACQUIRED, uid(1)),
+        Draft(COMPLETED, uid(1), b"1"),
+        Draft(ACQUIRED, uid(2)),
+    ]
+    record_drafts(tables, 1, drafts, at=LATER, new_id=Ids())
+    one, two = (tables.get(NODES, (uid(n),)) for n in (1, 2))
+    assert (one.status, one.result_seq, one.waiting_on) == ("COMPLETED", 5, 0)
+    assert (two.status, two.lease_owner, two.waiting_on) == ("RUNNING", "w", 0)
+    assert tables.get(TASKS, (uid(1),)) == TaskRow(uid(1), 6, 1, LATER, 0, 1, 1, 0)
+    assert list(tables.rows(EDGES)) == [EdgeRow(uid(1), uid(2))]
+    assert list(tables.rows(TOTALS)) == [TotalsRow("database", 6, 1, 0, 1, 1, 0)]
+
+
+def test_folding_reaches_every_table() -> None:
+    """One record of a registration is put into each table that it concerns."""
+    tables = MemoryTx()
+    for draft in registration(1, 1, (2, 1)):
+        [one] = tables.append(uid(1), tables.head(uid(1)).version, [draft], NOW, Ids())
+        project(tables, one)
+    assert [len(list(tables.rows(projection))) for projection in PROJECTIONS] == [1, 2, 1, 1]
