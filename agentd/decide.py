@@ -110,16 +110,22 @@ def acquire_next_node(
 ) -> list[Draft]:
     """The rollbacks that are due, then a lease on the first runnable node, if there is one."""
     drafts = roll_back_expired(state, params, context)
-    # What is rolled back was runnable before, so it is runnable again.
-    candidates = [node for node in (state.runnable, *state.expired) if node is not None]
-    if candidates:
-        node = min(candidates, key=lambda candidate: candidate.position)
+    node = _first(state)
+    if node is not None:
         status = step("PENDING", "acquire")
         lease = NodeAcquired(
             context.new_id(), params.lease_owner, context.now + context.lease_ms, status
         )
         drafts.append(Draft(lease, node.node_id))
     return drafts
+
+
+def _first(state: TaskState) -> NodeRow | None:
+    """What is rolled back was runnable before, so it is runnable again, in its old place."""
+    if not state.expired:
+        return state.runnable
+    candidates = state.expired if state.runnable is None else (state.runnable, *state.expired)
+    return min(candidates, key=lambda node: node.position)
 
 
 def roll_back_expired(state: TaskState, _params: object, _context: Context) -> list[Draft]:

@@ -64,9 +64,6 @@ class Recorded(Struct, frozen=True):
     hash: bytes
     event: Event
 
-    def __hash__(self) -> int:
-        return hash(self.event_id)
-
 
 def record(
     head: Head, seq: int, task_id: str, drafts: Iterable[Draft], at: int, new_id: Callable[[], str]
@@ -76,11 +73,12 @@ def record(
     version, previous = head.version, head.hash
     for place, draft in enumerate(drafts, seq):
         version += 1
-        kind, schema = type(draft.event).__name__, draft.event.schema
-        event_id, data = new_id(), _encode(draft.event)
-        header = (place, event_id, task_id, version, draft.node_id, kind, schema, at)
-        previous = _link(previous, header, data, draft.payload)
-        recorded.append(Recorded(*header, data, draft.payload, previous, draft.event))
+        event, payload = draft.event, draft.payload
+        data = _encode(event)
+        header = (place, new_id(), task_id, version, draft.node_id)
+        header += (type(event).__name__, event.schema, at)
+        previous = _link(previous, header, data, payload)
+        recorded.append(Recorded(*header, data, payload, previous, event))
     return recorded
 
 

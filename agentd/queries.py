@@ -3,7 +3,7 @@
 The rule this file keeps: a query writes nothing and refuses only what does not exist.
 """
 
-from functools import lru_cache
+from typing import cast
 
 import msgspec
 from msgspec import Raw
@@ -33,8 +33,13 @@ from agentd.projections import NODES, TASKS, TOTALS, NodeRow, TaskRow, TotalsRow
 from agentd.projections.totals import EMPTY, SCOPE
 from agentd.store import Reader
 
+_REMEMBERED = 4_096
+"""Encoded events that are remembered: every worker that acquires is shown the same newest ones."""
+
 _LARGEST_REMEMBERED = 4_096
-"""Bytes of payload up to which the view of an event is remembered."""
+"""Bytes of payload up to which they are."""
+
+_encoded: dict[str, Raw] = {}  # by event id; records never change, so neither does what is shown
 
 
 def task_row(reader: Reader, task_id: str) -> TaskRow | None:
@@ -68,7 +73,7 @@ def node_context(reader: Reader, task: TaskRow, node: NodeRow, limit: int) -> No
         view,
         [_dependency_view(reader, dependency) for dependency in view.dependencies],
         limit,
-        [event_view(recorded) for recorded in reader.tail(task.task_id, limit)],
+        _event_journal(reader.tail(task.task_id, limit)),
     )
 
 
@@ -131,12 +136,6 @@ def node_view(reader: Reader, row: NodeRow) -> NodeView:
 
 def event_view(recorded: Recorded) -> EventView:
     """An event as clients see it, under the name that existing clients know."""
-    if recorded.payload is not None and len(recorded.payload) > _LARGEST_REMEMBERED:
-        return _event_view(recorded)
-    return _small_event_view(recorded)
-
-
-def _event_view(recorded: Recorded) -> EventView:
     action_type, payload = _shown(recorded)
     return EventView(
         recorded.event_id,
@@ -148,8 +147,20 @@ def _event_view(recorded: Recorded) -> EventView:
     )
 
 
-# The same events are shown to every worker that acquires; they never change, so a view never does.
-_small_event_view = lru_cache(maxsize=4_096)(_event_view)
+def _event_journal(tail: list[Recorded]) -> list[EventView]:
+    """The tail as clients see it, each event encoded once for all the contexts that show it."""
+    encoded = [_encoded.get(recorded.event_id) or _encode(recorded) for recorded in tail]
+    return cast("list[EventView]", encoded)  # what is encoded already is encoded as it is
+
+
+def _encode(recorded: Recorded) -> Raw:
+    """The event as JSON, remembered if it is small."""
+    encoded = _json(event_view(recorded))
+    if recorded.payload is None or len(recorded.payload) <= _LARGEST_REMEMBERED:
+        if len(_encoded) >= _REMEMBERED:
+            _encoded.clear()
+        _encoded[recorded.event_id] = encoded
+    return encoded
 
 
 def _shown(recorded: Recorded) -> tuple[str, Raw]:

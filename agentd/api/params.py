@@ -28,7 +28,7 @@ class NodeParams(TaskParams):
     node_id: Id
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        self.task_id = canonical(self.task_id)
         self.node_id = canonical(self.node_id)
 
 

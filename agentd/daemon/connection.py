@@ -116,9 +116,14 @@ class Connection(asyncio.Protocol):
             self._proceed()
 
     def _take(self, messages: list[Request | Rejected]) -> None:
-        self._waiting.extend(map(self._job, messages))
-        self._ended = self._ended or self._requests.closed
-        self._proceed()
+        for message in messages:
+            job = self._job(message)
+            if self._waiting or not self._start(job):
+                self._waiting.append(job)
+        if self._requests.closed:
+            self._ended = True
+        if self._waiting or self._ended:
+            self._read_or_wait()
 
     def _job(self, message: Request | Rejected) -> _Job:
         if isinstance(message, Rejected):
@@ -133,22 +138,26 @@ class Connection(asyncio.Protocol):
         return Command(request, self, message.id, time.perf_counter_ns())
 
     def _proceed(self) -> None:
-        """Start what may start: commands behind commands, anything else when all is answered."""
-        waiting = self._waiting
-        while waiting and not self._querying and not self._choked:
-            job = waiting[0]
-            if isinstance(job, Command):
-                self._commands += 1
-                self._service.writer.submit(job)
-            elif self._commands:
-                break
-            elif isinstance(job, _Query):
-                self._querying = True
-                self._service.queries.submit(job.method, job.params, job.id, self._answer_query)
-            else:
-                self._write(encode_error(job.id, job.error))
-            waiting.popleft()
+        """Start what may start now."""
+        while self._waiting and self._start(self._waiting[0]):
+            self._waiting.popleft()
         self._read_or_wait()
+
+    def _start(self, job: _Job) -> bool:
+        """Start the job if it may: commands behind commands, anything else when all is answered."""
+        if self._querying or self._choked:
+            return False
+        if isinstance(job, Command):
+            self._commands += 1
+            self._service.writer.submit(job)
+        elif self._commands:
+            return False
+        elif isinstance(job, _Query):
+            self._querying = True
+            self._service.queries.submit(job.method, job.params, job.id, self._answer_query)
+        else:
+            self._write(encode_error(job.id, job.error))
+        return True
 
     def _answer_query(self, line: bytes) -> None:
         self._querying = False

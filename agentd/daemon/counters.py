@@ -1,9 +1,6 @@
 """What this daemon has done since its start: the `runtime` part of Metrics."""
 
-from collections.abc import Iterable
-
 from agentd.api import RuntimeMetrics
-from agentd.journal import Recorded
 
 _FIELDS = {
     "TaskRegistered": "registered_tasks",
@@ -21,11 +18,10 @@ def new_counters() -> RuntimeMetrics:
     return RuntimeMetrics(*(0 for _ in RuntimeMetrics.__struct_fields__))
 
 
-def count_events(counters: RuntimeMetrics, recorded: Iterable[Recorded]) -> None:
-    """Count what was recorded, by kind."""
-    for event in recorded:
-        if field := _FIELDS.get(event.kind):
-            setattr(counters, field, getattr(counters, field) + 1)
+def count_event(counters: RuntimeMetrics, kind: str) -> None:
+    """Count an event of that kind."""
+    if field := _FIELDS.get(kind):
+        setattr(counters, field, getattr(counters, field) + 1)
 
 
 def count_attempt(counters: RuntimeMetrics, micros: int) -> None:

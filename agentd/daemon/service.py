@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from agentd.daemon.clock import Clock
 from agentd.daemon.connection import Connection
 from agentd.daemon.contexts import Contexts
-from agentd.daemon.counters import count_attempt, count_events, new_counters
+from agentd.daemon.counters import count_attempt, count_event, new_counters
 from agentd.daemon.grace import Grace
 from agentd.daemon.listener import peer_uid
 from agentd.daemon.log import logger
@@ -48,10 +48,10 @@ class Service:
         count_attempt(self._counters, nanoseconds // 1_000)
 
     def _watch(self, recorded: Sequence[Recorded]) -> None:
-        count_events(self._counters, recorded)
-        for event in (each.event for each in recorded):
-            if isinstance(event, NodeAcquired):
-                self.sweeper.lease_granted(event.lease_expires_at)
+        for each in recorded:
+            count_event(self._counters, each.kind)
+            if isinstance(each.event, NodeAcquired):
+                self.sweeper.lease_granted(each.event.lease_expires_at)
 
     async def drain(self, deadline: float) -> None:
         """Answer what was read; after `deadline` seconds close what is left."""

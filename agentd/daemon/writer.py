@@ -64,7 +64,7 @@ class Writer:
         self._contexts = contexts
         self._watch = watch
         self._waiting: deque[Command] = deque()
-        self._last_clients: set[Client] = set()
+        self._last_clients: tuple[set[Client], set[Client]] = set(), set()
         self._expected = 0
         self._patience = 0
         self._loop = asyncio.get_running_loop()
@@ -78,7 +78,7 @@ class Writer:
             self._loop.call_soon(self._begin)
 
     def _begin(self) -> None:
-        self._expected = len(self._last_clients.union(c.client for c in self._waiting))
+        self._expected = len(set().union(*self._last_clients, (c.client for c in self._waiting)))
         self._patience = PATIENCE
         self._gather()
 
@@ -99,7 +99,7 @@ class Writer:
         for command, outcome in zip(batch, outcomes, strict=True):
             self._watch(outcome.recorded)
             command.client.answer(command, outcome)
-        self._last_clients = {command.client for command in batch}
+        self._last_clients = {command.client for command in batch}, self._last_clients[0]
         # The answers are on their way before the checkpoint and the next batch begin.
         self._loop.call_soon(self._store.checkpoint)
         if self._waiting:

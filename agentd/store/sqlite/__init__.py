@@ -11,10 +11,10 @@ from pathlib import Path
 import apsw
 
 from agentd.errors import StorageError, StorageFull
+from agentd.store.sqlite.kept import Kept
 from agentd.store.sqlite.opening import open_for_reading, open_for_writing
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.shadow import SqliteShadow
-from agentd.store.sqlite.tails import Tails
 from agentd.store.sqlite.tx import SqliteTx
 
 CHECKPOINT_PAGES = 1_000
@@ -31,7 +31,7 @@ class SqliteStore:
         self._path = path
         self._connection = connection
         self._idle_readers: list[apsw.Connection] = []
-        self._tails = Tails()
+        self._kept = Kept(connection)
         self._wal_pages = 0
         connection.set_wal_hook(self._grown)
 
@@ -58,12 +58,12 @@ class SqliteStore:
         with _translated():
             execute("BEGIN IMMEDIATE")
             try:
-                tx = SqliteTx(self._connection, self._tails)
+                tx = SqliteTx(self._connection, self._kept)
                 yield tx
                 tx.flush()
                 execute("COMMIT")
             except BaseException:
-                self._tails.clear()
+                self._kept.clear()
                 if self._connection.in_transaction:
                     execute("ROLLBACK")
                 raise

@@ -18,11 +18,12 @@ from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.statements import JOURNAL_COLUMNS, MAIN, Statements, columns
 
 _NODES = f"SELECT {columns(NODES)} FROM nodes"  # noqa: S608
-_RUNNABLE = f"{_NODES} WHERE task_id = ? AND status = 'PENDING' AND waiting_on = 0 ORDER BY position LIMIT 1"
+_RUNNABLE = f"{_NODES} WHERE task_id = ? AND status = 'PENDING' AND waiting_on = 0 ORDER BY position LIMIT ?"
 _TASK_NODES = f"{_NODES} WHERE task_id = ? ORDER BY position"
 _EXPIRED = f"{_NODES} WHERE lease_expires_at > ? AND lease_expires_at <= ?"
 _EXPIRED_ORDER = " ORDER BY lease_expires_at, node_id"
 _RECORDS = f"SELECT {JOURNAL_COLUMNS} FROM journal"  # noqa: S608
+_RECORD = f"{_RECORDS} WHERE seq = ?"
 _STREAM = f"{_RECORDS} WHERE task_id = ? AND shown IN (0, 1) AND seq > ? ORDER BY version"
 _TAIL = f"{_RECORDS} WHERE task_id = ? AND shown = 1 ORDER BY version DESC LIMIT ?"
 _NEWEST = "SELECT version, hash FROM journal WHERE task_id = ? AND shown = ? ORDER BY version DESC LIMIT 1"
@@ -33,13 +34,13 @@ class SqliteReader:
 
     def __init__(self, connection: apsw.Connection, tables: Statements = MAIN) -> None:
         self._execute = connection.execute
+        self._cursor = connection.cursor()
         self._tables = tables
 
     def get(self, projection: Projection, key: Key) -> Any:
         """See `Reader.get`."""
-        for row in self._execute(self._tables.get[projection.name], key):
-            return projection.row(*row)
-        return None
+        rows = self._all(self._tables.get[projection.name], key)
+        return projection.row(*rows[0]) if rows else None
 
     def rows(self, projection: Projection) -> Iterator[Struct]:
         """See `Reader.rows`."""
@@ -47,9 +48,12 @@ class SqliteReader:
 
     def next_runnable(self, task_id: str) -> NodeRow | None:
         """See `Reader.next_runnable`."""
-        for row in self._execute(_RUNNABLE, (task_id,)):
-            return NodeRow(*row)
-        return None
+        found = self.runnable(task_id, 1)
+        return found[0] if found else None
+
+    def runnable(self, task_id: str, limit: int) -> list[NodeRow]:
+        """The first runnable nodes of the task in registration order."""
+        return [NodeRow(*row) for row in self._all(_RUNNABLE, (task_id, limit))]
 
     def nodes(self, task_id: str) -> Iterator[NodeRow]:
         """See `Reader.nodes`."""
@@ -57,7 +61,7 @@ class SqliteReader:
 
     def dependents(self, node_id: str) -> list[str]:
         """See `Reader.dependents`."""
-        return [node for (node,) in self._execute(self._tables.dependents, (node_id,))]
+        return [node for (node,) in self._all(self._tables.dependents, (node_id,))]
 
     def expired(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
         """See `Reader.expired`."""
@@ -103,15 +107,16 @@ class SqliteReader:
 
     def recorded(self, seq: int) -> Recorded:
         """See `Reader.recorded`."""
-        for row in self._execute(f"{_RECORDS} WHERE seq = ?", (seq,)):
-            return _recorded(row)
-        raise JournalDamaged(f"the journal has no record {seq}")
+        rows = self._all(_RECORD, (seq,))
+        if not rows:
+            raise JournalDamaged(f"the journal has no record {seq}")
+        return _recorded(rows[0])
 
     def tail(self, task_id: str, limit: int) -> list[Recorded]:
         """See `Reader.tail`."""
         if limit == 0:
             return []
-        return [_recorded(row) for row in self._execute(_TAIL, (task_id, limit))][::-1]
+        return [_recorded(row) for row in self._all(_TAIL, (task_id, limit))][::-1]
 
     def journal(self, after: int = 0, task_id: str | None = None) -> Iterator[Recorded]:
         """See `Reader.journal`."""
@@ -120,6 +125,10 @@ class SqliteReader:
         else:
             found = self._execute(_STREAM, (task_id, after))
         return map(_recorded, found)
+
+    def _all(self, sql: str, bindings: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        """All rows at once, so that one cursor can serve every question: making one costs as much."""
+        return self._cursor.execute(sql, bindings).fetchall()
 
 
 def _recorded(row: tuple[Any, ...]) -> Recorded:

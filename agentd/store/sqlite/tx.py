@@ -1,11 +1,12 @@
 """The write transaction.
 
-The rule this file keeps: what is written is what is read, at once. Node rows and edges are written
-through, because their indexes are asked in the same transaction. The journal's records and the counts
-of tasks and totals are only looked up by key until the end, so they are kept and written together.
+The rule this file keeps: what is written is what is read, at once. What is asked for by key comes from
+memory; before an index is asked, the rows and records that it must know of are written. So most rows
+are written once, together, at the end, however often they changed.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import apsw
@@ -14,57 +15,102 @@ from msgspec.structs import astuple
 
 from agentd.errors import Conflict
 from agentd.journal import Draft, Head, Recorded, record
-from agentd.projections import NODES, PROJECTIONS, TASKS, TOTALS, Key, NodeRow, Projection
+from agentd.projections import EDGES, NODES, PROJECTIONS, Key, NodeRow, Projection
+from agentd.store.sqlite.kept import Kept
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.statements import JOURNAL_COLUMNS
-from agentd.store.sqlite.tails import Tails
 
 _APPEND = f"INSERT INTO journal ({JOURNAL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _COLUMNS = 11
-_WRITTEN_LAST = frozenset({TASKS.name, TOTALS.name})
+
+_AHEAD = 16
+"""Runnable nodes that are read at a time."""
 
 
 class SqliteTx(SqliteReader):
     """One transaction on the write connection; `SqliteStore.write` begins and ends it."""
 
-    def __init__(self, connection: apsw.Connection, tails: Tails) -> None:
+    def __init__(self, connection: apsw.Connection, kept: Kept) -> None:
         super().__init__(connection)
-        self._tails = tails
+        kept.begin()
+        self._kept = kept
+        self._tails = kept.tails
+        self._rows = kept.rows
+        self._heads = kept.heads
         self._executemany = connection.executemany
-        self._rows: dict[str, dict[Key, Any]] = {p.name: {} for p in PROJECTIONS}
-        self._heads: dict[str, Head] = {}
+        self._changed: dict[str, dict[Key, None]] = {p.name: {} for p in PROJECTIONS}
         self._records: dict[int, Recorded] = {}
         self._appended: list[Recorded] = []
-        self._changed: dict[tuple[str, Key], None] = {}
+        self._runnable = kept.runnable
         self._none_expired: tuple[int, int] | None = None
-        self._seq = super().last_seq()
+        if kept.last_seq is None:
+            kept.last_seq = super().last_seq()
+        self._committed = kept.last_seq
 
     def get(self, projection: Projection, key: Key) -> Any:
-        """See `Reader.get`: what this transaction has read or written once is not read again."""
+        """See `Reader.get`: what was read or written once is not read again."""
         rows = self._rows[projection.name]
         if key not in rows:
             rows[key] = super().get(projection, key)
         return rows[key]
 
+    def rows(self, projection: Projection) -> Iterator[Struct]:
+        """See `Reader.rows`."""
+        self._write_rows(projection.name)
+        return super().rows(projection)
+
     def next_runnable(self, task_id: str) -> NodeRow | None:
-        """See `Reader.next_runnable`."""
-        node = super().next_runnable(task_id)
-        if node is not None:
-            self._rows[NODES.name][node.node_id,] = node
-        return node
+        """See `Reader.next_runnable`: read ahead, because workers come in crowds."""
+        rows, ahead = self._rows[NODES.name], self._runnable.get(task_id)
+        while ahead:
+            node: NodeRow = rows[ahead[0],]
+            if node.status == "PENDING":
+                return node
+            ahead.popleft()
+        self._write_rows(NODES.name)
+        found = self.runnable(task_id, _AHEAD)
+        self._runnable[task_id] = deque(node.node_id for node in found)
+        rows.update(((node.node_id,), node) for node in found)
+        return found[0] if found else None
+
+    def nodes(self, task_id: str) -> Iterator[NodeRow]:
+        """See `Reader.nodes`."""
+        self._write_rows(NODES.name)
+        return super().nodes(task_id)
+
+    def dependents(self, node_id: str) -> list[str]:
+        """See `Reader.dependents`."""
+        self._write_rows(EDGES.name)
+        return super().dependents(node_id)
 
     def expired(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
-        """See `Reader.expired`: usually there are none, and then all of a batch need not ask."""
+        """See `Reader.expired`: usually there are none, and then the rest of a batch need not ask."""
         if self._none_expired == (after, until):
             return []
+        self._write_rows(NODES.name)
         if not super().expired(after, until):
             self._none_expired = (after, until)
             return []
         return super().expired(after, until, task_id)
 
+    def next_expiry(self, after: int) -> int | None:
+        """See `Reader.next_expiry`."""
+        self._write_rows(NODES.name)
+        return super().next_expiry(after)
+
+    def taken(self, node_ids: Sequence[str]) -> list[str]:
+        """See `Reader.taken`."""
+        self._write_rows(NODES.name)
+        return super().taken(node_ids)
+
     def last_seq(self) -> int:
         """See `Reader.last_seq`."""
-        return self._seq
+        return self._kept.last_seq or 0
+
+    def last_at(self) -> int:
+        """See `Reader.last_at`."""
+        self._write_journal()
+        return super().last_at()
 
     def head(self, task_id: str) -> Head:
         """See `Reader.head`."""
@@ -75,6 +121,8 @@ class SqliteTx(SqliteReader):
     def recorded(self, seq: int) -> Recorded:
         """See `Reader.recorded`."""
         if seq not in self._records:
+            if seq > self._committed:
+                self._write_journal()
             self._records[seq] = super().recorded(seq)
         return self._records[seq]
 
@@ -104,44 +152,50 @@ class SqliteTx(SqliteReader):
         head = self.head(task_id)
         if head.version != expected_version:
             raise Conflict(f"task {task_id} is at {head.version}, not at {expected_version}")
-        recorded = record(head, self._seq + 1, task_id, drafts, at, new_id)
+        recorded = record(head, self.last_seq() + 1, task_id, drafts, at, new_id)
         if recorded:
+            last = recorded[-1]
             self._appended += recorded
-            self._records.update((r.seq, r) for r in recorded)
             self._tails.add(recorded)
-            self._seq = recorded[-1].seq
-            self._heads[task_id] = Head(recorded[-1].version, recorded[-1].hash)
+            self._kept.last_seq = last.seq
+            self._heads[task_id] = Head(last.version, last.hash)
         return recorded
 
     def put(self, projection: Projection, key: Key, row: Struct | None) -> None:
         """See `Tx.put`."""
         self._rows[projection.name][key] = row
-        if projection.name in _WRITTEN_LAST:
-            self._changed[projection.name, key] = None
-            return
-        self._write(projection.name, key, row)
-        if isinstance(row, NodeRow) and self._none_expired is not None:
-            self._none_expired = _still_none(self._none_expired, row)
+        self._changed[projection.name][key] = None
+        if isinstance(row, NodeRow):
+            self._forget_answers(row)
 
     def flush(self) -> None:
         """Write what waits for the end of the transaction."""
         self._write_journal()
-        for name, key in self._changed:
-            self._write(name, key, self._rows[name][key])
-        self._changed.clear()
+        for projection in PROJECTIONS:
+            self._write_rows(projection.name)
+
+    def _forget_answers(self, row: NodeRow) -> None:
+        """What was read ahead of the runnable nodes and leases, where this row is news to it."""
+        if row.status == "PENDING" and row.waiting_on == 0:
+            self._runnable.pop(row.task_id, None)
+        ends, bounds = row.lease_expires_at, self._none_expired
+        if ends is not None and bounds is not None and bounds[0] < ends <= bounds[1]:
+            self._none_expired = None
 
     def _write_journal(self) -> None:
-        self._executemany(_APPEND, [astuple(r)[:_COLUMNS] for r in self._appended])
-        self._appended.clear()
+        if self._appended:
+            self._executemany(_APPEND, [astuple(r)[:_COLUMNS] for r in self._appended])
+            self._appended.clear()
 
-    def _write(self, name: str, key: Key, row: Struct | None) -> None:
-        if row is None:
-            self._execute(self._tables.remove[name], key)
-        else:
-            self._execute(self._tables.put[name], astuple(row))
-
-
-def _still_none(bounds: tuple[int, int], row: NodeRow) -> tuple[int, int] | None:
-    """The bounds between which no lease ends, if none of them is this row's."""
-    ends = row.lease_expires_at
-    return None if ends is not None and bounds[0] < ends <= bounds[1] else bounds
+    def _write_rows(self, name: str) -> None:
+        changed = self._changed[name]
+        if not changed:
+            return
+        rows = self._rows[name]
+        self._executemany(
+            self._tables.put[name], [astuple(rows[key]) for key in changed if rows[key] is not None]
+        )
+        self._executemany(
+            self._tables.remove[name], [key for key in changed if rows[key] is None]
+        )
+        changed.clear()

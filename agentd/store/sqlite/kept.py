@@ -1,0 +1,96 @@
+"""What the write connection has read and written lately, so that it need not read it again.
+
+The rule this file keeps: it never answers differently from the database. It is changed by the one
+writer only, and forgotten whole when a transaction is undone or somebody else has written.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from agentd.journal import Head, Recorded
+from agentd.projections import PROJECTIONS, Key
+
+_ROWS = 20_000
+"""Rows and heads that are kept; with more of them all are forgotten, which costs a few reads."""
+
+_TASKS = 64
+_LARGEST_PAYLOAD = 4_096
+"""Bytes. A task with larger payloads is read from the journal each time, so that memory stays small."""
+
+
+class Tails:
+    """By task, the last `limit` records that are not heartbeats."""
+
+    def __init__(self) -> None:
+        self._tails: dict[str, deque[Recorded]] = {}
+
+    def get(self, task_id: str, limit: int) -> list[Recorded] | None:
+        """The tail of that length, oldest first, or None when it has to be read."""
+        tail = self._tails.get(task_id)
+        return list(tail) if tail is not None and tail.maxlen == limit else None
+
+    def keep(self, task_id: str, limit: int, tail: Sequence[Recorded]) -> None:
+        """Remember a tail that was read."""
+        if len(self._tails) >= _TASKS:
+            del self._tails[next(iter(self._tails))]  # the one that was read first
+        if all(map(_small, tail)):
+            self._tails[task_id] = deque(tail, limit)
+
+    def add(self, recorded: Sequence[Recorded]) -> None:
+        """Lengthen the tail of the task by its new records."""
+        task_id = recorded[0].task_id
+        if (tail := self._tails.get(task_id)) is None:
+            return
+        for record in recorded:
+            if not _small(record):
+                del self._tails[task_id]
+                return
+            if record.kind != "LeaseExtended":
+                tail.append(record)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._tails.clear()
+
+
+def _small(recorded: Recorded) -> bool:
+    return recorded.payload is None or len(recorded.payload) <= _LARGEST_PAYLOAD
+
+
+class Kept:
+    """Rows by projection and key (None where there is no such row), heads and tails by task.
+
+    `runnable` has, by task, the ids of the nodes to hand out next, as far as they were read ahead.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._version = -1
+        self.tails = Tails()
+        self.rows: dict[str, dict[Key, Any]] = {p.name: {} for p in PROJECTIONS}
+        self.heads: dict[str, Head] = {}
+        self.runnable: dict[str, deque[str]] = {}
+        self.last_seq: int | None = None
+
+    def begin(self) -> None:
+        """Forget everything if another connection has written, or if it is too much.
+
+        Call it inside the transaction: https://sqlite.org/pragma.html#pragma_data_version
+        """
+        version = self._connection.execute("PRAGMA data_version").get
+        size = len(self.heads) + len(self.runnable) + sum(map(len, self.rows.values()))
+        if version != self._version or size > _ROWS:
+            self.clear()
+            self._version = version
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.tails.clear()
+        self.heads.clear()
+        self.runnable.clear()
+        self.last_seq = None
+        for rows in self.rows.values():
+            rows.clear()
