@@ -1,3 +1,30 @@
-"""agentd: a local-first state machine daemon for AI agents."""
+"""agentd: a local-first state machine daemon for AI agents.
+
+A request becomes a decision, a decision becomes events, events become rows, and all of it is one
+SQLite transaction. The map, in the order of that sentence (`transact` first):
+
+pure, without clock, randomness or I/O
+    errors        every failure that a client or a person can see
+    events        the journal's vocabulary
+    journal       how events become records: numbered, stamped, chained by hash
+    lifecycle     the states of a node and its legal edges
+    graph         is this set of nodes a DAG?
+    projections/  the tables folded from the journal, one reducer each
+    api/          params and results, one Struct each per method
+    decide        what each command means: state and params to events, or a refusal
+    protocol      JSON Lines: bytes to requests, results to bytes
+table
+    methods       the list of methods; decoding and DescribeInterface come from it
+    decoding      a request's method and params, or why they do not fit
+    queries       what the database is asked, one function per question
+effects
+    store/        journal and tables in SQLite, or in dictionaries for tests
+    transact      load, decide, append, project, commit: read this first
+    replay        refold the journal: rebuild, check, look back
+    daemon/       socket, connections, writer, sweeper, clock, start and stop
+    client        a connection to the daemon
+    config        settings; logfilter: the logging filter among them
+    cli/          the verbs
+"""
 
 __version__ = "0.1.0"

@@ -1,7 +1,7 @@
 """A connection to the daemon: one request, one response, and plain words when that fails.
 
-The rule this file keeps: `call` sends a request once. Whether a lost answer may be asked for again is
-the caller's decision, because only the caller knows whether the method is safe to repeat.
+The rule this file keeps: `call` sends a request once. Whether a lost answer may be asked for again
+is the caller's decision, because only the caller knows whether the method is safe to repeat.
 """
 
 import errno
@@ -50,8 +50,8 @@ class Client:
     def call(self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None) -> Any:
         """The decoded result of one request.
 
-        Raises the `RequestRefused` of the answer's `data.kind`, or `DaemonUnreachable` when there is
-        no answer: then nobody knows whether the daemon took the request.
+        Raises the `RequestRefused` of the answer's `data.kind`, or `DaemonUnreachable` when there
+        is no answer: then nobody knows whether the daemon took the request.
         """
         return msgspec.json.decode(self.raw_call(method, params))
 
@@ -60,7 +60,8 @@ class Client:
     ) -> bytes:
         """As `call`, but the result is JSON as the daemon wrote it."""
         request = {"id": next(self._ids), "method": method, "params": params or {}}
-        line = self.exchange(msgspec.json.encode(request))
+        # Raw values may be spread over several lines; a request may not.
+        line = self.exchange(msgspec.json.format(msgspec.json.encode(request), indent=-1))
         try:
             response = _decode_response(line)
         except msgspec.MsgspecError as error:
@@ -81,7 +82,7 @@ class Client:
         except TimeoutError as error:
             self.close()
             raise DaemonUnreachable(
-                f"no answer on {self._path} within {self._timeout:g} s; the daemon may be busy or stopped"
+                f"no answer on {self._path} in {self._timeout:g} s: the daemon is busy or stopped"
             ) from error
         except OSError as error:
             self.close()
@@ -147,5 +148,5 @@ def _why_unreachable(path: str, error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return f"nobody listens on {path}: the daemon is not running; start it with `agentd serve`"
     if isinstance(error, PermissionError):
-        return f"permission denied on {path}: the daemon belongs to another user, or a sandbox forbids it"
+        return f"permission denied on {path}: the daemon is another user's, or a sandbox forbids it"
     return f"cannot connect to {path}: {error.strerror or error}"

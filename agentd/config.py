@@ -26,7 +26,7 @@ _LARGEST = 2**32 - 1
 
 
 class Settings(Struct, frozen=True):
-    """All that can be set. `warnings` are for the log: settings that work but should not stay so."""
+    """All that can be set. `warnings` are for the log: what works but should not stay so."""
 
     home: Path
     database: Path

@@ -1,8 +1,8 @@
 """What each command means: (state, params, context) -> the events that happen, or a refusal.
 
 The rule this file keeps: every refusal is raised here, before anything is written, and a change of
-status goes through `lifecycle.step`. Clock and ids come in with the context, so the same state, params
-and context always give the same events. A repeated command gives no events.
+status goes through `lifecycle.step`. Clock and ids come in with the context, so the same state,
+params and context always give the same events. A repeated command gives no events.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ from agentd.api import (
     or_default,
     rfc3339,
 )
-from agentd.errors import LeaseRequired, NodeNotFound, StaleLease, TaskNotFound
+from agentd.errors import IllegalTransition, LeaseRequired, NodeNotFound, StaleLease, TaskNotFound
 from agentd.events import (
     EventCommitted,
     LeaseExpired,
@@ -33,6 +33,7 @@ from agentd.events import (
     NodeAdded,
     NodeCompleted,
     NodeFailed,
+    Status,
     TaskRegistered,
 )
 from agentd.journal import Draft
@@ -43,8 +44,9 @@ from agentd.projections import NodeRow, TaskRow
 class Context(Struct, frozen=True):
     """What a method may know besides the state: the moment, new ids, the settings and the counters.
 
-    `now` and `started_at` (the daemon's start) are Unix milliseconds. A lease that ended at or before `honoured` (Unix milliseconds) is still
-    honoured, because the daemon was away when it ran out; 0 honours none.
+    `now` and `started_at` (the daemon's start) are Unix milliseconds. A lease that ended at or
+    before `honoured` (Unix milliseconds) is still honoured, because the daemon was away when it ran
+    out; 0 honours none.
     """
 
     now: int
@@ -76,7 +78,7 @@ class TaskState(Struct, frozen=True):
 
 
 class NodeState(Struct, frozen=True):
-    """The state of a task and one of its nodes; the node is None where the task has no such node."""
+    """The state of a task and one of its nodes, None where the task has no such node."""
 
     task_id: str
     version: int
@@ -137,7 +139,7 @@ def roll_back_expired(state: TaskState, _params: object, _context: Context) -> l
                 node.lease_id or "",
                 node.lease_owner or "",
                 node.lease_expires_at or 0,
-                step(node.status, "timeout_rollback"),
+                _step(node, "timeout_rollback"),
             ),
             node.node_id,
         )
@@ -186,8 +188,17 @@ def _finish(
     if node.last_lease == params.lease_id and node.status == step("RUNNING", trigger):
         return []
     _ending_lease(node, params.lease_id)
-    finished = event(params.lease_id, step(node.status, trigger))
+    finished = event(params.lease_id, _step(node, trigger))
     return [Draft(finished, node.node_id, or_default(params.payload, NULL))]
+
+
+def _step(node: NodeRow, trigger: str) -> Status:
+    try:
+        return step(node.status, trigger)
+    except IllegalTransition as refusal:
+        raise IllegalTransition(
+            f"node {node.node_id}: {refusal.message}", node_id=node.node_id, **refusal.data
+        ) from None
 
 
 def _known_task(state: TaskState | NodeState) -> None:

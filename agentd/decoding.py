@@ -1,6 +1,7 @@
 """From a request to a method and its params.
 
-The rule this file keeps: what does not fit is refused with the field, the value and what is expected.
+The rule this file keeps: what does not fit is refused with the field, the value and what is
+expected.
 """
 
 import difflib
@@ -17,6 +18,7 @@ _DECODERS = {method.name: msgspec.json.Decoder(method.params) for method in METH
 _MISSING = re.compile(r"^Object missing required field `(\w+)`(?: - at `(.+)`)?$")
 _AT = re.compile(r"^(.*) - at `(.+)`$", re.DOTALL)
 _PATH_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_EXAMPLE = "123e4567-e89b-42d3-a456-426614174000"
 _QUOTED = 80
 """Characters of a value that an error repeats."""
 
@@ -48,7 +50,7 @@ def _explain(error: str, params: Raw) -> str:
     reason, path = located.groups()
     value = _value(params, path)
     if "matching regex" in reason:  # the only pattern is the one of ids
-        return f"`{path}` is not a UUID: {value}; expected 123e4567-e89b-42d3-a456-426614174000 or such"
+        return f"`{path}` is not a UUID: {value}; expected such as {_EXAMPLE}"
     return f"`{path}`: {reason}: {value}"
 
 

@@ -1,9 +1,9 @@
 """The journal's vocabulary: one frozen Struct per fact, in the past tense.
 
-The rule this file keeps: the class names and field names are the storage format. An event records the
-outcome (the new status, the lease, when it ends), never an intention that has to be worked out again.
-A change of fields raises the class's `schema` and keeps a class for the old one in `EVENTS`, so that
-old journals stay readable.
+The rule this file keeps: the class names and field names are the storage format. An event records
+the outcome (the new status, the lease, when it ends), never an intention that has to be worked out
+again. A change of fields raises the class's `schema` and keeps a class for the old one in `EVENTS`,
+so that old journals stay readable.
 
 Times are Unix milliseconds. The task, the node, the moment and the user's payload are the record's
 own columns (`journal.Recorded`), so they are not repeated here.
@@ -30,7 +30,7 @@ class TaskRegistered(Event, frozen=True):
 
 
 class NodeAdded(Event, frozen=True):
-    """A node joined its task at `position` (from 0, registration order). Payload: `payload_schema`."""
+    """A node joined its task; `position` is its place, from 0. Payload: its `payload_schema`."""
 
     position: int
     dependencies: tuple[str, ...]

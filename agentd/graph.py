@@ -1,7 +1,7 @@
 """Is this set of nodes a directed acyclic graph?
 
-The rule this file keeps: a graph is judged whole, before anything of it is recorded, and the refusal
-names the nodes that break it.
+The rule this file keeps: a graph is judged whole, before anything of it is recorded, and the
+refusal names the nodes that break it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

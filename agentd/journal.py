@@ -3,10 +3,11 @@
 The rule this file keeps: a record's `hash` covers every column of it and the hash before it in the
 same task (BLAKE2b, RFC 7693, 32 bytes). The canonical bytes are
 
-    previous hash ‖ JSON [seq, event_id, task_id, version, node_id, kind, schema, at] ‖ data ‖ payload
+    previous hash ‖ JSON [seq, event_id, task_id, version, node_id, kind, schema, at] ‖ data
+    and, where there is a payload: newline ‖ payload
 
-where `data` is the event's own fields as a JSON object and `payload` the user's bytes as they came in.
-An array and an object end themselves, so no two records share their canonical bytes.
+where `data` is the event's own fields as a JSON object and `payload` the user's bytes as they came
+in. An array and an object end themselves, so no two records share their canonical bytes.
 """
 
 from collections.abc import Callable, Iterable
@@ -47,8 +48,8 @@ GENESIS = Head(0, bytes(HASH_SIZE))
 class Recorded(Struct, frozen=True):
     """One row of the journal.
 
-    `seq` is the place in the total order, `version` the place in the task's own stream, both from 1;
-    `at` is Unix milliseconds; `data` is `event` as stored.
+    `seq` is the place in the total order, `version` the place in the task's own stream, both from
+    1; `at` is Unix milliseconds; `data` is `event` as stored.
     """
 
     seq: int
@@ -68,15 +69,14 @@ class Recorded(Struct, frozen=True):
 def record(
     head: Head, seq: int, task_id: str, drafts: Iterable[Draft], at: int, new_id: Callable[[], str]
 ) -> list[Recorded]:
-    """The drafts as the next records of the task whose stream ends at `head`, the first being `seq`."""
+    """The drafts as records that follow `head` in their task and start at `seq` in the journal."""
     recorded: list[Recorded] = []
     version, previous = head.version, head.hash
     for place, draft in enumerate(drafts, seq):
         version += 1
         event, payload = draft.event, draft.payload
-        data = _encode(event)
-        header = (place, new_id(), task_id, version, draft.node_id)
-        header += (type(event).__name__, event.schema, at)
+        data, kind = _encode(event), type(event).__name__
+        header = (place, new_id(), task_id, version, draft.node_id, kind, event.schema, at)
         previous = _link(previous, header, data, payload)
         recorded.append(Recorded(*header, data, payload, previous, event))
     return recorded
@@ -90,7 +90,8 @@ def link(previous: bytes, recorded: Recorded) -> bytes:
 
 
 def _link(previous: bytes, header: tuple[object, ...], data: bytes, payload: bytes | None) -> bytes:
-    canonical = b"".join((previous, _encode(header), data, payload or b""))
+    end = b"" if payload is None else b"\n" + payload
+    canonical = b"".join((previous, _encode(header), data, end))
     return blake2b(canonical, digest_size=HASH_SIZE).digest()
 
 

@@ -1,7 +1,7 @@
 """The life of a node: states and legal edges, and the one machine that enforces them.
 
-The rule this file keeps: an edge is legal if and only if it stands in `EDGES`. Nothing else in agentd
-compares statuses to allow or refuse a transition.
+The rule this file keeps: an edge is legal if and only if it stands in `EDGES`. Nothing else in
+agentd compares statuses to allow or refuse a transition.
 """
 
 from functools import cache
@@ -39,9 +39,9 @@ _machine = Machine(
 )
 
 
-@cache  # The machine is asked once per edge: with four states there are few, and it is slow (~20 µs).
+@cache  # there are few edges, and to ask the machine takes some 20 µs
 def step(status: Status, trigger: str) -> Status:
-    """The status after `trigger`. Raises `IllegalTransition` and leaves no trace where there is no edge."""
+    """The status after `trigger`. Raises `IllegalTransition` where there is no such edge."""
     _machine.set_state(status, _node)
     try:
         _node.trigger(trigger)
@@ -51,7 +51,7 @@ def step(status: Status, trigger: str) -> Status:
             status=status,
             trigger=trigger,
         ) from error
-    return cast(Status, _node.state)
+    return cast("Status", _node.state)
 
 
 def edge(trigger: str) -> str:

@@ -10,7 +10,7 @@ from agentd.errors import BadSetting
 
 DEFAULT_FILTER = "agentd=info"
 
-# The numbers are those of the standard library's logging; importing it would cost every client 10 ms.
+# The numbers are those of the standard library's logging, whose import would cost clients 10 ms.
 LEVELS = {"trace": 5, "debug": 10, "info": 20, "warn": 30, "error": 40, "off": 100}
 
 _DIRECTIVE = re.compile(r"(?:(?P<target>[\w:.-]+)\s*=\s*)?(?P<level>\w+)")

@@ -1,9 +1,9 @@
-"""JSON Lines without I/O: bytes in, requests out; results in, bytes out.
+r"""JSON Lines without I/O: bytes in, requests out; results in, bytes out.
 
 The rules this file keeps, all from the wire protocol:
 
-- a request is one line of UTF-8 JSON, at most `LINE_LIMIT` bytes with its newline; `\\r\\n`, blank lines
-  and a last line without a newline are tolerated;
+- a request is one line of UTF-8 JSON, at most `LINE_LIMIT` bytes with its newline; `\r\n`, blank
+  lines and a last line without a newline are tolerated;
 - whatever else arrives is rejected with an error that carries the request's id, as far as it can be
   told, and only an oversized line ends the conversation (`Requests.closed`);
 - nothing here trusts its input: encoding and depth are checked before a decoder sees the line.
@@ -23,8 +23,8 @@ LINE_LIMIT = 1_048_576
 """Bytes, the newline counted."""
 
 DEPTH_LIMIT = 120
-"""Nested arrays and objects in one line. Common parsers stop at 128 (Rust's serde_json), and a payload
-comes back some levels deeper than it was sent."""
+"""Nested arrays and objects in one line. Common parsers stop at 128 (Rust's serde_json), and a
+payload comes back some levels deeper than it was sent."""
 
 NO_ID = b""
 UNKNOWN_ID = b"null"

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from agentd.api import (
+    NULL,
     DatabaseMetrics,
     DependencyView,
     EventView,
@@ -39,7 +40,7 @@ _REMEMBERED = 4_096
 _LARGEST_REMEMBERED = 4_096
 """Bytes of payload up to which they are."""
 
-_encoded: dict[str, Raw] = {}  # by event id; records never change, so neither does what is shown
+_encoded: dict[bytes, Raw] = {}  # by the record's hash, which stands for all that it holds
 
 
 def task_row(reader: Reader, task_id: str) -> TaskRow | None:
@@ -149,7 +150,7 @@ def event_view(recorded: Recorded) -> EventView:
 
 def _event_journal(tail: list[Recorded]) -> list[EventView]:
     """The tail as clients see it, each event encoded once for all the contexts that show it."""
-    encoded = [_encoded.get(recorded.event_id) or _encode(recorded) for recorded in tail]
+    encoded = [_encoded.get(recorded.hash) or _encode(recorded) for recorded in tail]
     return cast("list[EventView]", encoded)  # what is encoded already is encoded as it is
 
 
@@ -159,28 +160,35 @@ def _encode(recorded: Recorded) -> Raw:
     if recorded.payload is None or len(recorded.payload) <= _LARGEST_REMEMBERED:
         if len(_encoded) >= _REMEMBERED:
             _encoded.clear()
-        _encoded[recorded.event_id] = encoded
+        _encoded[recorded.hash] = encoded
     return encoded
 
 
 def _shown(recorded: Recorded) -> tuple[str, Raw]:
+    """The action type that clients know the event by, and its payload for them."""
     event = recorded.event
     match event:
         case EventCommitted():
-            return event.action_type, _payload(recorded)
+            shown = event.action_type, _payload(recorded)
         case NodeCompleted():
-            return "COMPLETE_NODE", Raw(b'{"result":%b}' % recorded.payload)
+            shown = "COMPLETE_NODE", _wrapped(b"result", recorded)
         case NodeFailed():
-            return "FAIL_NODE", Raw(b'{"error":%b}' % recorded.payload)
+            shown = "FAIL_NODE", _wrapped(b"error", recorded)
         case NodeAcquired():
-            return "ACQUIRE_NODE", _lease(event)
+            shown = "ACQUIRE_NODE", _lease(event)
         case LeaseExpired():
-            return "TIMEOUT_ROLLBACK", _lease(event)
+            shown = "TIMEOUT_ROLLBACK", _lease(event)
         case NodeAdded():
-            return "ADD_NODE", _json({"dependencies": event.dependencies})
+            shown = "ADD_NODE", _json({"dependencies": event.dependencies})
         case TaskRegistered():
-            return "REGISTER_TASK", _json({"goal": event.goal, "node_count": event.node_count})
-    raise JournalDamaged(f"record {recorded.seq} is a {recorded.kind}, which is never shown")
+            shown = "REGISTER_TASK", _json({"goal": event.goal, "node_count": event.node_count})
+        case _:
+            raise JournalDamaged(f"record {recorded.seq} is a {recorded.kind}: never shown")
+    return shown
+
+
+def _wrapped(name: bytes, recorded: Recorded) -> Raw:
+    return Raw(b'{"%b":%b}' % (name, recorded.payload or NULL))
 
 
 def _lease(event: NodeAcquired | LeaseExpired) -> Raw:
@@ -197,7 +205,7 @@ def _dependency_view(reader: Reader, node_id: str) -> DependencyView:
 
 
 def _payload(recorded: Recorded) -> Raw:
-    return Raw(recorded.payload or b"null")
+    return Raw(recorded.payload or NULL)
 
 
 def _json(value: object) -> Raw:

@@ -1,7 +1,7 @@
 """Refolding the journal: rebuild the projections, check them, look at an earlier moment.
 
-The rule this file keeps: the journal is the truth. A check folds it into empty tables beside the real
-ones and compares row by row; a rebuild puts those tables in the real ones' place.
+The rule this file keeps: the journal is the truth. A check folds it into empty tables beside the
+real ones and compares row by row; a rebuild puts those tables in the real ones' place.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,6 +26,9 @@ Progress = Callable[[int], None]
 
 PROGRESS_EVERY = 2_000
 
+SLICE = 20_000
+"""Records that are checked in one read transaction."""
+
 _TRIGGERS = {
     NodeAcquired: "acquire",
     NodeCompleted: "complete",
@@ -45,7 +48,7 @@ class Difference(Struct, frozen=True):
 
 
 def rebuild(store: Store, progress: Progress) -> int:
-    """Put freshly folded projections in the place of the real ones; returns the number of events."""
+    """Put freshly folded projections in the place of the real ones; returns the events."""
     with store.shadow() as shadow:
         events = 0
         with store.read() as reader:
@@ -57,11 +60,23 @@ def rebuild(store: Store, progress: Progress) -> int:
 
 
 def check(store: Store, progress: Progress) -> Iterator[Difference]:
-    """Every record that breaks its chain or an edge, then every row that is not the journal's fold."""
-    with store.shadow() as shadow, store.read() as reader:
-        yield from _check_journal(reader, shadow, progress)
-        for projection in PROJECTIONS:
-            yield from _compare(projection, shadow, reader)
+    """Every record that breaks its chain or an edge, then every row that is not their fold.
+
+    The journal only grows, so it is read in slices: a long read beside a busy daemon would keep its
+    WAL from being reused. The last slice and the rows are one snapshot.
+    """
+    with store.shadow() as shadow:
+        journal = _Journal(shadow)
+        caught_up = False
+        while not caught_up:
+            with store.read() as reader:
+                caught_up = reader.last_seq() <= journal.seq + SLICE
+                for recorded in reader.journal(journal.seq, limit=SLICE):
+                    yield from journal.fold(recorded)
+                    _count(recorded, progress)
+                if caught_up:
+                    for projection in PROJECTIONS:
+                        yield from _compare(projection, shadow, reader)
 
 
 def task_at(store: Store, task_id: str, until: Callable[[Recorded], bool]) -> TaskStatusResult:
@@ -78,31 +93,32 @@ def task_at(store: Store, task_id: str, until: Callable[[Recorded], bool]) -> Ta
     return task_status(then, task_id)
 
 
-def _check_journal(reader: Reader, shadow: Shadow, progress: Progress) -> Iterator[Difference]:
-    heads: dict[str, Head] = {}
-    expected = 1
-    for recorded in reader.journal():
-        if recorded.seq != expected:
-            yield Difference(f"seq {expected}", f"missing; the next record is {recorded.seq}")
-        expected = recorded.seq + 1
-        yield from _check_link(recorded, heads)
-        yield from _check_edge(recorded, shadow)
-        project(shadow, recorded)
-        _count(recorded, progress)
+class _Journal:
+    """The journal as far as it was checked and folded."""
 
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._heads: dict[str, Head] = {}
+        self.seq = 0
 
-def _check_link(recorded: Recorded, heads: dict[str, Head]) -> Iterator[Difference]:
-    head = heads.get(recorded.task_id, GENESIS)
-    where = f"seq {recorded.seq} (task {recorded.task_id}, {recorded.kind})"
-    if recorded.version != head.version + 1:
-        yield Difference(
-            where, f"is event {recorded.version} of its task, expected {head.version + 1}"
-        )
-    if link(head.hash, recorded) != recorded.hash:
-        yield Difference(
-            where, "the hash chain breaks: this event or the one before it was changed"
-        )
-    heads[recorded.task_id] = Head(recorded.version, recorded.hash)
+    def fold(self, recorded: Recorded) -> Iterator[Difference]:
+        """Say what is wrong with the next record, and fold it."""
+        if recorded.seq != self.seq + 1:
+            yield Difference(f"seq {self.seq + 1}", f"missing; the next is {recorded.seq}")
+        self.seq = recorded.seq
+        yield from self._check_link(recorded)
+        yield from _check_edge(recorded, self._tables)
+        project(self._tables, recorded)
+
+    def _check_link(self, recorded: Recorded) -> Iterator[Difference]:
+        head = self._heads.get(recorded.task_id, GENESIS)
+        where = f"seq {recorded.seq} (task {recorded.task_id}, {recorded.kind})"
+        if recorded.version != head.version + 1:
+            number = head.version + 1
+            yield Difference(where, f"is event {recorded.version} of its task, expected {number}")
+        if link(head.hash, recorded) != recorded.hash:
+            yield Difference(where, "the hash chain breaks: it or the event before it was changed")
+        self._heads[recorded.task_id] = Head(recorded.version, recorded.hash)
 
 
 def _check_edge(recorded: Recorded, tables: Tables) -> Iterator[Difference]:

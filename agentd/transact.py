@@ -1,8 +1,8 @@
 """Read this first: how a request becomes a decision, a decision events, and events rows.
 
-The rule this file keeps: all of it is one transaction. A refusal comes before the first write, so it
-leaves no trace; anything else that goes wrong undoes the transaction, and then the requests that shared
-it are run again one by one, so that a request that breaks disturbs no other.
+The rule this file keeps: all of it is one transaction. A refusal comes before the first write, so
+it leaves no trace; anything else that goes wrong undoes the transaction, and then the requests that
+shared it are run again one by one, so that a request that breaks disturbs no other.
 """
 
 from collections.abc import Callable, Sequence
@@ -66,7 +66,7 @@ def run_batch(
             return [_run(tx, request, context) for request in requests]
     except StorageError as refusal:
         return [Outcome(None, refusal=refusal)] * len(requests)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not harm the neighbours
         if len(requests) == 1:
             fault(error)
             return [Outcome(None, refusal=InternalError())]

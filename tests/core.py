@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from agentd.api import RuntimeMetrics
+from agentd.api import RuntimeMetrics, TaskParams
 from agentd.decide import Context
 from agentd.errors import RequestRefused
 from agentd.events import NodeAdded, TaskRegistered
@@ -168,6 +168,9 @@ def spec(number: int, *dependencies: int, **more: Any) -> dict[str, Any]:
     return {"id": uid(number), "dependencies": [uid(d) for d in dependencies], **more}
 
 
+_ROLL_BACK = Method("roll_back_expired", TaskParams, None, (), ROLL_BACK_EXPIRED)
+
+
 def decode_params(method: Method, params: bytes) -> Struct:
     """The params as the daemon decodes them."""
     decoded: Struct = msgspec.json.decode(params, type=method.params)
@@ -187,7 +190,7 @@ def command(method: str, params: Struct) -> Request:
 
 
 def _method(name: str) -> Method:
-    return ROLL_BACK_EXPIRED if name == ROLL_BACK_EXPIRED.name else BY_NAME[name]
+    return _ROLL_BACK if name == _ROLL_BACK.name else BY_NAME[name]
 
 
 def _result(outcome: Outcome) -> Any:

@@ -122,7 +122,7 @@ def test_the_hash_is_blake2b_of_the_canonical_bytes() -> None:
     head = Head(3, b"h" * 32)
     header = [7, uid(1_000_001), TASK, 4, uid(2), "EventCommitted", 1, NOW]
     data, payload = b'{"action_type":"NOTE"}', b'{"a":1}'
-    canonical = head.hash + msgspec.json.encode(header) + data + payload
+    canonical = head.hash + msgspec.json.encode(header) + data + b"\n" + payload
     assert one(head=head).hash == blake2b(canonical, digest_size=32).digest()
 
 

@@ -10,9 +10,9 @@ from agentd.api.params import (
     HeartbeatNodeParams,
     LeaseParams,
     MetricsParams,
-    NoParams,
     NodeParams,
     NodeSpec,
+    NoParams,
     RegisterTaskParams,
     TaskParams,
     TaskStatusParams,
@@ -39,9 +39,9 @@ from agentd.api.results import (
 )
 from agentd.api.types import (
     EMPTY_OBJECT,
+    NULL,
     Id,
     Json,
-    NULL,
     OptionalJson,
     OptionalObject,
     canonical,
@@ -50,6 +50,8 @@ from agentd.api.types import (
 )
 
 __all__ = [
+    "EMPTY_OBJECT",
+    "NULL",
     "AcquireNextNodeParams",
     "AcquireNextNodeResult",
     "CommitEventParams",
@@ -58,7 +60,6 @@ __all__ = [
     "DependencyView",
     "DescribeInterfaceParams",
     "DescribeInterfaceResult",
-    "EMPTY_OBJECT",
     "ErrorDescription",
     "EventResult",
     "EventView",
@@ -73,7 +74,6 @@ __all__ = [
     "MethodDescription",
     "MetricsParams",
     "MetricsResult",
-    "NULL",
     "NoParams",
     "NodeContext",
     "NodeParams",

@@ -130,7 +130,7 @@ def _either(payload: Raw | UnsetType, other: Raw | UnsetType, other_name: str) -
     if isinstance(other, UnsetType):
         return payload
     if not isinstance(payload, UnsetType):
-        raise ValueError(
+        raise ValueError(  # noqa: TRY004 - msgspec reports a ValueError as invalid params
             f"`payload` and `{other_name}` are two names of one value: give one of them"
-        )  # noqa: TRY004 - msgspec reports a ValueError as invalid params
+        )
     return other

@@ -1,7 +1,8 @@
 """The types that params and results are made of.
 
-Ids are UUID strings, in lower case with dashes once they are decoded. `msgspec.Raw` is the user's JSON,
-untouched. Times are Unix seconds, except `created_at` and `timestamp`: RFC 3339 UTC with milliseconds.
+Ids are UUID strings, in lower case with dashes once they are decoded. `msgspec.Raw` is the user's
+JSON, untouched. Times are Unix seconds, except `created_at` and `timestamp`: RFC 3339 UTC with
+milliseconds.
 """
 
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ OptionalObject = Annotated[
 def canonical(text: str) -> str:
     """A UUID as agentd writes it: lower case, with its dashes."""
     text = text.lower()
-    if len(text) == 32:  # the form without dashes is legal on input
+    if "-" not in text:  # a form that is legal on input
         text = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
     return text
 

@@ -6,8 +6,9 @@ runs, so that `agentd call` starts in a tenth of a second.
 """
 
 import argparse
+import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from agentd import __version__
 from agentd.errors import Failure, RequestRefused
@@ -45,14 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.verb in (None, "serve"):
-        from agentd.cli.serve import run_serve as run  # noqa: PLC0415
-    elif options.verb == "call":
-        from agentd.cli.call import run_call as run  # noqa: PLC0415
-    elif options.verb == "status":
-        from agentd.cli.status import run_status as run  # noqa: PLC0415
-    else:
-        from agentd.cli.replay import run_replay as run  # noqa: PLC0415
+    verb = options.verb or "serve"
+    module = importlib.import_module(f"agentd.cli.{verb}")
+    run: Callable[[argparse.Namespace], int] = module.run
     return run(options)
 
 

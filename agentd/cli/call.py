@@ -10,7 +10,7 @@ from agentd.client import Client
 from agentd.errors import BadSetting
 
 
-def run_call(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Send one request. Raises `RequestRefused` or `DaemonUnreachable`."""
     text = sys.stdin.read() if options.params == "-" else options.params
     try:

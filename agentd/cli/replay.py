@@ -25,7 +25,7 @@ _SHOWN = 20
 _BAR_WIDTH = 30
 
 
-def run_replay(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Rebuild the projections, compare them, or print a task as it was."""
     if (options.until is None) != (options.task is None):
         raise BadSetting("--until and --task go together: which task, as it was when?")

@@ -6,7 +6,7 @@ from agentd import config
 from agentd.daemon.serve import serve
 
 
-def run_serve(_options: argparse.Namespace) -> int:
+def run(_options: argparse.Namespace) -> int:
     """Run the daemon until it is told to stop."""
     serve(config.load())
     return 0

@@ -7,7 +7,7 @@ from agentd import config
 from agentd.client import Client
 
 
-def run_status(_options: argparse.Namespace) -> int:
+def run(_options: argparse.Namespace) -> int:
     """Print both; 1 when the daemon says that it is not ready. Raises `DaemonUnreachable`."""
     settings = config.load()
     with Client(settings.socket_path) as client:

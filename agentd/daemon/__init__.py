@@ -1,1 +1,1 @@
-"""The process: socket, connections, the writer and its batches, the lease sweeper, start and stop."""
+"""The process: socket, connections, the writer and its batches, the sweeper, start and stop."""

@@ -1,8 +1,9 @@
 """The daemon's one clock and its source of ids.
 
-The rule this file keeps: while the daemon runs, stepping the wall clock changes no lease. Time is wall
-time at the start plus what a clock that nobody can step has counted since: CLOCK_BOOTTIME, which also
-counts while the machine is suspended (clock_gettime(2)), or the monotonic clock where it is missing.
+The rule this file keeps: while the daemon runs, stepping the wall clock changes no lease. Time is
+wall time at the start plus what a clock that nobody can step has counted since: CLOCK_BOOTTIME,
+which also counts while the machine is suspended (clock_gettime(2)), or the monotonic clock where it
+is missing.
 """
 
 import os
@@ -20,7 +21,7 @@ class Clock:
         self._steady = time.clock_gettime_ns(_STEADY)
 
     def now(self) -> int:
-        """This moment in Unix milliseconds."""
+        """The moment, in Unix milliseconds."""
         return self._anchor + (time.clock_gettime_ns(_STEADY) - self._steady) // 1_000_000
 
 

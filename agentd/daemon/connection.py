@@ -1,8 +1,8 @@
 """One client's connection.
 
-The rule this file keeps: answers go out in the order of the requests. Commands in a row share batches;
-a query waits for the commands before it and lets nothing pass it, so a client reads its own writes.
-A client that does not read its answers is not read from either.
+The rule this file keeps: answers go out in the order of the requests. Commands in a row share
+batches; a query waits for the commands before it and lets nothing pass it, so a client reads its
+own writes. A client that does not read its answers is not read from either.
 """
 
 import asyncio
@@ -64,16 +64,16 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected: is it one of us?"""
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_BUFFERED_ANSWERS)
         if self._service.admits(self._transport.get_extra_info("socket")):
             self._service.connections.add(self)
         else:
             self._transport.abort()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """The client is gone: what it asked for and was not begun is dropped."""
-        self._service.connections.discard(self)
+        self._service.disconnected(self)
         self._waiting.clear()
 
     def data_received(self, data: bytes) -> None:

@@ -1,8 +1,8 @@
 """The socket file.
 
 The rule this file keeps: it never takes a living daemon's place. asyncio's own binding to a path
-replaces whatever socket is there, so this binds by itself: a stale socket is replaced, a live one or
-anything that is not a socket is refused.
+replaces whatever socket is there, so this binds by itself: a stale socket is replaced, a live one
+or anything that is not a socket is refused.
 """
 
 import ctypes
@@ -36,7 +36,7 @@ class Listener:
             os.umask(before)
         path.chmod(0o600)
         self.socket.listen(BACKLOG)
-        self.socket.setblocking(False)
+        self.socket.settimeout(0)
         self._identity = _identity(path)
 
     def remove(self) -> None:

@@ -1,7 +1,7 @@
 """The daemon's log: one line per event on standard error.
 
-The rule this file keeps: what clients send reaches the log escaped, so that nobody can write a line, or
-an instruction to a terminal, into it.
+The rule this file keeps: what clients send reaches the log escaped, so that nobody can write a
+line, or an instruction to a terminal, into it.
 """
 
 import logging
@@ -11,7 +11,7 @@ logger = logging.getLogger("agentd")
 
 
 class _Formatter(logging.Formatter):
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def __init__(self) -> None:
         super().__init__(

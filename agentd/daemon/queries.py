@@ -39,7 +39,8 @@ class Queries:
         future = self._threads.submit(self._run, method, params, request_id, context)
 
         def done(future: Future[bytes]) -> None:
-            self._loop.call_soon_threadsafe(answer, future.result())
+            if not future.cancelled():
+                self._loop.call_soon_threadsafe(answer, future.result())
 
         future.add_done_callback(done)
 

@@ -1,15 +1,18 @@
 """Start and stop.
 
-The rule this file keeps: the order. Settings, home, locks, database, migrations, socket, ready line;
-and backwards: stop accepting, answer what was read, checkpoint, remove the socket, release the locks.
-Whoever fails on the way undoes only what is its own.
+The rule this file keeps: the order. Settings, home, locks, database, migrations, socket, ready
+line; and backwards: stop accepting, answer what was read, checkpoint, remove the socket, release
+the locks. Whoever fails on the way undoes only what is its own.
 """
 
 import asyncio
 import os
 import signal
+import sys
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from agentd import __version__
 from agentd.config import Settings
@@ -27,8 +30,9 @@ DRAIN_SECONDS = 3.0
 
 
 def serve(settings: Settings) -> None:
-    """Run the daemon in the foreground until SIGTERM or SIGINT. Raises `Failure` when it cannot start."""
+    """Run the daemon in the foreground until SIGTERM or SIGINT. Raises `Failure` instead."""
     set_up(settings.log_level)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # until the loop takes over
     os.umask(0o077)  # database, WAL, lock and socket are for this user only
     for warning in settings.warnings:
         logger.warning("%s", warning)
@@ -45,7 +49,7 @@ def serve(settings: Settings) -> None:
         _run(_main(settings, store, listener))
 
 
-def _run(main: "asyncio._CoroutineLike[None]") -> None:
+def _run(main: Coroutine[Any, Any, None]) -> None:
     try:
         import uvloop  # noqa: PLC0415 - faster where it is installed; the standard loop elsewhere
     except ImportError:

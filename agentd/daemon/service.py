@@ -1,9 +1,9 @@
 """What every connection shares: the writer, the queries, and who may connect."""
 
 import asyncio
+import contextlib
 import os
 import socket
-import time
 from collections.abc import Sequence
 
 from agentd.daemon.clock import Clock
@@ -34,6 +34,7 @@ class Service:
         self.queries = Queries(store, contexts)
         self.sweeper = Sweeper(store, self.writer, clock, self.grace)
         self.connections: set[Connection] = set()
+        self._deserted = asyncio.Event()
         self._allowed = {0, os.getuid()}
 
     def admits(self, client: socket.socket) -> bool:
@@ -53,14 +54,21 @@ class Service:
             if isinstance(each.event, NodeAcquired):
                 self.sweeper.lease_granted(each.event.lease_expires_at)
 
-    async def drain(self, deadline: float) -> None:
-        """Answer what was read; after `deadline` seconds close what is left."""
+    def disconnected(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._deserted.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Answer what was read; after so many seconds close what is left."""
         self.sweeper.stop()
-        ends = time.monotonic() + deadline
         for connection in list(self.connections):
             connection.stop_reading()
-        while self.connections and time.monotonic() < ends:
-            await asyncio.sleep(0.005)
+        if self.connections:
+            self._deserted.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._deserted.wait(), seconds)
         for connection in list(self.connections):
             connection.abort()
         self.queries.close()

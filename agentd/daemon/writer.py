@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 from agentd.daemon.contexts import Contexts
 from agentd.daemon.log import logger
+from agentd.errors import StorageError
 from agentd.journal import Recorded
 from agentd.store import Store
 from agentd.transact import Outcome, Request, run_batch
@@ -98,14 +99,23 @@ class Writer:
         )
         for command, outcome in zip(batch, outcomes, strict=True):
             self._watch(outcome.recorded)
-            command.client.answer(command, outcome)
+            try:
+                command.client.answer(command, outcome)
+            except Exception as error:  # noqa: BLE001 - one client must not cost the others theirs
+                log_fault(error)
         self._last_clients = {command.client for command in batch}, self._last_clients[0]
         # The answers are on their way before the checkpoint and the next batch begin.
-        self._loop.call_soon(self._store.checkpoint)
+        self._loop.call_soon(self._checkpoint)
         if self._waiting:
             self._loop.call_soon(self._begin)
         else:
             self._scheduled = False
+
+    def _checkpoint(self) -> None:
+        try:
+            self._store.checkpoint()
+        except StorageError as error:  # nothing is lost: the WAL keeps what is not copied yet
+            logger.warning("the checkpoint failed: %s", error)
 
 
 def log_fault(error: BaseException) -> None:

@@ -1,7 +1,7 @@
 """What a projection is.
 
-The rule this file keeps: a reducer obeys. It folds one recorded event into one row and never judges,
-so that old journals replay after the rules of `decide` have changed.
+The rule this file keeps: a reducer obeys. It folds one recorded event into one row and never
+judges, so that old journals replay after the rules of `decide` have changed.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,15 +1,17 @@
 """The `nodes` table: each node's status, its lease, and how many dependencies it still waits for.
 
-The rule this file keeps: rows are narrow. Dependencies, payload_schema and result stay in the journal,
-and the row points at them by `seq`, so that a heartbeat never rewrites a payload.
+The rule this file keeps: rows are narrow. Dependencies, payload_schema and result stay in the
+journal, and the row points at them by `seq`, so that a heartbeat never rewrites a payload.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from agentd.events import (
+    Event,
     LeaseExpired,
     LeaseExtended,
     NodeAcquired,
@@ -25,8 +27,8 @@ from agentd.projections.base import Dependents, Key, Projection
 class NodeRow(Struct, frozen=True):
     """One node. Times are Unix milliseconds; `position` is its place in the registration, from 0.
 
-    `waiting_on` counts the dependencies that are not COMPLETED yet: a PENDING node with none left is
-    runnable. `added_seq` and `result_seq` point at the journal's NodeAdded and NodeCompleted or
+    `waiting_on` counts the dependencies that are not COMPLETED yet: a PENDING node with none left
+    is runnable. `added_seq` and `result_seq` point at the journal's NodeAdded and NodeCompleted or
     NodeFailed. `last_lease` is the lease that ended last, by a rollback or with the node.
     """
 
@@ -47,22 +49,25 @@ class NodeRow(Struct, frozen=True):
 
 def keys(recorded: Recorded, dependents: Dependents) -> list[Key]:
     """An event concerns the node it is about; a completion also the nodes that wait for it."""
-    node_id = recorded.node_id or ""
+    node_id = recorded.node_id
+    if node_id is None or type(recorded.event) not in NODES.kinds:
+        return []
     if type(recorded.event) is not NodeCompleted:
         return [(node_id,)]
     return [(node_id,), *((dependent,) for dependent in dependents(node_id))]
 
 
 def reduce(row: NodeRow | None, recorded: Recorded, key: Key) -> NodeRow | None:
-    """Fold one event into the row of the node it is about, or of a node that waited for that one."""
-    event: Any = recorded.event
-    if type(event) is NodeAdded:
+    """Fold one event into the row of its node, or of a node that waited for that one."""
+    event = recorded.event
+    if isinstance(event, NodeAdded):
         return _added(recorded, event)
     if row is None:
         return None
     if key[0] != recorded.node_id:
         return msgspec.structs.replace(row, waiting_on=row.waiting_on - 1)
-    return _RULES[type(event)](row, recorded, event)
+    rule = _RULES.get(type(event))
+    return row if rule is None else rule(row, recorded, event)
 
 
 def _added(recorded: Recorded, event: NodeAdded) -> NodeRow:
@@ -129,8 +134,7 @@ def _finished(row: NodeRow, recorded: Recorded, event: NodeCompleted | NodeFaile
     )
 
 
-_RULES: dict[type, Any] = {
-    NodeAdded: _added,
+_RULES: dict[type[Event], Callable[[NodeRow, Recorded, Any], NodeRow]] = {
     NodeAcquired: _acquired,
     LeaseExtended: _extended,
     LeaseExpired: _rolled_back,
@@ -143,7 +147,7 @@ NODES = Projection(
     row=NodeRow,
     key=("node_id",),
     fixed=("node_id", "task_id", "position", "added_seq"),
-    kinds=tuple(_RULES),
+    kinds=(NodeAdded, *_RULES),
     keys=keys,
     reduce=reduce,
 )

@@ -1,4 +1,4 @@
-"""The `tasks` table: how far each task's stream goes, and how many of its nodes are in which status."""
+"""The `tasks` table: how far a task's stream goes, and how many nodes are in which status."""
 
 from msgspec import Struct
 

@@ -59,8 +59,10 @@ class Reader(Protocol):
     def tail(self, task_id: str, limit: int) -> list[Recorded]:
         """The newest `limit` records of the task, oldest first, heartbeats left out."""
 
-    def journal(self, after: int = 0, task_id: str | None = None) -> Iterator[Recorded]:
-        """The records behind seq `after`, of all tasks or of one, in their order."""
+    def journal(
+        self, after: int = 0, task_id: str | None = None, limit: int | None = None
+    ) -> Iterator[Recorded]:
+        """The first `limit` records behind seq `after`, of all tasks or of one, in their order."""
 
 
 class Tx(Reader, Protocol):
@@ -106,7 +108,7 @@ class Store(Protocol):
     """A database of agentd's."""
 
     def write(self) -> AbstractContextManager[Tx]:
-        """A write transaction: committed and on disk at the end of the block, undone by an exception."""
+        """A write transaction: on disk at the end of the block, undone by an exception."""
 
     def read(self) -> AbstractContextManager[Reader]:
         """A read transaction: a snapshot for the length of the block."""

@@ -4,6 +4,7 @@ The rule this file keeps: say what each operation means in the plainest way, how
 """
 
 import copy
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -93,11 +94,12 @@ class MemoryTx:
         kept = [r for r in self.journal(0, task_id) if not isinstance(r.event, LeaseExtended)]
         return kept[len(kept) - min(limit, len(kept)) :]
 
-    def journal(self, after: int = 0, task_id: str | None = None) -> Iterator[Recorded]:
+    def journal(
+        self, after: int = 0, task_id: str | None = None, limit: int | None = None
+    ) -> Iterator[Recorded]:
         """See `Reader.journal`."""
-        return (
-            r for seq, r in self.records.items() if seq > after and task_id in (None, r.task_id)
-        )
+        found = (r for r in self.records.values() if r.seq > after and task_id in (None, r.task_id))
+        return itertools.islice(found, limit)
 
     def append(
         self,

@@ -1,9 +1,11 @@
 """The store in SQLite, through APSW; the only room that imports apsw.
 
-The rule this file keeps: one connection writes, and what `write` returned from is on disk. Readers have
-connections of their own, so a long read holds nobody up. The driver's errors become agentd's here.
+The rule this file keeps: one connection writes, and what `write` returned from is on disk. Readers
+have connections of their own, so a long read holds nobody up. The driver's errors become agentd's
+here.
 """
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ import apsw
 
 from agentd.errors import StorageError, StorageFull
 from agentd.store.sqlite.kept import Kept
-from agentd.store.sqlite.opening import open_for_reading, open_for_writing
+from agentd.store.sqlite.opening import BUSY_MS, open_for_reading, open_for_writing
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.shadow import SqliteShadow
 from agentd.store.sqlite.tx import SqliteTx
@@ -87,17 +89,22 @@ class SqliteStore:
             yield SqliteShadow(self._connection)
 
     def checkpoint(self) -> None:
-        """Copy the WAL into the database when it has grown; call it between transactions."""
+        """Copy the WAL into the database when it has grown; call it between transactions.
+
+        What readers still need stays in the WAL until a later call: they are not waited for.
+        """
         if self._wal_pages < CHECKPOINT_PAGES:
             return
         wal = self._path.with_name(self._path.name + "-wal")
         truncate = wal.stat().st_size >= TRUNCATE_BYTES
         mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if truncate else apsw.SQLITE_CHECKPOINT_PASSIVE
+        self._connection.set_busy_timeout(0)
         try:
-            self._connection.wal_checkpoint(mode=mode)
-        except apsw.BusyError:  # a reader still needs the WAL: the next batch tries again
-            return
-        self._wal_pages = 0
+            with _translated(), contextlib.suppress(apsw.BusyError):
+                self._connection.wal_checkpoint(mode=mode)
+                self._wal_pages = 0
+        finally:
+            self._connection.set_busy_timeout(BUSY_MS)
 
     def close(self) -> None:
         """See `Store.close`: the last connection checkpoints and removes the WAL."""
@@ -117,6 +124,8 @@ class SqliteStore:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except apsw.BusyError as error:
+        raise StorageError("another program has locked the database; repeat the request") from error
     except apsw.FullError as error:
         raise StorageFull from error
     except apsw.Error as error:

@@ -18,7 +18,9 @@ _ROWS = 20_000
 
 _TASKS = 64
 _LARGEST_PAYLOAD = 4_096
-"""Bytes. A task with larger payloads is read from the journal each time, so that memory stays small."""
+"""Bytes. A task with larger payloads is read from the journal each time, so that memory stays
+small.
+"""
 
 
 class Tails:

@@ -1,7 +1,7 @@
 """Bringing a database to this program's schema, one numbered SQL file at a time.
 
-The rule this file keeps: a migration is applied whole, in its own transaction, and recorded with its
-name and time. `PRAGMA user_version` holds the number of the last one.
+The rule this file keeps: a migration is applied whole, in its own transaction, and recorded with
+its name and time. `PRAGMA user_version` holds the number of the last one.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,8 @@ def migrate(connection: apsw.Connection, at: int) -> list[Migration]:
         with connection:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS migrations "
-                "(number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
+                "(number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) "
+                "STRICT"
             )
             connection.execute(migration.sql)
             connection.execute(

@@ -1,12 +1,14 @@
 """Opening a database file: is it ours, can we trust it, and is it set up as promised?
 
-The rule this file keeps: a file that is refused is not changed by one byte. Whatever can be told from
-the header is told from the header; what needs SQLite is asked on a read-only connection. A new
+The rule this file keeps: a file that is refused is not changed by one byte. Whatever can be told
+from the header is told from the header; what needs SQLite is asked on a read-only connection. A new
 database is built under another name and renamed, so that a crash never leaves half of one.
 """
 
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +19,9 @@ from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_
 
 OLDEST_SQLITE = (3, 51, 3)
 """Older versions can lose data when the WAL is reset: https://sqlite.org/wal.html#walresetbug."""
+
+BUSY_MS = 1_000
+"""How long a connection waits for another program's lock."""
 
 _HEADER_SIZE = 100
 _MAGIC = b"SQLite format 3\0"
@@ -69,7 +74,7 @@ def inspect(path: Path) -> None:
         raise DatabaseRefused(f"{path} cannot be read: {error.strerror}") from error
     _refuse_header(path, header)
     try:
-        with _read_only(path) as connection:
+        with _untouched(path) as connection:
             found = schema_version(connection)
             connection.execute("SELECT count(*) FROM sqlite_schema").get  # noqa: B018 - reads it all
     except apsw.Error as error:
@@ -93,7 +98,7 @@ def prepare(connection: apsw.Connection) -> None:
     mode, level = connection.pragma("journal_mode"), connection.pragma("synchronous")
     if (mode, level) != ("wal", 2):
         raise DatabaseRefused(
-            f"SQLite keeps journal_mode={mode}, synchronous={level} where wal and 2 (FULL) are needed: "
+            f"SQLite keeps journal_mode={mode}, synchronous={level}; wal and 2 (FULL) are needed: "
             "is the database on a network file system?"
         )
 
@@ -132,30 +137,47 @@ def _refuse_truncated(path: Path, header: bytes) -> None:
     (page_size,) = struct.unpack_from(">H", header, 16)
     (pages,) = struct.unpack_from(">I", header, 28)
     expected = (65_536 if page_size == 1 else page_size) * pages
-    wal = path.with_name(path.name + "-wal")
-    if wal.exists() and wal.stat().st_size:  # then the missing pages may be in the WAL
-        return
     size = path.stat().st_size
-    if size < expected:
+    if size < expected and not _wal_size(path):  # else the missing pages may be in the WAL
         raise DatabaseRefused(
-            f"{path} is corrupt: {size:,} bytes where its header says {expected:,}; restore a copy of it"
+            f"{path} is corrupt: {size:,} bytes where its header says {expected:,}; "
+            "restore a copy of it"
         )
 
 
 def _foreign(path: Path) -> str:
     try:
-        with _read_only(path) as connection:
+        with _untouched(path) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
     except apsw.Error as error:
         return f"{path} is not agentd's database, or corrupt: {error}"
     if tables >= _RUST_TABLES:
         return (
-            f"{path} belongs to the earlier agentd written in Rust: this agentd keeps its own journal "
+            f"{path} belongs to the earlier agentd written in Rust: this one keeps its own journal "
             "and does not convert it; set AGENTD_HOME or AGENTD_DATABASE_URL to another place"
         )
     return (
         f"{path} is a SQLite database, but not agentd's: set AGENTD_DATABASE_URL to another place"
     )
+
+
+@contextmanager
+def _untouched(path: Path) -> Iterator[apsw.Connection]:
+    """A look at the file that leaves nothing beside it, such as an empty WAL."""
+    options = "mode=ro" if _wal_size(path) else "mode=ro&immutable=1"
+    connection = apsw.Connection(f"file:{quote(str(path))}?{options}", flags=_READ_ONLY)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _wal_size(path: Path) -> int:
+    """Bytes of the WAL beside the database; what is in it is not in the file yet."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _read_only(path: Path) -> apsw.Connection:
@@ -167,18 +189,17 @@ def _read_only(path: Path) -> apsw.Connection:
 def _steady(connection: apsw.Connection) -> None:
     """Wait for locks, and plan a statement once: https://sqlite.org/queryplanner-ng.html#qpstab.
 
-    Without the stability guarantee SQLite plans again for every new value of a parameter, which costs
-    more than our statements themselves.
+    Without the stability guarantee SQLite plans again for every new value of a parameter, which
+    costs more than our statements themselves.
     """
-    connection.set_busy_timeout(5_000)
+    connection.set_busy_timeout(BUSY_MS)
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
 
 
 def _create(path: Path, at: int) -> None:
     """Build the database aside and rename it into place: there is never half of one."""
-    wal = path.with_name(path.name + "-wal")
-    if wal.exists() and wal.stat().st_size:
-        raise DatabaseRefused(f"{path} is gone but {wal.name} is still there: restore {path.name}")
+    if _wal_size(path):
+        raise DatabaseRefused(f"{path} is gone but {path.name}-wal is still there: restore it")
     draft = path.with_name(path.name + ".new")
     for leftover in (
         draft,

@@ -1,7 +1,7 @@
 """The questions of `store.Reader` in SQL.
 
-The rule this file keeps: every question is answered from an index; none costs more on a database that
-has more in it, unless it asks for more.
+The rule this file keeps: every question is answered from an index; none costs more on a database
+that has more in it, unless it asks for more.
 """
 
 import json
@@ -17,16 +17,27 @@ from agentd.projections import NODES, Key, NodeRow, Projection
 from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.statements import JOURNAL_COLUMNS, MAIN, Statements, columns
 
-_NODES = f"SELECT {columns(NODES)} FROM nodes"  # noqa: S608
-_RUNNABLE = f"{_NODES} WHERE task_id = ? AND status = 'PENDING' AND waiting_on = 0 ORDER BY position LIMIT ?"
+_NODES = f"SELECT {columns(NODES)} FROM nodes"
+_RUNNABLE = (
+    f"{_NODES} WHERE task_id = ? AND status = 'PENDING' AND waiting_on = 0 "
+    "ORDER BY position LIMIT ?"
+)
 _TASK_NODES = f"{_NODES} WHERE task_id = ? ORDER BY position"
 _EXPIRED = f"{_NODES} WHERE lease_expires_at > ? AND lease_expires_at <= ?"
 _EXPIRED_ORDER = " ORDER BY lease_expires_at, node_id"
-_RECORDS = f"SELECT {JOURNAL_COLUMNS} FROM journal"  # noqa: S608
+_RECORDS = f"SELECT {JOURNAL_COLUMNS} FROM journal"
 _RECORD = f"{_RECORDS} WHERE seq = ?"
-_STREAM = f"{_RECORDS} WHERE task_id = ? AND shown IN (0, 1) AND seq > ? ORDER BY version"
+_JOURNAL = f"{_RECORDS} WHERE seq > ? ORDER BY seq LIMIT ?"
+_STREAM = " UNION ALL ".join(
+    f"{_RECORDS} WHERE task_id = ?1 AND shown = {shown} AND seq > ?2" for shown in (0, 1)
+)
+_STREAM += " ORDER BY version LIMIT ?3"  # merges the two, each in the index's order
 _TAIL = f"{_RECORDS} WHERE task_id = ? AND shown = 1 ORDER BY version DESC LIMIT ?"
-_NEWEST = "SELECT version, hash FROM journal WHERE task_id = ? AND shown = ? ORDER BY version DESC LIMIT 1"
+_NEWEST = (
+    "SELECT version, hash FROM journal WHERE task_id = ? AND shown = ? "
+    "ORDER BY version DESC LIMIT 1"
+)
+_TAKEN = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM nodes WHERE node_id = value)"
 
 
 class SqliteReader:
@@ -83,8 +94,7 @@ class SqliteReader:
 
     def taken(self, node_ids: Sequence[str]) -> list[str]:
         """See `Reader.taken`."""
-        sql = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM nodes WHERE node_id = value)"
-        return [node for (node,) in self._execute(sql, (json.dumps(node_ids),))]
+        return [node for (node,) in self._all(_TAKEN, (json.dumps(node_ids),))]
 
     def head(self, task_id: str) -> Head:
         """See `Reader.head`."""
@@ -118,18 +128,21 @@ class SqliteReader:
             return []
         return [_recorded(row) for row in self._all(_TAIL, (task_id, limit))][::-1]
 
-    def journal(self, after: int = 0, task_id: str | None = None) -> Iterator[Recorded]:
+    def journal(
+        self, after: int = 0, task_id: str | None = None, limit: int | None = None
+    ) -> Iterator[Recorded]:
         """See `Reader.journal`."""
+        most = -1 if limit is None else limit
         if task_id is None:
-            found = self._execute(f"{_RECORDS} WHERE seq > ? ORDER BY seq", (after,))
+            found = self._execute(_JOURNAL, (after, most))
         else:
-            found = self._execute(_STREAM, (task_id, after))
+            found = self._execute(_STREAM, (task_id, after, most))
         return map(_recorded, found)
 
     def _all(self, sql: str, bindings: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        """All rows at once, so that one cursor can serve every question: making one costs as much."""
+        """All rows at once, so that one cursor serves every question: to make one costs as much."""
         return self._cursor.execute(sql, bindings).fetchall()
 
 
 def _recorded(row: tuple[Any, ...]) -> Recorded:
-    return Recorded(*row, decode(row[5], row[6], row[8]))
+    return Recorded(*(*row, decode(row[5], row[6], row[8])))

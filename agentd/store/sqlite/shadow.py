@@ -1,8 +1,8 @@
 """Projections in temporary tables, to refold the journal beside the real ones.
 
 The rule this file keeps: the real tables change in one transaction or not at all. Temporary tables
-live in a private file that SQLite removes by itself, so a fold that is killed leaves nothing behind,
-and a fold on a read-only connection writes nothing to the database.
+live in a private file that SQLite removes by itself, so a fold that is killed leaves nothing
+behind, and a fold on a read-only connection writes nothing to the database.
 """
 
 from typing import Any

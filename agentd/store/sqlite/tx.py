@@ -1,8 +1,8 @@
 """The write transaction.
 
-The rule this file keeps: what is written is what is read, at once. What is asked for by key comes from
-memory; before an index is asked, the rows and records that it must know of are written. So most rows
-are written once, together, at the end, however often they changed.
+The rule this file keeps: what is written is what is read, at once. What is asked for by key comes
+from memory; before an index is asked, the rows and records that it must know of are written. So
+most rows are written once, together, at the end, however often they changed.
 """
 
 from collections import deque
@@ -84,7 +84,7 @@ class SqliteTx(SqliteReader):
         return super().dependents(node_id)
 
     def expired(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
-        """See `Reader.expired`: usually there are none, and then the rest of a batch need not ask."""
+        """See `Reader.expired`: mostly there are none, then the rest of a batch need not ask."""
         if self._none_expired == (after, until):
             return []
         self._write_rows(NODES.name)
@@ -135,10 +135,12 @@ class SqliteTx(SqliteReader):
             self._tails.keep(task_id, limit, tail)
         return tail
 
-    def journal(self, after: int = 0, task_id: str | None = None) -> Iterator[Recorded]:
+    def journal(
+        self, after: int = 0, task_id: str | None = None, limit: int | None = None
+    ) -> Iterator[Recorded]:
         """See `Reader.journal`."""
         self._write_journal()
-        return super().journal(after, task_id)
+        return super().journal(after, task_id, limit)
 
     def append(
         self,
@@ -195,7 +197,5 @@ class SqliteTx(SqliteReader):
         self._executemany(
             self._tables.put[name], [astuple(rows[key]) for key in changed if rows[key] is not None]
         )
-        self._executemany(
-            self._tables.remove[name], [key for key in changed if rows[key] is None]
-        )
+        self._executemany(self._tables.remove[name], [key for key in changed if rows[key] is None])
         changed.clear()
