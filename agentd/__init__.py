@@ -6,24 +6,25 @@ SQLite transaction. The map, in the order of that sentence (`transact` first):
 pure, without clock, randomness or I/O
     errors        every failure that a client or a person can see
     events        the journal's vocabulary
-    journal       how events become records: numbered, stamped, chained by hash
+    journal       how events become records, numbered, stamped and chained by hash
     lifecycle     the states of a node and its legal edges
     graph         is this set of nodes a DAG?
     projections/  the tables folded from the journal, one reducer each
     api/          params and results, one Struct each per method
-    decide        what each command means: state and params to events, or a refusal
-    protocol      JSON Lines: bytes to requests, results to bytes
+    decide        from state and params to events, or a refusal
+    protocol      JSON Lines, from bytes to requests and from results to bytes
 table
     methods       the list of methods; decoding and DescribeInterface come from it
     decoding      a request's method and params, or why they do not fit
     queries       what the database is asked, one function per question
 effects
     store/        journal and tables in SQLite, or in dictionaries for tests
-    transact      load, decide, append, project, commit: read this first
-    replay        refold the journal: rebuild, check, look back
+    transact      load, decide, append, project, commit (read this first)
+    replay        refold the journal to rebuild, check or look back
     daemon/       socket, connections, writer, sweeper, clock, start and stop
     client        a connection to the daemon
-    config        settings; logfilter: the logging filter among them
+    config        settings
+    logfilter     the logging filter among them
     cli/          the verbs
 """
 

@@ -9,11 +9,13 @@ Times are Unix milliseconds. The task, the node, the moment and the user's paylo
 own columns (`journal.Recorded`), so they are not repeated here.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from msgspec import Struct
 
 Status = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED"]
+
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 class Event(Struct, frozen=True):

@@ -5,14 +5,12 @@ agentd compares statuses to allow or refuse a transition.
 """
 
 from functools import cache
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 from transitions import Machine, MachineError
 
 from agentd.errors import IllegalTransition
-from agentd.events import Status
-
-STATUSES: tuple[Status, ...] = get_args(Status)
+from agentd.events import STATUSES, Status
 
 EDGES = (
     {"trigger": "acquire", "source": "PENDING", "dest": "RUNNING"},

@@ -56,22 +56,20 @@ def _load_registration(
 
 
 def _load_task(reader: Reader, params: api.TaskParams, context: Context) -> TaskState:
-    task = queries.task_row(reader, params.task_id)
+    task_id = params.task_id
+    task = queries.task_row(reader, task_id)
     if task is None:
-        return TaskState(params.task_id, 0, None)
-    return TaskState(
-        params.task_id,
-        task.version,
-        task,
-        reader.expired(context.honoured, context.now, params.task_id) if task.running else (),
-        reader.next_runnable(params.task_id) if task.pending else None,
-    )
+        return TaskState(task_id, 0, None)
+    expired = reader.expired(context.honoured, context.now, task_id)
+    version = reader.head(task_id).version
+    return TaskState(task_id, version, task, expired, reader.next_runnable(task_id))
 
 
 def _load_node(reader: Reader, params: api.NodeParams, _context: Context) -> NodeState:
-    task = queries.task_row(reader, params.task_id)
-    node = queries.node_row(reader, params.task_id, params.node_id) if task else None
-    return NodeState(params.task_id, task.version if task else 0, task, node)
+    task_id = params.task_id
+    task = queries.task_row(reader, task_id)
+    node = queries.node_row(reader, task_id, params.node_id)
+    return NodeState(task_id, reader.head(task_id).version, task, node)
 
 
 def _registered(

@@ -3,6 +3,7 @@
 The rule this file keeps: a query writes nothing and refuses only what does not exist.
 """
 
+from collections import Counter
 from typing import cast
 
 import msgspec
@@ -21,6 +22,7 @@ from agentd.api import (
 )
 from agentd.errors import JournalDamaged, TaskNotFound
 from agentd.events import (
+    STATUSES,
     EventCommitted,
     LeaseExpired,
     NodeAcquired,
@@ -63,7 +65,9 @@ def task_status(reader: Reader, task_id: str) -> TaskStatusResult:
             f"there is no task {task_id}: register it, or look at the id", task_id=task_id
         )
     nodes = [node_view(reader, node) for node in reader.nodes(task_id)]
-    return TaskStatusResult(task_view(reader, row), counts(row), nodes)
+    found = Counter(node.status for node in nodes)
+    counts: dict[str, int] = {status: found[status] for status in STATUSES if found[status]}
+    return TaskStatusResult(task_view(reader, row), counts, nodes)
 
 
 def node_context(reader: Reader, task: TaskRow, node: NodeRow, limit: int) -> NodeContext:
@@ -82,29 +86,24 @@ def database_metrics(reader: Reader, now: int) -> DatabaseMetrics:
     """What the database holds at `now` (Unix milliseconds)."""
     totals: TotalsRow = reader.get(TOTALS, (SCOPE,)) or EMPTY
     schema_version, latest = reader.schema()
+    counts = {
+        "PENDING": totals.pending,
+        "RUNNING": totals.running,
+        "COMPLETED": totals.completed,
+        "FAILED": totals.failed,
+    }
     return DatabaseMetrics(
         schema_version=schema_version,
         latest_schema_version=latest,
         total_tasks=totals.tasks,
-        total_nodes=totals.pending + totals.running + totals.completed + totals.failed,
+        total_nodes=totals.nodes,
         total_events=totals.events,
         running_leases=totals.running,
         expired_running_leases=len(reader.expired(0, now)),
         active_resource_locks=0,
         expired_resource_locks=0,
-        node_status_counts=counts(totals),
+        node_status_counts={status: number for status, number in counts.items() if number},
     )
-
-
-def counts(row: TaskRow | TotalsRow) -> dict[str, int]:
-    """How many nodes are in which status, for the statuses that occur."""
-    found = {
-        "PENDING": row.pending,
-        "RUNNING": row.running,
-        "COMPLETED": row.completed,
-        "FAILED": row.failed,
-    }
-    return {status: number for status, number in found.items() if number}
 
 
 def task_view(reader: Reader, row: TaskRow) -> TaskView:

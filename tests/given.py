@@ -20,7 +20,7 @@ TASK, NODE = uid(0x7A), uid(0x1)
 LEASE, OLD_LEASE, OTHER_LEASE = uid(0xA), uid(0xB), uid(0xC)
 ENDS = NOW + LEASE_MS
 
-TASK_ROW = TaskRow(TASK, 3, 1, NOW, 1, 0, 0, 0)
+TASK_ROW = TaskRow(TASK, 1, NOW)
 PENDING = NodeRow(NODE, TASK, 0, 2, "PENDING", 0, NOW)
 RUNNING = NodeRow(NODE, TASK, 0, 2, "RUNNING", 0, NOW, NOW, LEASE, "worker-1", ENDS)
 ROLLED_BACK = replace(PENDING, last_lease=OLD_LEASE)

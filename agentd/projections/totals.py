@@ -1,13 +1,44 @@
 """The `totals` table: one row that counts the whole database, so that Metrics never scans."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from msgspec import Struct
 
-from agentd.events import EVENTS, TaskRegistered
+from agentd.events import (
+    EVENTS,
+    Event,
+    LeaseExpired,
+    NodeAcquired,
+    NodeAdded,
+    NodeCompleted,
+    NodeFailed,
+    TaskRegistered,
+)
 from agentd.journal import Recorded
 from agentd.projections.base import Dependents, Key, Projection
-from agentd.projections.counts import DELTAS, NONE
 
 SCOPE = "database"
+
+
+class Delta(NamedTuple):
+    """How many nodes more (or fewer) an event leaves in each status."""
+
+    pending: int = 0
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+
+
+NONE = Delta()
+
+DELTAS: Mapping[type[Event], Delta] = {
+    NodeAdded: Delta(pending=1),
+    NodeAcquired: Delta(pending=-1, running=1),
+    LeaseExpired: Delta(pending=1, running=-1),
+    NodeCompleted: Delta(running=-1, completed=1),
+    NodeFailed: Delta(running=-1, failed=1),
+}
 
 
 class TotalsRow(Struct, frozen=True):

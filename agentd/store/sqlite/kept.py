@@ -65,7 +65,8 @@ def _small(recorded: Recorded) -> bool:
 class Kept:
     """Rows by projection and key (None where there is no such row), heads and tails by task.
 
-    `runnable` has, by task, the ids of the nodes to hand out next, as far as they were read ahead.
+    `records` has small records by seq; `runnable` has, by task, the ids of the nodes to hand out
+    next, as far as they were read ahead.
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -75,6 +76,7 @@ class Kept:
         self.rows: dict[str, dict[Key, Any]] = {p.name: {} for p in PROJECTIONS}
         self.heads: dict[str, Head] = {}
         self.runnable: dict[str, deque[str]] = {}
+        self.records: dict[int, Recorded] = {}
         self.last_seq: int | None = None
 
     def begin(self) -> None:
@@ -83,16 +85,27 @@ class Kept:
         Call it inside the transaction: https://sqlite.org/pragma.html#pragma_data_version
         """
         version = self._connection.execute("PRAGMA data_version").get
-        size = len(self.heads) + len(self.runnable) + sum(map(len, self.rows.values()))
+        size = (
+            len(self.heads)
+            + len(self.runnable)
+            + len(self.records)
+            + sum(map(len, self.rows.values()))
+        )
         if version != self._version or size > _ROWS:
             self.clear()
             self._version = version
+
+    def keep_record(self, recorded: Recorded) -> None:
+        """Remember a record, unless it is large."""
+        if _small(recorded):
+            self.records[recorded.seq] = recorded
 
     def clear(self) -> None:
         """Forget everything."""
         self.tails.clear()
         self.heads.clear()
         self.runnable.clear()
+        self.records.clear()
         self.last_seq = None
         for rows in self.rows.values():
             rows.clear()

@@ -39,7 +39,6 @@ class SqliteTx(SqliteReader):
         self._heads = kept.heads
         self._executemany = connection.executemany
         self._changed: dict[str, dict[Key, None]] = {p.name: {} for p in PROJECTIONS}
-        self._records: dict[int, Recorded] = {}
         self._appended: list[Recorded] = []
         self._runnable = kept.runnable
         self._none_expired: tuple[int, int] | None = None
@@ -120,11 +119,13 @@ class SqliteTx(SqliteReader):
 
     def recorded(self, seq: int) -> Recorded:
         """See `Reader.recorded`."""
-        if seq not in self._records:
+        recorded = self._kept.records.get(seq)
+        if recorded is None:
             if seq > self._committed:
                 self._write_journal()
-            self._records[seq] = super().recorded(seq)
-        return self._records[seq]
+            recorded = super().recorded(seq)
+            self._kept.keep_record(recorded)
+        return recorded
 
     def tail(self, task_id: str, limit: int) -> list[Recorded]:
         """See `Reader.tail`."""

@@ -1,13 +1,8 @@
 -- Folded from the journal; `agentd replay` rebuilds them. Columns are the fields of the row Structs.
 CREATE TABLE tasks (
     task_id        TEXT    PRIMARY KEY,
-    version        INTEGER NOT NULL,
     registered_seq INTEGER NOT NULL,
-    created_at     INTEGER NOT NULL,
-    pending        INTEGER NOT NULL,
-    running        INTEGER NOT NULL,
-    completed      INTEGER NOT NULL,
-    failed         INTEGER NOT NULL
+    created_at     INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE nodes (
