@@ -14,8 +14,9 @@ from msgspec import Struct
 from agentd import __version__, api, decide, queries
 from agentd.decide import Context, NodeState, Registration, TaskState
 from agentd.errors import WIRE_ERRORS, StorageError
+from agentd.events import STATUSES
 from agentd.journal import Recorded
-from agentd.lifecycle import STATUSES, edge
+from agentd.lifecycle import edge
 from agentd.projections import NODES, NodeRow
 from agentd.store import Reader
 

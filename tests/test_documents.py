@@ -99,7 +99,7 @@ def test_the_readme_maps_every_room() -> None:
 
 def test_the_package_maps_every_room() -> None:
     """The map in the package's docstring names every room, and none that is not there."""
-    mapped = re.findall(r"^    (\w+)/?  |(\w+):", agentd.__doc__ or "", re.MULTILINE)
+    mapped = re.findall(r"^    (\w+)/?  |; (\w+):", agentd.__doc__ or "", re.MULTILINE)
     names = {room.removesuffix(".py").strip("/") for room in rooms()}
     assert {first or second for first, second in mapped} - {"agentd"} == names - {"__main__"}
 

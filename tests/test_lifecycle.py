@@ -5,8 +5,8 @@ from itertools import product
 import pytest
 
 from agentd.errors import IllegalTransition
-from agentd.events import Status
-from agentd.lifecycle import EDGES, STATUSES, edge, step
+from agentd.events import STATUSES, Status
+from agentd.lifecycle import EDGES, edge, step
 
 LEGAL: dict[tuple[Status, str], Status] = {
     ("PENDING", "acquire"): "RUNNING",

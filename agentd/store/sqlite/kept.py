@@ -66,7 +66,7 @@ class Kept:
     """Rows by projection and key (None where there is no such row), heads and tails by task.
 
     `records` has small records by seq; `runnable` has, by task, the ids of the nodes to hand out
-    next, as far as they were read ahead.
+    next, as far as they were read ahead. No lease ends before `first_end` (Unix milliseconds).
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -78,6 +78,7 @@ class Kept:
         self.runnable: dict[str, deque[str]] = {}
         self.records: dict[int, Recorded] = {}
         self.last_seq: int | None = None
+        self.first_end: int | None = None
 
     def begin(self) -> None:
         """Forget everything if another connection has written, or if it is too much.
@@ -106,6 +107,6 @@ class Kept:
         self.heads.clear()
         self.runnable.clear()
         self.records.clear()
-        self.last_seq = None
+        self.last_seq = self.first_end = None
         for rows in self.rows.values():
             rows.clear()

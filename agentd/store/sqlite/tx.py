@@ -5,6 +5,7 @@ from memory; before an index is asked, the rows and records that it must know of
 most rows are written once, together, at the end, however often they changed.
 """
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -26,6 +27,8 @@ _COLUMNS = 11
 _AHEAD = 16
 """Runnable nodes that are read at a time."""
 
+_NEVER = sys.maxsize
+
 
 class SqliteTx(SqliteReader):
     """One transaction on the write connection; `SqliteStore.write` begins and ends it."""
@@ -41,7 +44,6 @@ class SqliteTx(SqliteReader):
         self._changed: dict[str, dict[Key, None]] = {p.name: {} for p in PROJECTIONS}
         self._appended: list[Recorded] = []
         self._runnable = kept.runnable
-        self._none_expired: tuple[int, int] | None = None
         if kept.last_seq is None:
             kept.last_seq = super().last_seq()
         self._committed = kept.last_seq
@@ -83,13 +85,14 @@ class SqliteTx(SqliteReader):
         return super().dependents(node_id)
 
     def expired(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
-        """See `Reader.expired`: mostly there are none, then the rest of a batch need not ask."""
-        if self._none_expired == (after, until):
+        """See `Reader.expired`: while the first lease still runs, there is nothing to ask."""
+        kept = self._kept
+        if kept.first_end is None:
+            kept.first_end = self.next_expiry(-1) or _NEVER
+        if until < kept.first_end:
             return []
+        kept.first_end = None  # whoever asks is about to roll these back
         self._write_rows(NODES.name)
-        if not super().expired(after, until):
-            self._none_expired = (after, until)
-            return []
         return super().expired(after, until, task_id)
 
     def next_expiry(self, after: int) -> int | None:
@@ -169,7 +172,7 @@ class SqliteTx(SqliteReader):
         self._rows[projection.name][key] = row
         self._changed[projection.name][key] = None
         if isinstance(row, NodeRow):
-            self._forget_answers(row)
+            self._note(row)
 
     def flush(self) -> None:
         """Write what waits for the end of the transaction."""
@@ -177,13 +180,13 @@ class SqliteTx(SqliteReader):
         for projection in PROJECTIONS:
             self._write_rows(projection.name)
 
-    def _forget_answers(self, row: NodeRow) -> None:
-        """What was read ahead of the runnable nodes and leases, where this row is news to it."""
+    def _note(self, row: NodeRow) -> None:
+        """What was read ahead of runnable nodes and leases, where this row is news to it."""
         if row.status == "PENDING" and row.waiting_on == 0:
             self._runnable.pop(row.task_id, None)
-        ends, bounds = row.lease_expires_at, self._none_expired
-        if ends is not None and bounds is not None and bounds[0] < ends <= bounds[1]:
-            self._none_expired = None
+        ends, first = row.lease_expires_at, self._kept.first_end
+        if ends is not None and first is not None and ends < first:
+            self._kept.first_end = ends
 
     def _write_journal(self) -> None:
         if self._appended:

@@ -1,0 +1,283 @@
+"""The command line: what the verbs print, on a terminal and in a pipe, and their exit codes."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from agentd import __version__
+from tests.command_line import COLUMNS, agentd, on_a_terminal
+from tests.daemon_process import REPOSITORY, DaemonProcess, environment
+
+NOBODY = 65_534
+"""The uid that has no rights anywhere."""
+
+VERBS = ("serve", "call", "status", "replay")
+
+
+# Help
+
+
+@pytest.mark.parametrize("verb", [(), *((verb,) for verb in VERBS)], ids=" ".join)
+def test_help(home: Path, verb: tuple[str, ...]) -> None:
+    """Every verb has a help that fits a terminal and ends with the exit codes."""
+    ended = agentd(home, *verb, "--help")
+    assert ended.code == 0
+    assert ended.out.startswith(" ".join(("usage: agentd", *verb)))
+    assert re.findall(r"^  (\d)  \w", ended.out, re.MULTILINE) == list("012345")
+    assert [line for line in ended.out.splitlines() if len(line) > COLUMNS] == []
+
+
+def test_help_lists_the_verbs(home: Path) -> None:
+    """`agentd --help` lists the verbs in the order in which one needs them."""
+    listed = re.findall(r"^    (\w+)  ", agentd(home, "--help").out, re.MULTILINE)
+    assert tuple(listed) == VERBS
+
+
+def test_version(home: Path) -> None:
+    """`agentd --version` prints one line."""
+    assert agentd(home, "--version") == (0, f"agentd {__version__}\n", "")
+
+
+# Usage
+
+
+WRONG: list[tuple[tuple[str, ...], str]] = [
+    (("bogus",), "invalid choice: 'bogus'"),
+    (("--bogus",), "--bogus"),
+    (("call",), "METHOD"),
+    (("call", "Health", "{}", "more"), "more"),
+    (("call", "Health", "--timeout", "soon"), "'soon'"),
+    (("call", "Health", "{"), "not a JSON object"),
+    (("call", "Health", "[1]"), "not a JSON object"),
+    (("call", "Health", '{"a":NaN}'), "not a JSON object"),
+    (("replay", "--che"), "--che"),
+    (("replay", "--check", "--until", "5"), "not allowed with"),
+    (("replay", "--until", "5"), "--until and --task go together"),
+    (("replay", "--task", "5"), "--until and --task go together"),
+    (("replay", "--until", "soon", "--task", "5"), "--until 'soon': expected a seq"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), WRONG, ids=[" ".join(a) for a, _ in WRONG])
+def test_wrong_usage(shared: DaemonProcess, arguments: tuple[str, ...], words: str) -> None:
+    """Wrong usage ends with exit code 2 and a last line that says what was wrong."""
+    ended = agentd(shared.home, *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert words in ended.err.splitlines()[-1]
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_bad_setting(home: Path, verb: str) -> None:
+    """A setting that does not parse stops every verb with exit code 2 and one line."""
+    method = ("Health",) if verb == "call" else ()
+    ended = agentd(home, verb, *method, AGENTD_NODE_TIMEOUT_SECS="soon")
+    assert (ended.code, ended.out) == (2, "")
+    assert "AGENTD_NODE_TIMEOUT_SECS='soon'" in ended.error
+
+
+# call
+
+
+def test_call_in_a_pipe(shared: DaemonProcess) -> None:
+    """In a pipe the result is one line of JSON, byte for byte as the daemon wrote it."""
+    with shared.connect() as connection:
+        line = connection.ask(b'{"method":"DescribeInterface"}').decode()
+    assert agentd(shared.home, "call", "DescribeInterface") == (0, line[10:-1] + "\n", "")
+
+
+def test_call_on_a_terminal(shared: DaemonProcess) -> None:
+    """On a terminal the same result is indented."""
+    ended = on_a_terminal(shared.home, "call", "Health")
+    assert ended.code == 0
+    assert ended.out.splitlines()[:2] == ["{", '  "status": "ok",']
+    assert json.loads(ended.out) == json.loads(agentd(shared.home, "call", "Health").out)
+
+
+def test_call_with_params(shared: DaemonProcess) -> None:
+    """The params are the JSON object behind the method, whatever alias names it."""
+    ended = agentd(shared.home, "call", "register_task", '{"goal":"g","initial_nodes":[{}]}')
+    assert len(json.loads(ended.out)["node_ids"]) == 1
+
+
+def test_call_reads_standard_input(shared: DaemonProcess) -> None:
+    """With - the params are read from standard input, over many lines if need be."""
+    params = '{\n  "goal": "größer",\n  "context": {"n": 1.50}\n}\n'
+    ended = agentd(shared.home, "call", "RegisterTask", "-", stdin=params.encode())
+    status = agentd(shared.home, "call", "TaskStatus", ended.out)
+    assert '"goal":"größer"' in status.out
+    assert re.search(r'"context":\{"n":\s?1\.50\}', status.out)
+
+
+def test_call_that_is_refused(shared: DaemonProcess) -> None:
+    """A refusal is one line with the message and the word for it, and exit code 1."""
+    ended = agentd(shared.home, "call", "TaskStatus", '{"task_id":"x"}')
+    assert (ended.code, ended.out) == (1, "")
+    assert "`$.task_id` is not a UUID" in ended.error
+    assert ended.error.endswith("(invalid_params)")
+
+
+def test_call_that_nobody_reads(shared: DaemonProcess) -> None:
+    """A reader that has had enough, such as `head`, is no reason for a traceback."""
+    line = f"{sys.executable} -m agentd call DescribeInterface | head -c 1"
+    env = environment(shared.home, {})
+    shell = ["/bin/sh", "-c", line]
+    ended = subprocess.run(shell, cwd=REPOSITORY, env=env, capture_output=True, check=False)
+    assert (ended.stdout, ended.stderr) == (b"{", b"")
+
+
+# status
+
+
+def test_status(shared: DaemonProcess) -> None:
+    """`status` shows health and metrics in lines for a person."""
+    ended = agentd(shared.home, "status")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith(f"daemon    ok, listening on {shared.socket_path}\ndatabase  ok\n")
+    told = [line.split()[0] for line in ended.out.splitlines()]
+    assert {"uptime", "tasks", "nodes", "events", "leases"} <= set(told)
+
+
+def test_status_without_a_daemon(home: Path) -> None:
+    """Without a daemon `status` has exit code 3, and it starts none."""
+    assert agentd(home, "status").code == 3
+    assert not home.exists()
+
+
+def test_status_of_a_daemon_that_is_not_ready(home: Path) -> None:
+    """A daemon that cannot use its database is shown with its own words, and exit code 1."""
+    result = b'{"status":"unavailable","database":"disk on fire","running_timeout_secs":1}'
+    with listening(home, lambda client: client.sendall(b'{"id":1,"result":%b}\n' % result)):
+        ended = agentd(home, "status")
+    assert ended.code == 1
+    assert ended.out.splitlines()[1] == "database  disk on fire"
+
+
+# Not reachable
+
+
+@contextmanager
+def listening(home: Path, answer: Callable[[socket.socket], object]) -> Iterator[None]:
+    """Something at the socket's path that reads one request and answers as it likes."""
+    home.mkdir(parents=True)
+
+    def serve() -> None:
+        client, _ = server.accept()
+        with client:
+            client.recv(65_536)
+            answer(client)
+
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(home / "agentd.sock"))
+        server.listen()
+        thread = Thread(target=serve)
+        thread.start()
+        yield
+        thread.join()
+
+
+def test_no_socket(home: Path) -> None:
+    """Where there is no socket the message says so, and how to start a daemon."""
+    ended = agentd(home, "call", "Health")
+    assert (ended.code, ended.out) == (3, "")
+    assert f"no socket at {home / 'agentd.sock'}: start the daemon with `agentd serve`" in ended.err
+
+
+def test_nobody_listens(home: Path) -> None:
+    """A socket that a killed daemon left behind is told from one that is not there."""
+    home.mkdir()
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(home / "agentd.sock"))
+    ended = agentd(home, "call", "Health")
+    assert (ended.code, ended.out) == (3, "")
+    assert "nobody listens on" in ended.error
+
+
+# Imported before the rights are given up: nobody may read the libraries of a user's own Python.
+AS_NOBODY = """
+import locale, os, sys
+from agentd import cli
+from agentd.cli import call
+if os.getuid() == 0:
+    os.setuid(int(sys.argv[1]))
+sys.exit(cli.main(["call", "Health"]))
+"""
+
+
+def test_permission_denied(home: Path) -> None:
+    """A socket that this user may not reach is told from one where nobody listens."""
+    home.mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(home / "agentd.sock"))
+        server.listen()
+        home.chmod(0)
+        command = [sys.executable, "-c", AS_NOBODY, str(NOBODY)]
+        env = environment(home, {"HOME": "/nonexistent"})
+        ended = subprocess.run(
+            command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False
+        )
+        home.chmod(0o700)
+    assert ended.returncode == 3
+    assert ended.stderr.startswith("agentd: permission denied on ")
+
+
+def test_no_answer(home: Path) -> None:
+    """A daemon that does not answer in time is not reachable."""
+    told = os.pipe()
+    with listening(home, lambda _client: os.read(told[0], 1)):
+        ended = agentd(home, "call", "Health", "--timeout", "0.1")
+        os.write(told[1], b".")
+    for end in told:
+        os.close(end)
+    assert ended.code == 3
+    assert "no answer on" in ended.error
+    assert " 0.1 s" in ended.error
+
+
+def test_a_connection_that_breaks(home: Path) -> None:
+    """A daemon that goes away before it answers is not reachable."""
+    with listening(home, lambda client: client.close()):
+        ended = agentd(home, "call", "Health")
+    assert ended.code == 3
+    assert "closed it before it answered" in ended.error
+
+
+def test_something_else_that_answers(home: Path) -> None:
+    """What does not speak the protocol is said to be no agentd."""
+    with listening(home, lambda client: client.sendall(b"220 ready\n")):
+        ended = agentd(home, "call", "Health")
+    assert ended.code == 3
+    assert "does not speak the protocol" in ended.error
+
+
+# serve
+
+
+def test_already_running(shared: DaemonProcess) -> None:
+    """A second daemon has exit code 4 and names the first one's pid."""
+    ended = agentd(shared.home, "serve")
+    assert (ended.code, ended.out) == (4, "")
+    assert f"already running with pid {shared.pid} " in ended.error
+
+
+def test_a_database_that_is_refused(home: Path) -> None:
+    """A file that is no database of agentd's gives exit code 5."""
+    home.mkdir(mode=0o700)
+    (home / "agent_state.db").touch()
+    ended = agentd(home, "serve")
+    assert (ended.code, ended.out) == (5, "")
+    assert "is empty (0 bytes)" in ended.error
+
+
+def test_no_verb_is_serve(shared: DaemonProcess) -> None:
+    """`agentd` alone is `agentd serve`."""
+    assert agentd(shared.home) == agentd(shared.home, "serve")
