@@ -34,6 +34,7 @@ TABLE: dict[str, set[str]] = {
         "api",
         "decide",
         "errors",
+        "events",
         "journal",
         "lifecycle",
         "projections",
