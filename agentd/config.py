@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from msgspec import Struct
 
 from agentd.errors import BadSetting
@@ -74,18 +75,26 @@ class _Values:
         path = expand("AGENTD_ENV_FILE", chosen or DEFAULT_ENV_FILE)
         try:
             mode = path.stat().st_mode
-            values = dotenv_values(path, encoding="utf-8") if path.is_file() else None
+            _check_lines(path)
+            values = dotenv_values(path, encoding="utf-8")
         except FileNotFoundError:
-            values = None
+            if chosen is not None:
+                raise BadSetting(f"AGENTD_ENV_FILE={chosen!r}: there is no such file") from None
+            return {}
         except (OSError, UnicodeDecodeError) as error:
             raise BadSetting(f"AGENTD_ENV_FILE={str(path)!r} cannot be read: {error}") from error
-        if values is None:
-            if chosen is not None:
-                raise BadSetting(f"AGENTD_ENV_FILE={chosen!r}: there is no such file")
-            return {}
         if mode & (stat.S_IRGRP | stat.S_IROTH):
             self.warnings.append(f"{path} can be read by other users: run `chmod 600` on it")
         return values
+
+
+def _check_lines(path: Path) -> None:
+    """Refuse a line that would be passed over in silence."""
+    with path.open(encoding="utf-8") as file:
+        for binding in parse_stream(file):
+            line = binding.original.string.strip()
+            if binding.error or (binding.key is not None and binding.value is None):
+                raise BadSetting(f"{path}, {line!r}: expected NAME=value")
 
 
 def expand(name: str, value: str) -> Path:

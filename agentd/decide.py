@@ -154,7 +154,8 @@ def commit_event(state: NodeState, params: CommitEventParams, _context: Context)
         _current_lease(node, params.lease_id)
     elif node.lease_id is not None:
         raise LeaseRequired(
-            f"node {node.node_id} is {node.status} under a lease: send the lease_id of its holder",
+            f"node {node.node_id} is {node.status}: only the holder of its lease may write to it, "
+            "with the lease_id that AcquireNextNode gave",
             node_id=node.node_id,
         )
     payload = or_default(params.payload, NULL)
@@ -247,7 +248,7 @@ def _what_happened(node: NodeRow, lease_id: str) -> str:
     if node.lease_id is not None:
         return f"node {node.node_id} is held by {node.lease_owner!r} under another lease"
     if node.result_seq is not None:
-        return f"the node is {node.status} since {when}"
+        return f"node {node.node_id} is {node.status} since {when}"
     if node.last_lease == lease_id:
-        return f"the node was rolled back at {when}"
+        return f"node {node.node_id} was rolled back at {when}"
     return f"nobody holds node {node.node_id}, it is {node.status} since {when}"

@@ -59,9 +59,9 @@ class _AnyObject(Struct):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_object = msgspec.json.Decoder(_AnyObject).decode
 _encode = msgspec.json.Encoder().encode
-_LEADING_ID = re.compile(
-    rb'\s*\{\s*"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?[0-9.eE+-]+|null|true|false)\s*[,}]'
-)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+')
+_SEARCHED = 4_096
+"""Bytes at the start of a broken line in which its id is looked for."""
 
 
 class Requests:
@@ -84,25 +84,25 @@ class Requests:
         found: list[Request | Rejected] = []
         for line in lines:
             if len(line) >= LINE_LIMIT:
-                return [*found, self._too_large()]
+                return [*found, self._too_large(line)]
             if (message := _read(line)) is not None:
                 found.append(message)
         if rest:
             self._pending.append(rest)
             self._pending_size += len(rest)
             if self._pending_size >= LINE_LIMIT:
-                found.append(self._too_large())
+                found.append(self._too_large(b"".join(self._pending)))
         return found
 
     def end(self) -> list[Request | Rejected]:
         """The request on the last line, where the client ended its side without a newline."""
         return self.feed(b"\n") if self._pending else []
 
-    def _too_large(self) -> Rejected:
+    def _too_large(self, line: bytes) -> Rejected:
         self.closed = True
         self._pending.clear()
         return Rejected(
-            UNKNOWN_ID,
+            _found_id(line),
             RequestTooLarge(
                 f"a line is longer than {LINE_LIMIT} bytes; the connection is closed. "
                 "Keep large data in files and send their paths",
@@ -133,11 +133,11 @@ def _read(line: bytes) -> Request | Rejected | None:
         _check_text(line)
         envelope = _decode_envelope(_without_returns(line))
     except ParseError as error:
-        return Rejected(_leading_id(line), error)
+        return Rejected(_found_id(line), error)
     except msgspec.ValidationError as error:
         return _reject_object(line, error)
     except msgspec.DecodeError as error:
-        return Rejected(_leading_id(line), ParseError(f"the line is not JSON: {error}"))
+        return Rejected(_found_id(line), ParseError(_why_not_json(line, error)))
     return Request(bytes(envelope.id), envelope.method, envelope.params)
 
 
@@ -149,9 +149,15 @@ def _reject_object(line: bytes, why: msgspec.ValidationError) -> Rejected:
     except msgspec.ValidationError:
         request_id = UNKNOWN_ID
     except msgspec.DecodeError as error:
-        return Rejected(_leading_id(line), ParseError(f"the line is not JSON: {error}"))
+        return Rejected(_found_id(line), ParseError(f"the line is not JSON: {error}"))
     expected = 'a request is an object: {"id": …, "method": "Name", "params": {…}}'
     return Rejected(request_id, InvalidRequest(f"{why}; {expected}"))
+
+
+def _why_not_json(line: bytes, error: msgspec.DecodeError) -> str:
+    if "truncated" in str(error) and line.rstrip().endswith(b"}"):
+        return r"the line is not JSON: half of a surrogate pair (\ud800 and the like) stands alone"
+    return f"the line is not JSON: {error}"
 
 
 def _check_text(line: bytes) -> None:
@@ -189,15 +195,25 @@ def _without_returns(line: bytes) -> bytes:
     return line.replace(b"\r", b" ")
 
 
-def _leading_id(line: bytes) -> bytes:
-    """The id of a line that does not decode, where it comes first; JSON null otherwise."""
-    if found := _LEADING_ID.match(line):
-        try:
-            found[1].decode()
-            return bytes(msgspec.json.decode(found[1], type=Raw))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            pass
+def _found_id(line: bytes) -> bytes:
+    """The id of a line that does not decode, where it can be told; JSON null otherwise.
+
+    It is the string or number behind the outermost `"id":`.
+    """
+    depth, tokens = 0, _TOKEN.findall(line[:_SEARCHED])
+    for name, colon, value in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        depth += (name in b"{[") - (name in b"}]")
+        if depth == 1 and (name, colon) == (b'"id"', b":") and value not in b"{[":
+            return _scalar(value)
     return UNKNOWN_ID
+
+
+def _scalar(value: bytes) -> bytes:
+    try:
+        value.decode()
+        return bytes(msgspec.json.decode(value, type=Raw))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return UNKNOWN_ID
 
 
 def _sendable(text: str) -> str:

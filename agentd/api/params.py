@@ -6,7 +6,7 @@ cannot disagree. A class's docstring is its method's help.
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from agentd.api.types import Id, OptionalJson, OptionalObject, canonical
+from agentd.api.types import Id, OptionalJson, OptionalObject, SamePayload, canonical
 
 
 class NoParams(Struct):
@@ -87,7 +87,7 @@ class CommitEventParams(NodeParams):
     lease_id: Id | None = None
     action_type: str = "COMMIT_EVENT"
     payload: OptionalJson = UNSET
-    event_payload: OptionalJson = UNSET
+    event_payload: SamePayload = UNSET
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -103,7 +103,7 @@ class CompleteNodeParams(LeaseParams):
     """Complete a node with its result; a repeat with the same lease gets the first answer."""
 
     payload: OptionalJson = UNSET
-    result_payload: OptionalJson = UNSET
+    result_payload: SamePayload = UNSET
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -114,7 +114,7 @@ class FailNodeParams(LeaseParams):
     """Fail a node with its error; a repeat with the same lease gets the first answer."""
 
     payload: OptionalJson = UNSET
-    error_payload: OptionalJson = UNSET
+    error_payload: SamePayload = UNSET
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from agentd.api.types import Id, Json
+from agentd.api.types import Id, Json, Timestamp, UnixSeconds
 from agentd.events import Status
 
 
@@ -110,7 +110,7 @@ class TaskView(Struct):
     id: Id
     goal: str
     context: Json
-    created_at: str
+    created_at: Timestamp
 
 
 class NodeView(Struct):
@@ -122,11 +122,11 @@ class NodeView(Struct):
     dependencies: list[Id]
     payload_schema: Json
     result_payload: Json | None
-    acquired_at: int | None
+    acquired_at: UnixSeconds | None
     lease_id: Id | None
     lease_owner: str | None
-    lease_expires_at: int | None
-    updated_at: int
+    lease_expires_at: UnixSeconds | None
+    updated_at: UnixSeconds
 
 
 class DependencyView(Struct):
@@ -144,7 +144,7 @@ class EventView(Struct):
     node_id: Id | None
     action_type: str
     payload: Json
-    timestamp: str
+    timestamp: Timestamp
 
 
 class NodeContext(Struct):
@@ -164,7 +164,7 @@ class AcquireNextNodeResult(Struct):
     node_id: Id
     lease_id: Id
     lease_owner: str
-    lease_expires_at: int
+    lease_expires_at: UnixSeconds
     context: NodeContext
 
 
@@ -178,7 +178,7 @@ class HeartbeatNodeResult(Struct):
     """The lease's new end."""
 
     ok: bool
-    lease_expires_at: int
+    lease_expires_at: UnixSeconds
 
 
 class TaskStatusResult(Struct):

@@ -11,6 +11,9 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, UnsetType
 
+UnixSeconds = Annotated[int, Meta(description="Unix seconds")]
+Timestamp = Annotated[str, Meta(description="RFC 3339 UTC with milliseconds")]
+
 EMPTY_OBJECT = b"{}"
 NULL = b"null"
 
@@ -21,6 +24,7 @@ Json = Annotated[Raw, Meta(description="any JSON value")]
 OptionalJson = Annotated[
     Json | UnsetType, Meta(description="any JSON value; null where it is left out")
 ]
+SamePayload = Annotated[Json | UnsetType, Meta(description="another name of `payload`")]
 OptionalObject = Annotated[
     Json | UnsetType, Meta(description="any JSON value", extra_json_schema={"default": {}})
 ]

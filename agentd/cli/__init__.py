@@ -8,6 +8,7 @@ runs, so that `agentd call` starts in a tenth of a second.
 import argparse
 import importlib
 import sys
+import threading
 from collections.abc import Callable, Sequence
 
 from agentd import __version__
@@ -21,6 +22,7 @@ exit codes:
   3  daemon not reachable
   4  another agentd is already running on this home or database
   5  the database is refused: newer, not agentd's, corrupt or empty
+  130  interrupted
 
 settings are read from the environment and ~/.agentd/.env; see .env.example
 """
@@ -41,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output had enough
         sys.stderr.close()
         return 0
+    except OSError as error:
+        print(f"agentd: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 
@@ -82,6 +87,14 @@ def _add(
     )
 
 
+def _seconds(text: str) -> float:
+    """A time to wait, more than nothing and less than for ever."""
+    seconds = float(text)
+    if not 0 < seconds <= threading.TIMEOUT_MAX:
+        raise ValueError(text)
+    return seconds
+
+
 def _add_call(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     verb = _add(verbs, "call", "send one request and print its result")
     verb.add_argument("method", metavar="METHOD", help="such as Health or TaskStatus")
@@ -92,7 +105,9 @@ def _add_call(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         default="{}",
         help="the params, or - for standard input",
     )
-    verb.add_argument("--timeout", type=float, default=30.0, help="seconds to wait (default: 30)")
+    verb.add_argument(
+        "--timeout", type=_seconds, default=30.0, help="seconds to wait (default: 30)"
+    )
 
 
 def _add_replay(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -106,6 +121,6 @@ def _add_replay(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     what.add_argument(
         "--until",
         metavar="SEQ|TIME",
-        help="print a task as it was after that seq, or at that time (RFC 3339 or Unix seconds)",
+        help="print a task as it was after that seq, or at that time (RFC 3339)",
     )
     verb.add_argument("--task", metavar="ID", help="the task to print, with --until")

@@ -1,6 +1,7 @@
 """`agentd call METHOD [JSON|-]`: pretty on a terminal, plain JSON in a pipe."""
 
 import argparse
+import os
 import sys
 
 import msgspec
@@ -12,10 +13,13 @@ from agentd.errors import BadSetting
 
 def run(options: argparse.Namespace) -> int:
     """Send one request. Raises `RequestRefused` or `DaemonUnreachable`."""
-    text = sys.stdin.read() if options.params == "-" else options.params
+    if not options.method.isprintable():
+        raise BadSetting(f"{options.method!r} is no method's name")
+    text = sys.stdin.buffer.read() if options.params == "-" else os.fsencode(options.params)
     try:
-        params = msgspec.json.decode(text or "{}", type=dict[str, msgspec.Raw])
-    except msgspec.MsgspecError as error:
+        text.decode()
+        params = msgspec.json.decode(text.strip() or b"{}", type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadSetting(f"the params are not a JSON object: {error}") from error
     with Client(config.load().socket_path, options.timeout) as client:
         result = client.raw_call(options.method, params)

@@ -4,6 +4,7 @@ import argparse
 import itertools
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -12,10 +13,9 @@ from pathlib import Path
 import msgspec
 
 from agentd import config, replay
-from agentd.api import canonical
 from agentd.cli.call import print_json
 from agentd.daemon.lock import database_lock
-from agentd.errors import AlreadyRunning, BadSetting
+from agentd.errors import AlreadyRunning, BadSetting, DatabaseRefused
 from agentd.journal import Recorded
 from agentd.store.sqlite import SqliteStore
 
@@ -30,8 +30,10 @@ def run(options: argparse.Namespace) -> int:
     if (options.until is None) != (options.task is None):
         raise BadSetting("--until and --task go together: which task, as it was when?")
     database = config.load().database
+    if not database.exists():
+        raise DatabaseRefused(f"there is no database at {database}: start the daemon to create it")
     if options.until is not None:
-        return _until(database, canonical(options.task), _bound(options.until))
+        return _until(database, _task_id(options.task), _bound(options.until))
     return _check(database) if options.check else _rebuild(database)
 
 
@@ -69,9 +71,9 @@ def _check(database: Path) -> int:
         return 0
     for difference in first:
         print(difference)
-    print(
-        f"replay check: {len(first) + more} differences" + (f", {more} not shown" if more else "")
-    )
+    found = len(first) + more
+    noun = "difference" if found == 1 else "differences"
+    print(f"replay check: {found} {noun}" + (f", {more} not shown" if more else ""))
     return 1
 
 
@@ -81,6 +83,13 @@ def _until(database: Path, task_id: str, bound: Callable[[Recorded], bool]) -> i
     store.close()
     print_json(msgspec.json.encode(status))
     return 0
+
+
+def _task_id(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError as error:
+        raise BadSetting(f"--task {text!r} is not a UUID") from error
 
 
 def _bound(text: str) -> Callable[[Recorded], bool]:
@@ -115,6 +124,7 @@ def _progress(store: SqliteStore) -> Iterator[Callable[[int], None]]:
         print(f"\rreplay [{bar}] {seq:,} of {last:,} events", end="", file=sys.stderr, flush=True)
 
     try:
+        show(0)
         yield show
     finally:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)

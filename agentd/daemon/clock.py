@@ -19,10 +19,16 @@ class Clock:
         """Anchor to wall time, or to `not_before` (the journal's last moment) if that is later."""
         self._anchor = max(wall(), not_before)
         self._steady = time.clock_gettime_ns(_STEADY)
+        self._running = time.monotonic_ns()
 
     def now(self) -> int:
         """The moment, in Unix milliseconds."""
         return self._anchor + (time.clock_gettime_ns(_STEADY) - self._steady) // 1_000_000
+
+    def suspended(self) -> int:
+        """For how many milliseconds the machine has been suspended since this clock began."""
+        passed = time.clock_gettime_ns(_STEADY) - self._steady
+        return (passed - (time.monotonic_ns() - self._running)) // 1_000_000
 
 
 def wall() -> int:

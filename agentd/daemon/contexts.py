@@ -22,6 +22,7 @@ class Contexts:
     def make(self) -> Context:
         """The context of this moment."""
         now = self._clock.now()
+        self._grace.suspended_for(self._clock.suspended(), now)
         return Context(
             now,
             new_id,

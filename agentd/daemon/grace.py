@@ -9,6 +9,9 @@ LONGEST_MS = 10_000
 LATE_MS = 1_000
 """A daemon that is there keeps its appointments within this time, so a later one was away."""
 
+SUSPENDED_MS = 100
+"""Less than that is the difference between reading two clocks."""
+
 
 class Grace:
     """Knows when the daemon came back, and which leases that moment protects.
@@ -19,6 +22,7 @@ class Grace:
     def __init__(self, started_at: int, lease_ms: int) -> None:
         """At its start the daemon comes back from having been down."""
         self._length = min(LONGEST_MS, lease_ms)
+        self._suspended = 0
         self.appointment: int | None = None
         self.came_back(started_at)
 
@@ -26,6 +30,12 @@ class Grace:
         """Protect the leases that have run out by now."""
         self._back = now
         self.until = now + self._length
+
+    def suspended_for(self, total: int, now: int) -> None:
+        """Take note of how long the machine has been suspended in all, in milliseconds."""
+        if total > self._suspended + SUSPENDED_MS:
+            self._suspended = total
+            self.came_back(now)
 
     def honoured(self, now: int) -> int:
         """Leases that ended at or before this moment are still honoured; 0 when none are.

@@ -47,15 +47,20 @@ class Listener:
 
 def peer_uid(connection: socket.socket) -> int:
     """The user at the other end, as the kernel knows it."""
+    return _peer(connection)[1]
+
+
+def _peer(connection: socket.socket) -> tuple[int | str, int]:
+    """Process and user at the other end; where the kernel does not tell the process, a word."""
     if hasattr(socket, "SO_PEERCRED"):
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-        uid: int = _UCRED.unpack(credentials)[1]
-        return uid
-    uid_out, gid_out = ctypes.c_uint(), ctypes.c_uint()
+        pid, uid, _gid = _UCRED.unpack(credentials)
+        return pid, uid
+    user, group = ctypes.c_uint(), ctypes.c_uint()
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.getpeereid(connection.fileno(), ctypes.byref(uid_out), ctypes.byref(gid_out)) != 0:
+    if libc.getpeereid(connection.fileno(), ctypes.byref(user), ctypes.byref(group)) != 0:
         raise OSError(ctypes.get_errno(), "getpeereid failed")
-    return uid_out.value
+    return "unknown", user.value
 
 
 def _clear(path: Path) -> None:
@@ -77,7 +82,8 @@ def _clear(path: Path) -> None:
         ) from error
     else:
         raise AlreadyRunning(
-            f"another daemon answers on {path}: stop it, or set AGENTD_SOCKET_PATH"
+            f"another daemon, pid {_peer(probe)[0]}, answers on {path}: "
+            "stop it, or set AGENTD_SOCKET_PATH"
         )
     finally:
         probe.close()

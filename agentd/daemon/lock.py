@@ -33,7 +33,7 @@ class Lock:
             holder = os.read(file, 32).decode(errors="replace").strip() or "unknown"
             os.close(file)
             raise AlreadyRunning(
-                f"agentd is already running with pid {holder} (it holds {self._path}): "
+                f"another agentd is already running with pid {holder} (it holds {self._path}): "
                 "use that one, or stop it first"
             ) from None
         os.ftruncate(file, 0)

@@ -11,12 +11,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from msgspec import Struct
 
 from agentd.daemon.contexts import Contexts
-from agentd.daemon.writer import log_fault
+from agentd.daemon.writer import CheckpointedStore, log_fault
 from agentd.decide import Context
 from agentd.errors import InternalError, RequestRefused, StorageError
 from agentd.methods import Method
 from agentd.protocol import encode_error, encode_result
-from agentd.store import Store
 
 THREADS = 4
 """Queries at a time; each thread keeps one read connection."""
@@ -25,7 +24,7 @@ THREADS = 4
 class Queries:
     """Answers queries with encoded lines."""
 
-    def __init__(self, store: Store, contexts: Contexts) -> None:
+    def __init__(self, store: CheckpointedStore, contexts: Contexts) -> None:
         self._store = store
         self._contexts = contexts
         self._loop = asyncio.get_running_loop()
@@ -60,6 +59,7 @@ class Queries:
     def _result(self, method: Method, params: Struct, context: Context) -> object:
         assert method.query is not None  # noqa: S101 - commands go to the writer
         try:
+            self._store.wait_for_turn()
             with self._store.read() as reader:
                 return method.query(reader, params, context)
         except StorageError as error:

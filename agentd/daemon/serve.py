@@ -34,14 +34,14 @@ def serve(settings: Settings) -> None:
     set_up(settings.log_level)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # until the loop takes over
     os.umask(0o077)  # database, WAL, lock and socket are for this user only
-    for warning in settings.warnings:
-        logger.warning("%s", warning)
     with ExitStack() as held:
         _make_private(settings.home)
         for directory in (settings.database.parent, settings.socket_path.parent):
             _make(directory)
         held.enter_context(home_lock(settings.home))
         held.enter_context(database_lock(settings.database))
+        for warning in settings.warnings:
+            logger.warning("%s", warning)
         store = SqliteStore.open(settings.database, wall())
         held.callback(store.close)
         listener = Listener(settings.socket_path)
@@ -82,6 +82,7 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener) -> N
     logger.info("stopping")
     server.close()
     await service.drain(DRAIN_SECONDS)
+    logger.info("stopped")
 
 
 def _make(directory: Path) -> None:

@@ -16,7 +16,7 @@ from agentd.daemon.log import logger
 from agentd.daemon.queries import Queries
 from agentd.daemon.sweeper import Sweeper
 from agentd.daemon.writer import CheckpointedStore, Writer
-from agentd.events import NodeAcquired
+from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired
 from agentd.journal import Recorded
 
 
@@ -51,8 +51,13 @@ class Service:
     def _watch(self, recorded: Sequence[Recorded]) -> None:
         for each in recorded:
             count_event(self._counters, each.kind)
-            if isinstance(each.event, NodeAcquired):
-                self.sweeper.lease_granted(each.event.lease_expires_at)
+            event = each.event
+            if isinstance(event, NodeAcquired | LeaseExtended):
+                self.sweeper.lease_ends(event.lease_expires_at)
+            elif isinstance(event, LeaseExpired):
+                logger.info(
+                    "rolled back node %s: %s let the lease run out", each.node_id, event.lease_owner
+                )
 
     def disconnected(self, connection: Connection) -> None:
         """Forget a connection."""

@@ -27,12 +27,18 @@ LARGEST_BATCH = 256
 PATIENCE = 6
 """Turns of the event loop that a batch waits for the clients of the batch before it."""
 
+CHECKPOINT_AGAIN_SECONDS = 0.01
+"""After how long a checkpoint that readers were in the way of is tried again."""
+
 
 class CheckpointedStore(Store, Protocol):
     """A store that tidies up between transactions."""
 
-    def checkpoint(self) -> None:
-        """Do what has become due."""
+    def checkpoint(self) -> bool:
+        """Do what has become due; False when it has to be tried again soon."""
+
+    def wait_for_turn(self) -> None:
+        """Wait until a large read may begin."""
 
 
 class Client(Protocol):
@@ -70,6 +76,7 @@ class Writer:
         self._patience = 0
         self._loop = asyncio.get_running_loop()
         self._scheduled = False
+        self._checkpoint_again = False
 
     def submit(self, command: Command) -> None:
         """Run the command in the next batch; its client gets the outcome once it is on disk."""
@@ -97,6 +104,8 @@ class Writer:
         outcomes = run_batch(
             self._store, [command.request for command in batch], self._contexts.make(), log_fault
         )
+        if isinstance(outcomes[0].refusal, StorageError):
+            logger.error("a batch of %d was undone: %s", size, outcomes[0].refusal)
         for command, outcome in zip(batch, outcomes, strict=True):
             self._watch(outcome.recorded)
             try:
@@ -113,9 +122,17 @@ class Writer:
 
     def _checkpoint(self) -> None:
         try:
-            self._store.checkpoint()
+            done = self._store.checkpoint()
         except StorageError as error:  # nothing is lost: the WAL keeps what is not copied yet
             logger.warning("the checkpoint failed: %s", error)
+            return
+        if not done and not self._checkpoint_again:
+            self._checkpoint_again = True
+            self._loop.call_later(CHECKPOINT_AGAIN_SECONDS, self._try_checkpoint_again)
+
+    def _try_checkpoint_again(self) -> None:
+        self._checkpoint_again = False
+        self._checkpoint()
 
 
 def log_fault(error: BaseException) -> None:

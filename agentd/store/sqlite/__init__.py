@@ -6,6 +6,7 @@ here.
 """
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,12 @@ import apsw
 
 from agentd.errors import StorageError, StorageFull
 from agentd.store.sqlite.kept import Kept
-from agentd.store.sqlite.opening import BUSY_MS, open_for_reading, open_for_writing
+from agentd.store.sqlite.opening import (
+    BUSY_MS,
+    another_reader,
+    open_for_reading,
+    open_for_writing,
+)
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.shadow import SqliteShadow
 from agentd.store.sqlite.tx import SqliteTx
@@ -24,6 +30,9 @@ CHECKPOINT_PAGES = 1_000
 
 TRUNCATE_BYTES = 32 * 1024 * 1024
 """WAL file size at which its space is given back; half of the 64 MiB it may reach."""
+
+TURN_SECONDS = 1.0
+"""How long a reader waits for the WAL to be truncated; another program's reader may prevent it."""
 
 
 class SqliteStore:
@@ -35,6 +44,8 @@ class SqliteStore:
         self._idle_readers: list[apsw.Connection] = []
         self._kept = Kept(connection)
         self._wal_pages = 0
+        self._readers_may_begin = threading.Event()
+        self._readers_may_begin.set()
         connection.set_wal_hook(self._grown)
 
     @classmethod
@@ -88,13 +99,14 @@ class SqliteStore:
         with _translated():
             yield SqliteShadow(self._connection)
 
-    def checkpoint(self) -> None:
+    def checkpoint(self) -> bool:
         """Copy the WAL into the database when it has grown; call it between transactions.
 
-        What readers still need stays in the WAL until a later call: they are not waited for.
+        False when readers are in the way of giving its space back: then new ones are held until
+        another call succeeds (`wait_for_turn`), because readers that overlap would let it grow.
         """
         if self._wal_pages < CHECKPOINT_PAGES:
-            return
+            return True
         wal = self._path.with_name(self._path.name + "-wal")
         truncate = wal.stat().st_size >= TRUNCATE_BYTES
         mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if truncate else apsw.SQLITE_CHECKPOINT_PASSIVE
@@ -105,6 +117,15 @@ class SqliteStore:
                 self._wal_pages = 0
         finally:
             self._connection.set_busy_timeout(BUSY_MS)
+        if self._wal_pages and truncate:
+            self._readers_may_begin.clear()
+            return False
+        self._readers_may_begin.set()
+        return True
+
+    def wait_for_turn(self) -> None:
+        """Wait until new readers may begin, but no longer than `TURN_SECONDS`."""
+        self._readers_may_begin.wait(TURN_SECONDS)
 
     def close(self) -> None:
         """See `Store.close`: the last connection checkpoints and removes the WAL."""
@@ -113,7 +134,7 @@ class SqliteStore:
         self._connection.close()
 
     def _reader(self) -> apsw.Connection:
-        return open_for_reading(self._path)
+        return another_reader(self._path)
 
     def _grown(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._wal_pages = pages

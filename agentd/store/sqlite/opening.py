@@ -1,6 +1,9 @@
 """Opening a database file: is it ours, can we trust it, and is it set up as promised?
 
-The rule this file keeps: a file that is refused is not changed by one byte. Whatever can be told
+Two rules. Nothing here opens the file itself while this process has a connection to it: closing
+any descriptor of a file drops the process's POSIX locks on it, and then another program may take
+the WAL away (https://sqlite.org/howtocorrupt.html, section 2.2). And a file that is refused is not
+changed by one byte. Whatever can be told
 from the header is told from the header; what needs SQLite is asked on a read-only connection. A new
 database is built under another name and renamed, so that a crash never leaves half of one.
 """
@@ -20,8 +23,8 @@ from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_
 OLDEST_SQLITE = (3, 51, 3)
 """Older versions can lose data when the WAL is reset: https://sqlite.org/wal.html#walresetbug."""
 
-BUSY_MS = 1_000
-"""How long a connection waits for another program's lock."""
+BUSY_MS = 250
+"""How long a connection waits for another program's lock; the daemon stands still meanwhile."""
 
 _HEADER_SIZE = 100
 _MAGIC = b"SQLite format 3\0"
@@ -57,7 +60,7 @@ def open_for_reading(path: Path) -> apsw.Connection:
     if not path.exists():
         raise DatabaseRefused(f"there is no database at {path}: start the daemon once to create it")
     inspect(path)
-    connection = _read_only(path)
+    connection = another_reader(path)
     if schema_version(connection) < LATEST:
         raise DatabaseRefused(
             f"{path} has schema {schema_version(connection)}, this agentd reads schema {LATEST}: "
@@ -180,7 +183,8 @@ def _wal_size(path: Path) -> int:
         return 0
 
 
-def _read_only(path: Path) -> apsw.Connection:
+def another_reader(path: Path) -> apsw.Connection:
+    """A read-only connection to a database that this process has open already."""
     connection = apsw.Connection(f"file:{quote(str(path))}?mode=ro", flags=_READ_ONLY)
     _steady(connection)
     return connection
