@@ -154,8 +154,7 @@ def commit_event(state: NodeState, params: CommitEventParams, _context: Context)
         _current_lease(node, params.lease_id)
     elif node.lease_id is not None:
         raise LeaseRequired(
-            f"node {node.node_id} is {node.status}: only the holder of its lease may write to it, "
-            "with the lease_id that AcquireNextNode gave",
+            f"node {node.node_id} is {node.status}: send the lease_id that its holder acquired",
             node_id=node.node_id,
         )
     payload = or_default(params.payload, NULL)

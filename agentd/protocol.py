@@ -198,12 +198,13 @@ def _without_returns(line: bytes) -> bytes:
 def _found_id(line: bytes) -> bytes:
     """The id of a line that does not decode, where it can be told; JSON null otherwise.
 
-    It is the string or number behind the outermost `"id":`.
+    It is the string or number behind the outermost `"id":`, where something follows it: else it
+    may be cut short.
     """
     depth, tokens = 0, _TOKEN.findall(line[:_SEARCHED])
-    for name, colon, value in zip(tokens, tokens[1:], tokens[2:], strict=False):
+    for name, colon, value, end in zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False):
         depth += (name in b"{[") - (name in b"}]")
-        if depth == 1 and (name, colon) == (b'"id"', b":") and value not in b"{[":
+        if depth == 1 and (name, colon) == (b'"id"', b":") and end in b",}":
             return _scalar(value)
     return UNKNOWN_ID
 

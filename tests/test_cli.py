@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from uuid import UUID
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_help(home: Path, verb: tuple[str, ...]) -> None:
     ended = agentd(home, *verb, "--help")
     assert ended.code == 0
     assert ended.out.startswith(" ".join(("usage: agentd", *verb)))
-    assert re.findall(r"^  (\d)  \w", ended.out, re.MULTILINE) == list("012345")
+    assert re.findall(r"^  (\d+)  \w", ended.out, re.MULTILINE) == [*"012345", "130"]
     assert [line for line in ended.out.splitlines() if len(line) > COLUMNS] == []
 
 
@@ -55,7 +56,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("--bogus",), "--bogus"),
     (("call",), "METHOD"),
     (("call", "Health", "{}", "more"), "more"),
-    (("call", "Health", "--timeout", "soon"), "'soon'"),
+    *[(("call", "Health", f"--timeout={n}"), f"{n!r}") for n in ("soon", "0", "-1", "nan", "inf")],
     (("call", "Health", "{"), "not a JSON object"),
     (("call", "Health", "[1]"), "not a JSON object"),
     (("call", "Health", '{"a":NaN}'), "not a JSON object"),
@@ -63,7 +64,8 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("replay", "--check", "--until", "5"), "not allowed with"),
     (("replay", "--until", "5"), "--until and --task go together"),
     (("replay", "--task", "5"), "--until and --task go together"),
-    (("replay", "--until", "soon", "--task", "5"), "--until 'soon': expected a seq"),
+    (("replay", "--until", "soon", "--task", str(UUID(int=5))), "--until 'soon': expected a seq"),
+    (("replay", "--until", "5", "--task", "x"), "--task 'x' is not a UUID"),
 ]
 
 
@@ -116,6 +118,13 @@ def test_call_reads_standard_input(shared: DaemonProcess) -> None:
     status = agentd(shared.home, "call", "TaskStatus", ended.out)
     assert '"goal":"größer"' in status.out
     assert re.search(r'"context":\{"n":\s?1\.50\}', status.out)
+
+
+def test_call_reads_what_is_not_text(shared: DaemonProcess) -> None:
+    """Standard input that is not UTF-8 is wrong usage, and no reason for a traceback."""
+    ended = agentd(shared.home, "call", "RegisterTask", "-", stdin=b'{"goal":"\xff"}')
+    assert (ended.code, ended.out) == (2, "")
+    assert "not a JSON object" in ended.error
 
 
 def test_call_that_is_refused(shared: DaemonProcess) -> None:
@@ -266,7 +275,7 @@ def test_already_running(shared: DaemonProcess) -> None:
     """A second daemon has exit code 4 and names the first one's pid."""
     ended = agentd(shared.home, "serve")
     assert (ended.code, ended.out) == (4, "")
-    assert f"already running with pid {shared.pid} " in ended.error
+    assert f" pid {shared.pid} " in ended.error
 
 
 def test_a_database_that_is_refused(home: Path) -> None:

@@ -68,7 +68,7 @@ def test_the_readme_lists_the_settings() -> None:
 def test_the_readme_lists_the_exit_codes() -> None:
     """The exit codes of the README are those of `agentd --help`, word for word."""
     told = ["  ".join(row) for row in rows(section("Command line")) if row[0].isdigit()]
-    assert told == found(r"^  (\d  .+)$", help_of_agentd())
+    assert told == found(r"^  (\d+  .+)$", help_of_agentd())
 
 
 def test_the_readme_lists_the_verbs() -> None:
