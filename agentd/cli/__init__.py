@@ -8,6 +8,7 @@ runs, so that `agentd call` starts in a tenth of a second.
 import argparse
 import importlib
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Sequence
 
@@ -57,8 +58,30 @@ def _run(options: argparse.Namespace) -> int:
     return run(options)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose help may have a part that is worked out only when somebody asks for help."""
+
+    details: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        if self.details is not None:
+            self.epilog = f"{self.details()}\n{_EXIT_CODES}"
+        return super().format_help()
+
+
+def _methods() -> str:
+    from agentd.methods import METHODS
+
+    lines = ["methods:"]
+    for method in METHODS:
+        lines += textwrap.wrap(
+            method.summary, 78, initial_indent=f"  {method.name:19}", subsequent_indent=" " * 21
+        )
+    return "\n".join(lines) + "\n"
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="agentd",
         description="A local daemon that keeps the state of AI agents' work.",
         epilog=_EXIT_CODES,
@@ -74,9 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(
-    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_: str
-) -> argparse.ArgumentParser:
+def _add(verbs: "argparse._SubParsersAction[_Parser]", name: str, help_: str) -> _Parser:
     return verbs.add_parser(
         name,
         help=help_,
@@ -95,9 +116,10 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _add_call(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_call(verbs: "argparse._SubParsersAction[_Parser]") -> None:
     verb = _add(verbs, "call", "send one request and print its result")
-    verb.add_argument("method", metavar="METHOD", help="such as Health or TaskStatus")
+    verb.details = _methods
+    verb.add_argument("method", metavar="METHOD", help="one of those below, or an alias of it")
     verb.add_argument(
         "params",
         metavar="JSON",
@@ -110,7 +132,7 @@ def _add_call(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
 
 
-def _add_replay(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_replay(verbs: "argparse._SubParsersAction[_Parser]") -> None:
     verb = _add(
         verbs, "replay", "rebuild the projections from the journal, check them, or look back"
     )

@@ -29,6 +29,17 @@ BUSY_MS = 250
 _HEADER_SIZE = 100
 _MAGIC = b"SQLite format 3\0"
 _RUST_TABLES = {"global_tasks", "dag_nodes", "event_journal"}
+# What is cheap to read of a database of any size: both ends of the large tables, all of the small.
+_ENDS = (
+    *(
+        f"SELECT * FROM {table} ORDER BY rowid {direction} LIMIT 1"
+        for table in ("journal", "tasks", "nodes")
+        for direction in ("ASC", "DESC")
+    ),
+    "SELECT * FROM edges LIMIT 1",
+    "SELECT * FROM totals",
+    "SELECT * FROM migrations",
+)
 _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 _READ_WRITE = apsw.SQLITE_OPEN_READWRITE
 
@@ -79,7 +90,8 @@ def inspect(path: Path) -> None:
     try:
         with _untouched(path) as connection:
             found = schema_version(connection)
-            connection.execute("SELECT count(*) FROM sqlite_schema").get  # noqa: B018 - reads it all
+            for question in _ENDS if found == LATEST else ():
+                connection.execute(question).fetchall()
     except apsw.Error as error:
         raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
     if found > LATEST:
