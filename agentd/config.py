@@ -24,6 +24,8 @@ SOCKET_NAME = "agentd.sock"
 DEFAULT_TIMEOUT_SECS = 300
 DEFAULT_EVENT_LIMIT = 50
 _LARGEST = 2**32 - 1
+_QUOTED = 80
+"""Characters of a value that an error repeats."""
 
 
 class Settings(Struct, frozen=True):
@@ -53,6 +55,10 @@ class _Values:
             raise BadSetting(f"{name} is set but empty: give it a value or unset it")
         return value
 
+    def shared(self, name: str) -> str | None:
+        """The value of a variable that is not ours alone, empty or not."""
+        return self._environment.get(name, self._file.get(name))
+
     def path(self, name: str, default: Path) -> Path:
         """An absolute path with `~` expanded."""
         value = self.get(name)
@@ -64,14 +70,17 @@ class _Values:
         if value is None:
             return default
         text = value.strip()
-        if not (text.isascii() and text.isdigit()) or int(text) > _LARGEST:
+        digits = text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST))
+        if not digits or int(text) > _LARGEST:
             raise BadSetting(
-                f"{name}={value!r}: expected {unit}, a whole number from 0 to {_LARGEST}"
+                f"{name}={_shortened(value)}: expected {unit}, a whole number from 0 to {_LARGEST}"
             )
         return int(text)
 
     def _read_file(self) -> Mapping[str, str | None]:
         chosen = self._environment.get("AGENTD_ENV_FILE")
+        if chosen is not None and not chosen.strip():
+            raise BadSetting("AGENTD_ENV_FILE is set but empty: give it a value or unset it")
         path = expand("AGENTD_ENV_FILE", chosen or DEFAULT_ENV_FILE)
         try:
             mode = path.stat().st_mode
@@ -95,6 +104,11 @@ def _check_lines(path: Path) -> None:
             line = binding.original.string.strip()
             if binding.error or (binding.key is not None and binding.value is None):
                 raise BadSetting(f"{path}, {line!r}: expected NAME=value")
+
+
+def _shortened(value: str) -> str:
+    text = repr(value)
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
 
 
 def expand(name: str, value: str) -> Path:
@@ -133,11 +147,14 @@ def _database(values: _Values, home: Path) -> Path:
             f"AGENTD_DATABASE_URL={url!r}: expected sqlite:// and a path, "
             "such as sqlite://~/.agentd/agent_state.db"
         )
-    return expand("AGENTD_DATABASE_URL", path)
+    try:
+        return expand("AGENTD_DATABASE_URL", path)
+    except BadSetting as error:
+        raise BadSetting(f"AGENTD_DATABASE_URL={url!r}: {error}") from error
 
 
 def _log_level(values: _Values) -> int:
-    for name in ("AGENTD_LOG", "RUST_LOG"):
-        if (value := values.get(name)) is not None:
-            return level_of(name, value)
-    return level_of("AGENTD_LOG", DEFAULT_FILTER)
+    if (value := values.get("AGENTD_LOG")) is not None:
+        return level_of("AGENTD_LOG", value)
+    # Other programs share RUST_LOG, and shells like to export it empty.
+    return level_of("RUST_LOG", values.shared("RUST_LOG") or DEFAULT_FILTER)

@@ -1,7 +1,7 @@
 """The logging filter, in the spelling that Rust programs use: `info`, `agentd=debug,other=warn`.
 
-The rule this file keeps: the last directive that speaks of agentd decides; directives for other
-programs are none of our business, because RUST_LOG is shared with them.
+The rule this file keeps: a directive that names agentd wins over one that names nobody, and of two
+such the last. Directives for other programs are none of our business: RUST_LOG is shared with them.
 """
 
 import re
@@ -19,6 +19,7 @@ _OURS = re.compile(r"agentd(?:[:.]|$)")
 
 def level_of(name: str, value: str) -> int:
     """The level for agentd that the filter asks for. Raises `BadSetting` when it names no level."""
+    ours_level: int | None = None
     level = LEVELS["error"]  # what a filter that does not speak of a target leaves on
     for directive in filter(None, (part.strip() for part in value.split(","))):
         found = _DIRECTIVE.fullmatch(directive)
@@ -30,5 +31,8 @@ def level_of(name: str, value: str) -> int:
             raise BadSetting(
                 f"{name}={value!r}: expected a level ({', '.join(LEVELS)}) or agentd=level"
             )
-        level = LEVELS[found["level"].lower()]
-    return level
+        if target:
+            ours_level = LEVELS[found["level"].lower()]
+        else:
+            level = LEVELS[found["level"].lower()]
+    return level if ours_level is None else ours_level

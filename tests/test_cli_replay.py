@@ -54,8 +54,8 @@ def check(home: Path) -> Ended:
 
 
 def until(home: Path, task_id: str, when: str) -> Ended:
-    """`agentd replay --until WHEN --task ID`."""
-    return agentd(home, "replay", "--until", when, "--task", task_id)
+    """`agentd replay --until WHEN --task ID`, somewhere in the world."""
+    return agentd(home, "replay", "--until", when, "--task", task_id, TZ="JST-9")
 
 
 def statuses(ended: Ended) -> list[str]:

@@ -56,7 +56,7 @@ def rejected(line: bytes) -> Rejected:
 def nested(depth: int, opening: bytes = b"[", closing: bytes = b"]") -> bytes:
     """A request that nests to this depth in all."""
     inside = opening * (depth - 2) + b"0" + closing * (depth - 2)
-    return b'{"method":"M","params":{"a":%b}}' % inside
+    return b'{"method":"M","params":{"a":%b,"b":[[],[]]}}' % inside
 
 
 # Requests
@@ -179,6 +179,15 @@ def test_the_longest_line(chunk: int) -> None:
         line = padded(length)
         pieces = [line[at : at + chunk] for at in range(0, length, chunk)]
         assert [type(message) for message in fed(pieces)] == [kind]
+
+
+def test_the_limit_is_for_one_line() -> None:
+    """Lines that arrive in pieces may be longer than the limit together."""
+    requests = Requests()
+    line = padded(LINE_LIMIT // 3)
+    found = [requests.feed(piece) for _ in range(9) for piece in (line[:-1], line[-1:])]
+    assert [len(messages) for messages in found] == [0, 1] * 9
+    assert not requests.closed
 
 
 def test_a_line_that_is_too_long() -> None:

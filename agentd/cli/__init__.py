@@ -44,8 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output had enough
         sys.stderr.close()
         return 0
-    except OSError as error:
-        print(f"agentd: {error}", file=sys.stderr)
+    except (
+        OSError
+    ) as error:  # all but the output is caught where it is used
+        print(f"agentd: cannot write the output: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -110,9 +112,12 @@ def _add(verbs: "argparse._SubParsersAction[_Parser]", name: str, help_: str) ->
 
 def _seconds(text: str) -> float:
     """A time to wait, more than nothing and less than for ever."""
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
     if not 0 < seconds <= threading.TIMEOUT_MAX:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, more than 0")
     return seconds
 
 

@@ -23,6 +23,8 @@ _SHOWN = 20
 """Differences that are printed; more would hide the first ones."""
 
 _BAR_WIDTH = 30
+_LONGEST_SEQ = 19
+"""Digits: SQLite's integers have no more."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -94,7 +96,7 @@ def _task_id(text: str) -> str:
 
 def _bound(text: str) -> Callable[[Recorded], bool]:
     """What `SEQ|TIME` means: a number is a seq, anything else a moment in RFC 3339."""
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdigit() and len(text) <= _LONGEST_SEQ:
         seq = int(text)
         return lambda recorded: recorded.seq <= seq
     try:

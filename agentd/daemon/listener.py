@@ -68,6 +68,8 @@ def _clear(path: Path) -> None:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise Failure(f"cannot use AGENTD_SOCKET_PATH={path}: {error.strerror}") from error
     if not stat.S_ISSOCK(mode):
         raise Failure(f"{path} exists and is not a socket: move it away, or set AGENTD_SOCKET_PATH")
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -32,6 +32,7 @@ from tests.property.strategies import (
     lease_lengths,
     waits,
 )
+from tests.questions import answers
 
 UNKNOWN = uid(0xDEAD)
 MAX_TASKS = 4
@@ -106,6 +107,13 @@ class CoreMachine(RuleBasedStateMachine):
     def reopened(self) -> Store:
         """The store after the daemon was gone."""
         return self.core.store
+
+    @rule()
+    def look_closer(self) -> None:
+        """A writer that remembers something answers every question as the database does."""
+        ids = (self.model.tasks, self.model.nodes)
+        with self.core.store.write() as tx, self.core.store.read() as reader:
+            assert answers(tx, *ids) == answers(reader, *ids)
 
     # What always holds
 
@@ -197,7 +205,8 @@ class CoreMachine(RuleBasedStateMachine):
             return "AcquireNextNode", {"task_id": self.task_id(ask), "lease_owner": ask.owner}
         if ask.method == "roll_back_expired":
             return ask.method, {"task_id": self.task_id(ask)}
-        chosen = held if ask.lease == "current" else [*self.model.nodes.values()]
+        believes_in_one = ask.lease in ("current", "none") and held
+        chosen = held if believes_in_one else [*self.model.nodes.values()]
         some_task = next(iter(self.model.tasks), UNKNOWN)
         node = self.pick(ask, chosen) or {"id": UNKNOWN, "task_id": some_task}
         params: Object = {"task_id": node["task_id"], "node_id": node["id"]}

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import rule, run_state_machine_as_test
 
@@ -13,6 +14,7 @@ from tests.core import open_sqlite
 from tests.property.machine import CoreMachine
 
 MACHINE = settings(stateful_step_count=40)
+FEWER = MACHINE.max_examples // 2
 
 
 class MemoryMachine(CoreMachine):
@@ -65,3 +67,14 @@ def test_the_core_on_the_memory_store() -> None:
 def test_the_core_on_a_sqlite_file() -> None:
     """The same holds on a file, through crashes and restarts."""
     run_state_machine_as_test(SqliteMachine, settings=MACHINE)
+
+
+def test_the_core_on_a_sqlite_file_that_is_remembered_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same holds when the writer has to forget what it has read all the time."""
+    monkeypatch.setattr("agentd.store.sqlite.kept._ROWS", 12)
+    monkeypatch.setattr("agentd.store.sqlite.kept._TASKS", 1)
+    monkeypatch.setattr("agentd.store.sqlite.kept._LARGEST_PAYLOAD", 4)
+    monkeypatch.setattr("agentd.store.sqlite.tx._AHEAD", 2)
+    run_state_machine_as_test(SqliteMachine, settings=settings(MACHINE, max_examples=FEWER))

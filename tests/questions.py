@@ -1,0 +1,34 @@
+"""Every question that a store is asked, at once: to compare two views of one database."""
+
+from collections.abc import Iterable
+
+from agentd.projections import NODES, PROJECTIONS
+from agentd.store import Reader
+
+LIMITS = (0, 1, 3, 50)
+MOMENTS = (0, 10, 20, 30, 2**53)
+
+
+def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[str, object]:
+    """What the reader says of these tasks and nodes, by key and from the indexes, and of all."""
+    task_ids, node_ids = list(tasks), list(nodes)
+    return {
+        "last": (reader.last_seq(), reader.last_at()),
+        "next_expiry": [reader.next_expiry(after) for after in MOMENTS],
+        "expired": [reader.expired(0, until) for until in MOMENTS],
+        "runnable": {task_id: reader.next_runnable(task_id) for task_id in task_ids},
+        "heads": {task_id: reader.head(task_id) for task_id in task_ids},
+        "tails": {
+            (task_id, limit): reader.tail(task_id, limit)
+            for task_id in task_ids
+            for limit in LIMITS
+        },
+        "nodes": {node_id: reader.get(NODES, (node_id,)) for node_id in node_ids},
+        "taken": sorted(reader.taken(node_ids)),
+        "dependents": {node_id: sorted(reader.dependents(node_id)) for node_id in node_ids},
+        "of each task": {task_id: list(reader.nodes(task_id)) for task_id in task_ids},
+        "streams": {task_id: list(reader.journal(0, task_id)) for task_id in task_ids},
+        "journal": list(reader.journal()),
+        "records": [reader.recorded(seq + 1) for seq in range(reader.last_seq())],
+        **{projection.name: list(reader.rows(projection)) for projection in PROJECTIONS},
+    }

@@ -1,0 +1,191 @@
+"""A writer may remember what it has read and written, and answers as if it did not."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from agentd.events import EventCommitted, LeaseExpired, LeaseExtended, NodeAcquired, NodeCompleted
+from agentd.journal import Draft
+from agentd.projections import NODES, project
+from agentd.store import Store
+from agentd.store.sqlite import SqliteStore
+from tests.core import NOW, STORES, Core, Ids, open_sqlite, record_drafts, registration, spec, uid
+from tests.questions import answers
+
+TASKS = [uid(1), uid(2), uid(3)]
+NODE_IDS = [uid(number) for number in range(1, 9)]
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    opened = STORES[request.param](tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def new_id() -> Callable[[], str]:
+    return Ids()
+
+
+def acquired(node: int, end: int) -> Draft:
+    return Draft(NodeAcquired(uid(0xA0 + node), "w", end, "RUNNING"), uid(node))
+
+
+def extended(node: int, end: int) -> Draft:
+    return Draft(LeaseExtended(uid(0xA0 + node), end), uid(node))
+
+
+def rolled_back(node: int, end: int) -> Draft:
+    return Draft(LeaseExpired(uid(0xA0 + node), "w", end, "PENDING"), uid(node))
+
+
+def completed(node: int) -> Draft:
+    return Draft(NodeCompleted(uid(0xA0 + node), "COMPLETED"), uid(node), b"1")
+
+
+def note(text: str, payload: bytes = b"null") -> Draft:
+    return Draft(EventCommitted(text), uid(1), payload)
+
+
+LARGE = b'"' + b"x" * 10_000 + b'"'
+HISTORY: list[tuple[int, list[Draft]]] = [
+    (1, registration(1, 1, 2, (3, 1), (4, 1, 2))),
+    (1, [acquired(1, 20)]),
+    (2, registration(2, 6, (7, 6))),
+    (1, [acquired(2, 10)]),
+    (1, [extended(2, 30), note("a")]),
+    (2, [acquired(6, 10), note("large", LARGE)]),
+    (1, [note("b"), completed(1)]),
+    (2, [rolled_back(6, 10), note("c")]),
+    (2, [acquired(6, 20), extended(6, 10)]),
+    (1, [completed(2), acquired(3, 30)]),
+    (1, [note("d", LARGE), note("e"), rolled_back(3, 30)]),
+    (2, [completed(6)]),
+]
+
+
+def written(store: Store) -> dict[str, object]:
+    """What a writer says, that reads whatever it has not remembered."""
+    with store.write() as tx:
+        return answers(tx, TASKS, NODE_IDS)
+
+
+def read(store: Store) -> dict[str, object]:
+    """What the database says to somebody who remembers nothing."""
+    with store.read() as reader:
+        return answers(reader, TASKS, NODE_IDS)
+
+
+def test_a_writer_answers_as_the_database(store: Store, new_id: Callable[[], str]) -> None:
+    """After every commit, whoever writes next sees exactly what readers see."""
+    for task, drafts in HISTORY:
+        with store.write() as tx:
+            record_drafts(tx, task, drafts, new_id=new_id)
+        assert written(store) == read(store)
+
+
+def test_a_writer_sees_what_it_writes(store: Store, new_id: Callable[[], str]) -> None:
+    """In one transaction, each answer counts what was written before the question."""
+    asked = []
+    with store.write() as tx:
+        for task, drafts in HISTORY:
+            record_drafts(tx, task, drafts, new_id=new_id)
+            asked.append(answers(tx, TASKS, NODE_IDS))
+    assert asked[-1] == read(store)
+    other = STORES["memory"](Path())
+    again = Ids()
+    for (task, drafts), answered in zip(HISTORY, asked, strict=True):
+        with other.write() as tx:
+            record_drafts(tx, task, drafts, new_id=again)
+        assert answered == read(other)
+
+
+@pytest.mark.parametrize("kept", range(len(HISTORY)))
+def test_a_writer_forgets_what_was_undone(
+    store: Store, new_id: Callable[[], str], kept: int
+) -> None:
+    """After a transaction was undone, nothing of it is left in the next one's answers."""
+    for task, drafts in HISTORY[:kept]:
+        with store.write() as tx:
+            record_drafts(tx, task, drafts, new_id=new_id)
+    before = written(store)
+    with suppress(ZeroDivisionError), store.write() as tx:
+        for task, drafts in HISTORY[kept:]:
+            record_drafts(tx, task, drafts, new_id=new_id)
+            answers(tx, TASKS, NODE_IDS)
+        raise ZeroDivisionError
+    assert written(store) == read(store) == before
+
+
+def test_a_writer_sees_rows_that_were_swapped(store: Store, new_id: Callable[[], str]) -> None:
+    """What a writer remembers of the rows is forgotten when a shadow takes their place."""
+    for task, drafts in HISTORY[:3]:
+        with store.write() as tx:
+            record_drafts(tx, task, drafts, new_id=new_id)
+    good = written(store)
+    with store.write() as tx:
+        for row in list(tx.nodes(uid(1))):
+            tx.put(NODES, (row.node_id,), None)
+    assert written(store) != good
+    with store.shadow() as shadow:
+        with store.read() as reader:
+            for record in reader.journal():
+                project(shadow, record)
+        shadow.swap()
+    assert written(store) == read(store) == good
+
+
+def test_a_node_that_was_removed_is_not_runnable(store: Store, new_id: Callable[[], str]) -> None:
+    """A row that was put as None is no node to hand out."""
+    with store.write() as tx:
+        record_drafts(tx, 1, registration(1, 1, 2), new_id=new_id)
+        first = tx.next_runnable(uid(1))
+        assert first is not None
+        tx.put(NODES, (first.node_id,), None)
+        second = tx.next_runnable(uid(1))
+        assert second is not None
+        assert second.node_id == uid(2)
+
+
+def test_many_runnable_nodes_are_handed_out_in_order(store: Store) -> None:
+    """However many nodes a task has, they come in registration order, rolled back ones again."""
+    core = Core(store, lease_ms=1_000)
+    task_id = core.register(*(spec(number) for number in range(100, 0, -1)))
+    order = [core.hold(task_id).node_id for _node in range(40)]
+    core.now += 1_000
+    order += [core.hold(task_id).node_id for _node in range(100)]
+    expected = [uid(number) for number in range(100, 0, -1)]
+    assert order == expected[:40] + expected
+
+
+def test_a_writer_sees_what_another_program_wrote(tmp_path: Path) -> None:
+    """Two stores on one file never remember what the other one has changed."""
+    one, two = open_sqlite(tmp_path), open_sqlite(tmp_path)
+    again = Ids()
+    for task, drafts in HISTORY:
+        with one.write() as tx:
+            record_drafts(tx, task, drafts, new_id=again)
+        assert written(two) == read(one)
+        one, two = two, one
+    for store in (one, two):
+        store.close()
+
+
+def test_a_writer_that_forgets_answers_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How much a writer remembers makes no difference to its answers."""
+    monkeypatch.setattr("agentd.store.sqlite.kept._ROWS", 2)
+    monkeypatch.setattr("agentd.store.sqlite.kept._TASKS", 1)
+    monkeypatch.setattr("agentd.store.sqlite.tx._AHEAD", 1)
+    store = SqliteStore.open(tmp_path / "small.db", NOW)
+    new_id = Ids()
+    for task, drafts in HISTORY:
+        with store.write() as tx:
+            record_drafts(tx, task, drafts, new_id=new_id)
+            answers(tx, TASKS, NODE_IDS)
+        assert written(store) == read(store)
+    store.close()
