@@ -14,7 +14,8 @@ from typing import Any, Self
 
 import msgspec
 
-from agentd.errors import WIRE_ERRORS, DaemonUnreachable, RequestRefused
+from agentd.errors import WIRE_ERRORS, DaemonUnreachable, RequestRefused, RequestTooLarge
+from agentd.protocol import LINE_LIMIT
 
 _BY_KIND = {error.kind: error for error in WIRE_ERRORS}
 _READ_SIZE = 256 * 1024
@@ -75,6 +76,11 @@ class Client:
 
     def exchange(self, line: bytes) -> bytes:
         """Send one line and return the line that answers it, without its newline."""
+        if len(line) >= LINE_LIMIT:
+            raise RequestTooLarge(
+                f"the request has {len(line)} bytes, one line may have {LINE_LIMIT} in all: "
+                "keep large data in files and send their paths"
+            )
         connection = self._socket or self._connect()
         try:
             connection.sendall(line + b"\n")
@@ -87,6 +93,9 @@ class Client:
         except OSError as error:
             self.close()
             raise DaemonUnreachable(f"the connection to {self._path} broke: {error}") from error
+        except BaseException:
+            self.close()  # else the next call would read the answer to this one
+            raise
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""

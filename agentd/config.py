@@ -8,6 +8,7 @@ value and what is expected. No value is replaced in silence.
 import os
 import stat
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -84,8 +85,7 @@ class _Values:
         path = expand("AGENTD_ENV_FILE", chosen or DEFAULT_ENV_FILE)
         try:
             mode = path.stat().st_mode
-            _check_lines(path)
-            values = dotenv_values(path, encoding="utf-8")
+            text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             if chosen is not None:
                 raise BadSetting(f"AGENTD_ENV_FILE={chosen!r}: there is no such file") from None
@@ -94,16 +94,16 @@ class _Values:
             raise BadSetting(f"AGENTD_ENV_FILE={str(path)!r} cannot be read: {error}") from error
         if mode & (stat.S_IRGRP | stat.S_IROTH):
             self.warnings.append(f"{path} can be read by other users: run `chmod 600` on it")
-        return values
+        _check_lines(path, text)
+        return dotenv_values(stream=StringIO(text))
 
 
-def _check_lines(path: Path) -> None:
+def _check_lines(path: Path, text: str) -> None:
     """Refuse a line that would be passed over in silence."""
-    with path.open(encoding="utf-8") as file:
-        for binding in parse_stream(file):
-            line = binding.original.string.strip()
-            if binding.error or (binding.key is not None and binding.value is None):
-                raise BadSetting(f"{path}, {line!r}: expected NAME=value")
+    for binding in parse_stream(StringIO(text)):
+        line = binding.original.string.strip()
+        if binding.error or (binding.key is not None and binding.value is None):
+            raise BadSetting(f"{path}, {line!r}: expected NAME=value")
 
 
 def _shortened(value: str) -> str:

@@ -4,7 +4,6 @@ The rule this file keeps: what does not fit is refused with the field, the value
 expected.
 """
 
-import difflib
 import re
 
 import msgspec
@@ -23,6 +22,14 @@ _QUOTED = 80
 """Characters of a value that an error repeats."""
 
 
+def _spelling(name: str) -> str:
+    """The name as it is however it is written: task-status, taskStatus, TASK_STATUS."""
+    return re.sub(r"[\W_]", "", name).lower()
+
+
+_SPELLINGS = {_spelling(name): method.name for name, method in BY_NAME.items()}
+
+
 def decode(request: Request) -> tuple[Method, Struct]:
     """The method and its decoded params. Raises `UnknownMethod` or `InvalidParams`."""
     method = BY_NAME.get(request.method)
@@ -38,8 +45,8 @@ def decode(request: Request) -> tuple[Method, Struct]:
 
 
 def _suggestion(name: str) -> str:
-    close = difflib.get_close_matches(name[:_QUOTED], BY_NAME, n=1)
-    return f", did you mean {close[0]}?" if close else ""
+    meant = _SPELLINGS.get(_spelling(name[:_QUOTED]))
+    return f", did you mean {meant}?" if meant else ""
 
 
 def _explain(error: str, params: Raw) -> str:

@@ -39,7 +39,7 @@ from agentd.store import Reader
 _REMEMBERED = 4_096
 """Encoded events that are remembered: every worker that acquires is shown the same newest ones."""
 
-_LARGEST_REMEMBERED = 4_096
+_LARGEST_REMEMBERED = 1_024
 """Bytes of payload up to which they are."""
 
 _encoded: dict[bytes, Raw] = {}  # by the record's hash, which stands for all that it holds

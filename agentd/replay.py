@@ -54,7 +54,8 @@ def rebuild(store: Store, progress: Progress) -> int:
         with store.read() as reader:
             for recorded in reader.journal():
                 project(shadow, recorded)
-                events = _count(recorded, progress)
+                events += 1
+                _tell(recorded, progress)
         shadow.swap()
         return events
 
@@ -73,7 +74,7 @@ def check(store: Store, progress: Progress) -> Iterator[Difference]:
                 caught_up = reader.last_seq() <= journal.seq + SLICE
                 for recorded in reader.journal(journal.seq, limit=SLICE):
                     yield from journal.fold(recorded)
-                    _count(recorded, progress)
+                    _tell(recorded, progress)
                 if caught_up:
                     for projection in PROJECTIONS:
                         yield from _compare(projection, shadow, reader)
@@ -174,7 +175,6 @@ def _key(projection: Projection, row: Struct) -> tuple[str, ...]:
     return tuple(getattr(row, name) for name in projection.key)
 
 
-def _count(recorded: Recorded, progress: Progress) -> int:
+def _tell(recorded: Recorded, progress: Progress) -> None:
     if recorded.seq % PROGRESS_EVERY == 0:
         progress(recorded.seq)
-    return recorded.seq

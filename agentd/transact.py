@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from agentd.decide import Context
-from agentd.errors import Conflict, InternalError, RequestRefused, StorageError
+from agentd.errors import Conflict, InternalError, RequestRefused, StorageError, StorageFull
 from agentd.journal import Recorded
 from agentd.methods import Command
 from agentd.projections import project
@@ -65,7 +65,9 @@ def run_batch(
         with store.write() as tx:
             return [_run(tx, request, context) for request in requests]
     except StorageError as refusal:
-        return [Outcome(None, refusal=refusal)] * len(requests)
+        # A full disk may have room for the smaller ones; other failures are everybody's.
+        if len(requests) == 1 or not isinstance(refusal, StorageFull):
+            return [Outcome(None, refusal=refusal)] * len(requests)
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not harm the neighbours
         if len(requests) == 1:
             fault(error)

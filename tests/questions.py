@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from agentd.projections import NODES, PROJECTIONS
+from agentd.projections import NODES, PROJECTIONS, TASKS, TOTALS
+from agentd.projections.totals import SCOPE
 from agentd.store import Reader
 
 LIMITS = (0, 1, 3, 50)
@@ -23,12 +24,14 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
             for task_id in task_ids
             for limit in LIMITS
         },
-        "nodes": {node_id: reader.get(NODES, (node_id,)) for node_id in node_ids},
+        "node": {node_id: reader.get(NODES, (node_id,)) for node_id in node_ids},
+        "task": {task_id: reader.get(TASKS, (task_id,)) for task_id in task_ids},
+        "total": reader.get(TOTALS, (SCOPE,)),
         "taken": sorted(reader.taken(node_ids)),
         "dependents": {node_id: sorted(reader.dependents(node_id)) for node_id in node_ids},
         "of each task": {task_id: list(reader.nodes(task_id)) for task_id in task_ids},
         "streams": {task_id: list(reader.journal(0, task_id)) for task_id in task_ids},
         "journal": list(reader.journal()),
         "records": [reader.recorded(seq + 1) for seq in range(reader.last_seq())],
-        **{projection.name: list(reader.rows(projection)) for projection in PROJECTIONS},
+        "all rows": {p.name: list(reader.rows(p)) for p in PROJECTIONS},
     }

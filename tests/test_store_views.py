@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from agentd.events import EventCommitted, LeaseExpired, LeaseExtended, NodeAcquired, NodeCompleted
 from agentd.journal import Draft
@@ -128,7 +129,7 @@ def test_a_writer_sees_rows_that_were_swapped(store: Store, new_id: Callable[[],
     good = written(store)
     with store.write() as tx:
         for row in list(tx.nodes(uid(1))):
-            tx.put(NODES, (row.node_id,), None)
+            tx.put(NODES, (row.node_id,), replace(row, status="FAILED"))
     assert written(store) != good
     with store.shadow() as shadow:
         with store.read() as reader:

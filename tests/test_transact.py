@@ -168,19 +168,29 @@ def test_an_interrupt_is_not_an_answer(core: Core) -> None:
 # The database fails
 
 
-@pytest.mark.parametrize("error", [StorageError, StorageFull])
 @each_step
-def test_a_storage_error_answers_the_whole_batch(
-    core: Core, step: str, error: type[StorageError]
-) -> None:
+def test_a_storage_error_answers_the_whole_batch(core: Core, step: str) -> None:
     """When the database fails nothing of the batch is recorded, and everybody is told so."""
 
     def failing(*_arguments: object) -> Any:
-        raise error
+        raise StorageError
 
     outcomes = core.run([registering(1), registering(2, **{step: failing}), registering(3)])
-    assert [type(outcome.refusal) for outcome in outcomes] == [error] * 3
+    assert [type(outcome.refusal) for outcome in outcomes] == [StorageError] * 3
     assert core.journal() == []
+    assert core.faults == []
+
+
+@each_step
+def test_a_full_disk_refuses_only_what_does_not_fit(core: Core, step: str) -> None:
+    """When there is no room for the batch, each of its requests is tried by itself."""
+
+    def failing(*_arguments: object) -> Any:
+        raise StorageFull
+
+    outcomes = core.run([registering(1), registering(2, **{step: failing}), registering(3)])
+    assert [type(outcome.refusal) for outcome in outcomes] == [type(None), StorageFull, type(None)]
+    assert len({recorded.task_id for recorded in core.journal()}) == 2
     assert core.faults == []
 
 

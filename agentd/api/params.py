@@ -4,7 +4,9 @@ The rule this file keeps: these Structs decode the requests and describe the int
 cannot disagree. A class's docstring is its method's help.
 """
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from agentd.api.types import Id, OptionalJson, OptionalObject, SamePayload, canonical
 
@@ -67,12 +69,16 @@ class NodeSpec(Struct):
         self.dependencies = list(dict.fromkeys(map(canonical, self.dependencies)))
 
 
+MOST_NODES = 100_000
+"""Nodes in one request: every other client waits while they are recorded, some 30 µs each."""
+
+
 class RegisterTaskParams(Struct):
     """Register a goal and its DAG of nodes, all or nothing."""
 
     goal: str
     context: OptionalObject = UNSET
-    initial_nodes: list[NodeSpec] = []
+    initial_nodes: Annotated[list[NodeSpec], Meta(max_length=MOST_NODES)] = []
 
 
 class AcquireNextNodeParams(TaskParams):

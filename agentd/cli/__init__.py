@@ -44,9 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output had enough
         sys.stderr.close()
         return 0
-    except (
-        OSError
-    ) as error:  # all but the output is caught where it is used
+    except OSError as error:  # all but the output is caught where it is used
         print(f"agentd: cannot write the output: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

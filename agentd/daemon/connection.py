@@ -29,6 +29,9 @@ ACQUIRE = BY_NAME["AcquireNextNode"].command
 MOST_WAITING = 1_024
 """Requests of one client that are read ahead; then its socket is left to fill up."""
 
+MOST_IN_FLIGHT = 32
+"""Commands of one client in the writer's hands: a long pipeline leaves room for the others."""
+
 _BUFFERED_ANSWERS = 1_048_576
 """Bytes of answers that are kept for a client before it is no longer read from."""
 
@@ -50,7 +53,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, service: "Service") -> None:
         self._service = service
         self._requests = Requests()
-        self._waiting: deque[_Job] = deque()
+        self._waiting: deque[Request | Rejected] = deque()
         self._commands = 0  # in flight
         self._querying = False
         self._choked = False
@@ -117,9 +120,8 @@ class Connection(asyncio.Protocol):
 
     def _take(self, messages: list[Request | Rejected]) -> None:
         for message in messages:
-            job = self._job(message)
-            if self._waiting or not self._start(job):
-                self._waiting.append(job)
+            if self._waiting or not self._start(message):
+                self._waiting.append(message)
         if self._requests.closed:
             self._ended = True
         if self._waiting or self._ended:
@@ -143,10 +145,11 @@ class Connection(asyncio.Protocol):
             self._waiting.popleft()
         self._read_or_wait()
 
-    def _start(self, job: _Job) -> bool:
-        """Start the job if it may: commands behind commands, anything else when all is answered."""
-        if self._querying or self._choked:
+    def _start(self, message: Request | Rejected) -> bool:
+        """Start it if it may: commands behind commands, anything else when all is answered."""
+        if self._querying or self._choked or self._commands >= MOST_IN_FLIGHT:
             return False
+        job = self._job(message)
         if isinstance(job, Command):
             self._commands += 1
             self._service.writer.submit(job)

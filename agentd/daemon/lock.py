@@ -1,4 +1,4 @@
-"""One daemon per home and per database.
+"""One daemon per home, per database and per socket.
 
 The rule this file keeps: the lock is the kernel's (flock), so it goes when its holder goes, however
 that dies. The lock file stays where it is, because removing it would let two daemons lock two files
@@ -36,9 +36,13 @@ class Lock:
                 f"another agentd is already running with pid {holder} (it holds {self._path}): "
                 "use that one, or stop it first"
             ) from None
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         self._file = file
+        try:
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            self.release()
+            raise Failure(f"cannot write the lock {self._path}: {error.strerror}") from error
 
     def release(self) -> None:
         """Give the lock back."""
@@ -68,3 +72,8 @@ def database_lock(database: Path) -> Lock:
     """The lock on a database, whatever path leads to it."""
     real = database.resolve()
     return Lock(real.with_name(real.name + ".lock"))
+
+
+def socket_lock(socket: Path) -> Lock:
+    """The lock on a socket's path: only its holder may replace what is there."""
+    return Lock(socket.with_name(socket.name + ".lock"))

@@ -15,15 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from agentd import __version__
+from agentd.api import rfc3339
 from agentd.config import Settings
 from agentd.daemon.clock import Clock, wall
 from agentd.daemon.connection import Connection
 from agentd.daemon.listener import Listener
-from agentd.daemon.lock import database_lock, home_lock
+from agentd.daemon.lock import database_lock, home_lock, socket_lock
 from agentd.daemon.log import logger, set_up
 from agentd.daemon.service import Service
 from agentd.errors import Failure
 from agentd.store.sqlite import SqliteStore
+
+_OURS = ("agentd", "agent_state", "artifacts", ".env")
+"""How the names of files in a home begin."""
+
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 DRAIN_SECONDS = 3.0
 """How long clients may take to read their last answers; the whole stop stays under 5 s."""
@@ -32,7 +38,8 @@ DRAIN_SECONDS = 3.0
 def serve(settings: Settings) -> None:
     """Run the daemon in the foreground until SIGTERM or SIGINT. Raises `Failure` instead."""
     set_up(settings.log_level)
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # until the loop takes over
+    for number in _STOPS:  # until the loop takes over
+        signal.signal(number, lambda _number, _frame: sys.exit(0))
     os.umask(0o077)  # database, WAL, lock and socket are for this user only
     with ExitStack() as held:
         _make_private(settings.home)
@@ -44,9 +51,12 @@ def serve(settings: Settings) -> None:
             logger.warning("%s", warning)
         store = SqliteStore.open(settings.database, wall())
         held.callback(store.close)
+        held.enter_context(socket_lock(settings.socket_path))
         listener = Listener(settings.socket_path)
         held.callback(listener.remove)
         _run(_main(settings, store, listener))
+        for number in _STOPS:  # stopping is under way, and is not to be cut short
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:
@@ -62,10 +72,13 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 async def _main(settings: Settings, store: SqliteStore, listener: Listener) -> None:
     loop = asyncio.get_running_loop()
     with store.read() as reader:
-        clock = Clock(not_before=reader.last_at())
+        last_at = reader.last_at()
+    clock = Clock(not_before=last_at)
+    if last_at > wall():
+        logger.warning("the journal ends at %s, later than the wall clock says", rfc3339(last_at))
     service = Service(store, clock, settings.node_timeout_secs * 1000, settings.context_event_limit)
     stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _STOPS:
         loop.add_signal_handler(number, stopped.set)
     # Not the loop's handler: this one runs before the requests that arrived while stopped.
     signal.signal(signal.SIGCONT, lambda _number, _frame: service.grace.came_back(clock.now()))
@@ -98,8 +111,10 @@ def _make_private(home: Path) -> None:
     found = home.stat()
     if found.st_mode & 0o077 == 0:
         return
-    if found.st_uid != os.getuid() or found.st_mode & 0o1000:  # somebody else's, or /tmp itself
+    strangers = {entry.name for entry in home.iterdir() if not entry.name.startswith(_OURS)}
+    if found.st_uid != os.getuid() or strangers:  # somebody else's, or no home of agentd's at all
         raise Failure(
-            f"{home} is open to other users and not ours to close: set AGENTD_HOME elsewhere"
+            f"{home} is open to other users and holds more than agentd's files: "
+            f"run `chmod 700` on it, or set AGENTD_HOME elsewhere"
         )
     home.chmod(0o700)

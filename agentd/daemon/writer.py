@@ -107,8 +107,8 @@ class Writer:
         if isinstance(outcomes[0].refusal, StorageError):
             logger.error("a batch of %d was undone: %s", size, outcomes[0].refusal)
         for command, outcome in zip(batch, outcomes, strict=True):
-            self._watch(outcome.recorded)
             try:
+                self._watch(outcome.recorded)
                 command.client.answer(command, outcome)
             except Exception as error:  # noqa: BLE001 - one client must not cost the others theirs
                 log_fault(error)
@@ -123,7 +123,10 @@ class Writer:
     def _checkpoint(self) -> None:
         try:
             done = self._store.checkpoint()
-        except StorageError as error:  # nothing is lost: the WAL keeps what is not copied yet
+        except (
+            StorageError,
+            OSError,
+        ) as error:  # the WAL keeps what is not copied
             logger.warning("the checkpoint failed: %s", error)
             return
         if not done and not self._checkpoint_again:

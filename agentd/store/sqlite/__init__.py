@@ -46,22 +46,27 @@ class SqliteStore:
         self._wal_pages = 0
         self._readers_may_begin = threading.Event()
         self._readers_may_begin.set()
+        self._lock = threading.Lock()
+        self._reading = 0  # reads of this process that are under way
         connection.set_wal_hook(self._grown)
 
     @classmethod
     def open(cls, path: Path, at: int) -> "SqliteStore":
         """The database at `path` for writing, created or migrated where due (`at`: Unix ms)."""
+        path = path.resolve()  # SQLite keeps the WAL beside the file, not beside a link to it
         return cls(path, open_for_writing(path, at))
 
     @classmethod
     def open_existing(cls, path: Path) -> "SqliteStore":
         """The database at `path` for writing, as it is: neither created nor migrated."""
+        path = path.resolve()
         open_for_reading(path).close()
         return cls(path, open_for_writing(path, at=0))
 
     @classmethod
     def open_read_only(cls, path: Path) -> "SqliteStore":
         """The database at `path` for reading beside its daemon."""
+        path = path.resolve()
         return cls(path, open_for_reading(path))
 
     @contextmanager
@@ -75,6 +80,7 @@ class SqliteStore:
                 yield tx
                 tx.flush()
                 execute("COMMIT")
+                self._kept.prune()
             except BaseException:
                 self._kept.clear()
                 if self._connection.in_transaction:
@@ -84,8 +90,8 @@ class SqliteStore:
     @contextmanager
     def read(self) -> Iterator[SqliteReader]:
         """See `Store.read`."""
-        with _translated():
-            connection = self._idle_readers.pop() if self._idle_readers else self._reader()
+        with _translated(), self._counted():
+            connection = self._idle_reader() or another_reader(self._path)
             connection.execute("BEGIN")
             try:
                 yield SqliteReader(connection)
@@ -98,6 +104,7 @@ class SqliteStore:
         """See `Store.shadow`."""
         with _translated():
             yield SqliteShadow(self._connection)
+        self._kept.clear()  # a swap changes rows behind its back
 
     def checkpoint(self) -> bool:
         """Copy the WAL into the database when it has grown; call it between transactions.
@@ -117,10 +124,10 @@ class SqliteStore:
                 self._wal_pages = 0
         finally:
             self._connection.set_busy_timeout(BUSY_MS)
-        if self._wal_pages and truncate:
+            self._readers_may_begin.set()
+        if self._wal_pages and truncate and self._reading:
             self._readers_may_begin.clear()
             return False
-        self._readers_may_begin.set()
         return True
 
     def wait_for_turn(self) -> None:
@@ -133,8 +140,21 @@ class SqliteStore:
             reader.close()
         self._connection.close()
 
-    def _reader(self) -> apsw.Connection:
-        return another_reader(self._path)
+    def _idle_reader(self) -> apsw.Connection | None:
+        try:
+            return self._idle_readers.pop()
+        except IndexError:
+            return None
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._reading += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._reading -= 1
 
     def _grown(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._wal_pages = pages

@@ -5,7 +5,7 @@ writer only, and forgotten whole when a transaction is undone or somebody else h
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import apsw
@@ -13,7 +13,7 @@ import apsw
 from agentd.journal import Head, Recorded
 from agentd.projections import PROJECTIONS, Key
 
-_ROWS = 20_000
+_ROWS = 10_000
 """Rows and heads that are kept; with more of them all are forgotten, which costs a few reads."""
 
 _TASKS = 64
@@ -21,6 +21,9 @@ _LARGEST_PAYLOAD = 4_096
 """Bytes. A task with larger payloads is read from the journal each time, so that memory stays
 small.
 """
+
+_LARGEST_RECORD = 512
+"""Bytes of payload of the records that are kept one by one."""
 
 
 class Tails:
@@ -81,24 +84,24 @@ class Kept:
         self.first_end: int | None = None
 
     def begin(self) -> None:
-        """Forget everything if another connection has written, or if it is too much.
+        """Forget everything if another connection has written.
 
         Call it inside the transaction: https://sqlite.org/pragma.html#pragma_data_version
         """
         version = self._connection.execute("PRAGMA data_version").get
-        size = (
-            len(self.heads)
-            + len(self.runnable)
-            + len(self.records)
-            + sum(map(len, self.rows.values()))
-        )
-        if version != self._version or size > _ROWS:
+        if version != self._version:
             self.clear()
             self._version = version
 
+    def prune(self) -> None:
+        """Forget everything if it is too much."""
+        kept: list[Sized] = [self.heads, self.runnable, self.records, *self.rows.values()]
+        if sum(map(len, kept)) > _ROWS:
+            self.clear()
+
     def keep_record(self, recorded: Recorded) -> None:
         """Remember a record, unless it is large."""
-        if _small(recorded):
+        if recorded.payload is None or len(recorded.payload) <= _LARGEST_RECORD:
             self.records[recorded.seq] = recorded
 
     def clear(self) -> None:

@@ -71,10 +71,14 @@ def open_for_reading(path: Path) -> apsw.Connection:
     if not path.exists():
         raise DatabaseRefused(f"there is no database at {path}: start the daemon once to create it")
     inspect(path)
-    connection = another_reader(path)
-    if schema_version(connection) < LATEST:
+    try:
+        connection = another_reader(path)
+        found = schema_version(connection)
+    except apsw.Error as error:
+        raise DatabaseRefused(f"{path} cannot be opened for reading: {error}") from error
+    if found < LATEST:
         raise DatabaseRefused(
-            f"{path} has schema {schema_version(connection)}, this agentd reads schema {LATEST}: "
+            f"{path} has schema {found}, this agentd reads schema {LATEST}: "
             "start the daemon once to bring it up to date"
         )
     return connection
@@ -217,12 +221,7 @@ def _create(path: Path, at: int) -> None:
     if _wal_size(path):
         raise DatabaseRefused(f"{path} is gone but {path.name}-wal is still there: restore it")
     draft = path.with_name(path.name + ".new")
-    for leftover in (
-        draft,
-        draft.with_name(draft.name + "-wal"),
-        draft.with_name(draft.name + "-shm"),
-    ):
-        leftover.unlink(missing_ok=True)
+    _discard(draft)
     try:
         connection = apsw.Connection(str(draft))
         prepare(connection)
@@ -233,4 +232,10 @@ def _create(path: Path, at: int) -> None:
         os.fsync(directory)
         os.close(directory)
     except (apsw.Error, OSError) as error:
+        _discard(draft)
         raise DatabaseRefused(f"{path} cannot be created: {error}") from error
+
+
+def _discard(draft: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        draft.with_name(draft.name + suffix).unlink(missing_ok=True)

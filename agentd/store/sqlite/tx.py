@@ -64,8 +64,8 @@ class SqliteTx(SqliteReader):
         """See `Reader.next_runnable`: read ahead, because workers come in crowds."""
         rows, ahead = self._rows[NODES.name], self._runnable.get(task_id)
         while ahead:
-            node: NodeRow = rows[ahead[0],]
-            if node.status == "PENDING":
+            node: NodeRow | None = rows[ahead[0],]
+            if node is not None and node.status == "PENDING":
                 return node
             ahead.popleft()
         self._write_rows(NODES.name)
