@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output had enough
         sys.stderr.close()
         return 0
-    except OSError as error:  # all but the output is caught where it is used
-        print(f"agentd: cannot write the output: {error}", file=sys.stderr)
+    except OSError as error:  # no file is named where it is the output that fails
+        print(f"agentd: {error.filename or 'the output'}: {error.strerror}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

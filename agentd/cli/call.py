@@ -15,6 +15,8 @@ def run(options: argparse.Namespace) -> int:
     """Send one request. Raises `RequestRefused` or `DaemonUnreachable`."""
     if not options.method.isprintable():
         raise BadSetting(f"{options.method!r} is no method's name")
+    if options.params == "-" and sys.stdin is None:
+        raise BadSetting("the params are to come from standard input, which is closed")
     text = sys.stdin.buffer.read() if options.params == "-" else os.fsencode(options.params)
     try:
         text.decode()

@@ -118,3 +118,4 @@ def _make_private(home: Path) -> None:
             f"run `chmod 700` on it, or set AGENTD_HOME elsewhere"
         )
     home.chmod(0o700)
+    logger.warning("%s was open to other users: its mode is 0700 now", home)

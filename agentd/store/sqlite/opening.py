@@ -56,6 +56,8 @@ def open_for_writing(path: Path, at: int) -> apsw.Connection:
     inspect(path)
     try:
         connection = apsw.Connection(str(path), flags=_READ_WRITE)
+        if connection.readonly("main"):
+            raise DatabaseRefused(f"{path} cannot be written: change its mode, or its owner")
         prepare(connection)
         migrate(connection, at)
     except (apsw.CorruptError, apsw.NotADBError) as error:
@@ -201,7 +203,10 @@ def _wal_size(path: Path) -> int:
 
 def another_reader(path: Path) -> apsw.Connection:
     """A read-only connection to a database that this process has open already."""
-    connection = apsw.Connection(f"file:{quote(str(path))}?mode=ro", flags=_READ_ONLY)
+    # Where nothing can be written beside the file, SQLite may not look for what others write.
+    frozen = not os.access(path.parent, os.W_OK) and not _wal_size(path)
+    options = "mode=ro&immutable=1" if frozen else "mode=ro"
+    connection = apsw.Connection(f"file:{quote(str(path))}?{options}", flags=_READ_ONLY)
     _steady(connection)
     return connection
 

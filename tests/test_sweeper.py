@@ -1,0 +1,260 @@
+"""The sweeper without a daemon: the clock, the loop and the writer are the test's own."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from agentd.api import TaskParams
+from agentd.daemon.clock import Clock
+from agentd.daemon.grace import Grace
+from agentd.daemon.sweeper import Sweeper
+from agentd.daemon.writer import Command, Writer
+from agentd.errors import StorageError
+from agentd.methods import ROLL_BACK_EXPIRED
+from agentd.store import Reader
+from agentd.store.memory import MemoryStore
+from agentd.transact import Outcome, Request
+from tests.core import LEASE_MS, NOW, Core, uid
+
+LONG_AGO = NOW - 60_000
+
+
+class Hands(Clock):
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moment = NOW
+
+    def now(self) -> int:
+        return self.moment
+
+    def suspended(self) -> int:
+        return 0
+
+
+class Submissions(Writer):
+    """A writer that keeps what it is given and does nothing."""
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+
+    def submit(self, command: Command) -> None:
+        self.commands.append(command)
+
+    @property
+    def tasks(self) -> set[str]:
+        """The tasks whose leases are to be rolled back."""
+        assert all(one.request.command is ROLL_BACK_EXPIRED for one in self.commands)
+        params = [one.request.params for one in self.commands]
+        return {one.task_id for one in params if isinstance(one, TaskParams)}
+
+
+class Timer:
+    """One call to come."""
+
+    def __init__(self, delay: float) -> None:
+        self.milliseconds = round(delay * 1000)
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Loop:
+    """An event loop that only writes down when it is to call whom."""
+
+    def __init__(self) -> None:
+        self.timers: list[Timer] = []
+
+    def call_later(self, delay: float, _callback: Callable[[], None]) -> Timer:
+        self.timers.append(Timer(delay))
+        return self.timers[-1]
+
+    @property
+    def waits(self) -> list[int]:
+        """The milliseconds of the timers that are not cancelled."""
+        return [timer.milliseconds for timer in self.timers if not timer.cancelled]
+
+
+class FailingStore(MemoryStore):
+    """A store that cannot be read while `failing`."""
+
+    failing = False
+
+    @contextmanager
+    def read(self) -> Iterator[Reader]:
+        if self.failing:
+            raise StorageError("the disk is on fire")
+        with super().read() as reader:
+            yield reader
+
+
+class Scene:
+    """A sweeper with everything that it looks at."""
+
+    def __init__(self, loop: Loop, back: int = LONG_AGO) -> None:
+        self.loop = loop
+        self.clock = Hands()
+        self.writer = Submissions()
+        self.store = FailingStore()
+        self.core = Core(self.store)
+        self.grace = Grace(back, LEASE_MS)
+        self.sweeper = Sweeper(self.store, self.writer, self.clock, self.grace)
+
+    def lease(self, ends: int) -> str:
+        """A task whose only node is leased until then."""
+        task = self.core.register({})
+        self.core.lease_ms = ends - self.core.now
+        self.core.hold(task)
+        return task
+
+    def look_at(self, moment: int) -> None:
+        """Let it wake at that moment: its timer has gone off."""
+        self.clock.moment = moment
+        self.sweeper.stop()
+        self.sweeper.look()
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
+    found = Loop()
+    fake = SimpleNamespace(**{**vars(asyncio), "get_running_loop": lambda: found})
+    monkeypatch.setattr("agentd.daemon.sweeper.asyncio", fake)
+    return found
+
+
+@pytest.fixture
+def scene(loop: Loop) -> Scene:
+    return Scene(loop)
+
+
+def test_it_sleeps_while_nothing_is_leased(scene: Scene) -> None:
+    """Without a lease nothing is to be done and there is no moment to wake at."""
+    scene.sweeper.look()
+    assert (scene.writer.commands, scene.loop.waits) == ([], [])
+    assert scene.grace.appointment is None
+
+
+def test_it_sleeps_until_the_earliest_lease_ends(scene: Scene) -> None:
+    """Of several leases the first that ends is waited for, one millisecond past its end."""
+    scene.lease(NOW + 9_000)
+    scene.lease(NOW + 5_000)
+    scene.sweeper.look()
+    assert scene.loop.waits == [5_001]
+    assert scene.grace.appointment == NOW + 5_000
+
+
+def test_it_rolls_back_what_is_over(scene: Scene) -> None:
+    """Only tasks with a lease that is over are submitted; then it waits for the next."""
+    over = scene.lease(NOW + 5_000)
+    scene.lease(NOW + 9_000)
+    scene.look_at(NOW + 5_001)
+    assert scene.writer.tasks == {over}
+    assert scene.loop.waits == [3_999 + 1]
+
+
+def test_it_submits_a_task_once(scene: Scene) -> None:
+    """However many leases of a task are over, one command rolls them all back."""
+    task = scene.core.register({}, {})
+    scene.core.lease_ms = 2_000
+    scene.core.hold(task)
+    scene.core.hold(task)
+    scene.look_at(NOW + 2_001)
+    assert len(scene.writer.commands) == 1
+
+
+def test_an_earlier_lease_wakes_it_earlier(scene: Scene) -> None:
+    """A lease that ends before the one it waits for takes that one's place."""
+    scene.lease(NOW + 300_000)
+    scene.sweeper.look()
+    scene.sweeper.lease_ends(NOW + 2_000)
+    assert scene.loop.waits == [2_001]
+
+
+def test_a_later_lease_does_not_wake_it(scene: Scene) -> None:
+    """A lease that ends after the one it waits for changes nothing."""
+    scene.lease(NOW + 5_000)
+    scene.sweeper.look()
+    scene.sweeper.lease_ends(NOW + 5_000)
+    scene.sweeper.lease_ends(NOW + 9_000)
+    assert len(scene.loop.timers) == 1
+
+
+def test_the_first_lease_wakes_it(scene: Scene) -> None:
+    """A sweeper that waits for nothing waits for the first lease there is."""
+    scene.sweeper.look()
+    scene.sweeper.lease_ends(NOW + 7_000)
+    assert scene.loop.waits == [7_001]
+
+
+def test_it_looks_once_a_second_at_most(scene: Scene) -> None:
+    """Leases that end at once are looked for a second after the last look, and not before."""
+    scene.sweeper.look()
+    scene.clock.moment += 400
+    for end in (NOW, NOW + 1, NOW + 999):
+        scene.sweeper.lease_ends(end)
+    assert scene.loop.waits == [601]
+
+
+def test_a_clock_that_went_past_the_moment(scene: Scene) -> None:
+    """A lease that ended long ago, with the last look as long ago, is looked for at once."""
+    scene.sweeper.look()
+    scene.clock.moment += 60_000
+    scene.sweeper.lease_ends(NOW + 5_000)
+    assert scene.loop.waits == [0]
+
+
+def test_a_rollback_that_was_refused(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and looked for again a second after the last look."""
+    scene.lease(NOW + 1_000)
+    scene.lease(NOW + 90_000)
+    scene.look_at(NOW + 2_000)
+    [command] = scene.writer.commands
+    scene.sweeper.answer(command, Outcome(None, refusal=StorageError("no room")))
+    assert scene.loop.waits == [1_001]
+    assert caplog.messages == ["a rollback failed: no room"]
+    scene.look_at(NOW + 3_001)
+    assert len(scene.writer.commands) == 2
+
+
+def test_a_rollback_that_was_done(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is logged and nothing waited for."""
+    command = Command(Request(ROLL_BACK_EXPIRED, TaskParams(uid(1))), scene.sweeper)
+    scene.sweeper.answer(command, Outcome(None))
+    assert (scene.loop.timers, caplog.messages) == ([], [])
+
+
+def test_a_database_that_cannot_be_read(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and a second later it looks again, until that succeeds."""
+    over = scene.lease(NOW + 1_000)
+    scene.store.failing = True
+    scene.look_at(NOW + 1_001)
+    scene.look_at(NOW + 2_002)
+    assert (scene.writer.commands, scene.loop.waits) == ([], [1_001])
+    assert caplog.messages == ["cannot look for leases that ran out: the disk is on fire"] * 2
+    scene.store.failing = False
+    scene.look_at(NOW + 3_003)
+    assert scene.writer.tasks == {over}
+
+
+def test_a_lease_that_is_honoured(loop: Loop) -> None:
+    """What ended while the daemon was away is left alone, and looked for when the grace ends."""
+    scene = Scene(loop, back=NOW + 2_000)
+    over = scene.lease(NOW + 1_000)
+    scene.look_at(NOW + 2_000)
+    assert (scene.writer.commands, scene.loop.waits) == ([], [10_001])
+    scene.look_at(NOW + 12_001)
+    assert scene.writer.tasks == {over}
+
+
+def test_a_stopped_sweeper(scene: Scene) -> None:
+    """It wakes no more, and stopping it before it ever slept does no harm."""
+    scene.sweeper.stop()
+    scene.lease(NOW + 5_000)
+    scene.sweeper.look()
+    scene.sweeper.stop()
+    assert scene.loop.waits == []
