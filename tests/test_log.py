@@ -74,7 +74,7 @@ def test_control_characters_in_a_message(log: StringIO, code: int) -> None:
 def test_control_characters_in_a_traceback(log: StringIO) -> None:
     """An exception that quotes a client cannot write a line, or to a terminal, by its traceback."""
     try:
-        raise ValueError(EVIL)
+        raise ValueError(EVIL)  # noqa: TRY301
     except ValueError as error:
         log_fault(error)
     assert "Traceback" in log.getvalue()
@@ -85,7 +85,7 @@ def test_control_characters_in_the_cause_of_an_exception(log: StringIO) -> None:
     """The same holds for the exception that an exception came from."""
     try:
         try:
-            raise KeyError(EVIL)
+            raise KeyError(EVIL)  # noqa: TRY301
         except KeyError as cause:
             raise ValueError(EVIL) from cause
     except ValueError as error:

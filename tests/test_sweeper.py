@@ -14,8 +14,7 @@ from agentd.daemon.sweeper import Sweeper
 from agentd.daemon.writer import Command, Writer
 from agentd.errors import StorageError
 from agentd.methods import ROLL_BACK_EXPIRED
-from agentd.store import Reader
-from agentd.store.memory import MemoryStore
+from agentd.store.memory import MemoryStore, MemoryTx
 from agentd.transact import Outcome, Request
 from tests.core import LEASE_MS, NOW, Core, uid
 
@@ -86,7 +85,7 @@ class FailingStore(MemoryStore):
     failing = False
 
     @contextmanager
-    def read(self) -> Iterator[Reader]:
+    def read(self) -> Iterator[MemoryTx]:
         if self.failing:
             raise StorageError("the disk is on fire")
         with super().read() as reader:

@@ -6,6 +6,7 @@ line, or an instruction to a terminal, into it.
 
 import logging
 import time
+from typing import Any
 
 logger = logging.getLogger("agentd")
 
@@ -19,10 +20,17 @@ class _Formatter(logging.Formatter):
         )
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        record.message = "".join(
-            c if c.isprintable() else f"\\x{ord(c):02x}" for c in record.message
-        )
+        record.message = _escaped(record.message)
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        # Only the lines of the traceback's own making may look like lines: all are indented.
+        lines = super().formatException(ei).split("\n")
+        return "\n".join(f"    {_escaped(line)}" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def set_up(level: int) -> None:

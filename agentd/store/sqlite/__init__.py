@@ -41,6 +41,7 @@ class SqliteStore:
     def __init__(self, path: Path, connection: apsw.Connection) -> None:
         self._path = path
         self._connection = connection
+        self._identity = _identity(path)
         self._idle_readers: list[apsw.Connection] = []
         self._kept = Kept(connection)
         self._wal_pages = 0
@@ -73,6 +74,7 @@ class SqliteStore:
     def write(self) -> Iterator[SqliteTx]:
         """See `Store.write`."""
         execute = self._connection.execute
+        self._check_place()
         with _translated():
             execute("BEGIN IMMEDIATE")
             try:
@@ -90,6 +92,7 @@ class SqliteStore:
     @contextmanager
     def read(self) -> Iterator[SqliteReader]:
         """See `Store.read`."""
+        self._check_place()
         with _translated(), self._counted():
             connection = self._idle_reader() or another_reader(self._path)
             connection.execute("BEGIN")
@@ -118,17 +121,19 @@ class SqliteStore:
         truncate = wal.stat().st_size >= TRUNCATE_BYTES
         mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if truncate else apsw.SQLITE_CHECKPOINT_PASSIVE
         self._connection.set_busy_timeout(0)
+        in_the_way = False
         try:
             with _translated(), contextlib.suppress(apsw.BusyError):
                 self._connection.wal_checkpoint(mode=mode)
                 self._wal_pages = 0
+            in_the_way = bool(truncate and self._wal_pages and self._reading)
         finally:
             self._connection.set_busy_timeout(BUSY_MS)
-            self._readers_may_begin.set()
-        if self._wal_pages and truncate and self._reading:
-            self._readers_may_begin.clear()
-            return False
-        return True
+            if in_the_way:
+                self._readers_may_begin.clear()
+            else:
+                self._readers_may_begin.set()
+        return not in_the_way
 
     def wait_for_turn(self) -> None:
         """Wait until new readers may begin, but no longer than `TURN_SECONDS`."""
@@ -139,6 +144,14 @@ class SqliteStore:
         for reader in self._idle_readers:
             reader.close()
         self._connection.close()
+
+    def _check_place(self) -> None:
+        """Raise `StorageError` when the file is no longer where the next start will look for it."""
+        if _identity(self._path) != self._identity:
+            raise StorageError(
+                f"{self._path} was moved, removed or replaced under the daemon: "
+                "put it back, or stop the daemon"
+            )
 
     def _idle_reader(self) -> apsw.Connection | None:
         try:
@@ -159,6 +172,15 @@ class SqliteStore:
     def _grown(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._wal_pages = pages
         return apsw.SQLITE_OK
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    # By name, never through a descriptor: closing one would drop SQLite's locks on the file.
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager
