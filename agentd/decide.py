@@ -203,10 +203,7 @@ def _step(node: NodeRow, trigger: str) -> Status:
 
 def _known_task(state: TaskState | NodeState) -> None:
     if state.task is None:
-        raise TaskNotFound(
-            f"there is no task {state.task_id}: register it, or look at the id",
-            task_id=state.task_id,
-        )
+        raise TaskNotFound.of(state.task_id)
 
 
 def _known_node(state: NodeState, params: NodeParams) -> NodeRow:

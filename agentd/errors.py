@@ -5,7 +5,7 @@ The rule this file keeps: one class per kind of failure. The class docstring is 
 raised where it is noticed and turned into bytes at one place, `protocol.encode_error`.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class RequestRefused(Exception):
@@ -66,6 +66,11 @@ class TaskNotFound(RequestRefused):
     """There is no such task."""
 
     kind = "task_not_found"
+
+    @classmethod
+    def of(cls, task_id: str) -> Self:
+        """The refusal that names the task."""
+        return cls(f"there is no task {task_id}: register it, or look at the id", task_id=task_id)
 
 
 class NodeNotFound(RequestRefused):

@@ -61,9 +61,7 @@ def task_status(reader: Reader, task_id: str) -> TaskStatusResult:
     """A task and all its nodes. Raises `TaskNotFound`."""
     row = task_row(reader, task_id)
     if row is None:
-        raise TaskNotFound(
-            f"there is no task {task_id}: register it, or look at the id", task_id=task_id
-        )
+        raise TaskNotFound.of(task_id)
     nodes = [node_view(reader, node) for node in reader.nodes(task_id)]
     found = Counter(node.status for node in nodes)
     counts: dict[str, int] = {status: found[status] for status in STATUSES if found[status]}
