@@ -1,8 +1,8 @@
 """Start and stop.
 
-The rule this file keeps: the order. Settings, home, locks, database, migrations, socket, ready line;
-and backwards: stop accepting, answer what was read, remove the socket, checkpoint and close, release
-the locks. Whoever fails on the way undoes only what is its own.
+The rule this file keeps: the order. Settings, home, locks, database, migrations, socket, ready
+line; and backwards: stop accepting, answer what was read, remove the socket, checkpoint and close,
+release the locks. Whoever fails on the way undoes only what is its own.
 """
 
 import asyncio

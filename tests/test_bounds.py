@@ -1,0 +1,116 @@
+"""What one client, one link or one shared path may not do to the others."""
+
+import os
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from agentd.daemon.connection import MOST_IN_FLIGHT, Connection
+from agentd.daemon.lock import socket_lock
+from agentd.daemon.writer import Command
+from agentd.store import sqlite
+from agentd.store.sqlite import SqliteStore
+from agentd.transact import Outcome
+from tests.core import NOW, Core, uid
+from tests.daemon_process import serve_to_the_end
+
+
+class Wire:
+    """A transport that keeps what is written and remembers whether it is read from."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.reading = True
+
+    def write(self, line: bytes) -> None:
+        self.lines.append(line)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        assert high > 0
+
+    def get_extra_info(self, _name: str) -> None:
+        return None
+
+
+def connected(submitted: list[Command]) -> tuple[Connection, Wire]:
+    """A connection whose commands end in `submitted`."""
+    service = SimpleNamespace(
+        admits=lambda _socket: True,
+        connections=set(),
+        writer=SimpleNamespace(submit=submitted.append),
+    )
+    wire = Wire()
+    connection = Connection(cast("Any", service))
+    connection.connection_made(cast("Any", wire))
+    return connection, wire
+
+
+def lines(count: int) -> bytes:
+    """Requests in one piece, as a client that pipelines sends them."""
+    params = {"task_id": uid(1), "node_id": uid(2)}
+    request = {"id": 1, "method": "CommitEvent", "params": params}
+    return (msgspec.json.encode(request) + b"\n") * count
+
+
+def test_a_long_pipeline_leaves_room_for_others() -> None:
+    """Of one client's commands only so many are in the writer's hands at a time."""
+    submitted: list[Command] = []
+    connection, wire = connected(submitted)
+    connection.data_received(lines(MOST_IN_FLIGHT + 10))
+    assert len(submitted) == MOST_IN_FLIGHT
+    connection.answer(submitted[0], Outcome(None))
+    assert len(submitted) == MOST_IN_FLIGHT + 1
+    assert wire.lines == [b'{"id":1,"result":null}\n']
+
+
+def test_a_pipeline_is_worked_off_to_its_end() -> None:
+    """Every answer makes room for the next command, until all are answered."""
+    submitted: list[Command] = []
+    connection, wire = connected(submitted)
+    connection.data_received(lines(3 * MOST_IN_FLIGHT))
+    for place in range(3 * MOST_IN_FLIGHT):
+        connection.answer(submitted[place], Outcome(None))
+    assert len(wire.lines) == len(submitted) == 3 * MOST_IN_FLIGHT
+    assert connection.idle
+
+
+def test_a_database_behind_a_link_is_checkpointed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The WAL lies beside the file, not beside a link to it, and is copied into the file."""
+    monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 1)
+    real, link = tmp_path / "real" / "agent_state.db", tmp_path / "link.db"
+    real.parent.mkdir()
+    link.symlink_to(real)
+    store = SqliteStore.open(link, NOW)
+    Core(store).register({})
+    assert store.checkpoint()
+    alone = shutil.copy(real, tmp_path / "alone.db")
+    store.close()
+    copied = SqliteStore.open(Path(alone), NOW)
+    with copied.read() as reader:
+        assert reader.last_seq() == 2
+    copied.close()
+    assert link.is_symlink()
+
+
+def test_a_sockets_path_has_one_owner(home: Path) -> None:
+    """Whoever holds the lock on a socket's path is named to a daemon of another home."""
+    path = home.parent / "shared.sock"
+    with socket_lock(path):
+        ended = serve_to_the_end(home, AGENTD_SOCKET_PATH=str(path))
+    assert (ended.code, str(os.getpid()) in ended.output) == (4, True)
+    assert not path.exists()
