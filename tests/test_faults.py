@@ -156,6 +156,20 @@ def test_a_database_that_was_moved_away(daemon: DaemonProcess) -> None:
         assert status_of(connection, task)["task"]["goal"] == "g"
 
 
+def test_nothing_is_acknowledged_into_a_database_that_was_moved_away(
+    daemon: DaemonProcess,
+) -> None:
+    """A write that the next start would not find is refused, and taken once the file is back."""
+    with daemon.connect() as connection:
+        register(connection)
+        moved = daemon.database.rename(daemon.home / "elsewhere")
+        with pytest.raises(Refused) as refused:
+            register(connection)
+        moved.rename(daemon.database)
+        assert refused.value.data["kind"] == "storage_error"
+        assert status_of(connection, register(connection))["task"]["goal"] == "g"
+
+
 @pytest.fixture
 def small_home(home: Path) -> Iterator[Path]:
     """A home with room for 6 MiB; the test is left out where none can be made."""
