@@ -13,7 +13,7 @@ from agentd.projections import NODES, project
 from agentd.store import Store
 from agentd.store.sqlite import SqliteStore
 from tests.core import NOW, STORES, Core, Ids, open_sqlite, record_drafts, registration, spec, uid
-from tests.questions import answers
+from tests.questions import LIMITS, answers
 
 TASKS = [uid(1), uid(2), uid(3)]
 NODE_IDS = [uid(number) for number in range(1, 9)]
@@ -102,6 +102,20 @@ def test_a_writer_sees_what_it_writes(store: Store, new_id: Callable[[], str]) -
         with other.write() as tx:
             record_drafts(tx, task, drafts, new_id=again)
         assert answered == read(other)
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_writer_knows_the_newest_events(
+    store: Store, new_id: Callable[[], str], limit: int
+) -> None:
+    """Asked for tails of one length only, a writer leaves out heartbeats and nothing else."""
+    for task, drafts in HISTORY:
+        for draft in drafts:
+            with store.write() as tx:
+                record_drafts(tx, task, [draft], new_id=new_id)
+                tails = [tx.tail(task_id, limit) for task_id in TASKS]
+            with store.read() as reader:
+                assert tails == [reader.tail(task_id, limit) for task_id in TASKS]
 
 
 @pytest.mark.parametrize("kept", range(len(HISTORY)))

@@ -74,6 +74,12 @@ class CoreMachine(RuleBasedStateMachine):
     def ask(self, ask: Ask) -> None:
         self.send(self.call(ask))
 
+    @rule(ask=asks, beats=st.integers(0, 2), end=st.sampled_from(["CompleteNode", "FailNode"]))
+    def work(self, ask: Ask, beats: int, end: str) -> None:
+        """What a good worker does with a node, one request after the other."""
+        for method in ("AcquireNextNode", *["HeartbeatNode", "CommitEvent"] * beats, end):
+            self.send(self.call(ask._replace(method=method, lease="current")))
+
     @rule(batch=st.lists(asks, min_size=2, max_size=5), crash=st.integers(0, 9))
     def ask_together(self, batch: list[Ask], crash: int) -> None:
         self.send(*map(self.call, batch), crash=crash)
