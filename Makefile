@@ -9,7 +9,7 @@ STAMP := $(VENV)/.made-for
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check run bench clean
+.PHONY: help demo test soak check run bench clean
 
 help: ## list the targets
 	@echo 'make TARGET [ARGS="..."]'
@@ -20,6 +20,9 @@ demo: $(STAMP) ## two workers drain a release graph while the daemon is killed
 
 test: $(STAMP) ## the whole test suite, property tests included
 	@$(PY) -m pytest $(ARGS)
+
+soak: $(STAMP) ## the fault laboratory with its full numbers: hours
+	@$(PY) -m pytest tests/faults --soak $(ARGS)
 
 check: $(STAMP) ## ruff (lint, format) and mypy strict
 	@$(VENV)/bin/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,17 @@ from tests.daemon_process import Connection, DaemonProcess, temporary_home
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of the laboratory (tests/faults) a run sees, and what chance decides there."""
+    parser.addoption("--soak", action="store_true", help="the full numbers: takes hours")
+    parser.addoption("--seed", type=int, default=secrets.randbelow(2**32), help="of the faults")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """The seed repeats the run."""
+    return f"faults: --seed {config.option.seed}" + (" --soak" if config.option.soak else "")
 
 
 @pytest.fixture
