@@ -115,6 +115,16 @@ class StorageFull(StorageError):
     kind = "storage_full"
 
 
+class SyncFailed(StorageError):
+    """The disk failed to keep what was written: whether this request is recorded is unknown."""
+
+
+class RequestIdReused(RequestRefused):
+    """The request_id stands for another request already; choose a new one."""
+
+    kind = "request_id_reused"
+
+
 WIRE_ERRORS: tuple[type[RequestRefused], ...] = (
     ParseError,
     InvalidRequest,
@@ -130,6 +140,7 @@ WIRE_ERRORS: tuple[type[RequestRefused], ...] = (
     InvalidGraph,
     StorageError,
     StorageFull,
+    RequestIdReused,
 )
 """All that may stand in a response's `error`; `DescribeInterface` lists them from here."""
 
@@ -166,6 +177,12 @@ class DatabaseRefused(Failure):
     """The file is not a database that this program may write to."""
 
     exit_code = 5
+
+
+class DiskFailed(Failure):
+    """The disk did not keep what was written, so nothing more is written."""
+
+    exit_code = 6
 
 
 class JournalDamaged(Failure):

@@ -1,6 +1,7 @@
 """The writer without sockets: what shares a commit, who is answered, and when the WAL is copied."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from agentd.daemon.contexts import Contexts
 from agentd.daemon.counters import new_counters
 from agentd.daemon.grace import Grace
 from agentd.daemon.writer import LARGEST_BATCH, Command, Writer
-from agentd.errors import RequestRefused, StorageError
+from agentd.errors import RequestRefused, StorageError, SyncFailed
 from agentd.journal import Recorded
 from agentd.store.memory import MemoryStore, MemoryTx
 from agentd.transact import Outcome, Request
@@ -79,12 +80,13 @@ def play(
     store: Store,
     scene: Callable[[Writer], Awaitable[None]],
     watch: Callable[[Sequence[Recorded]], None] = lambda _recorded: None,
+    give_up: Callable[[], None] = lambda: None,
 ) -> None:
     """Play a scene with a writer, on a loop of its own."""
 
     async def run() -> None:
         contexts = Contexts(Clock(), Grace(0, LEASE_MS), new_counters(), LEASE_MS, EVENT_LIMIT)
-        await asyncio.wait_for(scene(Writer(store, contexts, watch)), 2 * SECONDS)
+        await asyncio.wait_for(scene(Writer(store, contexts, watch, give_up)), 2 * SECONDS)
 
     asyncio.run(run())
 
@@ -196,9 +198,24 @@ def test_a_database_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     refusals = [client.answers[0].refusal for client in clients]
     assert {refusal.kind for refusal in refusals if refusal is not None} == {"storage_error"}
     assert None not in refusals
-    assert caplog.messages == ["a batch of 3 was undone: the disk is on fire"]
+    assert caplog.messages == ["a batch of 3 failed: the disk is on fire"]
     with store.read() as reader:
         assert reader.last_seq() == 0
+
+
+@pytest.mark.parametrize("where", ["commit_fault", "checkpoint_fault"])
+def test_a_disk_that_does_not_keep_what_it_is_given(where: str) -> None:
+    """After a failed fsync of the WAL or of the database the daemon is told to give up."""
+    store = Store()
+    setattr(store, where, SyncFailed())
+    client, gave_up = Client(store), threading.Event()
+
+    async def scene(writer: Writer) -> None:
+        writer.submit(Command(request(), client))
+        await until(gave_up.is_set)
+
+    play(store, scene, give_up=gave_up.set)
+    assert len(client.answers) == 1
 
 
 def test_a_database_that_recovers() -> None:

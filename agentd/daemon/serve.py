@@ -76,8 +76,14 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener) -> N
     clock = Clock(not_before=last_at)
     if last_at > wall():
         logger.warning("the journal ends at %s, later than the wall clock says", rfc3339(last_at))
-    service = Service(store, clock, settings.node_timeout_secs * 1000, settings.context_event_limit)
     stopped = asyncio.Event()
+    service = Service(
+        store,
+        clock,
+        settings.node_timeout_secs * 1000,
+        settings.context_event_limit,
+        give_up=stopped.set,
+    )
     for number in _STOPS:
         loop.add_signal_handler(number, stopped.set)
     # Not the loop's handler: this one runs before the requests that arrived while stopped.

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from agentd.daemon.clock import Clock
 from agentd.daemon.connection import Connection
@@ -24,13 +24,19 @@ class Service:
     """The daemon without its process: a store that is open, and connections to serve."""
 
     def __init__(
-        self, store: CheckpointedStore, clock: Clock, lease_ms: int, event_limit: int
+        self,
+        store: CheckpointedStore,
+        clock: Clock,
+        lease_ms: int,
+        event_limit: int,
+        give_up: Callable[[], None],
     ) -> None:
+        """`give_up` is called when the disk can no longer be trusted."""
         self._counters = new_counters()
         self._store = store
         self.grace = Grace(clock.now(), lease_ms)
         contexts = Contexts(clock, self.grace, self._counters, lease_ms, event_limit)
-        self.writer = Writer(store, contexts, self._watch)
+        self.writer = Writer(store, contexts, self._watch, give_up)
         self.queries = Queries(store, contexts)
         self.sweeper = Sweeper(store, self.writer, clock, self.grace)
         self.connections: set[Connection] = set()

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from agentd.daemon.contexts import Contexts
 from agentd.daemon.log import logger
-from agentd.errors import StorageError
+from agentd.errors import StorageError, SyncFailed
 from agentd.journal import Recorded
 from agentd.store import Store
 from agentd.transact import Outcome, Request, run_batch
@@ -65,11 +65,16 @@ class Writer:
         store: CheckpointedStore,
         contexts: Contexts,
         watch: Callable[[Sequence[Recorded]], None],
+        give_up: Callable[[], None],
     ) -> None:
-        """`watch` is told of everything that was recorded, once it is on disk."""
+        """`watch` is told of everything that was recorded, once it is on disk.
+
+        `give_up` is called when the disk can no longer be trusted.
+        """
         self._store = store
         self._contexts = contexts
         self._watch = watch
+        self._give_up = give_up
         self._waiting: deque[Command] = deque()
         self._last_clients: tuple[set[Client], set[Client]] = set(), set()
         self._expected = 0
@@ -104,14 +109,17 @@ class Writer:
         outcomes = run_batch(
             self._store, [command.request for command in batch], self._contexts.make(), log_fault
         )
-        if isinstance(outcomes[0].refusal, StorageError):
-            logger.error("a batch of %d was undone: %s", size, outcomes[0].refusal)
+        failure = next((o.refusal for o in outcomes if isinstance(o.refusal, StorageError)), None)
+        if failure is not None:
+            logger.error("a batch of %d failed: %s", size, failure)
         for command, outcome in zip(batch, outcomes, strict=True):
             try:
                 self._watch(outcome.recorded)
                 command.client.answer(command, outcome)
             except Exception as error:  # noqa: BLE001 - one client must not cost the others theirs
                 log_fault(error)
+        if isinstance(failure, SyncFailed):
+            self._give_up()
         self._last_clients = {command.client for command in batch}, self._last_clients[0]
         # The answers are on their way before the checkpoint and the next batch begin.
         self._loop.call_soon(self._checkpoint)
@@ -123,11 +131,10 @@ class Writer:
     def _checkpoint(self) -> None:
         try:
             done = self._store.checkpoint()
-        except (
-            StorageError,
-            OSError,
-        ) as error:  # the WAL keeps what is not copied
+        except (StorageError, OSError) as error:  # the WAL keeps what is not copied
             logger.warning("the checkpoint failed: %s", error)
+            if isinstance(error, SyncFailed):
+                self._give_up()
             return
         if not done and not self._checkpoint_again:
             self._checkpoint_again = True

@@ -2,7 +2,8 @@
 
 The rule this file keeps: one connection writes, and what `write` returned from is on disk. Readers
 have connections of their own, so a long read holds nobody up. The driver's errors become agentd's
-here.
+here. After a failed fsync nothing more is written: the kernel may have dropped what it could not
+write, and a second fsync would succeed without it (https://wiki.postgresql.org/wiki/Fsync_Errors).
 """
 
 import contextlib
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import apsw
 
-from agentd.errors import StorageError, StorageFull
+from agentd.errors import StorageError, StorageFull, SyncFailed
 from agentd.store.sqlite.kept import Kept
+from agentd.store.sqlite.mark import Mark, MarkFile
 from agentd.store.sqlite.opening import (
     BUSY_MS,
     another_reader,
@@ -35,8 +37,16 @@ TURN_SECONDS = 1.0
 """How long a reader waits for the WAL to be truncated; another program's reader may prevent it."""
 
 
+_FAILED_SYNCS = (apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC)
+
+
 class SqliteStore:
-    """A database file. `write` belongs to one thread; every `read` uses a connection of its own."""
+    """A database file. `write` belongs to one thread; every `read` uses a connection of its own.
+
+    `lost` is the high-water mark that the journal did not reach when it was opened: records up to
+    there were acknowledged, and some are gone. `failure` is the failed fsync after which nothing is
+    written any more.
+    """
 
     def __init__(self, path: Path, connection: apsw.Connection) -> None:
         self._path = path
@@ -44,6 +54,9 @@ class SqliteStore:
         self._identity = _identity(path)
         self._idle_readers: list[apsw.Connection] = []
         self._kept = Kept(connection)
+        self._mark = MarkFile(path)
+        self.lost: Mark | None = None
+        self.failure: SyncFailed | None = None
         self._wal_pages = 0
         self._readers_may_begin = threading.Event()
         self._readers_may_begin.set()
@@ -55,7 +68,10 @@ class SqliteStore:
     def open(cls, path: Path, at: int) -> "SqliteStore":
         """The database at `path` for writing, created or migrated where due (`at`: Unix ms)."""
         path = path.resolve()  # SQLite keeps the WAL beside the file, not beside a link to it
-        return cls(path, open_for_writing(path, at))
+        connection = open_for_writing(path, at)
+        store = cls(path, connection)
+        store.lost = store._mark.settle(connection, path)
+        return store
 
     @classmethod
     def open_existing(cls, path: Path) -> "SqliteStore":
@@ -75,7 +91,8 @@ class SqliteStore:
         """See `Store.write`."""
         execute = self._connection.execute
         self._check_place()
-        with _translated():
+        self._check_disk()
+        with self._noting_failure():
             execute("BEGIN IMMEDIATE")
             try:
                 tx = SqliteTx(self._connection, self._kept)
@@ -88,6 +105,8 @@ class SqliteStore:
                 if self._connection.in_transaction:
                     execute("ROLLBACK")
                 raise
+            if tx.last is not None:
+                self._mark.write(tx.last)
 
     @contextmanager
     def read(self) -> Iterator[SqliteReader]:
@@ -123,7 +142,8 @@ class SqliteStore:
         self._connection.set_busy_timeout(0)
         in_the_way = False
         try:
-            with _translated(), contextlib.suppress(apsw.BusyError):
+            self._check_disk()
+            with self._noting_failure(), contextlib.suppress(apsw.BusyError):
                 self._connection.wal_checkpoint(mode=mode)
                 self._wal_pages = 0
             in_the_way = bool(truncate and self._wal_pages and self._reading)
@@ -143,7 +163,10 @@ class SqliteStore:
         """See `Store.close`: the last connection checkpoints and removes the WAL."""
         for reader in self._idle_readers:
             reader.close()
+        if self.failure is not None:  # the next start copies it, through other pages of the kernel
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._connection.close()
+        self._mark.close()
 
     def _check_place(self) -> None:
         """Raise `StorageError` when the file is no longer where the next start will look for it."""
@@ -152,6 +175,23 @@ class SqliteStore:
                 f"{self._path} was moved, removed or replaced under the daemon: "
                 "put it back, or stop the daemon"
             )
+
+    def _check_disk(self) -> None:
+        if self.failure is not None:
+            raise SyncFailed(
+                "the disk failed to keep an earlier write, so this request is not recorded: "
+                "start the daemon again, then repeat it"
+            ) from self.failure
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except apsw.Error as error:
+            failure = _translation(error)
+            if isinstance(failure, SyncFailed):
+                self.failure = failure
+            raise failure from error
 
     def _idle_reader(self) -> apsw.Connection | None:
         try:
@@ -187,14 +227,20 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except apsw.BusyError as error:
-        raise StorageError("another program has locked the database; repeat the request") from error
-    except apsw.FullError as error:
-        raise StorageFull from error
     except apsw.Error as error:
-        raise StorageError(
-            f"the database failed: {error}; nothing of this request is recorded"
-        ) from error
+        raise _translation(error) from error
+
+
+def _translation(error: apsw.Error) -> StorageError:
+    """The driver's error in agentd's words."""
+    match error:
+        case apsw.BusyError():
+            return StorageError("another program has locked the database; repeat the request")
+        case apsw.FullError():
+            return StorageFull()
+        case apsw.IOError() if error.extendedresult in _FAILED_SYNCS:
+            return SyncFailed()
+    return StorageError(f"the database failed: {error}; nothing of this request is recorded")
 
 
 __all__ = ["SqliteStore"]

@@ -60,11 +60,27 @@ def open_for_writing(path: Path, at: int) -> apsw.Connection:
             raise DatabaseRefused(f"{path} cannot be written: change its mode, or its owner")
         prepare(connection)
         migrate(connection, at)
+        _empty_wal(path, connection)
     except (apsw.CorruptError, apsw.NotADBError) as error:
         raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
     except apsw.Error as error:
         raise DatabaseRefused(f"{path} cannot be opened for writing: {error}") from error
     return connection
+
+
+def _empty_wal(path: Path, connection: apsw.Connection) -> None:
+    """Copy the WAL that an earlier process left into the database, before anything is built on it.
+
+    That process may have stopped over a failed fsync: then the WAL that we read is the kernel's
+    copy of one that is not on the disk.
+    """
+    try:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
+    except apsw.BusyError:
+        raise DatabaseRefused(
+            f"{path}: another program has been reading it since before the last crash, so its WAL "
+            "cannot be copied: let that program end, or stop it, and start again"
+        ) from None
 
 
 def open_for_reading(path: Path) -> apsw.Connection:

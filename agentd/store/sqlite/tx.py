@@ -18,6 +18,7 @@ from agentd.errors import Conflict
 from agentd.journal import Draft, Head, Recorded, record
 from agentd.projections import EDGES, NODES, PROJECTIONS, Key, NodeRow, Projection
 from agentd.store.sqlite.kept import Kept
+from agentd.store.sqlite.mark import Mark
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.statements import JOURNAL_COLUMNS
 
@@ -43,6 +44,7 @@ class SqliteTx(SqliteReader):
         self._executemany = connection.executemany
         self._changed: dict[str, dict[Key, None]] = {p.name: {} for p in PROJECTIONS}
         self._appended: list[Recorded] = []
+        self.last: Mark | None = None  # of the records that this transaction appended
         self._runnable = kept.runnable
         if kept.last_seq is None:
             kept.last_seq = super().last_seq()
@@ -165,6 +167,7 @@ class SqliteTx(SqliteReader):
             self._tails.add(recorded)
             self._kept.last_seq = last.seq
             self._heads[task_id] = Head(last.version, last.hash)
+            self.last = Mark(last.seq, last.hash)
         return recorded
 
     def put(self, projection: Projection, key: Key, row: Struct | None) -> None:
