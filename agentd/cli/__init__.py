@@ -1,8 +1,8 @@
 """The command line: verbs, exit codes, and what a person sees.
 
 Exit codes: 0 ok, 1 refused or failed, 2 usage or a bad setting, 3 daemon not reachable, 4 already
-running, 5 database refused. The rule this package keeps: a verb imports what only it needs when it
-runs, so that `agentd call` starts in a tenth of a second.
+running, 5 database refused, 6 the disk failed. The rule this package keeps: a verb imports what only
+it needs when it runs, so that `agentd call` starts in a tenth of a second.
 """
 
 import argparse
@@ -23,6 +23,7 @@ exit codes:
   3  daemon not reachable
   4  another agentd is already running on this home or database
   5  the database is refused: newer, not agentd's, corrupt or empty
+  6  the disk failed to keep what was written
   130  interrupted
 
 settings are read from the environment and ~/.agentd/.env; see .env.example
