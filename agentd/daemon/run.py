@@ -1,0 +1,85 @@
+"""Run, under the locks, and stop.
+
+The rule this file keeps: the order. Database, migrations, socket, ready line; and backwards: stop
+accepting, answer what was read, remove the socket, checkpoint and close. Whoever fails on the way
+undoes only what is its own.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from contextlib import ExitStack
+from typing import Any
+
+from agentd import __version__
+from agentd.api import rfc3339
+from agentd.config import Settings
+from agentd.daemon.clock import Clock, wall
+from agentd.daemon.connection import Connection
+from agentd.daemon.listener import Listener
+from agentd.daemon.log import logger
+from agentd.daemon.service import Service
+from agentd.store.sqlite import SqliteStore
+
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+
+DRAIN_SECONDS = 3.0
+"""How long clients may take to read their last answers; the whole stop stays under 5 s."""
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `Failure`: the database or the socket is refused."""
+    with ExitStack() as held:
+        store = SqliteStore.open(settings.database, wall())
+        held.callback(store.close)
+        listener = Listener(settings.socket_path)
+        held.callback(listener.remove)
+        _complete(_main(settings, store, listener))
+        for number in _STOPS:  # stopping is under way, and is not to be cut short
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _complete(main: Coroutine[Any, Any, None]) -> None:
+    try:
+        import uvloop  # noqa: PLC0415 - faster where it is installed; the standard loop elsewhere
+    except ImportError:
+        asyncio.run(main)
+    else:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main)
+
+
+async def _main(settings: Settings, store: SqliteStore, listener: Listener) -> None:
+    loop = asyncio.get_running_loop()
+    with store.read() as reader:
+        last_at = reader.last_at()
+    clock = Clock(not_before=last_at)
+    if last_at > wall():
+        logger.warning("the journal ends at %s, later than the wall clock says", rfc3339(last_at))
+    stopped = asyncio.Event()
+    service = Service(
+        store,
+        clock,
+        settings.node_timeout_secs * 1000,
+        settings.context_event_limit,
+        give_up=stopped.set,
+    )
+    for number in _STOPS:
+        loop.add_signal_handler(number, stopped.set)
+    # Not the loop's handler: this one runs before the requests that arrived while stopped.
+    signal.signal(signal.SIGCONT, lambda _number, _frame: service.grace.came_back(clock.now()))
+    server = await loop.create_unix_server(lambda: Connection(service), sock=listener.socket)
+    service.sweeper.look()
+    logger.info(
+        "agentd %s ready: pid %d, socket %s, database %s",
+        __version__,
+        os.getpid(),
+        settings.socket_path,
+        settings.database,
+    )
+    await stopped.wait()
+    logger.info("stopping")
+    server.close()
+    await service.drain(DRAIN_SECONDS)
+    logger.info("stopped")
