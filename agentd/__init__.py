@@ -11,6 +11,7 @@ pure, without clock, randomness or I/O
     graph         is this set of nodes a DAG?
     projections/  the tables folded from the journal, one reducer each
     api/          params and results, one Struct each per method
+    answers       safe repeats: the requests that were answered
     decide        from state and params to events, or a refusal
     protocol      JSON Lines, from bytes to requests and from results to bytes
 table

@@ -6,6 +6,7 @@ params and context always give the same events. A repeated command gives no even
 """
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -65,6 +66,7 @@ class Registration(Struct, frozen=True):
     node_ids: Sequence[str]
     taken: Sequence[str]
     version: int = 0
+    result_seq: ClassVar[int] = 0
 
 
 class TaskState(Struct, frozen=True):
@@ -75,6 +77,7 @@ class TaskState(Struct, frozen=True):
     task: TaskRow | None
     expired: Sequence[NodeRow] = ()
     runnable: NodeRow | None = None
+    result_seq: ClassVar[int] = 0
 
 
 class NodeState(Struct, frozen=True):
@@ -84,6 +87,11 @@ class NodeState(Struct, frozen=True):
     version: int
     task: TaskRow | None
     node: NodeRow | None
+
+    @property
+    def result_seq(self) -> int:
+        """The journal's place of the node's result, which answers what was done before; or 0."""
+        return (self.node.result_seq or 0) if self.node else 0
 
 
 def register_task(

@@ -7,8 +7,9 @@ expected.
 import re
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
+from agentd.api import Params
 from agentd.errors import InvalidParams, UnknownMethod
 from agentd.methods import BY_NAME, METHODS, Method
 from agentd.protocol import Request
@@ -30,7 +31,7 @@ def _spelling(name: str) -> str:
 _SPELLINGS = {_spelling(name): method.name for name, method in BY_NAME.items()}
 
 
-def decode(request: Request) -> tuple[Method, Struct]:
+def decode(request: Request) -> tuple[Method, Params]:
     """The method and its decoded params. Raises `UnknownMethod` or `InvalidParams`."""
     method = BY_NAME.get(request.method)
     if method is None:

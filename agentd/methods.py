@@ -2,10 +2,11 @@
 
 The rule this file keeps: `METHODS` is the one list. Decoding, `DescribeInterface` and the command
 line's help are made from it. A command has load, decide and view; a query has query, and `unready`
-where it has an answer even when the database does not.
+where it has an answer even when the database does not. A command's answer is a view of one record
+of the journal, so that it can be given again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,28 +15,27 @@ from msgspec import Struct
 from agentd import __version__, api, decide, queries
 from agentd.decide import Context, NodeState, Registration, TaskState
 from agentd.errors import WIRE_ERRORS, StorageError
-from agentd.events import STATUSES
+from agentd.events import STATUSES, LeaseExtended, NodeAcquired
 from agentd.journal import Recorded
 from agentd.lifecycle import edge
-from agentd.projections import NODES, NodeRow
 from agentd.store import Reader
 
 PROTOCOL = "agentd-jsonl-v1"
 
 
 class Command(NamedTuple):
-    """A method that may write."""
+    """A method that may write. `view` shows the record that answers it; without one it is null."""
 
     load: Callable[[Reader, Any, Context], Any]
     decide: Callable[[Any, Any, Context], list[Any]]
-    view: Callable[[Reader, Any, Any, Sequence[Recorded], Context], Any]
+    view: Callable[[Reader, Recorded, Context], Any]
 
 
 class Method(NamedTuple):
     """A method of the interface; its summary is the docstring of its params."""
 
     name: str
-    params: type[Struct]
+    params: type[api.Params]
     result: Any
     aliases: tuple[str, ...]
     command: Command | None = None
@@ -73,71 +73,39 @@ def _load_node(reader: Reader, params: api.NodeParams, _context: Context) -> Nod
     return NodeState(task_id, reader.head(task_id).version, task, node)
 
 
-def _registered(
-    _reader: Reader,
-    state: Registration,
-    _params: api.RegisterTaskParams,
-    _recorded: Sequence[Recorded],
-    _context: Context,
-) -> api.RegisterTaskResult:
-    return api.RegisterTaskResult(state.task_id, list(state.node_ids))
+def _registered(reader: Reader, recorded: Recorded, _context: Context) -> api.RegisterTaskResult:
+    nodes = reader.nodes(recorded.task_id)
+    return api.RegisterTaskResult(recorded.task_id, [node.node_id for node in nodes])
 
 
 def _acquired(
-    reader: Reader,
-    state: TaskState,
-    _params: api.AcquireNextNodeParams,
-    recorded: Sequence[Recorded],
-    context: Context,
+    reader: Reader, recorded: Recorded, context: Context
 ) -> api.AcquireNextNodeResult | None:
-    if not recorded or recorded[-1].kind != "NodeAcquired":
+    event = recorded.event
+    if not isinstance(event, NodeAcquired):  # leases were rolled back, and nothing is runnable
         return None
-    node: NodeRow = reader.get(NODES, (recorded[-1].node_id or "",))
-    task = queries.task_row(reader, state.task_id)
-    assert task is not None  # noqa: S101 - decide refused the command otherwise
     return api.AcquireNextNodeResult(
-        node.task_id,
-        node.node_id,
-        node.lease_id or "",
-        node.lease_owner or "",
-        (node.lease_expires_at or 0) // 1000,
-        queries.node_context(reader, task, node, context.event_limit),
+        recorded.task_id,
+        recorded.node_id or "",
+        event.lease_id,
+        event.lease_owner,
+        event.lease_expires_at // 1000,
+        queries.node_context(reader, recorded, context.event_limit),
     )
 
 
-def _nothing(
-    _reader: Reader,
-    _state: TaskState,
-    _params: object,
-    _recorded: Sequence[Recorded],
-    _context: Context,
-) -> None:
+def _nothing(_reader: Reader, _recorded: Recorded, _context: Context) -> None:
     return None
 
 
-def _event(
-    reader: Reader,
-    state: NodeState,
-    _params: api.NodeParams,
-    recorded: Sequence[Recorded],
-    _context: Context,
-) -> api.EventResult:
-    if recorded:
-        return api.EventResult(recorded[-1].event_id)
-    # Nothing happened because it had happened before: answer what was answered then.
-    assert state.node is not None  # noqa: S101 - decide refused the command otherwise
-    return api.EventResult(reader.recorded(state.node.result_seq or 0).event_id)
+def _event(_reader: Reader, recorded: Recorded, _context: Context) -> api.EventResult:
+    return api.EventResult(recorded.event_id)
 
 
-def _extended(
-    reader: Reader,
-    _state: NodeState,
-    params: api.HeartbeatNodeParams,
-    _recorded: Sequence[Recorded],
-    _context: Context,
-) -> api.HeartbeatNodeResult:
-    node: NodeRow = reader.get(NODES, (params.node_id,))
-    return api.HeartbeatNodeResult(ok=True, lease_expires_at=(node.lease_expires_at or 0) // 1000)
+def _extended(_reader: Reader, recorded: Recorded, _context: Context) -> api.HeartbeatNodeResult:
+    event = recorded.event
+    assert isinstance(event, LeaseExtended)  # noqa: S101 - that is what heartbeat_node decides
+    return api.HeartbeatNodeResult(ok=True, lease_expires_at=event.lease_expires_at // 1000)
 
 
 def _describe(_reader: Reader, _params: Struct, _context: Context) -> api.DescribeInterfaceResult:

@@ -68,15 +68,21 @@ def task_status(reader: Reader, task_id: str) -> TaskStatusResult:
     return TaskStatusResult(task_view(reader, row), counts, nodes)
 
 
-def node_context(reader: Reader, task: TaskRow, node: NodeRow, limit: int) -> NodeContext:
-    """What the worker that holds the node needs to know, with the newest `limit` events."""
-    view = node_view(reader, node)
+def node_context(reader: Reader, acquired: Recorded, limit: int) -> NodeContext:
+    """What the worker that acquired the node needs to know, with the newest `limit` events then."""
+    task_id, node_id = acquired.task_id, acquired.node_id or ""
+    task, row = task_row(reader, task_id), node_row(reader, task_id, node_id)
+    # The row as it was then, whatever has become of the node since.
+    then = NODES.reduce(row, acquired, (node_id,))
+    if task is None or not isinstance(then, NodeRow):
+        raise JournalDamaged(f"record {acquired.seq} acquired a node that has no row")
+    view = node_view(reader, msgspec.structs.replace(then, result_seq=None))
     return NodeContext(
         task_view(reader, task),
         view,
         [_dependency_view(reader, dependency) for dependency in view.dependencies],
         limit,
-        _event_journal(reader.tail(task.task_id, limit)),
+        _event_journal(reader.tail(task_id, limit, acquired.version)),
     )
 
 

@@ -2,14 +2,16 @@
 
 The rule this file keeps: all of it is one transaction. A refusal comes before the first write, so
 it leaves no trace; anything else that goes wrong undoes the transaction, and then the requests that
-shared it are run again one by one, so that a request that breaks disturbs no other.
+shared it are run again one by one, so that a request that breaks disturbs no other. An answer is a
+view of one record, so a request with a `request_id` that was answered before is answered again.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from msgspec import Struct
-
+from agentd import answers
+from agentd.answers import Answered
+from agentd.api import Params
 from agentd.decide import Context
 from agentd.errors import Conflict, InternalError, RequestRefused, StorageError, StorageFull
 from agentd.journal import Recorded
@@ -28,7 +30,7 @@ class Request(NamedTuple):
     """One command with its decoded params."""
 
     command: Command
-    params: Struct
+    params: Params
 
 
 class Outcome(NamedTuple):
@@ -42,6 +44,8 @@ class Outcome(NamedTuple):
 def transact(tx: Tx, request: Request, context: Context) -> Outcome:
     """Run one command. Raises `RequestRefused` before anything is written."""
     command, params = request
+    if (answered := _answered(tx, params)) is not None:
+        return Outcome(_show(tx, command, _record(tx, answered.seq), context))
     for attempt in range(1, ATTEMPTS + 1):
         state = command.load(tx, params, context)  # 1. load
         drafts = command.decide(state, params, context)  # 2. decide
@@ -53,8 +57,28 @@ def transact(tx: Tx, request: Request, context: Context) -> Outcome:
                 raise
     for event in recorded:  # 4. project
         project(tx, event)
-    return Outcome(command.view(tx, state, params, recorded, context), recorded)
+    answer = recorded[-1] if recorded else _record(tx, state.result_seq)
+    if params.request_id is not None:
+        seq = answer.seq if answer else 0
+        tx.remember(Answered(params.request_id, answers.digest(params), seq, context.now))
+    return Outcome(_show(tx, command, answer, context), recorded)
     # 5. commit: when the block of `store.write` ends
+
+
+def _answered(tx: Tx, params: Params) -> Answered | None:
+    """What is remembered of this very request. Raises `RequestIdReused` where it was another."""
+    answered = None if params.request_id is None else tx.answered(params.request_id)
+    if answered is not None:
+        answers.check(answered, params)
+    return answered
+
+
+def _record(tx: Tx, seq: int) -> Recorded | None:
+    return tx.recorded(seq) if seq else None
+
+
+def _show(tx: Tx, command: Command, answer: Recorded | None, context: Context) -> Any:
+    return None if answer is None else command.view(tx, answer, context)
 
 
 def run_batch(

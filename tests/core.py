@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Struct
 
+from agentd import api
 from agentd.api import RuntimeMetrics, TaskParams
 from agentd.decide import Context
 from agentd.errors import RequestRefused
@@ -171,18 +171,18 @@ def spec(number: int, *dependencies: int, **more: Any) -> dict[str, Any]:
 _ROLL_BACK = Method("roll_back_expired", TaskParams, None, (), ROLL_BACK_EXPIRED)
 
 
-def decode_params(method: Method, params: bytes) -> Struct:
+def decode_params(method: Method, params: bytes) -> api.Params:
     """The params as the daemon decodes them."""
-    decoded: Struct = msgspec.json.decode(params, type=method.params)
+    decoded: api.Params = msgspec.json.decode(params, type=method.params)
     return decoded
 
 
-def to_params(method: str, params: Params) -> Struct:
+def to_params(method: str, params: Params) -> api.Params:
     """The params Struct that these plain params decode to."""
     return decode_params(_method(method), msgspec.json.encode(params))
 
 
-def command(method: str, params: Struct) -> Request:
+def command(method: str, params: api.Params) -> Request:
     """One request of a batch."""
     found = _method(method).command
     assert found is not None, f"{method} is a query"

@@ -24,6 +24,7 @@ PURE: dict[str, set[str]] = {
     "graph": {"errors"},
     "projections": {"events", "journal"},
     "api": {"events"},
+    "answers": {"api", "errors"},
     "decide": {"api", "errors", "events", "graph", "journal", "lifecycle", "projections"},
     "protocol": {"errors"},
 }
@@ -41,11 +42,20 @@ TABLE: dict[str, set[str]] = {
         "queries",
         "store",
     },
-    "decoding": {"errors", "methods", "protocol"},
+    "decoding": {"api", "errors", "methods", "protocol"},
 }
 EFFECTS: dict[str, set[str]] = {
-    "store": {"errors", "events", "journal", "projections"},
-    "transact": {"decide", "errors", "journal", "methods", "projections", "store"},
+    "store": {"answers", "errors", "events", "journal", "projections"},
+    "transact": {
+        "answers",
+        "api",
+        "decide",
+        "errors",
+        "journal",
+        "methods",
+        "projections",
+        "store",
+    },
     "replay": {
         "api",
         "errors",

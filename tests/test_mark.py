@@ -159,7 +159,7 @@ def test_a_failed_sync_is_remembered(database: Path, monkeypatch: pytest.MonkeyP
     core = Core(store)
     core.register()
     error = apsw.IOError("disk I/O error")
-    error.extendedresult = apsw.SQLITE_IOERR_FSYNC
+    vars(error)["extendedresult"] = apsw.SQLITE_IOERR_FSYNC
 
     def fail(_self: object) -> None:
         raise error

@@ -8,19 +8,37 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from agentd.api.types import Id, OptionalJson, OptionalObject, SamePayload, canonical
+from agentd.api.types import (
+    Id,
+    OptionalJson,
+    OptionalObject,
+    RequestId,
+    SamePayload,
+    canonical,
+)
 
 
-class NoParams(Struct):
-    """The params of a method that takes none."""
+class Params(Struct, kw_only=True):
+    """What every method takes."""
+
+    request_id: RequestId | None = None
+
+    def __post_init__(self) -> None:
+        if self.request_id is not None:
+            self.request_id = canonical(self.request_id)
 
 
-class TaskParams(Struct):
+class NoParams(Params):
+    """The params of a method that takes none of its own."""
+
+
+class TaskParams(Params):
     """Params that name a task."""
 
     task_id: Id
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.task_id = canonical(self.task_id)
 
 
@@ -30,7 +48,7 @@ class NodeParams(TaskParams):
     node_id: Id
 
     def __post_init__(self) -> None:
-        self.task_id = canonical(self.task_id)
+        super().__post_init__()
         self.node_id = canonical(self.node_id)
 
 
@@ -73,7 +91,7 @@ MOST_NODES = 100_000
 """Nodes in one request: every other client waits while they are recorded, some 30 µs each."""
 
 
-class RegisterTaskParams(Struct):
+class RegisterTaskParams(Params):
     """Register a goal and its DAG of nodes, all or nothing."""
 
     goal: str

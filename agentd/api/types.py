@@ -25,6 +25,13 @@ OptionalJson = Annotated[
     Json | UnsetType, Meta(description="any JSON value; null where it is left out")
 ]
 SamePayload = Annotated[Json | UnsetType, Meta(description="another name of `payload`")]
+RequestId = Annotated[
+    Id,
+    Meta(
+        description="chosen by the client: a command repeated under it, within 24 h, is answered "
+        "as the first time and changes nothing; queries change nothing anyway"
+    ),
+]
 OptionalObject = Annotated[
     Json | UnsetType, Meta(description="any JSON value", extra_json_schema={"default": {}})
 ]

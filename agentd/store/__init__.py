@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from agentd.answers import Answered
 from agentd.journal import Draft, Head, Recorded
 from agentd.projections import Key, NodeRow, Projection
 
@@ -56,13 +57,19 @@ class Reader(Protocol):
     def recorded(self, seq: int) -> Recorded:
         """The journal's record at `seq`. Raises `JournalDamaged` when there is none."""
 
-    def tail(self, task_id: str, limit: int) -> list[Recorded]:
-        """The newest `limit` records of the task, oldest first, heartbeats left out."""
+    def tail(self, task_id: str, limit: int, until: int | None = None) -> list[Recorded]:
+        """The newest `limit` records of the task, oldest first, heartbeats left out.
+
+        With `until` they are the newest as they were when the task had so many records.
+        """
 
     def journal(
         self, after: int = 0, task_id: str | None = None, limit: int | None = None
     ) -> Iterator[Recorded]:
         """The first `limit` records behind seq `after`, of all tasks or of one, in their order."""
+
+    def answered(self, request_id: str) -> Answered | None:
+        """The request that was answered under that id, if it is still remembered."""
 
 
 class Tx(Reader, Protocol):
@@ -83,6 +90,9 @@ class Tx(Reader, Protocol):
 
     def put(self, projection: Projection, key: Key, row: Struct | None) -> None:
         """Write a row, or remove it when it is None."""
+
+    def remember(self, answered: Answered) -> None:
+        """Keep an answered request, and forget some that are older than `KEPT_MS`."""
 
 
 class Shadow(Protocol):

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from agentd.answers import KEPT_MS, Answered
 from agentd.errors import Conflict, JournalDamaged
 from agentd.events import LeaseExtended
 from agentd.journal import GENESIS, Draft, Head, Recorded, record
@@ -24,8 +25,10 @@ class MemoryTx:
         self,
         records: dict[int, Recorded] | None = None,
         tables: dict[str, dict[Key, Struct]] | None = None,
+        requests: dict[str, Answered] | None = None,
     ) -> None:
         self.records = records or {}
+        self.requests = requests or {}
         self.tables = tables or {projection.name: {} for projection in PROJECTIONS}
 
     def get(self, projection: Projection, key: Key) -> Any:
@@ -89,9 +92,10 @@ class MemoryTx:
             raise JournalDamaged(f"the journal has no record {seq}")
         return self.records[seq]
 
-    def tail(self, task_id: str, limit: int) -> list[Recorded]:
+    def tail(self, task_id: str, limit: int, until: int | None = None) -> list[Recorded]:
         """See `Reader.tail`."""
-        kept = [r for r in self.journal(0, task_id) if not isinstance(r.event, LeaseExtended)]
+        stream = itertools.islice(self.journal(0, task_id), until)
+        kept = [r for r in stream if not isinstance(r.event, LeaseExtended)]
         return kept[len(kept) - min(limit, len(kept)) :]
 
     def journal(
@@ -100,6 +104,10 @@ class MemoryTx:
         """See `Reader.journal`."""
         found = (r for r in self.records.values() if r.seq > after and task_id in (None, r.task_id))
         return itertools.islice(found, limit)
+
+    def answered(self, request_id: str) -> Answered | None:
+        """See `Reader.answered`."""
+        return self.requests.get(request_id)
 
     def append(
         self,
@@ -123,6 +131,12 @@ class MemoryTx:
             self.tables[projection.name].pop(key, None)
         else:
             self.tables[projection.name][key] = row
+
+    def remember(self, answered: Answered) -> None:
+        """See `Tx.remember`."""
+        oldest = answered.at - KEPT_MS
+        self.requests = {i: kept for i, kept in self.requests.items() if kept.at >= oldest}
+        self.requests[answered.request_id] = answered
 
     def _nodes(self) -> list[NodeRow]:
         return list(self.tables[NODES.name].values())  # type: ignore[arg-type]  # NODES holds NodeRows
@@ -159,12 +173,12 @@ class MemoryStore:
 
     def replace(self, tables: dict[str, dict[Key, Struct]]) -> None:
         """Other projections over the same journal."""
-        self._committed = MemoryTx(self._committed.records, tables)
+        self._committed = MemoryTx(self._committed.records, tables, self._committed.requests)
 
     def _snapshot(self) -> MemoryTx:
         # Records and rows are frozen, so copying the containers is enough.
         tables = {name: copy.copy(table) for name, table in self._committed.tables.items()}
-        return MemoryTx(dict(self._committed.records), tables)
+        return MemoryTx(dict(self._committed.records), tables, dict(self._committed.requests))
 
 
 class MemoryShadow(MemoryTx):

@@ -50,8 +50,10 @@ class CoreMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.added = 0
+        self.sent = 0
         self.leases: dict[str, list[str]] = {}
         self.finished: list[Call] = []
+        self.answered: list[tuple[Call, Any]] = []
 
     def open(self) -> Store:
         """The store that this machine runs on, as it is when it is opened now."""
@@ -95,6 +97,17 @@ class CoreMachine(RuleBasedStateMachine):
     def repeat(self, which: int) -> None:
         records = len(self.core.journal())
         self.send(self.finished[which % len(self.finished)])
+        assert len(self.core.journal()) == records, "a repeat recorded something"
+
+    @precondition(lambda self: self.answered)
+    @rule(which=st.integers(0, 49))
+    def repeat_by_id(self, which: int) -> None:
+        """Whatever happened since, a request with a request_id is answered as the first time."""
+        (method, params), answer = self.answered[-1 - which % len(self.answered)]
+        records = len(self.core.journal())
+        [outcome] = self.core.run([command(method, to_params(method, params))])
+        assert outcome.refusal is None
+        assert _plain(outcome.result) == answer
         assert len(self.core.journal()) == records, "a repeat recorded something"
 
     @rule(wait=waits)
@@ -165,7 +178,8 @@ class CoreMachine(RuleBasedStateMachine):
 
     def send(self, *calls: Call, crash: int = 99) -> None:
         """Run the calls as one batch, one that crashes among them, and compare the answers."""
-        requests = [command(method, to_params(method, params)) for method, params in calls]
+        named = [self.named(call) for call in calls]
+        requests = [command(method, to_params(method, params)) for method, params in named]
         if crash <= len(calls):
             requests.insert(crash, crashing())
         outcomes = self.core.run(requests)
@@ -175,8 +189,18 @@ class CoreMachine(RuleBasedStateMachine):
             assert refusal.kind == "internal"
         assert len(self.core.faults) == (crash <= len(calls))
         self.core.faults.clear()
-        for call, outcome in zip(calls, outcomes, strict=True):
+        for at, (call, outcome) in enumerate(zip(calls, outcomes, strict=True)):
             self.compare(call, outcome.refusal or _plain(outcome.result))
+            if outcome.refusal is None and "request_id" in named[at][1]:
+                self.answered.append((named[at], _plain(outcome.result)))
+
+    def named(self, call: Call) -> Call:
+        """The same request with an id of its own, where a client may send one; some do not."""
+        self.sent += 1
+        method, params = call
+        if method == "roll_back_expired" or self.sent % 3 == 0:
+            return call
+        return method, {**params, "request_id": uid(0x1_0000_0000 + self.sent)}
 
     def compare(self, call: Call, answer: Any) -> None:
         method, _params = call

@@ -238,7 +238,7 @@ def _translation(error: apsw.Error) -> StorageError:
             return StorageError("another program has locked the database; repeat the request")
         case apsw.FullError():
             return StorageFull()
-        case apsw.IOError() if error.extendedresult in _FAILED_SYNCS:
+        case apsw.IOError() if getattr(error, "extendedresult", 0) in _FAILED_SYNCS:
             return SyncFailed()
     return StorageError(f"the database failed: {error}; nothing of this request is recorded")
 

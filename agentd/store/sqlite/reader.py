@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 from msgspec import Struct
 
+from agentd.answers import Answered
 from agentd.errors import JournalDamaged
 from agentd.journal import GENESIS, Head, Recorded, decode
 from agentd.projections import NODES, Key, NodeRow, Projection
@@ -32,7 +33,9 @@ _STREAM = " UNION ALL ".join(
     f"{_RECORDS} WHERE task_id = ?1 AND shown = {shown} AND seq > ?2" for shown in (0, 1)
 )
 _STREAM += " ORDER BY version LIMIT ?3"  # merges the two, each in the index's order
-_TAIL = f"{_RECORDS} WHERE task_id = ? AND shown = 1 ORDER BY version DESC LIMIT ?"
+_TAIL = f"{_RECORDS} WHERE task_id = ? AND shown = 1 AND version <= ? ORDER BY version DESC LIMIT ?"
+_LARGEST = 2**63 - 1
+_ANSWERED = "SELECT request_id, digest, seq, at FROM requests WHERE request_id = ?"
 _NEWEST = (
     "SELECT version, hash FROM journal WHERE task_id = ? AND shown = ? "
     "ORDER BY version DESC LIMIT 1"
@@ -122,11 +125,12 @@ class SqliteReader:
             raise JournalDamaged(f"the journal has no record {seq}")
         return _recorded(rows[0])
 
-    def tail(self, task_id: str, limit: int) -> list[Recorded]:
+    def tail(self, task_id: str, limit: int, until: int | None = None) -> list[Recorded]:
         """See `Reader.tail`."""
         if limit == 0:
             return []
-        return [_recorded(row) for row in self._all(_TAIL, (task_id, limit))][::-1]
+        last = _LARGEST if until is None else until
+        return [_recorded(row) for row in self._all(_TAIL, (task_id, last, limit))][::-1]
 
     def journal(
         self, after: int = 0, task_id: str | None = None, limit: int | None = None
@@ -138,6 +142,11 @@ class SqliteReader:
         else:
             found = self._execute(_STREAM, (task_id, after, most))
         return map(_recorded, found)
+
+    def answered(self, request_id: str) -> Answered | None:
+        """See `Reader.answered`."""
+        rows = self._all(_ANSWERED, (request_id,))
+        return Answered(*rows[0]) if rows else None
 
     def _all(self, sql: str, bindings: tuple[object, ...]) -> list[tuple[Any, ...]]:
         """All rows at once, so that one cursor serves every question: to make one costs as much."""

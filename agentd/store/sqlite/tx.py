@@ -14,6 +14,7 @@ import apsw
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from agentd.answers import KEPT_MS, Answered
 from agentd.errors import Conflict
 from agentd.journal import Draft, Head, Recorded, record
 from agentd.projections import EDGES, NODES, PROJECTIONS, Key, NodeRow, Projection
@@ -24,6 +25,13 @@ from agentd.store.sqlite.statements import JOURNAL_COLUMNS
 
 _APPEND = f"INSERT INTO journal ({JOURNAL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _COLUMNS = 11
+
+_REMEMBER = "INSERT INTO requests (request_id, digest, seq, at) VALUES (?, ?, ?, ?)"
+# Two at a time, so that forgetting keeps up and no commit pays for a whole day of requests.
+_FORGET = (
+    "DELETE FROM requests WHERE number IN "
+    "(SELECT number FROM (SELECT number, at FROM requests ORDER BY number LIMIT 2) WHERE at < ?)"
+)
 
 _AHEAD = 16
 """Runnable nodes that are read at a time."""
@@ -132,8 +140,11 @@ class SqliteTx(SqliteReader):
             self._kept.keep_record(recorded)
         return recorded
 
-    def tail(self, task_id: str, limit: int) -> list[Recorded]:
+    def tail(self, task_id: str, limit: int, until: int | None = None) -> list[Recorded]:
         """See `Reader.tail`."""
+        if until is not None and until < self.head(task_id).version:
+            self._write_journal()
+            return super().tail(task_id, limit, until)
         tail = self._tails.get(task_id, limit)
         if tail is None:
             self._write_journal()
@@ -176,6 +187,11 @@ class SqliteTx(SqliteReader):
         self._changed[projection.name][key] = None
         if isinstance(row, NodeRow):
             self._note(row)
+
+    def remember(self, answered: Answered) -> None:
+        """See `Tx.remember`."""
+        self._execute(_REMEMBER, astuple(answered))
+        self._execute(_FORGET, (answered.at - KEPT_MS,))
 
     def flush(self) -> None:
         """Write what waits for the end of the transaction."""

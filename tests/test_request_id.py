@@ -1,0 +1,283 @@
+"""A request with a request_id has one effect and one answer, however often it comes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from agentd.answers import KEPT_MS
+from agentd.decoding import decode
+from agentd.errors import InvalidParams, RequestRefused
+from agentd.methods import METHODS
+from agentd.protocol import Requests
+from agentd.transact import transact
+from tests.core import (
+    STORES,
+    Core,
+    OpenStore,
+    command,
+    kind_of,
+    open_sqlite,
+    spec,
+    to_params,
+    uid,
+)
+from tests.daemon_process import encoded
+
+ID = uid(500)
+OTHER = uid(501)
+
+
+@pytest.fixture(params=STORES)
+def core(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Core]:
+    opening: OpenStore = STORES[request.param]
+    store = opening(tmp_path)
+    yield Core(store)
+    store.close()
+
+
+def requests(core: Core) -> dict[str, dict[str, Any]]:
+    """A request of each command, all of which have an effect, with the same request_id."""
+    task_id = core.register(spec(1), spec(2), spec(3))
+    held = core.hold(task_id)
+    other = core.hold(task_id)
+    free = {"task_id": task_id, "node_id": uid(3)}
+    return {
+        "RegisterTask": {"goal": "more", "initial_nodes": [{}, {}]},
+        "AcquireNextNode": {"task_id": task_id},
+        "CommitEvent": {**free, "payload": [1.50]},
+        "HeartbeatNode": held.params,
+        "CompleteNode": held.params,
+        "FailNode": other.params,
+    }
+
+
+COMMANDS = [method.name for method in METHODS if method.command is not None]
+
+
+def twice(core: Core, method: str, **params: Any) -> tuple[Any, Any, int]:
+    """Both answers to a request and its repeat, and how many events the repeat recorded."""
+    first = core.do(method, request_id=ID, **params)
+    events = len(core.journal())
+    again = core.do(method, request_id=ID, **params)
+    return first, again, len(core.journal()) - events
+
+
+def test_all_commands_are_tried_here(core: Core) -> None:
+    """Nobody adds a command without trying its repeat."""
+    assert list(requests(core)) == COMMANDS
+
+
+@pytest.mark.parametrize("method", COMMANDS)
+def test_a_repeat_has_no_effect(core: Core, method: str) -> None:
+    """The second time the answer is the first one, and nothing is recorded."""
+    first, again, recorded = twice(core, method, **requests(core)[method])
+    assert (again, recorded) == (first, 0)
+
+
+@pytest.mark.parametrize("method", COMMANDS)
+def test_a_repeat_in_the_same_batch(core: Core, method: str) -> None:
+    """A request and its repeat may share a commit: the second sees the first."""
+    params = {**requests(core)[method], "request_id": ID}
+    before = len(core.journal())
+    first, again = core.batch((method, params), (method, params))
+    recorded = len(core.journal()) - before
+    assert again == first
+    assert recorded == (3 if method == "RegisterTask" else 1)
+
+
+def test_a_repeat_after_much_has_happened(core: Core) -> None:
+    """An acquired context is that of the acquisition, whatever became of node and task since."""
+    task_id = core.register(spec(1), spec(2, 1), spec(3))
+    first = core.hold(task_id)
+    core.do("CompleteNode", **first.params, payload={"x": 1.0})
+    acquired = core.do("AcquireNextNode", task_id=task_id, lease_owner="w", request_id=ID)
+    lease = {name: acquired[name] for name in ("task_id", "node_id", "lease_id")}
+    core.now += 1_000
+    core.do("HeartbeatNode", **lease)
+    core.do("CommitEvent", **lease, payload="noted")
+    core.do("CompleteNode", **lease, payload="done")
+    core.hold(task_id)
+    assert core.do("AcquireNextNode", task_id=task_id, lease_owner="w", request_id=ID) == acquired
+
+
+def test_a_repeat_after_the_lease_ran_out(core: Core) -> None:
+    """The same lease is named, and it is as stale as it is: nothing is leased anew."""
+    task_id = core.register(spec(1))
+    acquired = core.do("AcquireNextNode", task_id=task_id, request_id=ID)
+    core.now += core.lease_ms
+    other = core.hold(task_id, "worker-2")
+    assert core.do("AcquireNextNode", task_id=task_id, request_id=ID) == acquired
+    assert core.node(task_id, uid(1))["lease_id"] == other.lease_id
+
+
+def test_nothing_runnable_is_an_answer(core: Core) -> None:
+    """A repeat of an acquisition that found nothing finds nothing, even when there is work now."""
+    task_id = core.register(spec(1))
+    held = core.hold(task_id)
+    assert core.do("AcquireNextNode", task_id=task_id, request_id=ID) is None
+    core.now += core.lease_ms
+    assert core.do("AcquireNextNode", task_id=task_id, request_id=ID) is None
+    assert core.hold(task_id).lease_id != held.lease_id
+
+
+def test_a_rollback_and_nothing_runnable(core: Core) -> None:
+    """What the acquisition rolled back on its way changes nothing of that."""
+    task_id = core.register(spec(1), spec(2, 1))
+    held = core.hold(task_id)
+    core.do("FailNode", **held.params)
+    first, again, recorded = twice(core, "AcquireNextNode", task_id=task_id)
+    assert (first, again, recorded) == (None, None, 0)
+
+
+def test_a_completion_that_was_there_before(core: Core) -> None:
+    """A request that repeats a completion sent without a request_id has that one's answer."""
+    held = core.hold(core.register(spec(1)))
+    plain = core.do("CompleteNode", **held.params)
+    first, again, recorded = twice(core, "CompleteNode", **held.params)
+    assert (first, again, recorded) == (plain, plain, 0)
+
+
+def test_a_refused_request_is_not_remembered(core: Core) -> None:
+    """It changed nothing, so its repeat is decided as if it came for the first time."""
+    task_id = core.register(spec(1))
+    params = {"task_id": task_id, "node_id": uid(1), "lease_id": uid(7)}
+    with pytest.raises(RequestRefused):
+        core.do("CompleteNode", request_id=ID, **params)
+    held = core.hold(task_id)
+    assert core.do("CompleteNode", request_id=ID, **held.params)["event_id"]
+
+
+def test_two_ids_are_two_requests(core: Core) -> None:
+    """The same params under another id, or under none, are another request."""
+    tasks = [core.do("RegisterTask", goal="g", **more)["task_id"] for more in IDS]
+    assert len(set(tasks)) == len(IDS)
+
+
+IDS: list[dict[str, Any]] = [{"request_id": ID}, {"request_id": OTHER}, {}, {"request_id": None}]
+
+
+@pytest.mark.parametrize("method", COMMANDS)
+def test_an_id_is_for_one_request(core: Core, method: str) -> None:
+    """Another method or other params under an id that was used are refused, and say which."""
+    every = requests(core)
+    core.do("RegisterTask", goal="first", request_id=ID)
+    with pytest.raises(RequestRefused, match=ID) as refused:
+        core.do(method, request_id=ID, **every[method])
+    assert kind_of(refused.value) == "request_id_reused"
+    assert refused.value.data["request_id"] == ID
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"goal": "g"},
+        {"initial_nodes": [], "goal": "g", "unknown": 1},
+        {"goal": "g", "initial_nodes": []},
+    ],
+)
+def test_the_same_request_in_other_words(core: Core, same: dict[str, Any]) -> None:
+    """The order of the fields, defaults and the spelling of ids do not make another request."""
+    task = core.do("RegisterTask", goal="g", request_id=uid(0xABC))
+    spelled = uid(0xABC).replace("-", "").upper()
+    assert core.do("RegisterTask", request_id=spelled, **same) == task
+
+
+@pytest.mark.parametrize("other", [{"context": 1}, {"context": 1.0}, {"context": {"a": 1}}])
+def test_another_payload_is_another_request(core: Core, other: dict[str, Any]) -> None:
+    """Payloads are compared as they came, byte for byte."""
+    core.do("RegisterTask", goal="g", context=1.00001, request_id=ID)
+    with pytest.raises(RequestRefused, match="other params"):
+        core.do("RegisterTask", goal="g", request_id=ID, **other)
+
+
+@pytest.mark.parametrize("wrong", ["", "x", 1, f"{ID}0", {}])
+def test_an_id_is_a_uuid(wrong: object) -> None:
+    """Anything else is refused like any other malformed field."""
+    line = encoded({"method": "RegisterTask", "params": {"goal": "g", "request_id": wrong}})
+    [request] = Requests().feed(line + b"\n")
+    with pytest.raises(InvalidParams, match=r"\$\.request_id"):
+        decode(request)  # type: ignore[arg-type]  # it is a request, not a rejection
+
+
+@pytest.mark.parametrize("query", [method.name for method in METHODS if method.query is not None])
+def test_a_query_needs_none(core: Core, query: str) -> None:
+    """A query takes a request_id and is answered anew: it changes nothing."""
+    task_id = core.register(spec(1))
+    params = {"task_id": task_id} if query == "TaskStatus" else {}
+    assert core.do(query, **params, request_id=ID) == core.do(query, **params)
+    core.do("RegisterTask", goal="g", request_id=ID)
+
+
+def test_an_answer_is_kept_for_a_day(core: Core) -> None:
+    """Within 24 h a repeat is known, however many requests came between; later it may be new."""
+    first = core.do("RegisterTask", goal="g", request_id=ID)
+    for number in range(600, 620):
+        core.now += KEPT_MS // 20
+        core.do("RegisterTask", goal="h", request_id=uid(number))
+    assert core.do("RegisterTask", goal="g", request_id=ID) == first
+    core.now += 1
+    core.do("RegisterTask", goal="h", request_id=uid(700))
+    assert core.do("RegisterTask", goal="g", request_id=ID) != first
+
+
+def test_an_answer_survives_a_restart(tmp_path: Path) -> None:
+    """The next daemon on the database gives the same answers, and refuses what the first would."""
+    store = open_sqlite(tmp_path)
+    core = Core(store)
+    task = core.do("RegisterTask", goal="g", initial_nodes=[spec(1)], request_id=ID)
+    acquired = core.do("AcquireNextNode", task_id=task["task_id"], request_id=OTHER)
+    store.close()
+    again = Core(open_sqlite(tmp_path))
+    assert again.do("RegisterTask", goal="g", initial_nodes=[spec(1)], request_id=ID) == task
+    assert again.do("AcquireNextNode", task_id=task["task_id"], request_id=OTHER) == acquired
+    with pytest.raises(RequestRefused, match="other params"):
+        again.do("RegisterTask", goal="h", request_id=ID)
+    again.store.close()
+
+
+def test_the_answer_and_the_effect_are_one_transaction(tmp_path: Path) -> None:
+    """Where the commit failed, neither is there, and the repeat is the first."""
+    store = open_sqlite(tmp_path)
+    core = Core(store)
+    request = {"goal": "g", "request_id": ID}
+
+    class Cut(Exception):
+        """The end comes before the commit."""
+
+    def write() -> None:
+        with store.write() as tx:
+            transact(
+                tx, command("RegisterTask", to_params("RegisterTask", request)), core.context()
+            )
+            raise Cut
+
+    with pytest.raises(Cut):
+        write()
+    assert core.journal() == []
+    task = core.do("RegisterTask", **request)
+    assert [recorded.task_id for recorded in core.journal()] == [task["task_id"]]
+    store.close()
+
+
+def remembered(database: Path) -> int:
+    """How many answered requests the database holds."""
+    connection = apsw.Connection(str(database))
+    found: int = connection.execute("SELECT count(*) FROM requests").get
+    connection.close()
+    return found
+
+
+def test_old_answers_make_room(tmp_path: Path) -> None:
+    """Forgetting keeps up with remembering, so the table is bounded by a day's requests."""
+    store = open_sqlite(tmp_path)
+    core = Core(store)
+    for number in range(100):
+        core.do("RegisterTask", goal="g", request_id=uid(800 + number))
+    core.now += KEPT_MS + 1
+    for number in range(60):
+        core.do("RegisterTask", goal="g", request_id=uid(1_000 + number))
+    store.close()
+    assert remembered(tmp_path / "agent_state.db") == 60
