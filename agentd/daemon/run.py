@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Coroutine
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from agentd import __version__
@@ -20,6 +21,7 @@ from agentd.daemon.connection import Connection
 from agentd.daemon.listener import Listener
 from agentd.daemon.log import logger
 from agentd.daemon.service import Service
+from agentd.errors import DiskFailed
 from agentd.store.sqlite import SqliteStore
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -29,15 +31,35 @@ DRAIN_SECONDS = 3.0
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises `Failure`: the database or the socket is refused."""
+    """Serve until SIGTERM or SIGINT.
+
+    Raises `Failure` where the database or the socket is refused, `DiskFailed` after a failed fsync.
+    """
     with ExitStack() as held:
         store = SqliteStore.open(settings.database, wall())
         held.callback(store.close)
+        if store.lost is not None:
+            _report_loss(settings.database, store.lost.seq)
         listener = Listener(settings.socket_path)
         held.callback(listener.remove)
         _complete(_main(settings, store, listener))
         for number in _STOPS:  # stopping is under way, and is not to be cut short
             signal.signal(number, signal.SIG_IGN)
+        if store.failure is not None:
+            raise DiskFailed(
+                f"the disk failed to keep what was written to {settings.database}: check the disk, "
+                "then start agentd again; whether the requests of the last batch are recorded will "
+                "show then"
+            ) from store.failure
+
+
+def _report_loss(database: Path, seq: int) -> None:
+    logger.error(
+        "acknowledged events are missing: the journal of %s no longer has the event %d that was "
+        "acknowledged last; restore a backup, or go on without them: `agentd doctor` says more",
+        database,
+        seq,
+    )
 
 
 def _complete(main: Coroutine[Any, Any, None]) -> None:

@@ -218,6 +218,23 @@ def test_a_full_disk(small_home: Path) -> None:
         assert daemon.stop() == 0
 
 
+def test_a_wal_that_was_cut_off(daemon: DaemonProcess) -> None:
+    """The next start serves what is left, and says once that acknowledged events are missing."""
+    with daemon.connect() as connection:
+        tasks = [register(connection) for _ in range(5)]
+    daemon.kill()
+    wal = daemon.database.with_name("agent_state.db-wal")
+    os.truncate(wal, wal.stat().st_size - 1)
+    daemon.restart()
+    with daemon.connect() as connection:
+        assert status_of(connection, tasks[0])["counts"] == {"PENDING": 1}
+        with pytest.raises(Refused):
+            status_of(connection, tasks[-1])
+    daemon.restart()
+    assert daemon.stderr().count("acknowledged events are missing") == 1
+    assert daemon.database.with_name("agent_state.db.lost").exists()
+
+
 # Other users
 
 
