@@ -10,8 +10,6 @@ database is built under another name and renamed, so that a crash never leaves h
 
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +17,7 @@ import apsw
 
 from agentd.errors import DatabaseRefused
 from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_version
+from agentd.store.sqlite.untouched import untouched, wal_size
 
 OLDEST_SQLITE = (3, 51, 3)
 """Older versions can lose data when the WAL is reset: https://sqlite.org/wal.html#walresetbug."""
@@ -110,7 +109,7 @@ def inspect(path: Path) -> None:
         raise DatabaseRefused(f"{path} cannot be read: {error.strerror}") from error
     _refuse_header(path, header)
     try:
-        with _untouched(path) as connection:
+        with untouched(path) as connection:
             found = schema_version(connection)
             for question in _ENDS if found == LATEST else ():
                 connection.execute(question).fetchall()
@@ -175,7 +174,7 @@ def _refuse_truncated(path: Path, header: bytes) -> None:
     (pages,) = struct.unpack_from(">I", header, 28)
     expected = (65_536 if page_size == 1 else page_size) * pages
     size = path.stat().st_size
-    if size < expected and not _wal_size(path):  # else the missing pages may be in the WAL
+    if size < expected and not wal_size(path):  # else the missing pages may be in the WAL
         raise DatabaseRefused(
             f"{path} is corrupt: {size:,} bytes where its header says {expected:,}; "
             "restore a copy of it"
@@ -184,7 +183,7 @@ def _refuse_truncated(path: Path, header: bytes) -> None:
 
 def _foreign(path: Path) -> str:
     try:
-        with _untouched(path) as connection:
+        with untouched(path) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
     except apsw.Error as error:
         return f"{path} is not agentd's database, or corrupt: {error}"
@@ -198,29 +197,10 @@ def _foreign(path: Path) -> str:
     )
 
 
-@contextmanager
-def _untouched(path: Path) -> Iterator[apsw.Connection]:
-    """A look at the file that leaves nothing beside it, such as an empty WAL."""
-    options = "mode=ro" if _wal_size(path) else "mode=ro&immutable=1"
-    connection = apsw.Connection(f"file:{quote(str(path))}?{options}", flags=_READ_ONLY)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def _wal_size(path: Path) -> int:
-    """Bytes of the WAL beside the database; what is in it is not in the file yet."""
-    try:
-        return path.with_name(path.name + "-wal").stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
 def another_reader(path: Path) -> apsw.Connection:
     """A read-only connection to a database that this process has open already."""
     # Where nothing can be written beside the file, SQLite may not look for what others write.
-    frozen = not os.access(path.parent, os.W_OK) and not _wal_size(path)
+    frozen = not os.access(path.parent, os.W_OK) and not wal_size(path)
     options = "mode=ro&immutable=1" if frozen else "mode=ro"
     connection = apsw.Connection(f"file:{quote(str(path))}?{options}", flags=_READ_ONLY)
     _steady(connection)
@@ -239,7 +219,7 @@ def _steady(connection: apsw.Connection) -> None:
 
 def _create(path: Path, at: int) -> None:
     """Build the database aside and rename it into place: there is never half of one."""
-    if _wal_size(path):
+    if wal_size(path):
         raise DatabaseRefused(f"{path} is gone but {path.name}-wal is still there: restore it")
     draft = path.with_name(path.name + ".new")
     _discard(draft)
