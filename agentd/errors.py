@@ -125,6 +125,12 @@ class RequestIdReused(RequestRefused):
     kind = "request_id_reused"
 
 
+class TooManyConnections(RequestRefused):
+    """The daemon serves as many connections as it can: close some, or try again later."""
+
+    kind = "too_many_connections"
+
+
 WIRE_ERRORS: tuple[type[RequestRefused], ...] = (
     ParseError,
     InvalidRequest,
@@ -141,6 +147,7 @@ WIRE_ERRORS: tuple[type[RequestRefused], ...] = (
     StorageError,
     StorageFull,
     RequestIdReused,
+    TooManyConnections,
 )
 """All that may stand in a response's `error`; `DescribeInterface` lists them from here."""
 

@@ -50,6 +50,7 @@ def connected(submitted: list[Command]) -> tuple[Connection, Wire]:
     service = SimpleNamespace(
         admits=lambda _socket: True,
         connections=set(),
+        stalls=SimpleNamespace(watch=lambda _reader: None),
         writer=SimpleNamespace(submit=submitted.append),
     )
     wire = Wire()

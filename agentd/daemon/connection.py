@@ -1,17 +1,26 @@
 """One client's connection.
 
-The rule this file keeps: answers go out in the order of the requests. Commands in a row share
+The rules this file keeps: answers go out in the order of the requests. Commands in a row share
 batches; a query waits for the commands before it and lets nothing pass it, so a client reads its
-own writes. A client that does not read its answers is not read from either.
+own writes.
+
+What one client can make the daemon hold and do at a time is bounded. It is read from a piece at a
+time, and not at all while it does not read its own answers; whoever goes on not reading them is cut
+off (see `stalls`).
 """
 
 import asyncio
+import fcntl
+import socket
+import termios
 import time
+from array import array
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from msgspec import Struct
 
+from agentd.daemon.listener import peer_name
 from agentd.daemon.log import logger
 from agentd.daemon.writer import Command
 from agentd.decoding import decode
@@ -26,11 +35,14 @@ if TYPE_CHECKING:
 
 ACQUIRE = BY_NAME["AcquireNextNode"].command
 
-MOST_WAITING = 1_024
-"""Requests of one client that are read ahead; then its socket is left to fill up."""
-
 MOST_IN_FLIGHT = 32
 """Commands of one client in the writer's hands: a long pipeline leaves room for the others."""
+
+LINES_AT_ONCE = 256
+"""Lines that are looked at in one turn: a flood of broken ones leaves room for the others too."""
+
+LARGE = 65_536
+"""Bytes of params, or of an acquired node's context, from which on a command goes alone."""
 
 _BUFFERED_ANSWERS = 1_048_576
 """Bytes of answers that are kept for a client before it is no longer read from."""
@@ -44,7 +56,11 @@ class _Query(NamedTuple):
     params: Struct
 
 
-_Job = Command | _Query | Rejected
+class _Job(NamedTuple):
+    """A request that is decoded, or why it is none."""
+
+    work: Command | _Query | Rejected
+    large: bool = False
 
 
 class Connection(asyncio.Protocol):
@@ -53,8 +69,12 @@ class Connection(asyncio.Protocol):
     def __init__(self, service: "Service") -> None:
         self._service = service
         self._requests = Requests()
+        self._received = b""  # and not looked at
         self._waiting: deque[Request | Rejected] = deque()
+        self._next: _Job | None = None
         self._commands = 0  # in flight
+        self._alone = False  # the command in flight goes alone
+        self._contexts_are_small = False  # the last one was
         self._querying = False
         self._choked = False
         self._paused = False
@@ -63,31 +83,31 @@ class Connection(asyncio.Protocol):
     @property
     def idle(self) -> bool:
         """Whether every request that was read has been answered."""
-        return not (self._waiting or self._commands or self._querying)
+        return not (
+            self._received or self._waiting or self._next or self._commands or self._querying
+        )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client connected: is it one of us?"""
+        """A client was let in."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_BUFFERED_ANSWERS)
-        if self._service.admits(self._transport.get_extra_info("socket")):
-            self._service.connections.add(self)
-        else:
-            self._transport.abort()
+        self._service.connections.add(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """The client is gone: what it asked for and was not begun is dropped."""
         self._service.disconnected(self)
         self._waiting.clear()
+        self._received, self._next = b"", None
 
     def data_received(self, data: bytes) -> None:
         """Some bytes arrived, perhaps some requests with them."""
-        self._take(self._requests.feed(data))
+        self._received += data
+        self._proceed()
 
     def eof_received(self) -> bool:
         """The client sends no more; it may still be waiting for answers."""
-        self._take(self._requests.end())
-        self._ended = True
-        self._proceed()
+        self._received += b"\n"  # its last line is one without it, too
+        self.stop_reading()
         return True
 
     def pause_writing(self) -> None:
@@ -109,58 +129,97 @@ class Connection(asyncio.Protocol):
         """Close at once."""
         self._transport.abort()
 
+    def unsent(self) -> tuple[int, int] | None:
+        """See `stalls.Reader`: what is left here and, where the kernel tells, in the socket."""
+        here = self._transport.get_write_buffer_size()
+        return (here, _in_socket(self._transport.get_extra_info("socket"))) if here else None
+
+    def cut_off(self, seconds: int) -> None:
+        """Close at once, because the client has read nothing for so long."""
+        client = peer_name(self._transport.get_extra_info("socket"))
+        logger.warning("cut off %s: it has not read its answers for %d s", client, seconds)
+        self.abort()
+
     def answer(self, command: Command, outcome: Outcome) -> None:
         """See `writer.Client`."""
         self._commands -= 1
+        line = _encode(command.id, outcome)
         if command.request.command is ACQUIRE:
             self._service.acquire_took(time.perf_counter_ns() - command.since)
-        self._write(_encode(command.id, outcome))
-        if self._waiting or self._ended:
+            self._contexts_are_small = len(line) < LARGE
+        self._write(line)
+        if self._waiting or self._next or self._received or self._ended:
             self._proceed()
 
-    def _take(self, messages: list[Request | Rejected]) -> None:
-        for message in messages:
-            if self._waiting or not self._start(message):
-                self._waiting.append(message)
+    def _proceed(self) -> None:
+        """Start what may start now, and look at no more than one piece of what was received."""
+        if self._received and not self._waiting:
+            self._look_at_some()
+        while self._waiting or self._next:
+            if self._busy or not self._may_start(job := self._next or self._decode_next()):
+                break
+            self._next = None
+            self._start(job)
+        if self._received and not (self._busy or self._next):
+            asyncio.get_running_loop().call_soon(self._proceed)
+        self._read_or_wait()
+
+    @property
+    def _busy(self) -> bool:
+        return self._querying or self._choked or self._commands >= MOST_IN_FLIGHT
+
+    def _look_at_some(self) -> None:
+        end = 0
+        for _ in range(LINES_AT_ONCE):
+            end = self._received.find(b"\n", end) + 1
+            if not end:
+                end = len(self._received)
+                break
+        self._waiting.extend(self._requests.feed(self._received[:end]))
+        self._received = self._received[end:]
         if self._requests.closed:
             self._ended = True
-        if self._waiting or self._ended:
-            self._read_or_wait()
+            self._received = b""
 
-    def _job(self, message: Request | Rejected) -> _Job:
+    def _decode_next(self) -> _Job:
+        self._next = self._decoded(self._waiting.popleft())
+        return self._next
+
+    def _decoded(self, message: Request | Rejected) -> _Job:
         if isinstance(message, Rejected):
-            return message
+            return _Job(message)
         try:
             method, params = decode(message)
         except RequestRefused as error:
-            return Rejected(message.id, error)
+            return _Job(Rejected(message.id, error))
         if method.command is None:
-            return _Query(message.id, method, params)
+            return _Job(_Query(message.id, method, params))
         request = CommandRequest(method.command, params)
-        return Command(request, self, message.id, time.perf_counter_ns())
+        command = Command(request, self, message.id, time.perf_counter_ns())
+        return _Job(command, len(message.params) >= LARGE)
 
-    def _proceed(self) -> None:
-        """Start what may start now."""
-        while self._waiting and self._start(self._waiting[0]):
-            self._waiting.popleft()
-        self._read_or_wait()
+    def _may_start(self, job: _Job) -> bool:
+        """Commands behind commands, unless one goes alone; anything else when all is answered."""
+        if not self._commands:
+            return True
+        return isinstance(job.work, Command) and not (self._alone or self._goes_alone(job))
 
-    def _start(self, message: Request | Rejected) -> bool:
-        """Start it if it may: commands behind commands, anything else when all is answered."""
-        if self._querying or self._choked or self._commands >= MOST_IN_FLIGHT:
-            return False
-        job = self._job(message)
-        if isinstance(job, Command):
+    def _goes_alone(self, job: _Job) -> bool:
+        """Whether it is large, or an acquire whose context may be: others wait for its answer."""
+        acquires = isinstance(job.work, Command) and job.work.request.command is ACQUIRE
+        return job.large or (acquires and not self._contexts_are_small)
+
+    def _start(self, job: _Job) -> None:
+        work = job.work
+        if isinstance(work, Command):
             self._commands += 1
-            self._service.writer.submit(job)
-        elif self._commands:
-            return False
-        elif isinstance(job, _Query):
+            self._alone = self._goes_alone(job)
+            self._service.writer.submit(work)
+        elif isinstance(work, _Query):
             self._querying = True
-            self._service.queries.submit(job.method, job.params, job.id, self._answer_query)
+            self._service.queries.submit(work.method, work.params, work.id, self._answer_query)
         else:
-            self._write(encode_error(job.id, job.error))
-        return True
+            self._write(encode_error(work.id, work.error))
 
     def _answer_query(self, line: bytes) -> None:
         self._querying = False
@@ -170,6 +229,7 @@ class Connection(asyncio.Protocol):
     def _write(self, line: bytes) -> None:
         if not self._transport.is_closing():
             self._transport.write(line)
+            self._service.stalls.watch(self)
 
     def _read_or_wait(self) -> None:
         """Close when all is said; else read on, unless there is enough to do already."""
@@ -177,7 +237,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         elif self._transport.is_closing():
             return
-        elif self._choked or self._ended or len(self._waiting) >= MOST_WAITING:
+        elif self._choked or self._ended or self._received:
             self._transport.pause_reading()
             self._paused = True
         elif self._paused:
@@ -193,3 +253,13 @@ def _encode(request_id: bytes, outcome: Outcome) -> bytes:
     except Exception as error:  # noqa: BLE001 - one answer must not keep the others of the batch
         logger.error("an answer could not be encoded: %r", error, exc_info=error)
         return encode_error(request_id, InternalError())
+
+
+def _in_socket(connection: socket.socket) -> int:
+    """Memory that the socket's unread bytes take; 0 where the kernel does not tell."""
+    size = array("i", [0])
+    try:
+        fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, size)
+    except OSError:
+        return 0
+    return size[0]

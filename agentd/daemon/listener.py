@@ -50,6 +50,11 @@ def peer_uid(connection: socket.socket) -> int:
     return _peer(connection)[1]
 
 
+def peer_name(connection: socket.socket) -> str:
+    """The process at the other end, for the log."""
+    return f"pid {_peer(connection)[0]}"
+
+
 def _peer(connection: socket.socket) -> tuple[int | str, int]:
     """Process and user at the other end; where the kernel does not tell the process, a word."""
     if hasattr(socket, "SO_PEERCRED"):

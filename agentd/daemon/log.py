@@ -1,7 +1,7 @@
 """The daemon's log: one line per event on standard error.
 
-The rule this file keeps: what clients send reaches the log escaped, so that nobody can write a
-line, or an instruction to a terminal, into it.
+The rule this file keeps: what clients send reaches the log escaped and shortened, so that nobody
+can write a line, or an instruction to a terminal, into it, or fill a disk with it.
 """
 
 import logging
@@ -9,6 +9,9 @@ import time
 from typing import Any
 
 logger = logging.getLogger("agentd")
+
+LONGEST_LINE = 2_000
+"""Characters of a message, or of one line of a traceback, before they are escaped."""
 
 
 class _Formatter(logging.Formatter):
@@ -29,7 +32,27 @@ class _Formatter(logging.Formatter):
         return "\n".join(f"    {_escaped(line)}" for line in lines)
 
 
+class Seldom:
+    """A warning that is written at most once a second, however often it is given."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._left_out = 0
+
+    def warning(self, message: str, *values: object) -> None:
+        """Write it, with how often it was left out before."""
+        if (now := time.monotonic()) < self._next:
+            self._left_out += 1
+            return
+        more = f" ({self._left_out} more were not logged)" if self._left_out else ""
+        logger.warning(f"{message}%s", *values, more)  # noqa: G004 - the message is the format
+        self._next = now + 1.0
+        self._left_out = 0
+
+
 def _escaped(text: str) -> str:
+    if len(text) > LONGEST_LINE:
+        text = f"{text[:LONGEST_LINE]}…"
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
@@ -40,3 +63,8 @@ def set_up(level: int) -> None:
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(level)
+    # What the event loop has to say quotes clients, too.
+    loops = logging.getLogger("asyncio")
+    loops.handlers[:] = [handler]
+    loops.propagate = False
+    loops.setLevel(max(level, logging.WARNING))

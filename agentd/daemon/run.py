@@ -8,7 +8,7 @@ undoes only what is its own.
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from agentd import __version__
 from agentd.api import rfc3339
 from agentd.config import Settings
 from agentd.daemon.clock import Clock, wall
-from agentd.daemon.connection import Connection
+from agentd.daemon.door import Door, room
 from agentd.daemon.listener import Listener
 from agentd.daemon.log import logger
 from agentd.daemon.service import Service
@@ -35,6 +35,7 @@ def run(settings: Settings) -> None:
 
     Raises `Failure` where the database or the socket is refused, `DiskFailed` after a failed fsync.
     """
+    most = room()  # before the database opens its files
     with ExitStack() as held:
         store = SqliteStore.open(settings.database, wall())
         held.callback(store.close)
@@ -42,7 +43,7 @@ def run(settings: Settings) -> None:
             _report_loss(settings.database, store.lost.seq)
         listener = Listener(settings.socket_path)
         held.callback(listener.remove)
-        _complete(_main(settings, store, listener))
+        _complete(_main(settings, store, listener, most))
         for number in _STOPS:  # stopping is under way, and is not to be cut short
             signal.signal(number, signal.SIG_IGN)
         if store.failure is not None:
@@ -63,16 +64,19 @@ def _report_loss(database: Path, seq: int) -> None:
 
 
 def _complete(main: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
         import uvloop  # noqa: PLC0415 - faster where it is installed; the standard loop elsewhere
     except ImportError:
-        asyncio.run(main)
-    else:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(main)
+        return None
+    return uvloop.new_event_loop
 
 
-async def _main(settings: Settings, store: SqliteStore, listener: Listener) -> None:
+async def _main(settings: Settings, store: SqliteStore, listener: Listener, most: int) -> None:
     loop = asyncio.get_running_loop()
     with store.read() as reader:
         last_at = reader.last_at()
@@ -91,7 +95,8 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener) -> N
         loop.add_signal_handler(number, stopped.set)
     # Not the loop's handler: this one runs before the requests that arrived while stopped.
     signal.signal(signal.SIGCONT, lambda _number, _frame: service.grace.came_back(clock.now()))
-    server = await loop.create_unix_server(lambda: Connection(service), sock=listener.socket)
+    door = Door(listener.socket, service, most)
+    door.open()
     service.sweeper.look()
     logger.info(
         "agentd %s ready: pid %d, socket %s, database %s",
@@ -102,6 +107,6 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener) -> N
     )
     await stopped.wait()
     logger.info("stopping")
-    server.close()
+    door.close()
     await service.drain(DRAIN_SECONDS)
     logger.info("stopped")

@@ -12,8 +12,9 @@ from agentd.daemon.contexts import Contexts
 from agentd.daemon.counters import count_attempt, count_event, new_counters
 from agentd.daemon.grace import Grace
 from agentd.daemon.listener import peer_uid
-from agentd.daemon.log import logger
+from agentd.daemon.log import Seldom, logger
 from agentd.daemon.queries import Queries
+from agentd.daemon.stalls import Stalls
 from agentd.daemon.sweeper import Sweeper
 from agentd.daemon.writer import CheckpointedStore, Writer
 from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired
@@ -39,15 +40,17 @@ class Service:
         self.writer = Writer(store, contexts, self._watch, give_up)
         self.queries = Queries(store, contexts)
         self.sweeper = Sweeper(store, self.writer, clock, self.grace)
+        self.stalls = Stalls()
         self.connections: set[Connection] = set()
         self._deserted = asyncio.Event()
         self._allowed = {0, os.getuid()}
+        self._strangers = Seldom()
 
     def admits(self, client: socket.socket) -> bool:
         """Whether the client is the same user, or root."""
         uid = peer_uid(client)
         if uid not in self._allowed:
-            logger.warning("refused a connection from user %d", uid)
+            self._strangers.warning("refused a connection from user %d", uid)
         return uid in self._allowed
 
     def acquire_took(self, nanoseconds: int) -> None:
@@ -68,6 +71,7 @@ class Service:
     def disconnected(self, connection: Connection) -> None:
         """Forget a connection."""
         self.connections.discard(connection)
+        self.stalls.forget(connection)
         if not self.connections:
             self._deserted.set()
 

@@ -1,0 +1,140 @@
+"""The door: who may come in, and how many.
+
+The rule this file keeps: connections never take the descriptors that the database needs, and where
+they run out all the same, the daemon waits a moment and tries again. It accepts by itself because
+the loops do not keep that rule: on a failing accept asyncio writes tens of thousands of log lines a
+second (https://github.com/python/cpython/issues/151615), and libuv hangs up on the clients without
+a word.
+"""
+
+import asyncio
+import contextlib
+import resource
+import socket
+from collections import deque
+
+from agentd.daemon.connection import Connection
+from agentd.daemon.log import Seldom, logger
+from agentd.daemon.service import Service
+from agentd.errors import Failure, TooManyConnections
+from agentd.protocol import UNKNOWN_ID, encode_error
+
+MOST_CONNECTIONS = 1_024
+
+RESERVE = 48
+"""Descriptors that are not for connections: some 30 files and pipes, and who is being sent away."""
+
+ACCEPTED_AT_ONCE = 64
+"""Clients that are let in before the others are served again."""
+
+_LEAVING = 8
+_LEAVE_SECONDS = 1.0
+"""How long, and how many at a time, a client that was sent away may take to read why."""
+
+_PAUSE_SECONDS = 0.1
+"""How long nobody is let in when the system has no descriptor left."""
+
+
+def room() -> int:
+    """How many connections this process may have. Raises its limit of open files as far as needed.
+
+    Raises `Failure` where not even one would fit.
+    """
+    needed = MOST_CONNECTIONS + RESERVE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft < needed:  # a negative number is no limit
+        raised = needed if hard < 0 else min(needed, hard)
+        with contextlib.suppress(OSError, ValueError):  # what cannot be raised stays as it is
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+            soft = raised
+    if soft < 0 or soft >= needed:
+        return MOST_CONNECTIONS
+    if soft <= RESERVE:
+        raise Failure(
+            f"a process may open {soft} files here, and the daemon needs {RESERVE} besides its "
+            "connections: raise `ulimit -n`"
+        )
+    logger.warning(
+        "a process may open %d files here: only %d connections at a time; raise `ulimit -n` to %d",
+        soft,
+        soft - RESERVE,
+        needed,
+    )
+    return soft - RESERVE
+
+
+class Door:
+    """Lets clients in from a listening socket, up to `most` of them at a time."""
+
+    def __init__(self, listening: socket.socket, service: Service, most: int) -> None:
+        self._socket = listening
+        self._service = service
+        self._most = most
+        self._loop = asyncio.get_running_loop()
+        self._entering: set[asyncio.Task[object]] = set()
+        self._leaving: deque[socket.socket] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._crowded, self._exhausted = Seldom(), Seldom()
+
+    def open(self) -> None:
+        """Let clients in."""
+        self._loop.add_reader(self._socket, self._accept)
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self._loop.remove_reader(self._socket)
+        if self._timer is not None:
+            self._timer.cancel()
+        for client in self._leaving:
+            client.close()
+        self._socket.close()
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                client, _ = self._socket.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._pause(error)
+                return
+            client.settimeout(0)
+            self._receive(client)
+
+    def _receive(self, client: socket.socket) -> None:
+        if not self._service.admits(client):
+            client.close()
+        elif len(self._service.connections) + len(self._entering) >= self._most:
+            self._send_away(client)
+        else:
+            entering = self._loop.create_task(self._enter(client))
+            self._entering.add(entering)
+            entering.add_done_callback(self._entering.discard)
+
+    async def _enter(self, client: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: Connection(self._service), client)
+        except OSError as error:
+            self._exhausted.warning("cannot serve a client: %s", error.strerror)
+            client.close()
+
+    def _send_away(self, client: socket.socket) -> None:
+        self._crowded.warning("refused a connection: there are %d already", self._most)
+        refusal = TooManyConnections(
+            f"the daemon has {self._most} connections, its most: close some, or try again later",
+            limit=self._most,
+        )
+        with contextlib.suppress(OSError):  # it may be gone already
+            client.send(encode_error(UNKNOWN_ID, refusal))
+            client.shutdown(socket.SHUT_WR)
+        # Closed at once, its first request would break on the way, and the refusal be lost.
+        self._leaving.append(client)
+        if len(self._leaving) > _LEAVING:
+            self._leaving.popleft().close()
+        self._loop.call_later(_LEAVE_SECONDS, client.close)
+
+    def _pause(self, error: OSError) -> None:
+        """The client stays in the queue, and the queue would wake the loop without end."""
+        self._exhausted.warning("cannot let anybody in for now: %s", error.strerror)
+        self._loop.remove_reader(self._socket)
+        self._timer = self._loop.call_later(_PAUSE_SECONDS, self.open)
