@@ -41,6 +41,11 @@ MOST_IN_FLIGHT = 32
 LINES_AT_ONCE = 256
 """Lines that are looked at in one turn: a flood of broken ones leaves room for the others too."""
 
+BREATH_SECONDS = 0.001
+"""How long the others have before more of such a flood is looked at: the reading threads cannot
+have the interpreter while the loop is at work.
+"""
+
 LARGE = 65_536
 """Bytes of params, or of an acquired node's context, from which on a command goes alone."""
 
@@ -161,7 +166,7 @@ class Connection(asyncio.Protocol):
             self._next = None
             self._start(job)
         if self._received and not (self._busy or self._next):
-            asyncio.get_running_loop().call_soon(self._proceed)
+            asyncio.get_running_loop().call_later(BREATH_SECONDS, self._proceed)
         self._read_or_wait()
 
     @property
