@@ -22,7 +22,8 @@ from agentd.projections import PROJECTIONS, project
 from agentd.store import Store
 from agentd.transact import Request
 from tests.core import NOW, Core, command, to_params, uid
-from tests.property.model import Model, Object, Refused
+from tests.property.asker import Asker, Call
+from tests.property.model import Model, Refused
 from tests.property.strategies import (
     Ask,
     Dag,
@@ -34,24 +35,17 @@ from tests.property.strategies import (
 )
 from tests.questions import answers
 
-UNKNOWN = uid(0xDEAD)
 MAX_TASKS = 4
-LAST_PICK = 19
-OTHER_TASK_PICK = 18
-Call = tuple[str, Object]
 
 
-class CoreMachine(RuleBasedStateMachine):
+class CoreMachine(Asker, RuleBasedStateMachine):
     """The core and the model get the same requests at the same time and must answer the same."""
 
     core: Core
-    model: Model
 
     def __init__(self) -> None:
         super().__init__()
-        self.added = 0
         self.sent = 0
-        self.leases: dict[str, list[str]] = {}
         self.finished: list[Call] = []
         self.answered: list[tuple[Call, Any]] = []
 
@@ -227,82 +221,6 @@ class CoreMachine(RuleBasedStateMachine):
         self.model.now = self.core.now
         back_at = self.model.back_at
         self.core.honoured = back_at if self.model.is_honoured(back_at) else 0
-
-    def call(self, ask: Ask) -> Call:
-        """The request that the ask is about at this moment; where nothing is held, acquire."""
-        held = [node for node in self.model.nodes.values() if node["lease_id"] is not None]
-        if ask.method == "AcquireNextNode" or (ask.lease == "current" and not held):
-            return "AcquireNextNode", {"task_id": self.task_id(ask), "lease_owner": ask.owner}
-        if ask.method == "roll_back_expired":
-            return ask.method, {"task_id": self.task_id(ask)}
-        believes_in_one = ask.lease in ("current", "none") and held
-        chosen = held if believes_in_one else [*self.model.nodes.values()]
-        some_task = next(iter(self.model.tasks), UNKNOWN)
-        node = self.pick(ask, chosen) or {"id": UNKNOWN, "task_id": some_task}
-        params: Object = {"task_id": node["task_id"], "node_id": node["id"]}
-        if ask.which == OTHER_TASK_PICK:
-            params["task_id"] = some_task
-        if ask.lease != "none" or ask.method != "CommitEvent":
-            params["lease_id"] = self.lease(ask, node)
-        if ask.method != "HeartbeatNode":
-            params["payload"] = ask.payload
-        return ask.method, params
-
-    def pick(self, ask: Ask, among: list[Any]) -> Any:
-        """The one that the ask is about, now and then None."""
-        return None if ask.which == LAST_PICK or not among else among[ask.which % len(among)]
-
-    def task_id(self, ask: Ask) -> str:
-        """A task's id, now and then one that is not there."""
-        return str(self.pick(ask, [*self.model.tasks]) or UNKNOWN)
-
-    def lease(self, ask: Ask, node: Object) -> str:
-        """The lease that the sender believes in."""
-        current = node.get("lease_id")
-        over = [lease for lease in self.leases.get(node["id"], []) if lease != current]
-        if ask.lease == "over" and over:
-            return over[-1]
-        return UNKNOWN if ask.lease == "unknown" else str(current or UNKNOWN)
-
-    def registration(self, dag: Dag) -> Object:
-        """The params that register this graph, its flaw included."""
-        ids = [self.node_id() for _place in dag.shape]
-        specs: list[Object] = [
-            {"id": ids[at], "dependencies": [ids[before] for before in places]}
-            for at, places in enumerate(dag.shape)
-        ]
-        if specs:
-            self.spoil(dag, specs)
-            specs[0]["payload_schema"] = dag.schema
-        if dag.backwards:
-            specs.reverse()
-        if dag.anonymous:
-            specs.append({"dependencies": ids[-1:]})
-        return {
-            "goal": f"goal {len(self.model.tasks)}",
-            "context": dag.schema,
-            "initial_nodes": specs,
-        }
-
-    def spoil(self, dag: Dag, specs: list[Object]) -> None:
-        """Put the graph's flaw into its nodes."""
-        first, last = specs[0], specs[-1]
-        if dag.flaw == "cycle":
-            last["dependencies"] = [*last["dependencies"], first["id"]]
-            first["dependencies"] = [last["id"]]
-        elif dag.flaw == "itself":
-            last["dependencies"] = [last["id"]]
-        elif dag.flaw == "unknown":
-            last["dependencies"] = [*last["dependencies"], UNKNOWN]
-        elif dag.flaw == "duplicate":
-            specs.append({"id": first["id"], "dependencies": []})
-        elif dag.flaw == "taken" and self.model.nodes:
-            specs.append({"id": next(iter(self.model.nodes)), "dependencies": []})
-
-    def node_id(self) -> str:
-        """An id that no node has, its order unlike that of the registration."""
-        self.added += 1
-        return uid(self.added * 7919 % 65_521)
 
 
 def crashing() -> Request:

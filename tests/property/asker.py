@@ -1,0 +1,103 @@
+"""Turns what was drawn into requests about the state as it is when they are sent.
+
+The rule this file keeps: it looks things up and judges nothing. An ask about "the third running
+node" becomes a request about that node, a graph by places one by ids, its flaw included.
+"""
+
+from typing import Any
+
+from tests.core import uid
+from tests.property.model import Model, Object
+from tests.property.strategies import Ask, Dag
+
+UNKNOWN = uid(0xDEAD)
+LAST_PICK = 19
+OTHER_TASK_PICK = 18
+Call = tuple[str, Object]
+
+
+class Asker:
+    """Knows the state by the model, and by `leases` every lease that a node ever had."""
+
+    model: Model
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added = 0
+        self.leases: dict[str, list[str]] = {}
+
+    def call(self, ask: Ask) -> Call:
+        """The request that the ask is about at this moment; where nothing is held, acquire."""
+        held = [node for node in self.model.nodes.values() if node["lease_id"] is not None]
+        if ask.method == "AcquireNextNode" or (ask.lease == "current" and not held):
+            return "AcquireNextNode", {"task_id": self.task_id(ask), "lease_owner": ask.owner}
+        if ask.method == "roll_back_expired":
+            return ask.method, {"task_id": self.task_id(ask)}
+        believes_in_one = ask.lease in ("current", "none") and held
+        chosen = held if believes_in_one else [*self.model.nodes.values()]
+        some_task = next(iter(self.model.tasks), UNKNOWN)
+        node = self.pick(ask, chosen) or {"id": UNKNOWN, "task_id": some_task}
+        params: Object = {"task_id": node["task_id"], "node_id": node["id"]}
+        if ask.which == OTHER_TASK_PICK:
+            params["task_id"] = some_task
+        if ask.lease != "none" or ask.method != "CommitEvent":
+            params["lease_id"] = self.lease(ask, node)
+        if ask.method != "HeartbeatNode":
+            params["payload"] = ask.payload
+        return ask.method, params
+
+    def pick(self, ask: Ask, among: list[Any]) -> Any:
+        """The one that the ask is about, now and then None."""
+        return None if ask.which == LAST_PICK or not among else among[ask.which % len(among)]
+
+    def task_id(self, ask: Ask) -> str:
+        """A task's id, now and then one that is not there."""
+        return str(self.pick(ask, [*self.model.tasks]) or UNKNOWN)
+
+    def lease(self, ask: Ask, node: Object) -> str:
+        """The lease that the sender believes in."""
+        current = node.get("lease_id")
+        over = [lease for lease in self.leases.get(node["id"], []) if lease != current]
+        if ask.lease == "over" and over:
+            return over[-1]
+        return UNKNOWN if ask.lease == "unknown" else str(current or UNKNOWN)
+
+    def registration(self, dag: Dag) -> Object:
+        """The params that register this graph, its flaw included."""
+        ids = [self.node_id() for _place in dag.shape]
+        specs: list[Object] = [
+            {"id": ids[at], "dependencies": [ids[before] for before in places]}
+            for at, places in enumerate(dag.shape)
+        ]
+        if specs:
+            self.spoil(dag, specs)
+            specs[0]["payload_schema"] = dag.schema
+        if dag.backwards:
+            specs.reverse()
+        if dag.anonymous:
+            specs.append({"dependencies": ids[-1:]})
+        return {
+            "goal": f"goal {len(self.model.tasks)}",
+            "context": dag.schema,
+            "initial_nodes": specs,
+        }
+
+    def spoil(self, dag: Dag, specs: list[Object]) -> None:
+        """Put the graph's flaw into its nodes."""
+        first, last = specs[0], specs[-1]
+        if dag.flaw == "cycle":
+            last["dependencies"] = [*last["dependencies"], first["id"]]
+            first["dependencies"] = [last["id"]]
+        elif dag.flaw == "itself":
+            last["dependencies"] = [last["id"]]
+        elif dag.flaw == "unknown":
+            last["dependencies"] = [*last["dependencies"], UNKNOWN]
+        elif dag.flaw == "duplicate":
+            specs.append({"id": first["id"], "dependencies": []})
+        elif dag.flaw == "taken" and self.model.nodes:
+            specs.append({"id": next(iter(self.model.nodes)), "dependencies": []})
+
+    def node_id(self) -> str:
+        """An id that no node has, its order unlike that of the registration."""
+        self.added += 1
+        return uid(self.added * 7919 % 65_521)
