@@ -194,3 +194,13 @@ class DiskFailed(Failure):
 
 class JournalDamaged(Failure):
     """The journal or a projection is not what it should be."""
+
+
+class RecordDamaged(JournalDamaged):
+    """A record of the journal cannot be read; `seq` and `task_id` say which one."""
+
+    def __init__(self, seq: int, task_id: str, why: str) -> None:
+        super().__init__(f"seq {seq} (task {task_id}): {why}")
+        self.seq = seq
+        self.task_id = task_id
+        self.why = why

@@ -104,5 +104,5 @@ def decode(kind: str, schema: int, data: bytes) -> Event:
         )
     try:
         return decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise JournalDamaged(f"a {kind} event does not decode: {error}") from error

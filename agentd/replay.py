@@ -5,18 +5,29 @@ real ones and compares row by row; a rebuild puts those tables in the real ones'
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from agentd.api import TaskStatusResult
-from agentd.errors import IllegalTransition, TaskNotFound
+from agentd.errors import IllegalTransition, RecordDamaged, TaskNotFound
 from agentd.events import LeaseExpired, NodeAcquired, NodeCompleted, NodeFailed
 from agentd.journal import GENESIS, Head, Recorded, link
 from agentd.lifecycle import step
-from agentd.projections import NODES, PROJECTIONS, NodeRow, Projection, Tables, project
+from agentd.projections import (
+    NODES,
+    PROJECTIONS,
+    TOTALS,
+    NodeRow,
+    Projection,
+    Tables,
+    TotalsRow,
+    project,
+)
+from agentd.projections.totals import SCOPE
 from agentd.queries import task_status
 from agentd.store import Reader, Shadow, Store
 from agentd.store.memory import MemoryTx
@@ -28,6 +39,9 @@ PROGRESS_EVERY = 2_000
 
 SLICE = 20_000
 """Records that are checked in one read transaction."""
+
+_BEFORE_ALL = -(2**63)
+"""Less than every seq that SQLite can hold, those too that no record may have."""
 
 _TRIGGERS = {
     NodeAcquired: "acquire",
@@ -60,7 +74,17 @@ def rebuild(store: Store, progress: Progress) -> int:
         return events
 
 
-def check(store: Store, progress: Progress) -> Iterator[Difference]:
+class Readable(Protocol):
+    """What a check asks of a store."""
+
+    def read(self) -> AbstractContextManager[Reader]:
+        """See `Store.read`."""
+
+    def shadow(self) -> AbstractContextManager[Shadow]:
+        """See `Store.shadow`."""
+
+
+def check(store: Readable, progress: Progress) -> Iterator[Difference]:
     """Every record that breaks its chain or an edge, then every row that is not their fold.
 
     The journal only grows, so it is read in slices: a long read beside a busy daemon would keep its
@@ -68,14 +92,11 @@ def check(store: Store, progress: Progress) -> Iterator[Difference]:
     """
     with store.shadow() as shadow:
         journal = _Journal(shadow)
-        caught_up = False
-        while not caught_up:
+        while not journal.ended:
             with store.read() as reader:
-                caught_up = reader.last_seq() <= journal.seq + SLICE
-                for recorded in reader.journal(journal.seq, limit=SLICE):
-                    yield from journal.fold(recorded)
-                    _tell(recorded, progress)
-                if caught_up:
+                yield from journal.fold_slice(reader, progress)
+                if journal.ended:
+                    yield from journal.check_end(reader)
                     for projection in PROJECTIONS:
                         yield from _compare(projection, shadow, reader)
 
@@ -99,27 +120,61 @@ class _Journal:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._heads: dict[str, Head] = {}
-        self.seq = 0
+        self._heads: dict[str, Head | None] = {}
+        self._read = _BEFORE_ALL
+        self._seq = 0
+        self.ended = False
 
-    def fold(self, recorded: Recorded) -> Iterator[Difference]:
-        """Say what is wrong with the next record, and fold it."""
-        if recorded.seq != self.seq + 1:
-            yield Difference(f"seq {self.seq + 1}", f"missing; the next is {recorded.seq}")
-        self.seq = recorded.seq
+    def fold_slice(self, reader: Reader, progress: Progress) -> Iterator[Difference]:
+        """Say what is wrong with the next `SLICE` records, and fold them."""
+        left = SLICE
+        while left and not self.ended:
+            try:
+                for recorded in reader.journal(self._read, limit=left):
+                    left -= 1
+                    self._read = recorded.seq
+                    yield from self._fold(recorded)
+                    _tell(recorded, progress)
+                self.ended = left > 0
+            except RecordDamaged as damage:
+                left -= 1
+                self._read = damage.seq
+                self._heads[damage.task_id] = None  # what follows it has nothing to be held against
+                yield from self._check_place(damage.seq)
+                yield Difference(f"seq {damage.seq} (task {damage.task_id})", damage.why)
+
+    def check_end(self, reader: Reader) -> Iterator[Difference]:
+        """Say where records are missing behind the last one: by the count, it was not the last."""
+        totals: TotalsRow | None = reader.get(TOTALS, (SCOPE,))
+        if totals is not None and totals.events > self._seq:
+            what = f"missing; {totals.events} events were recorded"
+            yield Difference(f"seq {self._seq + 1}", what)
+
+    def _fold(self, recorded: Recorded) -> Iterator[Difference]:
+        yield from self._check_place(recorded.seq)
         yield from self._check_link(recorded)
         yield from _check_edge(recorded, self._tables)
         project(self._tables, recorded)
 
+    def _check_place(self, seq: int) -> Iterator[Difference]:
+        if seq < 1:
+            yield Difference(f"seq {seq}", "no place in the journal: they begin with 1")
+            return
+        if seq != self._seq + 1:
+            yield Difference(f"seq {self._seq + 1}", f"missing; the next is {seq}")
+        self._seq = seq
+
     def _check_link(self, recorded: Recorded) -> Iterator[Difference]:
         head = self._heads.get(recorded.task_id, GENESIS)
+        self._heads[recorded.task_id] = Head(recorded.version, recorded.hash)
+        if head is None:
+            return
         where = f"seq {recorded.seq} (task {recorded.task_id}, {recorded.kind})"
         if recorded.version != head.version + 1:
             number = head.version + 1
             yield Difference(where, f"is event {recorded.version} of its task, expected {number}")
         if link(head.hash, recorded) != recorded.hash:
             yield Difference(where, "the hash chain breaks: it or the event before it was changed")
-        self._heads[recorded.task_id] = Head(recorded.version, recorded.hash)
 
 
 def _check_edge(recorded: Recorded, tables: Tables) -> Iterator[Difference]:
@@ -160,6 +215,8 @@ def _differences(
     known = should if should is not None else is_
     assert known is not None  # noqa: S101 - zip_longest gives at least one
     where = f"{projection.name} {' '.join(_key(projection, known))}"
+    if isinstance(known, NodeRow):
+        where += f" (task {known.task_id})"
     if is_ is None or should is None:
         yield Difference(
             where, "the row is missing" if is_ is None else "the journal knows no such row"

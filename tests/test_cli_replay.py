@@ -85,14 +85,13 @@ def test_check_beside_a_daemon(shared: DaemonProcess) -> None:
     assert check(shared.home).code == 0
 
 
-@pytest.mark.usefixtures("task")
-def test_check_finds_a_changed_row(home: Path) -> None:
+def test_check_finds_a_changed_row(home: Path, task: str) -> None:
     """A row that was changed is named, with what it is and what the journal says."""
     tamper(home, f"UPDATE nodes SET status = 'FAILED' WHERE node_id = '{FIRST}'")
     ended = check(home)
     assert (ended.code, ended.err) == (1, "")
     assert ended.out.splitlines() == [
-        f"nodes {FIRST}: status is 'FAILED', the journal says 'COMPLETED'",
+        f"nodes {FIRST} (task {task}): status is 'FAILED', the journal says 'COMPLETED'",
         "replay check: 1 difference",
     ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentd import replay
-from agentd.errors import JournalDamaged
+from agentd.errors import RecordDamaged
 from agentd.events import (
     Event,
     EventCommitted,
@@ -95,9 +95,40 @@ def test_a_changed_hash(tmp_path: Path) -> None:
 
 
 def test_a_record_that_cannot_be_read(tmp_path: Path) -> None:
-    """A record of a kind that does not exist stops the check, which says so."""
-    with pytest.raises(JournalDamaged, match="cannot read Nonsense events"):
-        tampered(tmp_path, "UPDATE journal SET kind = 'Nonsense' WHERE seq = 3")
+    """A record that cannot be read is named with its task, and the check goes on behind it."""
+    found = tampered(tmp_path, f"UPDATE journal SET kind = 'Nonsense' WHERE seq = {NOTED}")
+    assert found[0].startswith(f"seq {NOTED} (task {TASK}): this agentd cannot read Nonsense")
+    assert all(line.startswith("totals database: events") for line in found[1:])
+
+
+@pytest.mark.parametrize(
+    ("change", "task"),
+    [
+        ("event_id = CAST(x'61ff' AS TEXT)", TASK),
+        ("task_id = CAST(x'61ff' AS TEXT)", r"a\xff"),
+        ("kind = CAST(x'61ff' AS TEXT)", TASK),
+        ("data = x'7bff'", TASK),
+    ],
+)
+def test_a_record_whose_text_is_no_text(tmp_path: Path, change: str, task: str) -> None:
+    """Bytes that are no UTF-8 make a record that cannot be read, its task's id shown as it is."""
+    found = tampered(tmp_path, f"UPDATE journal SET {change} WHERE seq = {NOTED}")
+    assert found[0].startswith(f"seq {NOTED} (task {task}): ")
+
+
+def test_a_task_read_up_to_a_damaged_record(tmp_path: Path) -> None:
+    """Who looks at one task is told which record of it cannot be read."""
+    tampered(tmp_path, f"UPDATE journal SET kind = CAST(x'ff' AS TEXT) WHERE seq = {NOTED}")
+    store = SqliteStore.open_read_only(tmp_path / "agent_state.db")
+    with closing(store), pytest.raises(RecordDamaged, match=rf"seq {NOTED} \(task {TASK}\)"):
+        replay.task_at(store, TASK, lambda _recorded: True)
+
+
+def test_a_record_before_the_first(tmp_path: Path) -> None:
+    """A record in a place that no record has is named, too."""
+    found = tampered(tmp_path, f"UPDATE journal SET seq = -5 WHERE seq = {NOTED}")
+    assert found[0] == "seq -5: no place in the journal: they begin with 1"
+    assert "seq 10: missing; the next is 11" in found
 
 
 def test_a_deleted_record(tmp_path: Path) -> None:
@@ -112,7 +143,9 @@ def test_a_deleted_record(tmp_path: Path) -> None:
 def test_a_deleted_last_record(tmp_path: Path) -> None:
     """A record that is missing at the end shows by the rows that knew it."""
     found = tampered(tmp_path, f"DELETE FROM journal WHERE seq = {LAST}")
-    assert any(f"nodes {uid(2)}: status is 'RUNNING', the journal says" in line for line in found)
+    assert found[0] == f"seq {LAST}: missing; {LAST} events were recorded"
+    where = f"nodes {uid(2)} (task {TASK})"
+    assert any(f"{where}: status is 'RUNNING', the journal says" in line for line in found)
 
 
 def test_a_swapped_pair(tmp_path: Path) -> None:

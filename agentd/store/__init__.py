@@ -55,7 +55,7 @@ class Reader(Protocol):
         """The moment of the journal's last record, 0 when it is empty."""
 
     def recorded(self, seq: int) -> Recorded:
-        """The journal's record at `seq`. Raises `JournalDamaged` when there is none."""
+        """The journal's record at `seq`. Raises `JournalDamaged` when there is none to read."""
 
     def tail(self, task_id: str, limit: int, until: int | None = None) -> list[Recorded]:
         """The newest `limit` records of the task, oldest first, heartbeats left out.
@@ -66,7 +66,10 @@ class Reader(Protocol):
     def journal(
         self, after: int = 0, task_id: str | None = None, limit: int | None = None
     ) -> Iterator[Recorded]:
-        """The first `limit` records behind seq `after`, of all tasks or of one, in their order."""
+        """The first `limit` records behind seq `after`, of all tasks or of one, in their order.
+
+        Raises `RecordDamaged` at one that cannot be read; ask again for those behind it.
+        """
 
     def answered(self, request_id: str) -> Answered | None:
         """The request that was answered under that id, if it is still remembered."""

@@ -12,7 +12,7 @@ import apsw
 from msgspec import Struct
 
 from agentd.answers import Answered
-from agentd.errors import JournalDamaged
+from agentd.errors import JournalDamaged, RecordDamaged
 from agentd.journal import GENESIS, Head, Recorded, decode
 from agentd.projections import NODES, Key, NodeRow, Projection
 from agentd.store.sqlite.migrate import LATEST
@@ -34,6 +34,10 @@ _STREAM = " UNION ALL ".join(
 )
 _STREAM += " ORDER BY version LIMIT ?3"  # merges the two, each in the index's order
 _TAIL = f"{_RECORDS} WHERE task_id = ? AND shown = 1 AND version <= ? ORDER BY version DESC LIMIT ?"
+_NEXT = (
+    "SELECT seq, CAST(task_id AS BLOB) FROM journal "
+    "WHERE seq > ?1 AND (?2 IS NULL OR task_id = ?2) ORDER BY seq LIMIT 1"
+)
 _LARGEST = 2**63 - 1
 _ANSWERED = "SELECT request_id, digest, seq, at FROM requests WHERE request_id = ?"
 _NEWEST = (
@@ -141,7 +145,14 @@ class SqliteReader:
             found = self._execute(_JOURNAL, (after, most))
         else:
             found = self._execute(_STREAM, (task_id, after, most))
-        return map(_recorded, found)
+        try:
+            for row in found:
+                yield _recorded(row)
+                after = row[0]
+        except UnicodeDecodeError as error:  # the row is gone with it
+            seq, task = self._execute(_NEXT, (after, task_id)).get
+            text = task.decode(errors="backslashreplace")
+            raise RecordDamaged(seq, text, f"its text cannot be read: {error}") from error
 
     def answered(self, request_id: str) -> Answered | None:
         """See `Reader.answered`."""
@@ -154,4 +165,7 @@ class SqliteReader:
 
 
 def _recorded(row: tuple[Any, ...]) -> Recorded:
-    return Recorded(*(*row, decode(row[5], row[6], row[8])))
+    try:
+        return Recorded(*(*row, decode(row[5], row[6], row[8])))
+    except JournalDamaged as error:
+        raise RecordDamaged(row[0], row[2], str(error)) from error
