@@ -1,0 +1,180 @@
+"""What the journal says, read with plain SQL and folded with rules written from the contract alone.
+
+The rule this file keeps: it shares no code with agentd. It reads the journal's rows in their order
+and notes every row that the contract forbids: a second holder, a second end, a rollback too early.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.daemon_process import Object
+
+NEW_ROWS = """
+SELECT seq, event_id, task_id, node_id, kind, at, data, payload FROM journal WHERE seq > ?
+ORDER BY seq
+"""
+
+
+class Row(NamedTuple):
+    """One row of the journal, without its hash."""
+
+    seq: int
+    event_id: str
+    task_id: str
+    node_id: str | None
+    kind: str
+    at: int
+    data: bytes
+    payload: bytes | None
+
+
+@dataclass
+class Node:
+    """A node as the rows so far left it. `holder` is a lease, `ended` the event of its end."""
+
+    task_id: str
+    dependencies: list[str]
+    holder: str | None = None
+    ended: str | None = None
+    completed: bool = False
+
+
+@dataclass
+class Lease:
+    """A lease, its end in Unix milliseconds after every heartbeat, the acquisition's first."""
+
+    node_id: str
+    owner: str
+    ends: list[int]
+
+
+class Written(NamedTuple):
+    """A row with a client's payload, and the lease that was current when it was written."""
+
+    kind: str
+    node_id: str | None
+    payload: Any
+    holder: str | None
+
+
+@dataclass
+class Chronicle:
+    """Reads on with every `read`; `wrong` has a line for everything that must not be."""
+
+    database: Path
+    wrong: list[str] = field(default_factory=list)
+    goals: dict[str, str] = field(default_factory=dict)
+    tasks: dict[str, list[str]] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
+    written: dict[str, Written] = field(default_factory=dict)
+    payloads: set[bytes] = field(default_factory=set)
+    last_seq: int = 0
+    _last_hash: bytes = b""
+
+    def read(self) -> None:
+        """Fold the rows that are new, in one snapshot; the old ones have to be as they were."""
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+            connection.execute("BEGIN")
+            self._look_back(connection)
+            for values in connection.execute(NEW_ROWS, (self.last_seq,)):
+                row = Row(*values)
+                if row.seq != self.last_seq + 1:
+                    self.wrong.append(f"seq {self.last_seq + 1} is missing")
+                self.last_seq = row.seq
+                self._fold(row)
+            self._last_hash = self._hash_of_last(connection)
+
+    def _look_back(self, connection: sqlite3.Connection) -> None:
+        """A journal that lost its end and grew again has another record there."""
+        if self.last_seq and self._hash_of_last(connection) != self._last_hash:
+            self.wrong.append(f"seq {self.last_seq} was there, and is gone or another")
+        counted = "SELECT count(*) FROM journal WHERE seq <= ?"
+        [found] = connection.execute(counted, (self.last_seq,)).fetchone()
+        if found != self.last_seq:
+            self.wrong.append(f"{found} rows up to seq {self.last_seq}")
+
+    def _hash_of_last(self, connection: sqlite3.Connection) -> bytes:
+        found = connection.execute("SELECT hash FROM journal WHERE seq = ?", (self.last_seq,))
+        return (found.fetchone() or (b"",))[0]
+
+    def _fold(self, row: Row) -> None:
+        data = json.loads(row.data)
+        fold = {
+            "TaskRegistered": self._registered,
+            "NodeAdded": self._added,
+            "NodeAcquired": self._acquired,
+            "LeaseExtended": self._extended,
+            "LeaseExpired": self._expired,
+            "EventCommitted": self._committed,
+            "NodeCompleted": self._finished,
+            "NodeFailed": self._finished,
+        }
+        fold[row.kind](row, data)
+
+    def _registered(self, row: Row, data: Object) -> None:
+        self._insist(row, row.task_id not in self.tasks, "a task registered twice")
+        self.tasks[row.task_id] = []
+        self.goals[row.task_id] = data["goal"]
+
+    def _added(self, row: Row, data: Object) -> None:
+        assert row.node_id is not None
+        self._insist(row, row.node_id not in self.nodes, "a node added twice")
+        self.nodes[row.node_id] = Node(row.task_id, data["dependencies"])
+        self.tasks[row.task_id].append(row.node_id)
+
+    def _acquired(self, row: Row, data: Object) -> None:
+        node = self._node(row)
+        self._insist(row, node.holder is None, "two holders at once")
+        self._insist(row, node.ended is None, "acquired after its end")
+        ready = all(self.nodes[each].completed for each in node.dependencies)
+        self._insist(row, ready, "acquired before its dependencies were completed")
+        self._insist(row, data["lease_id"] not in self.leases, "a lease granted twice")
+        node.holder = data["lease_id"]
+        lease = Lease(row.node_id or "", data["lease_owner"], [data["lease_expires_at"]])
+        self.leases[data["lease_id"]] = lease
+
+    def _extended(self, row: Row, data: Object) -> None:
+        self._insist(row, self._node(row).holder == data["lease_id"], "another's heartbeat")
+        self.leases[data["lease_id"]].ends.append(data["lease_expires_at"])
+
+    def _expired(self, row: Row, data: Object) -> None:
+        node = self._node(row)
+        self._insist(row, node.holder == data["lease_id"], "another's lease ran out")
+        due = row.at >= self.leases[data["lease_id"]].ends[-1]
+        self._insist(row, due, "rolled back before the lease ran out")
+        node.holder = None
+
+    def _committed(self, row: Row, _data: Object) -> None:
+        self._write(row)
+
+    def _finished(self, row: Row, data: Object) -> None:
+        node = self._node(row)
+        self._insist(row, node.ended is None, "ended twice")
+        self._insist(row, node.holder == data["lease_id"], "ended by another than its holder")
+        self._write(row)
+        node.holder, node.ended = None, row.event_id
+        node.completed = row.kind == "NodeCompleted"
+
+    def _write(self, row: Row) -> None:
+        """Keep what a client wrote; every client makes each payload another."""
+        payload = row.payload or b""
+        self._insist(row, payload not in self.payloads, "one write recorded twice")
+        self.payloads.add(payload)
+        written = Written(row.kind, row.node_id, json.loads(payload), self._node(row).holder)
+        self.written[row.event_id] = written
+
+    def _node(self, row: Row) -> Node:
+        return self.nodes[row.node_id or ""]
+
+    def _insist(self, row: Row, holds: bool, what: str) -> None:  # noqa: FBT001 - the fact itself
+        if not holds:
+            self.wrong.append(f"seq {row.seq}, {row.kind} of node {row.node_id}: {what}")

@@ -1,0 +1,105 @@
+"""Holds what clients were told against what the journal says.
+
+The rule this file keeps: it shares no code with agentd. What was acknowledged has to be there, and
+what was refused must not be; the chronicle itself says what may not be there at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tests.daemon_process import encoded
+from tests.faults.account import Accounts
+from tests.faults.chronicle import Chronicle, Written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from tests.faults.account import Entry
+
+KINDS = {
+    "CommitEvent": "EventCommitted",
+    "CompleteNode": "NodeCompleted",
+    "FailNode": "NodeFailed",
+}
+
+
+class Oracle:
+    """Judges one database and the accounts of its clients, again and again."""
+
+    def __init__(self, database: Path, folder: Path) -> None:
+        self.accounts = Accounts(folder)
+        self.chronicle = Chronicle(database)
+        self.acknowledged = 0
+        self._beats: Counter[str] = Counter()
+
+    def judge(self) -> list[str]:
+        """Everything that must not be, one line each."""
+        answered = self.accounts.read()  # first: the journal may know more, never less
+        self.chronicle.read()
+        return self.chronicle.wrong + list(self._compare(answered))
+
+    def _compare(self, answered: Iterable[Entry]) -> Iterator[str]:
+        knows: dict[str, Callable[[Entry], bool]] = {
+            "RegisterTask": self._knows_task,
+            "AcquireNextNode": self._knows_lease,
+            "HeartbeatNode": self._knows_heartbeat,
+            "CommitEvent": self._knows_write,
+            "CompleteNode": self._knows_write,
+            "FailNode": self._knows_write,
+        }
+        for entry in answered:
+            if entry.refusal is not None and self._has_payload(entry):
+                yield f"refused, and there all the same: {entry}"
+            if not entry.done or entry.method not in knows or entry.result is None:
+                continue
+            self.acknowledged += 1
+            if not knows[entry.method](entry):
+                yield f"acknowledged, and not there: {entry}"
+
+    def _knows_task(self, entry: Entry) -> bool:
+        task_id, specs = entry.result["task_id"], entry.params["initial_nodes"]
+        same_goal = self.chronicle.goals.get(task_id) == entry.params["goal"]
+        return same_goal and self.chronicle.tasks[task_id] == [spec["id"] for spec in specs]
+
+    def _knows_lease(self, entry: Entry) -> bool:
+        lease = self.chronicle.leases.get(entry.result["lease_id"])
+        if lease is None:
+            return False
+        same_end = lease.ends[0] // 1000 == entry.result["lease_expires_at"]
+        said = entry.result["node_id"], entry.params["lease_owner"]
+        return same_end and (lease.node_id, lease.owner) == said
+
+    def _knows_heartbeat(self, entry: Entry) -> bool:
+        lease_id = entry.params["lease_id"]
+        self._beats[lease_id] += 1
+        later = [end // 1000 for end in self.chronicle.leases[lease_id].ends[1:]]
+        return self._beats[lease_id] <= len(later) and entry.result["lease_expires_at"] in later
+
+    def _knows_write(self, entry: Entry) -> bool:
+        params, kind = entry.params, KINDS[entry.method]
+        expected = Written(kind, params["node_id"], params["payload"], params["lease_id"])
+        return self.chronicle.written.get(entry.result["event_id"]) == expected
+
+    def _has_payload(self, entry: Entry) -> bool:
+        payload = entry.params.get("payload")
+        return payload is not None and encoded(payload) in self.chronicle.payloads
+
+
+def judge_all(database: Path, folder: Path) -> list[str]:
+    """Everything that must not be, read anew from the first row; no client is at work any more."""
+    oracle = Oracle(database, folder)
+    wrong = oracle.judge()
+    asked = Counter(
+        entry.client
+        for entry in oracle.accounts.entries
+        if entry.method == "AcquireNextNode" and (not entry.answered or entry.result is not None)
+    )
+    granted = Counter(lease.owner for lease in oracle.chronicle.leases.values())
+    return wrong + [
+        f"{count} leases for {asked[owner]} acquisitions of {owner}"
+        for owner, count in granted.items()
+        if count > asked[owner]
+    ]

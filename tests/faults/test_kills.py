@@ -1,0 +1,113 @@
+"""SIGKILL of the daemon at random moments, while eight clients work on.
+
+A siege is one home, its clients, and some kills; there are as many sieges as the kills take, so
+that each look at the whole journal stays short.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from agentd import replay
+from agentd.store.sqlite import SqliteStore
+from tests.command_line import agentd
+from tests.daemon_process import REPOSITORY, SERVE, DaemonProcess, environment, temporary_home
+from tests.faults.client import Clients
+from tests.faults.oracle import Oracle, judge_all
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.daemon_process import Connection
+    from tests.faults.chronicle import Chronicle
+    from tests.faults.laboratory import Laboratory
+
+CLIENTS = 8
+KILLS_OF_A_SIEGE = 15
+LIFE_SECONDS = 0.1
+"""At most, after the daemon has been judged."""
+
+START_SECONDS = 0.3
+"""Within that time a start is killed that is not waited for."""
+
+SHORT_LEASES = {"AGENTD_NODE_TIMEOUT_SECS": "1"}
+"""Leases of the dead run out while there is somebody to see it."""
+
+
+def killed_while_starting(lab: Laboratory, home: Path) -> None:
+    """Start the daemon and kill it before, or just after, it is ready."""
+    process = subprocess.Popen(
+        SERVE,
+        cwd=REPOSITORY,
+        env=environment(home, SHORT_LEASES),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(lab.random.random() * START_SECONDS)
+    process.kill()
+    process.wait()
+
+
+def differences(database: Path) -> list[str]:
+    """What `replay --check` finds, beside the running daemon."""
+    with closing(SqliteStore.open_read_only(database)) as store:
+        return [str(each) for each in replay.check(store, lambda _seq: None)]
+
+
+def unlike_the_journal(connection: Connection, chronicle: Chronicle, task_id: str) -> list[str]:
+    """The nodes that ended, and are shown with another end or another payload."""
+    shown = {node["id"]: node for node in connection.call("TaskStatus", task_id=task_id)["nodes"]}
+    statuses = {"NodeCompleted": "COMPLETED", "NodeFailed": "FAILED"}
+    wrong = []
+    for node_id in chronicle.tasks[task_id]:
+        if (ended := chronicle.nodes[node_id].ended) is not None:
+            written = chronicle.written[ended]
+            status, payload = shown[node_id]["status"], shown[node_id]["result_payload"]
+            if (status, payload) != (statuses[written.kind], written.payload):
+                wrong.append(f"{written} is shown as {shown[node_id]}")
+    return wrong
+
+
+def look(lab: Laboratory, daemon: DaemonProcess, oracle: Oracle) -> None:
+    """Judge the daemon that was killed and is back, while the clients go on."""
+    assert oracle.judge() == []
+    assert differences(daemon.database) == []
+    tasks = list(oracle.chronicle.tasks)
+    with daemon.connect() as connection:
+        for task_id in lab.random.sample(tasks, min(3, len(tasks))):
+            assert unlike_the_journal(connection, oracle.chronicle, task_id) == []
+
+
+def siege(lab: Laboratory, home: Path, kills: int) -> None:
+    """Kill the daemon so many times, and look after every kill."""
+    folder = home.parent
+    with DaemonProcess(home, **SHORT_LEASES) as daemon:
+        oracle = Oracle(daemon.database, folder)
+        with Clients(CLIENTS, daemon.socket_path, folder, lab.random.getrandbits(32)):
+            for _ in range(kills):
+                time.sleep(lab.random.random() * LIFE_SECONDS)
+                daemon.kill()
+                if lab.random.random() < 0.1:
+                    killed_while_starting(lab, home)
+                    lab.count(kills_while_starting=1)
+                daemon.start()
+                look(lab, daemon, oracle)
+        assert judge_all(daemon.database, folder) == []
+        assert agentd(home, "replay", "--check").code == 0
+        lab.count(
+            kills=kills,
+            acknowledged_writes=oracle.acknowledged,
+            unanswered=sum(not entry.answered for entry in oracle.accounts.entries),
+            repeats=sum(entry.times - 1 for entry in oracle.accounts.entries),
+        )
+
+
+def test_what_was_acknowledged_survives_every_kill(lab: Laboratory) -> None:
+    """No acknowledged write is lost, no node has two holders or two ends, and replay is clean."""
+    for _ in range(lab.amount(60, 1_005) // KILLS_OF_A_SIEGE):
+        with temporary_home() as home:
+            siege(lab, home, KILLS_OF_A_SIEGE)
