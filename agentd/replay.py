@@ -58,7 +58,8 @@ class Difference(Struct, frozen=True):
     what: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
+        # What damage left of a text may be anything, also what a terminal would obey.
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in f"{self.where}: {self.what}")
 
 
 def rebuild(store: Store, progress: Progress) -> int:

@@ -116,6 +116,17 @@ def test_a_record_whose_text_is_no_text(tmp_path: Path, change: str, task: str) 
     assert found[0].startswith(f"seq {NOTED} (task {task}): ")
 
 
+@pytest.mark.parametrize("seq", [1, LAST])
+def test_a_damaged_record_at_an_end(tmp_path: Path, seq: int) -> None:
+    """A record that is read at every start, and is no text, is named by the check like any other.
+
+    What a terminal would obey is shown, not sent.
+    """
+    change = "task_id = CAST(x'1b5b326aff' AS TEXT)"
+    found = tampered(tmp_path, f"UPDATE journal SET {change} WHERE seq = {seq}")
+    assert found[0].startswith(rf"seq {seq} (task \x1b[2j\xff): ")
+
+
 def test_a_task_read_up_to_a_damaged_record(tmp_path: Path) -> None:
     """Who looks at one task is told which record of it cannot be read."""
     tampered(tmp_path, f"UPDATE journal SET kind = CAST(x'ff' AS TEXT) WHERE seq = {NOTED}")

@@ -10,6 +10,7 @@ database is built under another name and renamed, so that a crash never leaves h
 
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -112,7 +113,9 @@ def inspect(path: Path) -> None:
         with untouched(path) as connection:
             found = schema_version(connection)
             for question in _ENDS if found == LATEST else ():
-                connection.execute(question).fetchall()
+                # Text that is no text lets a database be opened: `replay --check` names it.
+                with suppress(UnicodeDecodeError):
+                    connection.execute(question).fetchall()
     except apsw.Error as error:
         raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
     if found > LATEST:

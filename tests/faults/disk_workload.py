@@ -1,0 +1,126 @@
+"""Agents at work on a store, and what they were answered: the witness of everything acknowledged.
+
+The rule this file keeps: what is right, the plain model says (tests/property/model.py), which
+shares no code with agentd. After every answer it is written down what a client may rely on from
+there on.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any, NamedTuple
+
+from agentd.errors import RequestRefused, StorageError
+from agentd.store.sqlite import SqliteStore
+from tests.core import NOW, Core
+from tests.property.model import Model, Refused
+
+Call = tuple[str, dict[str, Any]]
+
+LEASE_MS = 60_000
+LARGEST_PAYLOAD = 12_000
+"""Characters: such a payload fills pages of its own."""
+
+
+class Acknowledged(NamedTuple):
+    """What the clients know at a moment: the time, the counts, every task, and every event id.
+
+    `moment` is what the workload's clock of faults said, a length of a recording perhaps.
+    """
+
+    moment: int
+    now: int
+    database: dict[str, Any]
+    tasks: dict[str, Any]
+    noted: tuple[tuple[str, Any], ...]
+
+    @property
+    def events(self) -> int:
+        """How many records the journal has."""
+        count: int = self.database["total_events"]
+        return count
+
+
+class Workload:
+    """Some agents, one choice after the other. `moment` dates what they are answered."""
+
+    def __init__(self, store: SqliteStore, random: Random, moment: Callable[[], int]) -> None:
+        self.core = Core(store, lease_ms=LEASE_MS)
+        self.model = Model(NOW, LEASE_MS, self.core.event_limit)
+        self.random = random
+        self.moment = moment
+        self.noted: dict[str, Any] = {}
+        self.history = [self.acknowledged()._replace(moment=0)]
+        self.node_ids = 0
+
+    def step(self) -> None:
+        """One batch of one request or several; now and then time passes."""
+        self.core.now += self.random.choice([0, 1, 700, LEASE_MS // 3])
+        self.model.now = self.core.now
+        self.send(*(self.call() for _ in range(self.random.choice([1, 1, 2, 4]))))
+
+    def send(self, *calls: Call) -> list[Any]:
+        """Run the calls in one commit, compare the answers, and write down what holds now.
+
+        A batch that the disk refused changes nothing. Returns the answers.
+        """
+        answers = self.core.batch(*calls)
+        assert not self.core.faults, self.core.faults
+        if any(isinstance(answer, StorageError) for answer in answers):
+            assert len({type(answer) for answer in answers}) == 1, answers
+            return answers
+        for call, answer in zip(calls, answers, strict=True):
+            self._compare(call, answer)
+        self.history.append(self.acknowledged())
+        return answers
+
+    def acknowledged(self) -> Acknowledged:
+        """What the clients know now."""
+        tasks = {
+            task_id: self.model.answer("TaskStatus", {"task_id": task_id}, {})
+            for task_id in self.model.tasks
+        }
+        return Acknowledged(
+            self.moment(), self.model.now, self.model.database(), tasks, tuple(self.noted.items())
+        )
+
+    def call(self) -> Call:
+        """Some request that makes sense, more or less."""
+        held = [node for node in self.model.nodes.values() if node["lease_id"] is not None]
+        free = [node for node in self.model.nodes.values() if node["status"] == "PENDING"]
+        if not free or self.random.random() < 0.03:
+            return "RegisterTask", self._registration()
+        if not held or self.random.random() < 0.25:
+            task_id = self.random.choice(free)["task_id"]
+            return "AcquireNextNode", {"task_id": task_id, "lease_owner": "worker"}
+        node = self.random.choice(held)
+        if self.random.random() < 0.1:
+            return "roll_back_expired", {"task_id": node["task_id"]}
+        lease = {"task_id": node["task_id"], "node_id": node["id"], "lease_id": node["lease_id"]}
+        if self.random.random() < 0.4:
+            return "HeartbeatNode", lease
+        ways = ["CommitEvent", "CommitEvent", "CompleteNode", "CompleteNode", "FailNode"]
+        return self.random.choice(ways), {**lease, "payload": self._payload()}
+
+    def _registration(self) -> dict[str, Any]:
+        nodes: list[dict[str, Any]] = []
+        for _ in range(self.random.randint(1, 6)):
+            self.node_ids += 1
+            before = [node["id"] for node in nodes if self.random.random() < 0.3]
+            node_id = f"00000000-0000-4000-9000-{self.node_ids:012x}"
+            nodes.append({"id": node_id, "dependencies": before})
+        return {"goal": "some goal", "context": self._payload(), "initial_nodes": nodes}
+
+    def _payload(self) -> dict[str, Any]:
+        size = self.random.choice([0, 10, 200, self.random.randrange(LARGEST_PAYLOAD)])
+        return {"text": "x" * size, "number": self.random.random()}
+
+    def _compare(self, call: Call, answer: Any) -> None:
+        try:
+            expected = self.model.answer(*call, answer)
+        except Refused as refused:
+            assert isinstance(answer, RequestRefused), (call, answer, refused.kinds)
+            assert answer.kind in refused.kinds
+        else:
+            assert answer == expected, (call, answer)
+            if call[0] in ("CommitEvent", "CompleteNode", "FailNode"):
+                self.noted.setdefault(answer["event_id"], call[1]["payload"])
