@@ -22,6 +22,7 @@ effects
     store/        journal and tables in SQLite, or in dictionaries for tests
     transact      load, decide, append, project, commit (read this first)
     replay        refold the journal to rebuild, check or look back
+    backup/       a verified copy of the database, and one put in its place
     daemon/       socket, connections, writer, sweeper, clock, start and stop
     client        a connection to the daemon
     config        settings

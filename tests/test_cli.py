@@ -21,7 +21,7 @@ from tests.daemon_process import REPOSITORY, DaemonProcess, environment
 NOBODY = 65_534
 """The uid that has no rights anywhere."""
 
-VERBS = ("serve", "call", "status", "replay")
+VERBS = ("serve", "call", "status", "replay", "backup", "restore")
 
 
 # Help
@@ -33,7 +33,7 @@ def test_help(home: Path, verb: tuple[str, ...]) -> None:
     ended = agentd(home, *verb, "--help")
     assert ended.code == 0
     assert ended.out.startswith(" ".join(("usage: agentd", *verb)))
-    assert re.findall(r"^  (\d+)  \w", ended.out, re.MULTILINE) == [*"012345", "130"]
+    assert re.findall(r"^  (\d+)  \w", ended.out, re.MULTILINE) == [*"0123456", "130"]
     assert [line for line in ended.out.splitlines() if len(line) > COLUMNS] == []
 
 
@@ -81,8 +81,8 @@ def test_wrong_usage(shared: DaemonProcess, arguments: tuple[str, ...], words: s
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_bad_setting(home: Path, verb: str) -> None:
     """A setting that does not parse stops every verb with exit code 2 and one line."""
-    method = ("Health",) if verb == "call" else ()
-    ended = agentd(home, verb, *method, AGENTD_NODE_TIMEOUT_SECS="soon")
+    needed = {"call": ("Health",), "backup": ("a.db",), "restore": ("a.db",)}
+    ended = agentd(home, verb, *needed.get(verb, ()), AGENTD_NODE_TIMEOUT_SECS="soon")
     assert (ended.code, ended.out) == (2, "")
     assert "AGENTD_NODE_TIMEOUT_SECS='soon'" in ended.error
 

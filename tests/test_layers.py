@@ -66,6 +66,7 @@ EFFECTS: dict[str, set[str]] = {
         "queries",
         "store",
     },
+    "backup": {"errors", "projections", "replay", "store"},
     "logfilter": {"errors"},
     "config": {"errors", "logfilter"},
     "client": {"api", "errors", "protocol"},
@@ -88,6 +89,7 @@ EFFECTS: dict[str, set[str]] = {
     "cli": {
         "agentd",
         "api",
+        "backup",
         "client",
         "config",
         "daemon",

@@ -1,8 +1,8 @@
 """The command line: verbs, exit codes, and what a person sees.
 
 Exit codes: 0 ok, 1 refused or failed, 2 usage or a bad setting, 3 daemon not reachable, 4 already
-running, 5 database refused, 6 the disk failed. The rule this package keeps: a verb imports what only
-it needs when it runs, so that `agentd call` starts in a tenth of a second.
+running, 5 database refused, 6 disk failed. The rule this package keeps: a verb imports what only it
+needs when it runs, so that `agentd call` starts in a tenth of a second.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from agentd import __version__
 from agentd.errors import Failure, RequestRefused
@@ -95,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_call(verbs)
     _add(verbs, "status", "show the daemon's health and metrics")
     _add_replay(verbs)
+    _add_backup(verbs)
+    _add_restore(verbs)
     return parser
 
 
@@ -150,3 +153,16 @@ def _add_replay(verbs: "argparse._SubParsersAction[_Parser]") -> None:
         help="print a task as it was after that seq, or at that time (RFC 3339)",
     )
     verb.add_argument("--task", metavar="ID", help="the task to print, with --until")
+
+
+def _add_backup(verbs: "argparse._SubParsersAction[_Parser]") -> None:
+    verb = _add(verbs, "backup", "copy the database to a file and verify it; the daemon may go on")
+    verb.add_argument("path", metavar="PATH", type=Path, help="the file to write")
+    verb.add_argument("--force", action="store_true", help="replace the file, if it is there")
+
+
+def _add_restore(verbs: "argparse._SubParsersAction[_Parser]") -> None:
+    verb = _add(
+        verbs, "restore", "verify a backup and put it in the database's place; the old one is kept"
+    )
+    verb.add_argument("path", metavar="PATH", type=Path, help="the backup; it is never changed")

@@ -165,11 +165,18 @@ def _refuse_header(path: Path, header: bytes) -> None:
         )
     if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
         raise DatabaseRefused(f"{path} is not a SQLite database, or its header is corrupt")
-    # Offsets: https://sqlite.org/fileformat.html#the_database_header
-    (application_id,) = struct.unpack_from(">I", header, 68)
-    if application_id != APPLICATION_ID:
-        raise DatabaseRefused(_foreign(path))
+    refuse_foreign(path)
     _refuse_truncated(path, header)
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise `DatabaseRefused` where `path` is a SQLite database of another program's."""
+    header = _header(path)
+    if len(header) == _HEADER_SIZE and header.startswith(_MAGIC):
+        # Offsets: https://sqlite.org/fileformat.html#the_database_header
+        (application_id,) = struct.unpack_from(">I", header, 68)
+        if application_id != APPLICATION_ID:
+            raise DatabaseRefused(_foreign(path))
 
 
 def _refuse_truncated(path: Path, header: bytes) -> None:

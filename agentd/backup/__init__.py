@@ -1,0 +1,86 @@
+"""Backups: a copy of the database that stands alone, made while the daemon works, and verified.
+
+The rule this file keeps: PATH is either what it was or a whole backup, whatever happens. The order:
+refuse what can be refused at once; copy into a draft; verify the draft; have the disk keep it; and
+only then give it its name.
+"""
+
+import os
+from pathlib import Path
+
+from msgspec import Struct
+
+from agentd.backup.draft import Draft, draft_of, exists
+from agentd.backup.verify import Contents, Progress, verify
+from agentd.errors import DatabaseRefused, Failure
+from agentd.store.sqlite.copying import STEP_PAGES, Report, copy
+from agentd.store.sqlite.opening import inspect
+
+_OURS = ("", "-wal", "-shm", "-journal", ".mark", ".lost", ".lock")
+"""What the names of a database's files add to its own."""
+
+_SYNC_PAGES = 8 * STEP_PAGES
+
+
+class Backup(Struct, frozen=True):
+    """A backup that is done: its size in bytes, and what it holds."""
+
+    path: Path
+    size: int
+    contents: Contents
+
+
+def backup(database: Path, target: Path, progress: Progress, *, force: bool) -> Backup:
+    """Copy `database` to `target`, verified; `force` replaces a file that is there.
+
+    Raises `Failure`: then `target` is as it was, and nothing is left beside it.
+    """
+    database, target = database.resolve(), _meant(target)
+    if not database.exists():
+        raise DatabaseRefused(f"there is no database at {database}: there is nothing to back up")
+    inspect(database)
+    _refuse(database, target, force=force)
+    with draft_of(target) as draft:
+        copy(database, draft.path, _in_pieces(draft, progress))
+        contents = verify(draft.path, database, progress)
+        draft.sync()
+        done = Backup(target, draft.path.stat().st_size, contents)
+        _refuse(database, target, force=force)  # much can happen during a long copy
+        if force:
+            draft.replace()
+        else:
+            draft.put()
+    return done
+
+
+def _in_pieces(draft: Draft, progress: Progress) -> Report:
+    """Sync while copying: one large fsync at the end would hold up those of the daemon."""
+
+    def report(done: int, pages: int) -> None:
+        if done % _SYNC_PAGES == 0:
+            draft.sync()
+        progress("copying pages", done, pages)
+
+    return report
+
+
+def _meant(target: Path) -> Path:
+    """The file that `target` leads to: a link stays, as it does when one copies to it."""
+    return Path(os.path.realpath(target))
+
+
+def _refuse(database: Path, target: Path, *, force: bool) -> None:
+    """Raise `Failure` where a backup must not be written to."""
+    if target.is_dir():
+        raise Failure(f"{target} is a directory: say which file in it the backup is to be")
+    for ours in (database.with_name(database.name + suffix) for suffix in _OURS):
+        if target == ours or (target.exists() and ours.exists() and target.samefile(ours)):
+            raise Failure(f"{target} belongs to the database itself: choose another place")
+    if target.exists() and not target.is_file():
+        raise Failure(f"{target} is not a regular file: choose another name")
+    if target.exists() and not force:
+        raise exists(target)
+    for suffix in ("-wal", "-journal"):
+        other = target.with_name(target.name + suffix)
+        if other.exists() and other.stat().st_size:  # SQLite would take it for the backup's
+            raise Failure(f"{other} is in the way: remove it, or choose another name")

@@ -1,0 +1,148 @@
+"""A file that is put in its place whole, or not at all.
+
+The rule this file keeps: what is not finished never stands under a name that somebody might read,
+and goes with whoever was writing it. A draft is beside its target, locked by its writer. One that
+is not locked belongs to nobody any more: its writer was killed.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agentd.errors import DiskFailed, Failure
+
+_PREFIX = "agentd-draft-"
+_ANY = _PREFIX + "?" * 8  # as many as tempfile.mkstemp adds
+_BESIDE = ("", "-wal", "-shm", "-journal")
+"""What SQLite may leave of a draft."""
+
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+class Draft:
+    """An empty file with mode 0600 beside `target`, until the end of its block."""
+
+    def __init__(self, target: Path, path: Path, file: int) -> None:
+        self.path = path
+        self._target = target
+        self._file = file
+
+    def sync(self) -> None:
+        """Have the disk keep what was written. Raises `Failure`, or `DiskFailed`."""
+        try:
+            _full_sync(self._file)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise no_room(self._target.parent) from error
+            raise DiskFailed(
+                f"the disk failed to keep {self.path}: {error.strerror}; choose another disk"
+            ) from error
+
+    def put(self) -> None:
+        """Give the file its name, and never to the loss of another file of that name."""
+        try:
+            os.link(self.path, self._target)
+        except FileExistsError:
+            raise exists(self._target) from None
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise cannot_write(self._target, error) from error
+            raise Failure(
+                f"{self._target.parent} is on a file system without hard links, so another "
+                "program's new file could be overwritten: add --force, or choose another place"
+            ) from error
+        sync_directory(self._target.parent)
+
+    def replace(self) -> None:
+        """Give the file its name, in the place of a file that may have it."""
+        try:
+            self.path.replace(self._target)
+        except OSError as error:
+            raise cannot_write(self._target, error) from error
+        sync_directory(self._target.parent)
+
+
+@contextmanager
+def draft_of(target: Path) -> Iterator[Draft]:
+    """A draft of `target`, gone at the end of the block if it was not put in place."""
+    try:
+        _sweep(target.parent)
+        path, file = _make(target.parent)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    try:
+        yield Draft(target, path, file)
+    finally:
+        _remove(path)
+        os.close(file)
+
+
+def sync_directory(directory: Path) -> None:
+    """Have the disk keep the names in a directory."""
+    try:
+        file = os.open(directory, os.O_RDONLY)
+        try:
+            _full_sync(file)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise DiskFailed(f"the disk failed to keep {directory}: {error.strerror}") from error
+
+
+def exists(target: Path) -> Failure:
+    """What is said of a file that would be overwritten."""
+    return Failure(f"{target} exists: choose another name, or add --force to replace it")
+
+
+def no_room(directory: Path) -> Failure:
+    """What is said of a full disk."""
+    return Failure(f"the disk is full: no room in {directory}; free some and repeat")
+
+
+def cannot_write(target: Path, error: OSError) -> Failure:
+    """What is said of a place that cannot be written to."""
+    if error.errno in _NO_ROOM:
+        return no_room(target.parent)
+    if isinstance(error, FileNotFoundError) and not target.parent.exists():
+        return Failure(f"there is no directory {target.parent}: make it, or choose another place")
+    return Failure(f"cannot write {target}: {error.strerror}")
+
+
+def _full_sync(file: int) -> None:
+    if hasattr(fcntl, "F_FULLFSYNC"):  # macOS: fsync alone does not reach the disk there
+        fcntl.fcntl(file, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(file)
+
+
+def _make(directory: Path) -> tuple[Path, int]:
+    """A new file and its descriptor, locked."""
+    while True:
+        file, name = tempfile.mkstemp(prefix=_PREFIX, dir=directory)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file).st_nlink:
+            return Path(name), file
+        os.close(file)  # somebody swept it up before it was locked
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what is left of drafts whose writers were killed."""
+    for path in directory.glob(_ANY):
+        with contextlib.suppress(OSError):  # another user's
+            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(path)
+            finally:
+                os.close(file)
+
+
+def _remove(draft: Path) -> None:
+    for suffix in _BESIDE:
+        draft.with_name(draft.name + suffix).unlink(missing_ok=True)

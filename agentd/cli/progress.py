@@ -1,0 +1,33 @@
+"""A progress bar where somebody is watching: on standard error, when that is a terminal."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_WIDTH = 30
+_CLEAR = "\r\x1b[K"
+
+Progress = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and of how much; 0 where nobody knows."""
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Shows what it is told on one line, which is gone at the end of the block."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _what, _done, _total: None
+        return
+    try:
+        yield _show
+    finally:
+        print(_CLEAR, end="", file=sys.stderr, flush=True)
+
+
+def _show(what: str, done: int, total: int) -> None:
+    if total:
+        filled = _WIDTH * min(done, total) // total
+        bar = "#" * filled + "." * (_WIDTH - filled)
+        line = f"{what} [{bar}] {done:,} of {total:,}"
+    else:
+        line = f"{what} ..."
+    print(_CLEAR + line, end="", file=sys.stderr, flush=True)

@@ -1,0 +1,54 @@
+"""`agentd restore PATH`: a verified backup takes the database's place, which is kept aside."""
+
+import argparse
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+from agentd import config
+from agentd.backup.restore import refuse_source, verified_copy
+from agentd.backup.verify import Contents
+from agentd.cli.progress import progress_bar
+from agentd.cli.signals import never_stop, stop_like_an_interrupt
+from agentd.cli.words import contents, shown
+from agentd.config import Settings
+from agentd.daemon.clock import wall
+from agentd.daemon.home import make, make_private
+from agentd.daemon.lock import database_lock, home_lock
+from agentd.errors import AlreadyRunning
+
+
+def run(options: argparse.Namespace) -> int:
+    """Restore a backup. Raises `Failure`: then the database is as it was."""
+    settings = config.load()
+    stop_like_an_interrupt()
+    os.umask(0o077)  # what is made here is for this user only
+    refuse_source(options.path)
+    with ExitStack() as held:
+        _lock(held, settings)
+        with (
+            progress_bar() as progress,
+            verified_copy(options.path, settings.database, wall(), progress) as copy,
+        ):
+            never_stop()
+            aside = copy.put(wall())
+    _tell(settings.database, options.path, copy.contents, aside)
+    return 0
+
+
+def _lock(held: ExitStack, settings: Settings) -> None:
+    make_private(settings.home)
+    make(settings.database.parent)
+    try:
+        held.enter_context(home_lock(settings.home))
+        held.enter_context(database_lock(settings.database))
+    except AlreadyRunning as error:
+        raise AlreadyRunning(f"{error}; a restore needs the database for itself") from error
+
+
+def _tell(database: Path, source: Path, found: Contents, aside: Path | None) -> None:
+    print(f"restored: {shown(database)}, from {shown(source)}")
+    print(f"{contents(found)}; pages, hash chains and rows verified")
+    if aside is not None:
+        print(f"what was there before is kept: {shown(aside)}")
+        print("remove it when all is well, or restore it to go back")

@@ -1,0 +1,28 @@
+"""Numbers and names as a person reads them."""
+
+from pathlib import Path
+
+from agentd.backup.verify import Contents
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+_KIB = 1024
+
+
+def size(number: float) -> str:
+    """So many bytes."""
+    for unit in _UNITS[:-1]:
+        if number < _KIB:
+            return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= _KIB
+    return f"{number:,.1f} {_UNITS[-1]}"
+
+
+def shown(path: Path) -> str:
+    """A path that fits on a line, whatever bytes it is made of."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
+
+
+def contents(found: Contents) -> str:
+    """What a database holds."""
+    tasks = "1 task" if found.tasks == 1 else f"{found.tasks:,} tasks"
+    return f"{tasks}, events up to seq {found.last_seq:,}"

@@ -1,0 +1,124 @@
+"""Copying a database while others work on it, and making the one that is replaced stand alone.
+
+The rule this file keeps: a copy is one moment of the database, whatever is written meanwhile, and
+nobody who writes waits for it. One read transaction is held from the first page to the last:
+without it, every commit of another connection would begin the copy anew
+(https://sqlite.org/c3ref/backup_finish.html).
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+
+import apsw
+
+from agentd.errors import DatabaseRefused, Failure
+from agentd.store.sqlite.migrate import migrate
+from agentd.store.sqlite.opening import another_reader, prepare
+from agentd.store.sqlite.untouched import untouched
+
+STEP_PAGES = 256
+"""Pages of 4 KiB between two reports: a step is 1 MiB."""
+
+Report = Callable[[int, int], None]
+"""Is told how many pages are copied, of how many."""
+
+_READ_WRITE = apsw.SQLITE_OPEN_READWRITE
+
+
+def copy(database: Path, target: Path, report: Report) -> None:
+    """Copy a database into the empty file `target`, beside its daemon or without one.
+
+    Raises `Failure`; what `target` holds then is worth nothing.
+    """
+    _copy(closing(_takes_part(database)), database, target, report)
+
+
+def copy_untouched(source: Path, target: Path, report: Report) -> None:
+    """As `copy`, from a file that nobody is at work on, without a trace of the reading."""
+    _copy(untouched(source), source, target, report)
+
+
+def bring_up_to_date(path: Path, at: int) -> None:
+    """Migrate a copy that is not in use. `at` is the time to record, in Unix milliseconds."""
+    with told(path, str(path.parent)), _open(path) as connection:
+        prepare(connection)
+        migrate(connection, at)
+
+
+def settle(path: Path) -> bool:
+    """Copy the WAL into a database that is about to be replaced; then no file is left beside it.
+
+    False where SQLite cannot make sense of the file: then no daemon starts on it either. Raises
+    `Failure` while another program has it open.
+    """
+    wal, index, journal = (path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))
+    if not (wal.exists() or index.exists() or journal.exists()):
+        return True
+    if not path.stat().st_size:
+        return False  # SQLite would take it for a new database, and remove the WAL
+    try:
+        with told(path, str(path.parent)), _open(path) as connection:
+            connection.pragma("fullfsync", 1)
+            connection.pragma("checkpoint_fullfsync", 1)
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except DatabaseRefused:
+        return False
+    if wal.exists() or index.exists():  # the last one to close it would have removed them
+        raise Failure(f"another program has {path} open: let it end, or stop it, and repeat")
+    return True
+
+
+@contextmanager
+def told(path: Path, room: str) -> Iterator[None]:
+    """The driver's errors in words for a person who copies or checks `path`.
+
+    `room` says where something is written meanwhile.
+    """
+    try:
+        yield
+    except apsw.FullError as error:
+        raise Failure(f"the disk is full: no room in {room}; free some and repeat") from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
+    except apsw.BusyError as error:
+        raise Failure(f"another program has locked {path}: repeat when it is done") from error
+    except apsw.Error as error:
+        raise Failure(f"{path} cannot be read or copied: {error}") from error
+
+
+def _copy(
+    opened: AbstractContextManager[apsw.Connection], source: Path, target: Path, report: Report
+) -> None:
+    with told(source, str(target.parent)), opened as reader, closing(_blank(target)) as writer:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # begins the snapshot
+        with writer.backup("main", reader, "main") as backup:
+            while not backup.done:
+                backup.step(STEP_PAGES)
+                report(backup.page_count - backup.remaining, backup.page_count)
+
+
+def _open(path: Path) -> closing[apsw.Connection]:
+    return closing(apsw.Connection(str(path), flags=_READ_WRITE))
+
+
+def _blank(target: Path) -> apsw.Connection:
+    """A connection to an empty file that is fsynced as a whole later, or thrown away."""
+    connection = apsw.Connection(str(target), flags=_READ_WRITE)
+    connection.pragma("journal_mode", "off")
+    connection.pragma("synchronous", "off")
+    return connection
+
+
+def _takes_part(database: Path) -> apsw.Connection:
+    """A reader that others know of, so that a daemon may start and work beside it."""
+    wal = database.with_name(database.name + "-wal")
+    if wal.exists() or not os.access(database.parent, os.W_OK):
+        return another_reader(database)
+    # The WAL that any reader makes is removed again by one that could write, as it closes.
+    connection = apsw.Connection(str(database), flags=_READ_WRITE)
+    connection.pragma("query_only", 1)
+    return connection
