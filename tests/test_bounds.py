@@ -49,7 +49,7 @@ def connected(submitted: list[Command]) -> tuple[Connection, Wire]:
     """A connection whose commands end in `submitted`."""
     service = SimpleNamespace(
         admits=lambda _socket: True,
-        connections=set(),
+        connected=lambda _connection: None,
         stalls=SimpleNamespace(watch=lambda _reader: None),
         writer=SimpleNamespace(submit=submitted.append),
     )

@@ -20,20 +20,19 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from msgspec import Struct
 
+from agentd.api import AcquireNextNodeParams
 from agentd.daemon.listener import peer_name
 from agentd.daemon.log import logger
 from agentd.daemon.writer import Command
 from agentd.decoding import decode
 from agentd.errors import InternalError, RequestRefused
-from agentd.methods import BY_NAME, Method
+from agentd.methods import Method
 from agentd.protocol import Rejected, Request, Requests, encode_error, encode_result
 from agentd.transact import Outcome
 from agentd.transact import Request as CommandRequest
 
 if TYPE_CHECKING:
     from agentd.daemon.service import Service
-
-ACQUIRE = BY_NAME["AcquireNextNode"].command
 
 MOST_IN_FLIGHT = 32
 """Commands of one client in the writer's hands: a long pipeline leaves room for the others."""
@@ -47,7 +46,7 @@ have the interpreter while the loop is at work.
 """
 
 LARGE = 65_536
-"""Bytes of params, or of an acquired node's context, from which on a command goes alone."""
+"""Bytes of a request, or of an acquired node's context, from which on a command goes alone."""
 
 _BUFFERED_ANSWERS = 1_048_576
 """Bytes of answers that are kept for a client before it is no longer read from."""
@@ -79,7 +78,7 @@ class Connection(asyncio.Protocol):
         self._next: _Job | None = None
         self._commands = 0  # in flight
         self._alone = False  # the command in flight goes alone
-        self._contexts_are_small = False  # the last one was
+        self._small: str | None = None  # the task whose context was small when last acquired
         self._querying = False
         self._choked = False
         self._paused = False
@@ -96,7 +95,7 @@ class Connection(asyncio.Protocol):
         """A client was let in."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_BUFFERED_ANSWERS)
-        self._service.connections.add(self)
+        self._service.connected(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """The client is gone: what it asked for and was not begun is dropped."""
@@ -149,9 +148,10 @@ class Connection(asyncio.Protocol):
         """See `writer.Client`."""
         self._commands -= 1
         line = _encode(command.id, outcome)
-        if command.request.command is ACQUIRE:
+        if isinstance(params := command.request.params, AcquireNextNodeParams):
             self._service.acquire_took(time.perf_counter_ns() - command.since)
-            self._contexts_are_small = len(line) < LARGE
+            if outcome.result is not None:
+                self._small = params.task_id if len(line) < LARGE else None
         self._write(line)
         if self._waiting or self._next or self._received or self._ended:
             self._proceed()
@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
             return _Job(_Query(message.id, method, params))
         request = CommandRequest(method.command, params)
         command = Command(request, self, message.id, time.perf_counter_ns())
-        return _Job(command, len(message.params) >= LARGE)
+        return _Job(command, len(message.params) + len(message.id) >= LARGE)
 
     def _may_start(self, job: _Job) -> bool:
         """Commands behind commands, unless one goes alone; anything else when all is answered."""
@@ -211,14 +211,18 @@ class Connection(asyncio.Protocol):
 
     def _goes_alone(self, job: _Job) -> bool:
         """Whether it is large, or an acquire whose context may be: others wait for its answer."""
-        acquires = isinstance(job.work, Command) and job.work.request.command is ACQUIRE
-        return job.large or (acquires and not self._contexts_are_small)
+        params = job.work.request.params if isinstance(job.work, Command) else None
+        return job.large or (
+            isinstance(params, AcquireNextNodeParams) and params.task_id != self._small
+        )
 
     def _start(self, job: _Job) -> None:
         work = job.work
         if isinstance(work, Command):
             self._commands += 1
             self._alone = self._goes_alone(job)
+            if job.large:
+                self._small = None  # it may be an event of that task
             self._service.writer.submit(work)
         elif isinstance(work, _Query):
             self._querying = True

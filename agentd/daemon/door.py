@@ -104,18 +104,19 @@ class Door:
     def _receive(self, client: socket.socket) -> None:
         if not self._service.admits(client):
             client.close()
-        elif len(self._service.connections) + len(self._entering) >= self._most:
+        elif self._service.crowd >= self._most:
             self._send_away(client)
         else:
-            entering = self._loop.create_task(self._enter(client))
+            entering = self._loop.create_task(self._enter(client, self._service.let_in()))
             self._entering.add(entering)
             entering.add_done_callback(self._entering.discard)
 
-    async def _enter(self, client: socket.socket) -> None:
+    async def _enter(self, client: socket.socket, connection: Connection) -> None:
         try:
-            await self._loop.connect_accepted_socket(lambda: Connection(self._service), client)
+            await self._loop.connect_accepted_socket(lambda: connection, client)
         except OSError as error:
             self._exhausted.warning("cannot serve a client: %s", error.strerror)
+            self._service.disconnected(connection)
             client.close()
 
     def _send_away(self, client: socket.socket) -> None:

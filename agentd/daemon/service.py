@@ -42,6 +42,7 @@ class Service:
         self.sweeper = Sweeper(store, self.writer, clock, self.grace)
         self.stalls = Stalls()
         self.connections: set[Connection] = set()
+        self._entering: set[Connection] = set()
         self._deserted = asyncio.Event()
         self._allowed = {0, os.getuid()}
         self._strangers = Seldom()
@@ -68,8 +69,25 @@ class Service:
                     "rolled back node %s: %s let the lease run out", each.node_id, event.lease_owner
                 )
 
+    @property
+    def crowd(self) -> int:
+        """How many connections there are, those included that are being made."""
+        return len(self.connections) + len(self._entering)
+
+    def let_in(self) -> Connection:
+        """A connection that is about to be made."""
+        connection = Connection(self)
+        self._entering.add(connection)
+        return connection
+
+    def connected(self, connection: Connection) -> None:
+        """It has been made."""
+        self._entering.discard(connection)
+        self.connections.add(connection)
+
     def disconnected(self, connection: Connection) -> None:
         """Forget a connection."""
+        self._entering.discard(connection)
         self.connections.discard(connection)
         self.stalls.forget(connection)
         if not self.connections:

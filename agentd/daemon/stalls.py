@@ -40,13 +40,14 @@ class Stalls:
         if reader not in self._seen:
             self._seen[reader] = None, 0
             if self._timer is None:
-                self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+                self._timer = self._loop.call_later(LOOK_SECONDS, self.look)
 
     def forget(self, reader: Reader) -> None:
         """It is gone."""
         self._seen.pop(reader, None)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Cut off whoever has read nothing at so many looks, and look again while there is need."""
         for reader, (before, looks) in list(self._seen.items()):
             unsent = reader.unsent()
             if unsent is None:
@@ -58,4 +59,4 @@ class Stalls:
             else:
                 del self._seen[reader]
                 reader.cut_off(round(LOOKS * LOOK_SECONDS))
-        self._timer = self._loop.call_later(LOOK_SECONDS, self._look) if self._seen else None
+        self._timer = self._loop.call_later(LOOK_SECONDS, self.look) if self._seen else None

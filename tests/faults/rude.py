@@ -1,0 +1,33 @@
+"""A client that does with its socket what no client should do."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+from socket import MSG_DONTWAIT
+
+from tests.daemon_process import Connection
+
+
+class Rude(Connection):
+    """A client whose socket the test may look at without reading from it."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._socket.fileno()
+
+    def hung_up(self) -> bool:
+        """Whether the daemon has closed the connection."""
+        poll = select.poll()
+        poll.register(self, 0)
+        return bool(poll.poll(0))
+
+    def some(self, most: int) -> bytes:
+        """Read what is there, up to so many bytes."""
+        return self._socket.recv(most)
+
+    def send_what_goes(self, data: bytes) -> None:
+        """Send until the daemon takes no more for now."""
+        with contextlib.suppress(BlockingIOError):
+            while data:
+                data = data[self._socket.send(data, MSG_DONTWAIT) :]
