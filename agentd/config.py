@@ -7,9 +7,10 @@ value and what is expected. No value is replaced in silence.
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
@@ -41,29 +42,58 @@ class Settings(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
+class Setting(Struct, frozen=True):
+    """One variable as it is in force, and where its value comes from.
+
+    `problem` says why it does not parse; then there is no value.
+    """
+
+    name: str
+    origin: str
+    value: Path | int | None
+    problem: str | None = None
+
+
+class EnvFile(Struct, frozen=True):
+    """The env file and its variables.
+
+    `problem` says why it cannot be used, `warning` what should not stay as it is.
+    """
+
+    path: Path | None
+    variables: Mapping[str, str | None] = {}
+    problem: str | None = None
+    warning: str | None = None
+
+
 class _Values:
     """The variables, and where each comes from."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], file: EnvFile) -> None:
         self._environment = environment
-        self.warnings: list[str] = []
-        self._file = self._read_file()
+        self._file = file
 
     def get(self, name: str) -> str | None:
         """The value, or None where it is not set. Raises `BadSetting` on an empty one."""
-        value = self._environment.get(name, self._file.get(name))
+        value = self.shared(name)
         if value is not None and not value.strip():
             raise BadSetting(f"{name} is set but empty: give it a value or unset it")
         return value
 
     def shared(self, name: str) -> str | None:
         """The value of a variable that is not ours alone, empty or not."""
-        return self._environment.get(name, self._file.get(name))
+        return self._environment.get(name, self._file.variables.get(name))
 
-    def path(self, name: str, default: Path) -> Path:
-        """An absolute path with `~` expanded."""
+    def origin(self, name: str) -> str:
+        """Where the value of a variable comes from."""
+        if name in self._environment:
+            return "environment"
+        return "env file" if name in self._file.variables else "default"
+
+    def path(self, name: str) -> Path | None:
+        """An absolute path with `~` expanded, or None where it is not set."""
         value = self.get(name)
-        return default if value is None else expand(name, value)
+        return None if value is None else expand(name, value)
 
     def whole(self, name: str, default: int, unit: str) -> int:
         """A whole number, 0 allowed."""
@@ -78,24 +108,39 @@ class _Values:
             )
         return int(text)
 
-    def _read_file(self) -> Mapping[str, str | None]:
-        chosen = self._environment.get("AGENTD_ENV_FILE")
-        if chosen is not None and not chosen.strip():
-            raise BadSetting("AGENTD_ENV_FILE is set but empty: give it a value or unset it")
-        path = expand("AGENTD_ENV_FILE", chosen or DEFAULT_ENV_FILE)
-        try:
-            mode = path.stat().st_mode
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            if chosen is not None:
-                raise BadSetting(f"AGENTD_ENV_FILE={chosen!r}: there is no such file") from None
-            return {}
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadSetting(f"AGENTD_ENV_FILE={str(path)!r} cannot be read: {error}") from error
-        if mode & (stat.S_IRGRP | stat.S_IROTH):
-            self.warnings.append(f"{path} can be read by other users: run `chmod 600` on it")
-        _check_lines(path, text)
-        return dotenv_values(stream=StringIO(text))
+
+def env_file(environment: Mapping[str, str]) -> EnvFile:
+    """The env file that `environment` asks for, or the default one."""
+    path = None
+    try:
+        path = _env_file_path(environment)
+        return _read_file(path, chosen="AGENTD_ENV_FILE" in environment)
+    except BadSetting as error:
+        return EnvFile(path, problem=str(error))
+
+
+def _env_file_path(environment: Mapping[str, str]) -> Path:
+    chosen = environment.get("AGENTD_ENV_FILE")
+    if chosen is not None and not chosen.strip():
+        raise BadSetting("AGENTD_ENV_FILE is set but empty: give it a value or unset it")
+    return expand("AGENTD_ENV_FILE", chosen or DEFAULT_ENV_FILE)
+
+
+def _read_file(path: Path, *, chosen: bool) -> EnvFile:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if chosen:
+            raise BadSetting(f"AGENTD_ENV_FILE={str(path)!r}: there is no such file") from None
+        return EnvFile(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(f"AGENTD_ENV_FILE={str(path)!r} cannot be read: {error}") from error
+    warning = None
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
+        warning = f"{path} can be read by other users: run `chmod 600` on it"
+    _check_lines(path, text)
+    return EnvFile(path, dotenv_values(stream=StringIO(text)), warning=warning)
 
 
 def _check_lines(path: Path, text: str) -> None:
@@ -124,23 +169,45 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 
     Raises `BadSetting` for the first value that does not parse.
     """
-    values = _Values(os.environ if environment is None else environment)
-    home = values.path("AGENTD_HOME", expand("AGENTD_HOME", DEFAULT_HOME))
-    return Settings(
-        home,
-        _database(values, home),
-        values.path("AGENTD_SOCKET_PATH", home / SOCKET_NAME),
-        values.whole("AGENTD_NODE_TIMEOUT_SECS", DEFAULT_TIMEOUT_SECS, "seconds"),
-        values.whole("AGENTD_CONTEXT_EVENT_LIMIT", DEFAULT_EVENT_LIMIT, "events"),
-        _log_level(values),
-        tuple(values.warnings),
-    )
+    environment = os.environ if environment is None else environment
+    file = env_file(environment)
+    if file.problem is not None:
+        raise BadSetting(file.problem)
+    values = _Values(environment, file)
+    warnings = (file.warning,) if file.warning else ()
+    return Settings(*(read(values) for read in _SETTINGS.values()), warnings)
 
 
-def _database(values: _Values, home: Path) -> Path:
+def explain(environment: Mapping[str, str], file: EnvFile) -> list[Setting]:
+    """Every setting by itself, whether it parses or not."""
+    values = _Values(environment, file)
+    return [_explained(name, values) for name in _SETTINGS]
+
+
+def unknown(names: Iterable[str]) -> list[str]:
+    """Those of the names that look like a setting of agentd's, and are none."""
+    known = {"AGENTD_ENV_FILE", *_SETTINGS}
+    return [name for name in names if name.upper().startswith("AGENTD") and name not in known]
+
+
+def _explained(name: str, values: _Values) -> Setting:
+    origin = values.origin(name)
+    if name == "AGENTD_LOG" and origin == "default" and values.shared("RUST_LOG"):
+        origin = f"RUST_LOG, {values.origin('RUST_LOG')}"
+    try:
+        return Setting(name, origin, _SETTINGS[name](values))
+    except BadSetting as error:
+        return Setting(name, origin, None, str(error))
+
+
+def _home(values: _Values) -> Path:
+    return values.path("AGENTD_HOME") or expand("AGENTD_HOME", DEFAULT_HOME)
+
+
+def _database(values: _Values) -> Path:
     url = values.get("AGENTD_DATABASE_URL")
     if url is None:
-        return home / DATABASE_NAME
+        return _home(values) / DATABASE_NAME
     scheme, separator, path = url.strip().partition("://")
     if scheme != "sqlite" or not separator or not path or "?" in path or path == ":memory:":
         raise BadSetting(
@@ -153,8 +220,31 @@ def _database(values: _Values, home: Path) -> Path:
         raise BadSetting(f"AGENTD_DATABASE_URL={url!r}: {error}") from error
 
 
+def _socket_path(values: _Values) -> Path:
+    return values.path("AGENTD_SOCKET_PATH") or _home(values) / SOCKET_NAME
+
+
+def _node_timeout(values: _Values) -> int:
+    return values.whole("AGENTD_NODE_TIMEOUT_SECS", DEFAULT_TIMEOUT_SECS, "seconds")
+
+
+def _event_limit(values: _Values) -> int:
+    return values.whole("AGENTD_CONTEXT_EVENT_LIMIT", DEFAULT_EVENT_LIMIT, "events")
+
+
 def _log_level(values: _Values) -> int:
     if (value := values.get("AGENTD_LOG")) is not None:
         return level_of("AGENTD_LOG", value)
     # Other programs share RUST_LOG, and shells like to export it empty.
     return level_of("RUST_LOG", values.shared("RUST_LOG") or DEFAULT_FILTER)
+
+
+_SETTINGS: Mapping[str, Callable[[_Values], Any]] = {
+    "AGENTD_HOME": _home,
+    "AGENTD_DATABASE_URL": _database,
+    "AGENTD_SOCKET_PATH": _socket_path,
+    "AGENTD_NODE_TIMEOUT_SECS": _node_timeout,
+    "AGENTD_CONTEXT_EVENT_LIMIT": _event_limit,
+    "AGENTD_LOG": _log_level,
+}
+"""How each variable is read, in the order of the fields of `Settings`."""
