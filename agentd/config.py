@@ -174,8 +174,15 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     if file.problem is not None:
         raise BadSetting(file.problem)
     values = _Values(environment, file)
-    warnings = (file.warning,) if file.warning else ()
-    return Settings(*(read(values) for read in _SETTINGS.values()), warnings)
+    return Settings(
+        _home(values),
+        _database(values),
+        _socket_path(values),
+        _node_timeout(values),
+        _event_limit(values),
+        _log_level(values),
+        (file.warning,) if file.warning else (),
+    )
 
 
 def explain(environment: Mapping[str, str], file: EnvFile) -> list[Setting]:
@@ -247,4 +254,4 @@ _SETTINGS: Mapping[str, Callable[[_Values], Any]] = {
     "AGENTD_CONTEXT_EVENT_LIMIT": _event_limit,
     "AGENTD_LOG": _log_level,
 }
-"""How each variable is read, in the order of the fields of `Settings`."""
+"""How each variable is read."""
