@@ -23,6 +23,7 @@ effects
     transact      load, decide, append, project, commit (read this first)
     replay        refold the journal to rebuild, check or look back
     backup/       a verified copy of the database, and one put in its place
+    doctor/       is everything as it should be, and what to do where not
     daemon/       socket, connections, writer, sweeper, clock, start and stop
     client        a connection to the daemon
     config        settings

@@ -86,6 +86,7 @@ EFFECTS: dict[str, set[str]] = {
         "store",
         "transact",
     },
+    "doctor": {"client", "config", "daemon", "errors", "logfilter", "replay", "store"},
     "cli": {
         "agentd",
         "api",
@@ -93,6 +94,7 @@ EFFECTS: dict[str, set[str]] = {
         "client",
         "config",
         "daemon",
+        "doctor",
         "errors",
         "journal",
         "logfilter",

@@ -18,6 +18,7 @@ from agentd.errors import DatabaseRefused, JournalDamaged
 from agentd.projections import TOTALS, TotalsRow
 from agentd.projections.totals import EMPTY, SCOPE
 from agentd.store.sqlite.copying import bring_up_to_date
+from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.viewing import View
 
 Progress = Callable[[str, int, int], None]
@@ -41,7 +42,7 @@ def verify(path: Path, name: Path, progress: Progress) -> Contents:
     pulse = partial(progress, "checking pages", 0, 0)
     pulse()
     found = view.integrity(pulse)
-    if not found and not view.schema_is_latest():
+    if not found and view.schema() != LATEST:
         return _verify_newer(path, name, progress)
     found = found or list(_differences(view, progress))
     if found:

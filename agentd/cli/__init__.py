@@ -82,6 +82,12 @@ def _methods() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _json_form() -> str:
+    from agentd.cli.doctor import JSON_FORM
+
+    return JSON_FORM
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="agentd",
@@ -98,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_replay(verbs)
     _add_backup(verbs)
     _add_restore(verbs)
+    _add_doctor(verbs)
     return parser
 
 
@@ -166,3 +173,9 @@ def _add_restore(verbs: "argparse._SubParsersAction[_Parser]") -> None:
         verbs, "restore", "verify a backup and put it in the database's place; the old one is kept"
     )
     verb.add_argument("path", metavar="PATH", type=Path, help="the backup; it is never changed")
+
+
+def _add_doctor(verbs: "argparse._SubParsersAction[_Parser]") -> None:
+    verb = _add(verbs, "doctor", "check settings, files, daemon and database, and say what to do")
+    verb.details = _json_form
+    verb.add_argument("--json", action="store_true", help="print the findings as JSON")

@@ -8,7 +8,10 @@ _WIDTH = 30
 _CLEAR = "\r\x1b[K"
 
 Progress = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and of how much; 0 where nobody knows."""
+"""Is told what is being done, how much of it is done, and of how much; 0 where nobody knows.
+
+Where nothing is being done ("") the line is cleared, for others to print.
+"""
 
 
 @contextmanager
@@ -24,7 +27,9 @@ def progress_bar() -> Iterator[Progress]:
 
 
 def _show(what: str, done: int, total: int) -> None:
-    if total:
+    if not what:
+        line = ""
+    elif total:
         filled = _WIDTH * min(done, total) // total
         bar = "#" * filled + "." * (_WIDTH - filled)
         line = f"{what} [{bar}] {done:,} of {total:,}"

@@ -17,9 +17,9 @@ def size(number: float) -> str:
     return f"{number:,.1f} {_UNITS[-1]}"
 
 
-def shown(path: Path) -> str:
-    """A path that fits on a line, whatever bytes it is made of."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
+def shown(text: Path | str) -> str:
+    """A path, or what has one in it, that fits on a line, whatever bytes it is made of."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
 
 
 def contents(found: Contents) -> str:

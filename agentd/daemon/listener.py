@@ -47,15 +47,15 @@ class Listener:
 
 def peer_uid(connection: socket.socket) -> int:
     """The user at the other end, as the kernel knows it."""
-    return _peer(connection)[1]
+    return peer(connection)[1]
 
 
 def peer_name(connection: socket.socket) -> str:
     """The process at the other end, for the log."""
-    return f"pid {_peer(connection)[0]}"
+    return f"pid {peer(connection)[0]}"
 
 
-def _peer(connection: socket.socket) -> tuple[int | str, int]:
+def peer(connection: socket.socket) -> tuple[int | str, int]:
     """Process and user at the other end; where the kernel does not tell the process, a word."""
     if hasattr(socket, "SO_PEERCRED"):
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
@@ -89,7 +89,7 @@ def _clear(path: Path) -> None:
         ) from error
     else:
         raise AlreadyRunning(
-            f"another daemon, pid {_peer(probe)[0]}, answers on {path}: "
+            f"another daemon, pid {peer(probe)[0]}, answers on {path}: "
             "stop it, or set AGENTD_SOCKET_PATH"
         )
     finally:

@@ -13,6 +13,9 @@ from typing import Self
 
 from agentd.errors import AlreadyRunning, Failure
 
+_LOCKS = Path("/proc/locks")
+"""The locks that the kernel knows of: proc(5)."""
+
 
 class Lock:
     """Held from `acquire` until `release` or the end of the process."""
@@ -30,7 +33,7 @@ class Lock:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(file, 32).decode(errors="replace").strip() or "unknown"
+            holder = _signature(file)
             os.close(file)
             raise AlreadyRunning(
                 f"another agentd is already running with pid {holder} (it holds {self._path}): "
@@ -50,6 +53,19 @@ class Lock:
             os.close(self._file)
             self._file = None
 
+    def holder(self) -> int | None:
+        """The pid of its holder, 0 where nobody knows it, or None where it is free.
+
+        The lock is not tried for that: whoever starts at the same moment would be sent away.
+        """
+        try:
+            found = self._path.stat()
+            text = self._path.read_text(errors="replace").strip()
+        except FileNotFoundError:
+            return None
+        pid = int(text) if text.isascii() and text.isdigit() else 0
+        return pid if _is_held(found, pid) else None
+
     def __enter__(self) -> Self:
         self.acquire()
         return self
@@ -61,6 +77,37 @@ class Lock:
         traceback: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def _is_held(found: os.stat_result, pid: int) -> bool:
+    try:
+        lines = _LOCKS.read_text().splitlines()
+    except OSError:  # not Linux: the pid in the file has to do
+        return pid > 0 and _is_alive(pid)
+    device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
+    for line in lines:  # 1: FLOCK ADVISORY WRITE 123 fe:00:456 0 EOF
+        *before, holder, place, _start, _end = line.split()
+        its_device, _, inode = place.rpartition(":")
+        # Some file systems show programs another device than the kernel's own.
+        if "FLOCK" in before and int(inode) == found.st_ino:
+            return its_device == device or int(holder) == pid
+    return False
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # another user's
+    return True
+
+
+def _signature(file: int) -> str:
+    """The pid in the lock file; that of a dead one stays until the next holder has signed."""
+    text = os.read(file, 32).decode(errors="replace").strip()
+    return text if text.isascii() and text.isdigit() and _is_alive(int(text)) else "unknown"
 
 
 def home_lock(home: Path) -> Lock:

@@ -8,15 +8,23 @@ SQLite's temporary files.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import apsw
 
 from agentd.store.sqlite.copying import told
-from agentd.store.sqlite.migrate import LATEST, schema_version
+from agentd.store.sqlite.mark import Mark, is_reached
+from agentd.store.sqlite.migrate import schema_version
+from agentd.store.sqlite.opening import prepare
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.shadow import SqliteShadow
 from agentd.store.sqlite.untouched import untouched
 
 _TOLD = 20
 """Findings of one integrity check; more would hide the first ones."""
+
+_LEVELS = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
+"""https://sqlite.org/pragma.html#pragma_synchronous."""
 
 _ROOM = "the directory of temporary files (TMPDIR)"
 
@@ -28,19 +36,19 @@ class View:
     """The database at `path`. Errors of the driver are told as `Failure`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     @contextmanager
     def read(self) -> Iterator[SqliteReader]:
         """See `Store.read`."""
-        with told(self._path, _ROOM), untouched(self._path) as connection:
+        with told(self.path, _ROOM), untouched(self.path) as connection:
             connection.execute("BEGIN")
             yield SqliteReader(connection)
 
     @contextmanager
     def shadow(self) -> Iterator[SqliteShadow]:
         """See `Store.shadow`."""
-        with told(self._path, _ROOM), untouched(self._path) as connection:
+        with told(self.path, _ROOM), untouched(self.path) as connection:
             yield SqliteShadow(connection)
 
     def integrity(self, pulse: Callable[[], None]) -> list[str]:
@@ -53,12 +61,43 @@ class View:
             pulse()
             return False
 
-        with told(self._path, _ROOM), untouched(self._path) as connection:
+        with told(self.path, _ROOM), untouched(self.path) as connection:
             connection.set_progress_handler(go_on, _PULSE_STEPS)
             found = connection.execute(f"PRAGMA integrity_check({_TOLD})").fetchall()
-        return [str(text) for (text,) in found if text != "ok"]
+        lines = "\n".join(str(text) for (text,) in found).splitlines()
+        return [line for line in lines if line != "ok" and not line.startswith("***")]
 
-    def schema_is_latest(self) -> bool:
-        """Whether this program's questions fit the database's tables."""
-        with told(self._path, _ROOM), untouched(self._path) as connection:
-            return schema_version(connection) == LATEST
+    def schema(self) -> int:
+        """The number of the last migration applied; this program's questions fit `LATEST`."""
+        with told(self.path, _ROOM), untouched(self.path) as connection:
+            return schema_version(connection)
+
+    def reaches(self, mark: Mark) -> bool:
+        """Whether the journal has the record that the mark stands for."""
+        with told(self.path, _ROOM), untouched(self.path) as connection:
+            return is_reached(connection, mark)
+
+
+def durability(database: Path) -> tuple[str, str]:
+    """The `journal_mode` and `synchronous` of a connection as the daemon prepares its own.
+
+    It is one to the database itself where that has a WAL; else to one that is made for the
+    question. Raises `DatabaseRefused` where they are not as they must be.
+    """
+    with told(database, _ROOM), _prepared(database) as connection:
+        prepare(connection)
+        return connection.pragma("journal_mode"), _LEVELS[connection.pragma("synchronous")]
+
+
+@contextmanager
+def _prepared(database: Path) -> Iterator[apsw.Connection]:
+    if database.is_file() and database.with_name(database.name + "-wal").exists():
+        with untouched(database) as connection:
+            yield connection
+        return
+    with TemporaryDirectory(prefix="agentd-") as place:
+        connection = apsw.Connection(f"{place}/{database.name}")
+        try:
+            yield connection
+        finally:
+            connection.close()

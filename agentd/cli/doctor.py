@@ -1,0 +1,85 @@
+"""`agentd doctor`: everything that is checked, a line each, and what to do where it is not ok."""
+
+import argparse
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
+
+import msgspec
+from msgspec.structs import astuple
+
+from agentd.cli.call import print_json
+from agentd.cli.progress import progress_bar
+from agentd.cli.words import shown
+from agentd.doctor import examine
+from agentd.doctor.finding import FAILED, OK, WARNING, Finding
+
+_COLOURS = {OK: "\x1b[32m", WARNING: "\x1b[33m", FAILED: "\x1b[31m"}
+_PLAIN = "\x1b[0m"
+_STATUS = 9
+_WHAT = 13
+_WIDEST = 100
+"""Columns, on a terminal that has more."""
+
+JSON_FORM = """\
+with --json one object is printed:
+  {"status": "ok" | "warning" | "failed",     the worst of all findings
+   "findings": [{"status": the same words,    in the order of the checks
+                 "what": "setting", "env file", "home", "database", "socket",
+                         "lock", "open files", "disk space", "file system",
+                         "SQLite", "durability", "WAL", "integrity",
+                         "journal" or "mark"; one may have several findings
+                 "finding": "a sentence for a person",
+                 "advice": "what to do", "" where all is well}]}
+"""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what is found; 1 when something failed."""
+    found: list[Finding] = []
+    for finding in _examined():
+        found.append(finding)
+        if not options.json:
+            print(_told(finding), flush=True)
+    if options.json:
+        print_json(msgspec.json.encode({"status": _worst(found), "findings": found}))
+    else:
+        print(_summary(found))
+    return 1 if _worst(found) == FAILED else 0
+
+
+def _examined() -> Iterator[Finding]:
+    with progress_bar() as progress:
+        for finding in examine(os.environ, progress):
+            progress("", 0, 0)
+            yield Finding(*map(shown, astuple(finding)))
+
+
+def _told(finding: Finding) -> str:
+    """One line in a pipe; on a terminal as many as it takes, in columns."""
+    status, what = f"{finding.status:{_STATUS}}", f"{finding.what:{_WHAT}}"
+    advice = f"-> {finding.advice}" if finding.advice else ""
+    if not sys.stdout.isatty():
+        return f"{status}{what}{finding.finding} {advice}".rstrip()
+    width = min(shutil.get_terminal_size().columns, _WIDEST) - len(status + what)
+    lines = [*textwrap.wrap(finding.finding, width), *textwrap.wrap(advice, width)]
+    colour = _COLOURS[finding.status] if _is_colourful() else ""
+    first = f"{colour}{status}{_PLAIN if colour else ''}{what}"
+    return first + f"\n{' ' * len(status + what)}".join(lines)
+
+
+def _is_colourful() -> bool:
+    """See https://no-color.org."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _worst(found: list[Finding]) -> str:
+    statuses = {finding.status for finding in found}
+    return next(status for status in (FAILED, WARNING, OK) if status in statuses)
+
+
+def _summary(found: list[Finding]) -> str:
+    counts = [(status, sum(f.status == status for f in found)) for status in (FAILED, WARNING, OK)]
+    return ", ".join(f"{number} {status}" for status, number in counts if number)

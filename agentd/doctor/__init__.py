@@ -1,0 +1,76 @@
+"""Is everything as it should be? One finding after the other, each with what to do about it.
+
+The rule this file keeps: nothing is created or changed, no daemon is disturbed, and a check that
+breaks hides no other: it becomes a finding itself.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from agentd import config
+from agentd.config import Setting
+from agentd.doctor import database, places, process, settings
+from agentd.doctor.database import Progress
+from agentd.doctor.finding import Finding, Subject, failed
+from agentd.doctor.process import Answered
+
+Check = tuple[str, Callable[[], Iterator[Finding]]]
+"""What is checked, and how."""
+
+
+def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Finding]:
+    """Everything that is found, in the order in which one would look."""
+    file = config.env_file(environment)
+    known = config.explain(environment, file)
+    subject = _subject(known)
+    answered = _asked(subject)
+    checks: tuple[Check, ...] = (
+        ("setting", partial(settings.settings, known)),
+        ("env file", partial(settings.env_file, file)),
+        ("setting", partial(settings.names, environment, file, known)),
+        ("home", partial(places.home, subject)),
+        ("database", partial(database.file, subject)),
+        ("socket", lambda: iter([answered.finding])),
+        ("lock", partial(process.lock, subject, answered.pid)),
+        ("open files", partial(process.open_files, answered.pid)),
+        ("disk space", partial(places.disk_space, subject)),
+        ("file system", partial(places.file_system, subject)),
+        ("SQLite", database.sqlite_version),
+        ("durability", partial(database.durable, subject)),
+        ("WAL", partial(database.wal, subject)),
+        ("integrity", partial(database.integrity, subject, progress)),
+        ("journal", partial(database.journal, subject, progress)),
+        ("mark", partial(database.mark, subject)),
+    )
+    for what, check in checks:
+        try:
+            yield from check()
+        except Exception as error:  # noqa: BLE001 - one broken check must not hide the others
+            yield _broken(what, error)
+
+
+def _subject(known: list[Setting]) -> Subject:
+    paths = {found.name: found.value for found in known if isinstance(found.value, Path)}
+    path = paths.get("AGENTD_DATABASE_URL")
+    return Subject(
+        paths.get("AGENTD_HOME"),
+        # As the daemon does: SQLite keeps the WAL beside the file, not beside a link to it.
+        None if path is None else Path(os.path.realpath(path)),
+        paths.get("AGENTD_SOCKET_PATH"),
+    )
+
+
+def _asked(subject: Subject) -> Answered:
+    try:
+        return process.ask(subject.socket_path)
+    except Exception as error:  # noqa: BLE001 - the same
+        return Answered(None, _broken("socket", error))
+
+
+def _broken(what: str, error: Exception) -> Finding:
+    if isinstance(error, OSError) and error.filename is not None:
+        told = f"{error.filename}: {error.strerror}"
+        return failed(what, told, "look at its owner and mode; run this as the user it belongs to")
+    return failed(what, f"the check broke: {type(error).__name__}: {error}", "report it as a bug")

@@ -1,0 +1,180 @@
+"""The database: is it agentd's, is it whole, and is everything in it that was acknowledged?
+
+The rule this file keeps: it looks and leaves no trace (see `store.sqlite.untouched`), beside a
+daemon or without one. What cannot be looked at because of an earlier finding says so.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from agentd import replay
+from agentd.doctor.finding import OK, Finding, Subject, failed, not_checked, ok, warning
+from agentd.doctor.places import owned
+from agentd.errors import DatabaseRefused, Failure
+from agentd.store.sqlite.mark import lost_path, mark_path, read_mark
+from agentd.store.sqlite.migrate import LATEST
+from agentd.store.sqlite.opening import inspect, refuse_old_sqlite
+from agentd.store.sqlite.untouched import wal_size
+from agentd.store.sqlite.viewing import View, durability
+
+Progress = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and of how much; 0 where nobody knows."""
+
+LARGE_WAL = 64 * 2**20
+"""Bytes. The daemon gives its space back long before."""
+
+_SHOWN = 3
+"""Findings of one check that are told; a verb of its own shows them all."""
+
+_WHAT = "database"
+_RESTORE = "`agentd restore` a backup"
+
+
+def file(subject: Subject) -> Iterator[Finding]:
+    """Is it there, for its user only, and a database that agentd takes?"""
+    path = subject.database
+    if path is None:
+        yield not_checked(_WHAT, "AGENTD_DATABASE_URL")
+    elif not path.exists():
+        yield _absent(path)
+    elif not path.is_file():
+        yield failed(_WHAT, f"{path} is not a file", "move it away, or set AGENTD_DATABASE_URL")
+    else:
+        yield from owned(_WHAT, path, 0o600)
+        if (names := path.stat().st_nlink) > 1:
+            told = f"{path} has {names} names: opened by another, it would lose its WAL"
+            advice = f"`find {path.parent} -samefile {path}`, and remove the others"
+            yield warning(_WHAT, told, advice)
+        yield _accepted(path)
+
+
+def _absent(path: Path) -> Finding:
+    if path.with_name(path.name + "-wal").exists():
+        return failed(_WHAT, f"{path} is gone, and its WAL is still there", _RESTORE)
+    return ok(_WHAT, f"{path} is not there yet: the first start makes it")
+
+
+def _accepted(path: Path) -> Finding:
+    try:
+        inspect(path)
+        schema = View(path).schema()
+    except Failure as refusal:
+        advice = "no daemon starts on it: do as it says, or set AGENTD_DATABASE_URL"
+        return failed(_WHAT, str(refusal), advice)
+    if schema < LATEST:
+        told = f"schema {schema}, and this agentd works with {LATEST}"
+        return warning(
+            _WHAT, told, "`agentd backup` it, and start this agentd's daemon: it migrates"
+        )
+    return ok(_WHAT, f"agentd's own, schema {schema}")
+
+
+def sqlite_version() -> Iterator[Finding]:
+    """Is SQLite new enough not to lose data?"""
+    try:
+        yield ok("SQLite", refuse_old_sqlite())
+    except DatabaseRefused as refusal:
+        yield failed("SQLite", str(refusal), "`pip install --upgrade apsw`")
+
+
+def durable(subject: Subject) -> Iterator[Finding]:
+    """Does SQLite keep the settings that make an acknowledged write durable?"""
+    if subject.database is None:
+        yield not_checked("durability", "AGENTD_DATABASE_URL")
+        return
+    try:
+        mode, level = durability(subject.database)
+    except Failure as refusal:
+        yield failed("durability", str(refusal), "move the database to a local disk")
+    else:
+        yield ok("durability", f"journal_mode={mode}, synchronous={level}, as read back")
+
+
+def integrity(subject: Subject, progress: Progress) -> Iterator[Finding]:
+    """Does SQLite find the file whole?"""
+    view = _view(subject, "integrity")
+    if isinstance(view, Finding):
+        yield view
+        return
+    progress("checking pages", 0, 0)
+    found = view.integrity(lambda: progress("checking pages", 0, 0))
+    for problem in found[:_SHOWN]:
+        yield failed("integrity", problem, _RESTORE)
+    if not found:
+        yield ok("integrity", "every page and index is as SQLite left it")
+
+
+def journal(subject: Subject, progress: Progress) -> Iterator[Finding]:
+    """Do the hash chains hold, and are the rows the fold of the journal?"""
+    view = _view(subject, "journal")
+    if isinstance(view, Finding):
+        yield view
+        return
+    if view.schema() != LATEST:
+        yield not_checked("journal", "database")
+        return
+    with view.read() as reader:
+        last = reader.last_seq()
+    progress("checking events", 0, last)
+    found = list(
+        islice(replay.check(view, lambda seq: progress("checking events", seq, last)), _SHOWN)
+    )
+    for difference in found:
+        advice = f"`agentd replay --check` shows all; {_RESTORE}"
+        yield failed("journal", str(difference), advice)
+    if not found:
+        yield ok("journal", f"{last:,} events; hash chains whole, rows as they say")
+
+
+def mark(subject: Subject) -> Iterator[Finding]:
+    """Does the journal reach as far as answers were given?"""
+    path = subject.database
+    last = read_mark(mark_path(path)) if path else None  # before the journal: both may move on
+    view = _view(subject, "mark")
+    if isinstance(view, Finding) and (last is None or view.status != OK):
+        yield view
+    elif last is not None and (isinstance(view, Finding) or not view.reaches(last)):
+        told = f"the journal does not reach seq {last.seq:,}: acknowledged events are lost"
+        yield failed("mark", told, f"keep the files for a look, and {_RESTORE}")
+    elif last is not None:
+        yield ok("mark", f"the journal reaches seq {last.seq:,}, the last that was acknowledged")
+    else:
+        yield ok("mark", "none that can be read: the next write makes one")
+    if path and lost_path(path).exists():
+        yield _lost(lost_path(path))
+
+
+def _lost(path: Path) -> Finding:
+    then = read_mark(path)
+    until = f" up to seq {then.seq:,}" if then else ""
+    told = f"acknowledged events{until} were lost before an earlier start"
+    return failed("mark", told, f"{_RESTORE}, or remove {path} when you have dealt with it")
+
+
+def wal(subject: Subject) -> Iterator[Finding]:
+    """Is the write-ahead log as small as it should be?"""
+    if subject.database is None:
+        yield not_checked("WAL", "AGENTD_DATABASE_URL")
+        return
+    size = wal_size(subject.database)
+    told = f"{size / 2**20:,.1f} MiB" if size else "empty"
+    if size > LARGE_WAL:
+        advice = "look for a program that has been reading the database for long, and end it"
+        yield warning("WAL", told, advice)
+    else:
+        yield ok("WAL", told)
+
+
+def _view(subject: Subject, what: str) -> View | Finding:
+    """The database, or why it cannot be looked at."""
+    path = subject.database
+    if path is None:
+        return not_checked(what, "AGENTD_DATABASE_URL")
+    if not path.exists() and not wal_size(path):
+        return ok(what, "there is no database yet")
+    try:
+        inspect(path)
+    except (Failure, OSError):
+        return not_checked(what, "database")
+    return View(path)

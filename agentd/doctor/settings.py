@@ -1,0 +1,62 @@
+"""Every setting with its value, and where that comes from."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from agentd.config import EnvFile, Setting, unknown
+from agentd.doctor.finding import Finding, failed, ok, warning
+from agentd.logfilter import LEVELS
+
+_SETTING = "setting"
+_FILE = "env file"
+_LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
+
+
+def settings(found: list[Setting]) -> Iterator[Finding]:
+    """Does each parse, and what is in force?"""
+    for setting in found:
+        if setting.problem is None:
+            yield ok(_SETTING, f"{setting.name} {_shown(setting)} ({setting.origin})")
+        elif setting.origin == "default":  # it follows another one
+            yield warning(
+                _SETTING, f"{setting.name} has no value", "see what is said of AGENTD_HOME"
+            )
+        else:
+            advice = f"change {setting.name} (it comes from: {setting.origin})"
+            yield failed(_SETTING, setting.problem, advice)
+
+
+def env_file(file: EnvFile) -> Iterator[Finding]:
+    """Is there one, can it be read, and by nobody else?"""
+    if file.problem is not None:
+        yield failed(_FILE, file.problem, "set it right; until then no verb but this one works")
+    elif not file.path or not file.path.exists():
+        yield ok(_FILE, f"none at {file.path}")
+    elif file.warning is not None:
+        found, _, advice = file.warning.partition(": ")
+        yield warning(_FILE, found, advice)
+    else:
+        yield ok(_FILE, f"{file.path}, {_count(len(file.variables), 'variable')}")
+
+
+def names(environment: Mapping[str, str], file: EnvFile, known: list[Setting]) -> Iterator[Finding]:
+    """Is there a name that was meant to be a setting, and is none?"""
+    spellings = [setting.name for setting in known]
+    for place, variables in ((f"{file.path}", file.variables), ("the environment", environment)):
+        for name in unknown(variables):
+            close = get_close_matches(name.upper(), spellings, 1)
+            meant = f"perhaps {close[0]} is meant; else unset it" if close else "unset it"
+            yield warning(_SETTING, f"{name} in {place} is no setting of agentd's", meant)
+        if place != "the environment" and "AGENTD_ENV_FILE" in variables:
+            told = f"AGENTD_ENV_FILE in {place} has no effect"
+            yield warning(_SETTING, told, "set it in the environment")
+
+
+def _shown(setting: Setting) -> str:
+    if setting.name == "AGENTD_LOG" and isinstance(setting.value, int):
+        return _LEVEL_NAMES[setting.value]
+    return str(setting.value)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number} {noun}s"
