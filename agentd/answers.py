@@ -25,13 +25,14 @@ _encode = msgspec.json.Encoder().encode
 class Answered(Struct, frozen=True):
     """A request that was answered `at` (Unix milliseconds).
 
-    `digest` stands for its method and params. `seq` is the journal's record that the answer shows;
-    0 where there was nothing to show.
+    `digest` stands for its method and params. `seq` is the journal's record that the answer shows,
+    0 where there was nothing to show, and `event_limit` how many events it may show beside it.
     """
 
     request_id: str
     digest: bytes
     seq: int
+    event_limit: int
     at: int
 
 

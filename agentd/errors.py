@@ -104,7 +104,7 @@ class InvalidGraph(RequestRefused):
 
 
 class StorageError(RequestRefused):
-    """The database could not be read or written; nothing of this request is recorded."""
+    """The database could not be read or written; the message says what became of the request."""
 
     kind = "storage_error"
 

@@ -76,7 +76,7 @@ def node_context(reader: Reader, acquired: Recorded, limit: int) -> NodeContext:
     then = NODES.reduce(row, acquired, (node_id,))
     if task is None or not isinstance(then, NodeRow):
         raise JournalDamaged(f"record {acquired.seq} acquired a node that has no row")
-    view = node_view(reader, msgspec.structs.replace(then, result_seq=None))
+    view = node_view(reader, then)
     return NodeContext(
         task_view(reader, task),
         view,

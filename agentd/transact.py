@@ -9,6 +9,8 @@ view of one record, so a request with a `request_id` that was answered before is
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from agentd import answers
 from agentd.answers import Answered
 from agentd.api import Params
@@ -45,7 +47,7 @@ def transact(tx: Tx, request: Request, context: Context) -> Outcome:
     """Run one command. Raises `RequestRefused` before anything is written."""
     command, params = request
     if (answered := _answered(tx, params)) is not None:
-        return Outcome(_show(tx, command, _record(tx, answered.seq), context))
+        return Outcome(_show_again(tx, command, answered, context))
     for attempt in range(1, ATTEMPTS + 1):
         state = command.load(tx, params, context)  # 1. load
         drafts = command.decide(state, params, context)  # 2. decide
@@ -58,9 +60,10 @@ def transact(tx: Tx, request: Request, context: Context) -> Outcome:
     for event in recorded:  # 4. project
         project(tx, event)
     answer = recorded[-1] if recorded else _record(tx, state.result_seq)
-    if params.request_id is not None:
+    if (request_id := params.request_id) is not None:
         seq = answer.seq if answer else 0
-        tx.remember(Answered(params.request_id, answers.digest(params), seq, context.now))
+        digest = answers.digest(params)
+        tx.remember(Answered(request_id, digest, seq, context.event_limit, context.now))
     return Outcome(_show(tx, command, answer, context), recorded)
     # 5. commit: when the block of `store.write` ends
 
@@ -71,6 +74,12 @@ def _answered(tx: Tx, params: Params) -> Answered | None:
     if answered is not None:
         answers.check(answered, params)
     return answered
+
+
+def _show_again(tx: Tx, command: Command, answered: Answered, context: Context) -> Any:
+    """The answer as it was given, under the settings of then."""
+    then = replace(context, event_limit=answered.event_limit)
+    return _show(tx, command, _record(tx, answered.seq), then)
 
 
 def _record(tx: Tx, seq: int) -> Recorded | None:

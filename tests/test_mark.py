@@ -168,7 +168,7 @@ def test_a_failed_sync_is_remembered(database: Path, monkeypatch: pytest.MonkeyP
         patch.setattr("agentd.store.sqlite.tx.SqliteTx.flush", fail)
         with pytest.raises(SyncFailed, match="unknown"):
             core.register()
-    with pytest.raises(SyncFailed, match="start the daemon again"):
+    with pytest.raises(SyncFailed, match="is started again"):
         core.register()
     assert isinstance(store.failure, SyncFailed)
     assert len(core.journal()) == 1

@@ -103,6 +103,16 @@ def test_a_repeat_after_much_has_happened(core: Core) -> None:
     assert core.do("AcquireNextNode", task_id=task_id, lease_owner="w", request_id=ID) == acquired
 
 
+@pytest.mark.parametrize("limit", [0, 1, 50])
+def test_a_repeat_under_other_settings(core: Core, limit: int) -> None:
+    """An acquired context shows as many events as it did, whatever the setting is now."""
+    task_id = core.register(spec(1))
+    core.event_limit = 3
+    acquired = core.do("AcquireNextNode", task_id=task_id, request_id=ID)
+    core.event_limit = limit
+    assert core.do("AcquireNextNode", task_id=task_id, request_id=ID) == acquired
+
+
 def test_a_repeat_after_the_lease_ran_out(core: Core) -> None:
     """The same lease is named, and it is as stale as it is: nothing is leased anew."""
     task_id = core.register(spec(1))
@@ -179,10 +189,35 @@ def test_an_id_is_for_one_request(core: Core, method: str) -> None:
     ],
 )
 def test_the_same_request_in_other_words(core: Core, same: dict[str, Any]) -> None:
-    """The order of the fields, defaults and the spelling of ids do not make another request."""
+    """The order of the fields, and the spelling of ids, do not make another request."""
     task = core.do("RegisterTask", goal="g", request_id=uid(0xABC))
     spelled = uid(0xABC).replace("-", "").upper()
     assert core.do("RegisterTask", request_id=spelled, **same) == task
+
+
+@pytest.mark.parametrize(
+    ("method", "alias"),
+    [
+        ("CommitEvent", "event_payload"),
+        ("CompleteNode", "result_payload"),
+        ("FailNode", "error_payload"),
+    ],
+)
+def test_the_same_payload_under_its_other_name(core: Core, method: str, alias: str) -> None:
+    """The two names of a payload are one."""
+    held = core.hold(core.register(spec(1))).params
+    first = core.do(method, **held, payload=[1], request_id=ID)
+    assert core.do(method, **held, **{alias: [1]}, request_id=ID) == first
+
+
+def test_answers_from_a_clock_that_was_wrong(core: Core) -> None:
+    """What was remembered more than a day ahead of now makes room as well."""
+    core.now += 10 * 365 * KEPT_MS
+    task = core.do("RegisterTask", goal="g", request_id=ID)
+    core.now -= 10 * 365 * KEPT_MS
+    for number in range(600, 610):
+        core.do("RegisterTask", goal="h", request_id=uid(number))
+    assert core.do("RegisterTask", goal="g", request_id=ID) != task
 
 
 @pytest.mark.parametrize("other", [{"context": 1}, {"context": 1.0}, {"context": {"a": 1}}])

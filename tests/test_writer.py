@@ -13,7 +13,7 @@ from agentd.daemon.contexts import Contexts
 from agentd.daemon.counters import new_counters
 from agentd.daemon.grace import Grace
 from agentd.daemon.writer import LARGEST_BATCH, Command, Writer
-from agentd.errors import RequestRefused, StorageError, SyncFailed
+from agentd.errors import RequestRefused, StorageError, StorageFull, SyncFailed
 from agentd.journal import Recorded
 from agentd.store.memory import MemoryStore, MemoryTx
 from agentd.transact import Outcome, Request
@@ -198,7 +198,7 @@ def test_a_database_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     refusals = [client.answers[0].refusal for client in clients]
     assert {refusal.kind for refusal in refusals if refusal is not None} == {"storage_error"}
     assert None not in refusals
-    assert caplog.messages == ["a batch of 3 failed: the disk is on fire"]
+    assert caplog.messages == ["a batch failed, 3 of its requests: the disk is on fire"]
     with store.read() as reader:
         assert reader.last_seq() == 0
 
@@ -216,6 +216,28 @@ def test_a_disk_that_does_not_keep_what_it_is_given(where: str) -> None:
 
     play(store, scene, give_up=gave_up.set)
     assert len(client.answers) == 1
+
+
+def test_a_full_disk_that_then_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed fsync is noticed wherever it is among the failures of a batch."""
+    store = Store()
+    faults = iter([StorageFull(), StorageFull(), SyncFailed(), SyncFailed()])
+    clients, gave_up = [Client(store) for _ in range(3)], threading.Event()
+
+    @contextmanager
+    def write() -> Iterator[MemoryTx]:
+        with MemoryStore.write(store) as tx:
+            yield tx
+            raise next(faults)
+
+    monkeypatch.setattr(store, "write", write)
+
+    async def scene(writer: Writer) -> None:
+        for client in clients:
+            writer.submit(Command(request(), client))
+        await until(gave_up.is_set)
+
+    play(store, scene, give_up=gave_up.set)
 
 
 def test_a_database_that_recovers() -> None:

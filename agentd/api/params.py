@@ -18,7 +18,7 @@ from agentd.api.types import (
 )
 
 
-class Params(Struct, kw_only=True):
+class Params(Struct, kw_only=True, omit_defaults=True):
     """What every method takes."""
 
     request_id: RequestId | None = None
@@ -74,7 +74,7 @@ class MetricsParams(NoParams):
     """Count what this daemon has done since its start and what the database holds."""
 
 
-class NodeSpec(Struct):
+class NodeSpec(Struct, omit_defaults=True):
     """One node of a new task."""
 
     id: Id | None = None
@@ -117,6 +117,7 @@ class CommitEventParams(NodeParams):
         super().__post_init__()
         self.lease_id = self.lease_id and canonical(self.lease_id)
         self.payload = _either(self.payload, self.event_payload, "event_payload")
+        self.event_payload = UNSET
 
 
 class HeartbeatNodeParams(LeaseParams):
@@ -132,6 +133,7 @@ class CompleteNodeParams(LeaseParams):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.payload = _either(self.payload, self.result_payload, "result_payload")
+        self.result_payload = UNSET
 
 
 class FailNodeParams(LeaseParams):
@@ -143,6 +145,7 @@ class FailNodeParams(LeaseParams):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.payload = _either(self.payload, self.error_payload, "error_payload")
+        self.error_payload = UNSET
 
 
 class TaskStatusParams(TaskParams):

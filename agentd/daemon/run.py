@@ -9,7 +9,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -36,28 +35,34 @@ def run(settings: Settings) -> None:
     Raises `Failure` where the database or the socket is refused, `DiskFailed` after a failed fsync.
     """
     most = room()  # before the database opens its files
-    with ExitStack() as held:
-        store = SqliteStore.open(settings.database, wall())
-        held.callback(store.close)
-        if store.lost is not None:
-            _report_loss(settings.database, store.lost.seq)
-        listener = Listener(settings.socket_path)
-        held.callback(listener.remove)
+    store = SqliteStore.open(settings.database, wall())
+    if store.lost is not None:
+        _report_loss(settings.database, store.lost.seq)
+    try:
+        _listen(settings, store, most)
+    finally:
+        store.close()
+    if store.failure is not None:
+        raise DiskFailed(
+            f"the disk failed to keep what was written to {settings.database}: check the disk, "
+            "then start agentd again, and repeat the requests whose outcome is unknown"
+        ) from store.failure
+
+
+def _listen(settings: Settings, store: SqliteStore, most: int) -> None:
+    listener = Listener(settings.socket_path)
+    try:
         _complete(_main(settings, store, listener, most))
         for number in _STOPS:  # stopping is under way, and is not to be cut short
             signal.signal(number, signal.SIG_IGN)
-        if store.failure is not None:
-            raise DiskFailed(
-                f"the disk failed to keep what was written to {settings.database}: check the disk, "
-                "then start agentd again; whether the requests of the last batch are recorded will "
-                "show then"
-            ) from store.failure
+    finally:
+        listener.remove()
 
 
 def _report_loss(database: Path, seq: int) -> None:
     logger.error(
-        "acknowledged events are missing: the journal of %s no longer has the event %d that was "
-        "acknowledged last; restore a backup, or go on without them: `agentd doctor` says more",
+        "recorded events are missing: the journal of %s no longer has event %d, the last that was "
+        "recorded; restore a backup, or go on without them: `agentd doctor` says more",
         database,
         seq,
     )

@@ -75,6 +75,7 @@ class Writer:
         self._contexts = contexts
         self._watch = watch
         self._give_up = give_up
+        self._gave_up = False
         self._waiting: deque[Command] = deque()
         self._last_clients: tuple[set[Client], set[Client]] = set(), set()
         self._expected = 0
@@ -109,17 +110,13 @@ class Writer:
         outcomes = run_batch(
             self._store, [command.request for command in batch], self._contexts.make(), log_fault
         )
-        failure = next((o.refusal for o in outcomes if isinstance(o.refusal, StorageError)), None)
-        if failure is not None:
-            logger.error("a batch of %d failed: %s", size, failure)
+        self._note_failures([o.refusal for o in outcomes if isinstance(o.refusal, StorageError)])
         for command, outcome in zip(batch, outcomes, strict=True):
             try:
                 self._watch(outcome.recorded)
                 command.client.answer(command, outcome)
             except Exception as error:  # noqa: BLE001 - one client must not cost the others theirs
                 log_fault(error)
-        if isinstance(failure, SyncFailed):
-            self._give_up()
         self._last_clients = {command.client for command in batch}, self._last_clients[0]
         # The answers are on their way before the checkpoint and the next batch begin.
         self._loop.call_soon(self._checkpoint)
@@ -128,13 +125,27 @@ class Writer:
         else:
             self._scheduled = False
 
+    def _note_failures(self, failures: Sequence[StorageError]) -> None:
+        if not failures or self._gave_up:
+            return
+        # They may differ: a batch that a full disk undid is run again one by one.
+        worst = next((f for f in failures if isinstance(f, SyncFailed)), failures[0])
+        logger.error("a batch failed, %d of its requests: %s", len(failures), worst)
+        self._give_up_over(worst)
+
+    def _give_up_over(self, error: Exception) -> None:
+        if isinstance(error, SyncFailed) and not self._gave_up:
+            self._gave_up = True
+            self._give_up()
+
     def _checkpoint(self) -> None:
+        if self._gave_up:
+            return
         try:
             done = self._store.checkpoint()
         except (StorageError, OSError) as error:  # the WAL keeps what is not copied
             logger.warning("the checkpoint failed: %s", error)
-            if isinstance(error, SyncFailed):
-                self._give_up()
+            self._give_up_over(error)
             return
         if not done and not self._checkpoint_again:
             self._checkpoint_again = True

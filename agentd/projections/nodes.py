@@ -96,7 +96,6 @@ def _acquired(row: NodeRow, recorded: Recorded, event: NodeAcquired) -> NodeRow:
         event.lease_owner,
         event.lease_expires_at,
         row.last_lease,
-        row.result_seq,
     )
 
 

@@ -95,7 +95,7 @@ class Tx(Reader, Protocol):
         """Write a row, or remove it when it is None."""
 
     def remember(self, answered: Answered) -> None:
-        """Keep an answered request, and forget some that are older than `KEPT_MS`."""
+        """Keep an answered request; forget some that lie more than `KEPT_MS` from it."""
 
 
 class Shadow(Protocol):

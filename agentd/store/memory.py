@@ -134,8 +134,9 @@ class MemoryTx:
 
     def remember(self, answered: Answered) -> None:
         """See `Tx.remember`."""
-        oldest = answered.at - KEPT_MS
-        self.requests = {i: kept for i, kept in self.requests.items() if kept.at >= oldest}
+        at = answered.at
+        known = self.requests.items()
+        self.requests = {i: kept for i, kept in known if abs(at - kept.at) <= KEPT_MS}
         self.requests[answered.request_id] = answered
 
     def _nodes(self) -> list[NodeRow]:

@@ -231,7 +231,7 @@ def test_a_wal_that_was_cut_off(daemon: DaemonProcess) -> None:
         with pytest.raises(Refused):
             status_of(connection, tasks[-1])
     daemon.restart()
-    assert daemon.stderr().count("acknowledged events are missing") == 1
+    assert daemon.stderr().count("recorded events are missing") == 1
     assert daemon.database.with_name("agent_state.db.lost").exists()
 
 

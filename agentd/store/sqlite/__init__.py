@@ -24,6 +24,7 @@ from agentd.store.sqlite.opening import (
     open_for_writing,
 )
 from agentd.store.sqlite.reader import SqliteReader
+from agentd.store.sqlite.renewal import is_failed_sync
 from agentd.store.sqlite.shadow import SqliteShadow
 from agentd.store.sqlite.tx import SqliteTx
 
@@ -37,7 +38,9 @@ TURN_SECONDS = 1.0
 """How long a reader waits for the WAL to be truncated; another program's reader may prevent it."""
 
 
-_FAILED_SYNCS = (apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC)
+_NOT_COPIED = (
+    "the disk failed to keep what was copied from the WAL into the database; the WAL still has it"
+)
 
 
 class SqliteStore:
@@ -98,7 +101,7 @@ class SqliteStore:
                 tx = SqliteTx(self._connection, self._kept)
                 yield tx
                 tx.flush()
-                execute("COMMIT")
+                self._commit()
                 self._kept.prune()
             except BaseException:
                 self._kept.clear()
@@ -124,7 +127,7 @@ class SqliteStore:
     @contextmanager
     def shadow(self) -> Iterator[SqliteShadow]:
         """See `Store.shadow`."""
-        with _translated():
+        with self._noting_failure("the disk failed to keep the projections"):
             yield SqliteShadow(self._connection)
         self._kept.clear()  # a swap changes rows behind its back
 
@@ -143,7 +146,7 @@ class SqliteStore:
         in_the_way = False
         try:
             self._check_disk()
-            with self._noting_failure(), contextlib.suppress(apsw.BusyError):
+            with self._noting_failure(_NOT_COPIED), contextlib.suppress(apsw.BusyError):
                 self._connection.wal_checkpoint(mode=mode)
                 self._wal_pages = 0
             in_the_way = bool(truncate and self._wal_pages and self._reading)
@@ -160,13 +163,35 @@ class SqliteStore:
         self._readers_may_begin.wait(TURN_SECONDS)
 
     def close(self) -> None:
-        """See `Store.close`: the last connection checkpoints and removes the WAL."""
+        """See `Store.close`: the last connection removes the WAL, if it is copied and on disk."""
         for reader in self._idle_readers:
             reader.close()
-        if self.failure is not None:  # the next start copies it, through other pages of the kernel
+        self._idle_readers.clear()
+        with contextlib.suppress(StorageError, apsw.ConnectionClosedError):
+            self._copy_wal()
+        if self.failure is not None:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._connection.close()
         self._mark.close()
+
+    def _commit(self) -> None:
+        try:
+            self._connection.execute("COMMIT")
+        except apsw.IOError as error:
+            if is_failed_sync(error):
+                raise
+            # It may have come after the fsync: then a crash before the next write would bring it.
+            raise StorageError(
+                f"the database failed to commit: {error}; whether this request is recorded is "
+                "unknown: repeat it"
+            ) from error
+
+    def _copy_wal(self) -> None:
+        if self._connection.readonly("main"):
+            return
+        self._check_disk()
+        with self._noting_failure(_NOT_COPIED):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _check_place(self) -> None:
         """Raise `StorageError` when the file is no longer where the next start will look for it."""
@@ -179,19 +204,19 @@ class SqliteStore:
     def _check_disk(self) -> None:
         if self.failure is not None:
             raise SyncFailed(
-                "the disk failed to keep an earlier write, so this request is not recorded: "
-                "start the daemon again, then repeat it"
+                "the disk failed to keep an earlier write: nothing more is written until the "
+                "daemon is started again; repeat the request then"
             ) from self.failure
 
     @contextmanager
-    def _noting_failure(self) -> Iterator[None]:
+    def _noting_failure(self, what: str | None = None) -> Iterator[None]:
         try:
             yield
         except apsw.Error as error:
-            failure = _translation(error)
-            if isinstance(failure, SyncFailed):
-                self.failure = failure
-            raise failure from error
+            if not is_failed_sync(error):
+                raise _translation(error) from error
+            self.failure = SyncFailed(what)
+            raise self.failure from error
 
     def _idle_reader(self) -> apsw.Connection | None:
         try:
@@ -238,8 +263,6 @@ def _translation(error: apsw.Error) -> StorageError:
             return StorageError("another program has locked the database; repeat the request")
         case apsw.FullError():
             return StorageFull()
-        case apsw.IOError() if getattr(error, "extendedresult", 0) in _FAILED_SYNCS:
-            return SyncFailed()
     return StorageError(f"the database failed: {error}; nothing of this request is recorded")
 
 

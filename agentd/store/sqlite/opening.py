@@ -16,8 +16,9 @@ from urllib.parse import quote
 
 import apsw
 
-from agentd.errors import DatabaseRefused
+from agentd.errors import DatabaseRefused, DiskFailed, Failure
 from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_version
+from agentd.store.sqlite.renewal import is_failed_sync, renew_wal
 from agentd.store.sqlite.untouched import untouched, wal_size
 
 OLDEST_SQLITE = (3, 51, 3)
@@ -48,44 +49,50 @@ def open_for_writing(path: Path, at: int) -> apsw.Connection:
     """The write connection to the database at `path`, created or migrated where that is due.
 
     `at` is the time that new migrations are recorded with, in Unix milliseconds. Raises
-    `DatabaseRefused`.
+    `DatabaseRefused`, and `DiskFailed` where an fsync fails.
     """
-    _refuse_old_sqlite()
+    refuse_old_sqlite()
     if not path.exists():
         _create(path, at)
     inspect(path)
     try:
         connection = apsw.Connection(str(path), flags=_READ_WRITE)
-        if connection.readonly("main"):
-            raise DatabaseRefused(f"{path} cannot be written: change its mode, or its owner")
-        prepare(connection)
-        migrate(connection, at)
-        _empty_wal(path, connection)
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
     except apsw.Error as error:
-        raise DatabaseRefused(f"{path} cannot be opened for writing: {error}") from error
+        raise _refusal(path, error) from error
+    try:
+        _refuse_read_only(path, connection)
+        prepare(connection)
+        renew_wal(path, connection)
+        migrate(connection, at)
+    except BaseException as error:
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # leave everything as it is
+        connection.close()
+        if isinstance(error, apsw.Error | OSError):
+            raise _refusal(path, error) from error
+        raise
     return connection
 
 
-def _empty_wal(path: Path, connection: apsw.Connection) -> None:
-    """Copy the WAL that an earlier process left into the database, before anything is built on it.
+def _refuse_read_only(path: Path, connection: apsw.Connection) -> None:
+    if connection.readonly("main"):
+        raise DatabaseRefused(f"{path} cannot be written: change its mode, or its owner")
 
-    That process may have stopped over a failed fsync: then the WAL that we read is the kernel's
-    copy of one that is not on the disk.
-    """
-    try:
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
-    except apsw.BusyError:
-        raise DatabaseRefused(
-            f"{path}: another program has been reading it since before the last crash, so its WAL "
-            "cannot be copied: let that program end, or stop it, and start again"
-        ) from None
+
+def _refusal(path: Path, error: apsw.Error | OSError) -> Failure:
+    """Why the database cannot be written to."""
+    match error:
+        case apsw.CorruptError() | apsw.NotADBError():
+            return DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it")
+        case apsw.BusyError():
+            return DatabaseRefused(f"{path}: another program has locked it; let it end, or stop it")
+    if is_failed_sync(error):
+        return DiskFailed(f"the disk failed to keep what was written to {path}: check the disk")
+    return DatabaseRefused(f"{path} cannot be opened for writing: {error}")
 
 
 def open_for_reading(path: Path) -> apsw.Connection:
     """A read-only connection to an existing database. Raises `DatabaseRefused`."""
-    _refuse_old_sqlite()
+    refuse_old_sqlite()
     if not path.exists():
         raise DatabaseRefused(f"there is no database at {path}: start the daemon once to create it")
     inspect(path)
@@ -142,7 +149,8 @@ def prepare(connection: apsw.Connection) -> None:
         )
 
 
-def _refuse_old_sqlite() -> None:
+def refuse_old_sqlite() -> str:
+    """The version of SQLite that is used. Raises `DatabaseRefused` when it can lose data."""
     version = apsw.sqlite_lib_version()
     if tuple(map(int, version.split("."))) < OLDEST_SQLITE:
         needed = ".".join(map(str, OLDEST_SQLITE))
@@ -150,6 +158,7 @@ def _refuse_old_sqlite() -> None:
             f"SQLite {version} is older than {needed} and can lose data when the WAL is reset: "
             "install a newer apsw"
         )
+    return version
 
 
 def _header(path: Path) -> bytes:

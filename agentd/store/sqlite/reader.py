@@ -39,7 +39,7 @@ _NEXT = (
     "WHERE seq > ?1 AND (?2 IS NULL OR task_id = ?2) ORDER BY seq LIMIT 1"
 )
 _LARGEST = 2**63 - 1
-_ANSWERED = "SELECT request_id, digest, seq, at FROM requests WHERE request_id = ?"
+_ANSWERED = "SELECT request_id, digest, seq, event_limit, at FROM requests WHERE request_id = ?"
 _NEWEST = (
     "SELECT version, hash FROM journal WHERE task_id = ? AND shown = ? "
     "ORDER BY version DESC LIMIT 1"

@@ -26,11 +26,12 @@ from agentd.store.sqlite.statements import JOURNAL_COLUMNS
 _APPEND = f"INSERT INTO journal ({JOURNAL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _COLUMNS = 11
 
-_REMEMBER = "INSERT INTO requests (request_id, digest, seq, at) VALUES (?, ?, ?, ?)"
-# Two at a time, so that forgetting keeps up and no commit pays for a whole day of requests.
+_REMEMBER = "INSERT INTO requests (request_id, digest, seq, event_limit, at) VALUES (?, ?, ?, ?, ?)"
+# Two for every new one, so that forgetting keeps up and no commit pays for a day of requests. What
+# lies far ahead was remembered under a clock that was wrong.
 _FORGET = (
-    "DELETE FROM requests WHERE number IN "
-    "(SELECT number FROM (SELECT number, at FROM requests ORDER BY number LIMIT 2) WHERE at < ?)"
+    "DELETE FROM requests WHERE number IN (SELECT number FROM "
+    "(SELECT number, at FROM requests ORDER BY number LIMIT ?1) WHERE at NOT BETWEEN ?2 AND ?3)"
 )
 
 _AHEAD = 16
@@ -52,6 +53,7 @@ class SqliteTx(SqliteReader):
         self._executemany = connection.executemany
         self._changed: dict[str, dict[Key, None]] = {p.name: {} for p in PROJECTIONS}
         self._appended: list[Recorded] = []
+        self._answered: dict[str, Answered] = {}
         self.last: Mark | None = None  # of the records that this transaction appended
         self._runnable = kept.runnable
         if kept.last_seq is None:
@@ -190,14 +192,24 @@ class SqliteTx(SqliteReader):
 
     def remember(self, answered: Answered) -> None:
         """See `Tx.remember`."""
-        self._execute(_REMEMBER, astuple(answered))
-        self._execute(_FORGET, (answered.at - KEPT_MS,))
+        self._answered[answered.request_id] = answered
 
     def flush(self) -> None:
         """Write what waits for the end of the transaction."""
         self._write_journal()
         for projection in PROJECTIONS:
             self._write_rows(projection.name)
+        self._write_answered()
+
+    def answered(self, request_id: str) -> Answered | None:
+        """See `Reader.answered`."""
+        return self._answered.get(request_id) or super().answered(request_id)
+
+    def _write_answered(self) -> None:
+        if self._answered:
+            now = max(answered.at for answered in self._answered.values())
+            self._executemany(_REMEMBER, [astuple(a) for a in self._answered.values()])
+            self._execute(_FORGET, (2 * len(self._answered), now - KEPT_MS, now + KEPT_MS))
 
     def _note(self, row: NodeRow) -> None:
         """What was read ahead of runnable nodes and leases, where this row is news to it."""

@@ -5,5 +5,6 @@ CREATE TABLE requests (
     request_id TEXT    NOT NULL UNIQUE,
     digest     BLOB    NOT NULL,      -- stands for the method and the params
     seq        INTEGER NOT NULL,      -- the journal's record that the answer shows, 0 for none
+    event_limit INTEGER NOT NULL,     -- how many events an acquired context shows
     at         INTEGER NOT NULL       -- Unix milliseconds
 ) STRICT;

@@ -1,0 +1,54 @@
+"""Making what an earlier process left in the WAL certain, before anything is built on it.
+
+The rule this file keeps: only bytes that are written again are synced again. A daemon that stopped
+over a failed fsync leaves a WAL that the kernel counts as written and shows to everybody, and that
+is not on the disk (https://wiki.postgresql.org/wiki/Fsync_Errors). To copy it into the database is
+not enough: after a power cut an older WAL would be laid over the newer database.
+"""
+
+import errno
+import os
+from pathlib import Path
+
+import apsw
+
+from agentd.store.sqlite.untouched import wal_size
+
+_FAILED_SYNCS = (apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC)
+
+_PIECE = 1 << 20
+"""Bytes that are written at a time."""
+
+
+def is_failed_sync(error: Exception) -> bool:
+    """Whether the disk failed to keep what was written to it, as SQLite or the system says."""
+    system = isinstance(error, OSError) and error.errno == errno.EIO
+    return system or getattr(error, "extendedresult", None) in _FAILED_SYNCS
+
+
+def renew_wal(path: Path, connection: apsw.Connection) -> None:
+    """Write the WAL of the database at `path` to the disk again, then copy it into the database.
+
+    Raises `OSError` and apsw's errors. Closing a descriptor of the WAL drops no lock: SQLite's are
+    on the database and on the index.
+    """
+    if not wal_size(path):
+        return
+    connection.execute("BEGIN IMMEDIATE")  # nobody else writes meanwhile
+    try:
+        _write_again(path.with_name(path.name + "-wal"))
+    finally:
+        connection.execute("ROLLBACK")
+    # As far as readers let it: what is left stays in a WAL that is on the disk.
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+
+def _write_again(wal: Path) -> None:
+    file = os.open(wal, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        at = 0
+        while piece := os.pread(file, _PIECE, at):
+            at += os.pwrite(file, piece, at)
+        os.fsync(file)
+    finally:
+        os.close(file)
