@@ -1,5 +1,6 @@
 """What one client, one link or one shared path may not do to the others."""
 
+import asyncio
 import os
 import shutil
 from pathlib import Path
@@ -9,7 +10,12 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from agentd.daemon.connection import MOST_IN_FLIGHT, Connection
+from agentd.daemon.connection import (
+    BREATH_SECONDS,
+    LINES_AT_ONCE,
+    MOST_IN_FLIGHT,
+    Connection,
+)
 from agentd.daemon.lock import socket_lock
 from agentd.daemon.writer import Command
 from agentd.store import sqlite
@@ -86,6 +92,26 @@ def test_a_pipeline_is_worked_off_to_its_end() -> None:
         connection.answer(submitted[place], Outcome(None))
     assert len(wire.lines) == len(submitted) == 3 * MOST_IN_FLIGHT
     assert connection.idle
+
+
+def test_a_flood_is_looked_at_a_piece_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two pieces of a flood of broken lines the others have a moment to themselves."""
+    breaths: list[float] = []
+
+    async def run() -> None:
+        connection, wire = connected([])
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(loop, "call_later", lambda wait, *_: breaths.append(wait))
+        connection.data_received(b"{\n" * (2 * LINES_AT_ONCE + 1))
+        for pieces in (1, 2):
+            assert len(wire.lines) == pieces * LINES_AT_ONCE
+            assert not wire.reading
+            connection.resume_writing()
+        assert len(wire.lines) == 2 * LINES_AT_ONCE + 1
+        assert wire.reading
+
+    asyncio.run(run())
+    assert breaths == [BREATH_SECONDS] * 2
 
 
 def test_a_database_behind_a_link_is_checkpointed(

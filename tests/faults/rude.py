@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import select
 from socket import MSG_DONTWAIT
 
@@ -26,8 +25,9 @@ class Rude(Connection):
         """Read what is there, up to so many bytes."""
         return self._socket.recv(most)
 
-    def send_what_goes(self, data: bytes) -> None:
-        """Send until the daemon takes no more for now."""
-        with contextlib.suppress(BlockingIOError):
-            while data:
-                data = data[self._socket.send(data, MSG_DONTWAIT) :]
+    def send_what_goes(self, data: bytes) -> int:
+        """Send until the daemon takes no more, and return how many bytes it took."""
+        sent = 0
+        while sent < len(data) and select.select([], [self], [], 0.3)[1]:
+            sent += self._socket.send(data[sent : sent + 65_536], MSG_DONTWAIT)
+        return sent

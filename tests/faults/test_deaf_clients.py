@@ -58,8 +58,10 @@ def test_clients_that_read_nothing(
     slow, *deaf = clients
     before, began = memory_of(daemon).now, time.monotonic()
     with Bystander(daemon) as bystander:
-        deaf[0].send_what_goes(line * 2_000)
-        deaf[1].send_what_goes(b'{"method":"DescribeInterface"}\n' * 60)
+        taken = [
+            deaf[0].send_what_goes(line * 200_000),
+            deaf[1].send_what_goes(b'{"method":"DescribeInterface"}\n' * 200_000),
+        ]
         deaf[2].send_raw(line * 2)
         deaf[2].finish_sending()
         slow.send_raw(line * 2)
@@ -70,6 +72,7 @@ def test_clients_that_read_nothing(
     waited, grown = time.monotonic() - began, memory_of(daemon).peak - before
     assert waited < 10 + SLACK_SECONDS
     assert daemon.stderr().count("has not read its answers") == len(deaf)
+    assert max(taken) < MIB
     assert grown < 24 * MIB
     assert bystander.waits.p99 < 50
     while read.count(b"\n") < 2:

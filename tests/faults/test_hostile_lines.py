@@ -182,7 +182,7 @@ FLOODS = {
     "no such task": b'{"method":"AcquireNextNode","params":{"task_id":"%b"}}\n' % (b"0" * 32),
     "queries": b'{"method":"Health"}\n',
 }
-FLOOD_BYTES = 131_072  # half of what a loop reads at a time
+FLOOD_BYTES = 262_144  # what a loop reads at a time
 
 
 @pytest.mark.parametrize("kind", FLOODS)
