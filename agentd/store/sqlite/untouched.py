@@ -5,6 +5,7 @@ SQLite's own read-only mode is not that: it makes a WAL and an index where there
 remove them, and it writes the index that a crash left anew. So the way in depends on what is there.
 """
 
+import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,6 +14,10 @@ from urllib.parse import quote
 import apsw
 
 _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+_WAL_HEADER = struct.Struct(">8I")
+"""Magic, version, page size, counter, two salts, two checksums: https://sqlite.org/fileformat.html."""
+
+_WAL_MAGIC = 0x377F0682  # its last bit says in which order of bytes the checksums are made
 _PATIENCE_MS = 1_000
 """How long a look waits for another program's lock."""
 
@@ -34,12 +39,34 @@ def untouched(path: Path) -> Iterator[apsw.Connection]:
 
 
 def _open(path: Path) -> apsw.Connection:
-    wal, index = (path.with_name(path.name + suffix).exists() for suffix in ("-wal", "-shm"))
-    if wal and index:  # a daemon's, at work or killed
-        return _beside(path)
-    if wal_size(path):  # a copy of database and WAL, without the index
+    wal, index = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+    size = wal_size(path)
+    if wal.exists() and index.exists() and (not size or _begins(wal)):
+        return _beside(path)  # a daemon's, at work or killed
+    if size:  # a copy of database and WAL, without the index, or a WAL that is cut off or damaged
         return _alone(path)
     return _connect(path, "immutable=1")
+
+
+def _begins(wal: Path) -> bool:
+    """Whether SQLite finds a header and something behind it in the WAL.
+
+    Where not, and the index is dead, it would try for 10 s to make one in memory. To close the file
+    drops no lock: those are on the database and on the index.
+    """
+    try:
+        with wal.open("rb") as file:
+            head, more = file.read(_WAL_HEADER.size), file.read(1)
+    except PermissionError:
+        return True  # SQLite is asked, and says so in its own words
+    if not more or _WAL_HEADER.unpack(head)[0] & ~1 != _WAL_MAGIC:
+        return False
+    order = ">" if head[3] & 1 else "<"
+    first = second = 0
+    for even, odd in struct.iter_unpack(f"{order}2I", head[:24]):
+        first = (first + even + second) & 0xFFFFFFFF
+        second = (second + odd + first) & 0xFFFFFFFF
+    return (first, second) == _WAL_HEADER.unpack(head)[6:]
 
 
 def _beside(path: Path) -> apsw.Connection:
@@ -50,9 +77,6 @@ def _beside(path: Path) -> apsw.Connection:
     except apsw.ReadOnlyError:  # alive, without a place for a reader who may not write to it
         connection.close()
         return _connect(path, "")
-    except apsw.ProtocolError:  # dead, and so is the head of the WAL
-        connection.close()
-        return _alone(path)
     except BaseException:
         connection.close()
         raise

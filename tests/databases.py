@@ -1,0 +1,119 @@
+"""Databases as tests find and leave them: made, cut off, damaged, and looked at without agentd.
+
+The rule this file keeps: what a database holds is asked of the standard library's SQLite.
+"""
+
+import hashlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from agentd.store.sqlite import SqliteStore
+from agentd.store.sqlite.migrate import MIGRATIONS
+from tests.core import NOW, Core, spec
+
+BESIDE = ("-wal", "-shm", ".mark")
+
+Record = tuple[int, str, bytes]
+"""A record's seq, event id and hash."""
+
+
+def create(path: Path, tasks: int = 3, nodes: int = 20) -> list[Record]:
+    """A stopped database with so many tasks, for its user only; returns its journal."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with at_work(path, tasks, nodes):
+        pass
+    path.chmod(0o600)
+    return journal(path)
+
+
+@contextmanager
+def at_work(path: Path, tasks: int = 1, nodes: int = 20) -> Iterator[Core]:
+    """The core on a database that it has open, with so many tasks more."""
+    core = Core(SqliteStore.open(path, NOW))
+    core.new_id.last = 1_000_000_000 * (1 + len(core.journal()))
+    try:
+        for _ in range(tasks):
+            core.do("RegisterTask", goal="g", initial_nodes=[{}] * nodes)
+        yield core
+    finally:
+        core.store.close()
+
+
+def crash(path: Path, tasks: int = 1) -> list[Record]:
+    """Leave the database as SIGKILL would: the last tasks are in its WAL only."""
+    kept = path.parent / "kept"
+    with at_work(path, tasks) as core:
+        kept.mkdir()
+        for beside in ("", *BESIDE):
+            shutil.copy2(path.with_name(path.name + beside), kept)
+        found = [(record.seq, record.event_id, record.hash) for record in core.journal()]
+    for file in kept.iterdir():
+        file.replace(path.parent / file.name)
+    kept.rmdir()
+    assert path.with_name(path.name + "-wal").stat().st_size > 0
+    return found
+
+
+def create_older(path: Path) -> int:
+    """A database as an earlier agentd left it; returns the number of its schema."""
+    with at_work(path, 0) as core:
+        core.register(spec(1), spec(2, 1))
+    [*_, last] = MIGRATIONS
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE requests")
+        connection.execute("DELETE FROM migrations WHERE number = ?", (last.number,))
+        connection.execute(f"PRAGMA user_version = {last.number - 1}")
+    return last.number - 1
+
+
+def journal(path: Path) -> list[Record]:
+    """Every record of a database, its WAL included."""
+    with closing(sqlite3.connect(path)) as connection:
+        return list(connection.execute("SELECT seq, event_id, hash FROM journal ORDER BY seq"))
+
+
+def schema(path: Path) -> int:
+    """The number of the last migration applied."""
+    with closing(sqlite3.connect(path)) as connection:
+        [(number,)] = connection.execute("PRAGMA user_version")
+        return int(number)
+
+
+def tamper(path: Path, *statements: str) -> None:
+    """Change a stopped database behind agentd's back, its triggers out of the way."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+        for (name,) in names.fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        for sql in statements:
+            connection.execute(sql)
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    """Put these bytes into a file."""
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+class Trace(NamedTuple):
+    """What a file is: what it holds, when it was changed, and its mode."""
+
+    digest: bytes
+    changed: int
+    mode: int
+
+
+def traces(directory: Path) -> dict[str, Trace]:
+    """What every file of a directory is."""
+    found = {}
+    for path in directory.iterdir():
+        status = path.lstat()
+        content = path.read_bytes() if path.is_file() else b""
+        digest = hashlib.blake2b(content, digest_size=8).digest()
+        found[path.name] = Trace(digest, status.st_mtime_ns, status.st_mode)
+    return found
