@@ -99,7 +99,7 @@ def judge_all(database: Path, folder: Path) -> list[str]:
     )
     granted = Counter(lease.owner for lease in oracle.chronicle.leases.values())
     return wrong + [
-        f"{count} leases for {asked[owner]} acquisitions of {owner}"
-        for owner, count in granted.items()
-        if count > asked[owner]
+        f"{granted[client]} leases for {asked[client]} acquisitions of {client}"
+        for client in {entry.client for entry in oracle.accounts.entries}
+        if granted[client] > asked[client]
     ]
