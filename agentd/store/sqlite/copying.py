@@ -13,9 +13,10 @@ from pathlib import Path
 
 import apsw
 
-from agentd.errors import DatabaseRefused, Failure
+from agentd.errors import DatabaseRefused, DiskFailed, Failure
 from agentd.store.sqlite.migrate import migrate
 from agentd.store.sqlite.opening import another_reader, prepare
+from agentd.store.sqlite.renewal import is_failed_sync, renew_wal
 from agentd.store.sqlite.untouched import untouched
 
 STEP_PAGES = 256
@@ -63,6 +64,7 @@ def settle(path: Path) -> bool:
             connection.pragma("fullfsync", 1)
             connection.pragma("checkpoint_fullfsync", 1)
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+            renew_wal(path, connection)
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     except DatabaseRefused:
         return False
@@ -85,7 +87,9 @@ def told(path: Path, room: str) -> Iterator[None]:
         raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
     except apsw.BusyError as error:
         raise Failure(f"another program has locked {path}: repeat when it is done") from error
-    except apsw.Error as error:
+    except (apsw.Error, OSError) as error:
+        if is_failed_sync(error):
+            raise DiskFailed(f"the disk failed to keep what was written to {room}") from error
         raise Failure(f"{path} cannot be read or copied: {error}") from error
 
 
