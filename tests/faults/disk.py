@@ -5,79 +5,24 @@ The rule this file keeps: it promises what SQLite asks of a disk and nothing mor
 that file before it; a sync of the directory makes names durable. Of what came later each write may
 be there, missing or torn at sectors of 512 bytes; a file may have grown and hold anything where its
 bytes are missing; a file may be back that was deleted. Bytes beside those written stay as they were
-(power-safe overwrite, which SQLite takes for granted: https://sqlite.org/psow.html).
+(power-safe overwrite, which SQLite takes for granted: https://sqlite.org/psow.html). What a failed
+sync did not write is on no disk, and no later sync writes it, though every reader still sees it
+(https://wiki.postgresql.org/wiki/Fsync_Errors).
 """
 
-import os
-import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
-from typing import Any, NamedTuple
-from unittest.mock import patch
+from typing import NamedTuple
 
-from tests.faults.vfs import Operation, witnessed
+from tests.faults.vfs import Operation
 
 SECTOR = 512
+INDEX_SIZE = 32_768
 
 Image = dict[str, bytes]
 """What is on the disk, by file name."""
-
-
-class Recording:
-    """All operations on the files of SQLite, in their order; `len` is the moment."""
-
-    def __init__(self) -> None:
-        self.operations: list[Operation] = []
-
-    def __len__(self) -> int:
-        return len(self.operations)
-
-    def note(self, path: Path) -> None:
-        """Take down a small file as it is now: one that is written beside SQLite, without a sync.
-
-        Call it after every write to the file, which has to be whole each time.
-        """
-        if path.exists():
-            self.operations.append(Operation("open", str(path)))
-            self.operations.append(Operation("write", str(path), 0, path.read_bytes()))
-
-    def without_syncs(self, name: str) -> list[Operation]:
-        """The operations as a disk does them that lies about the syncs of the file of that name."""
-        lies = {("sync", name)}
-        return [
-            operation._replace(kind="open")
-            if (operation.kind, Path(operation.path).name) in lies
-            else operation
-            for operation in self.operations
-        ]
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Record what happens in the block; what agentd itself does to names, too."""
-        with ExitStack() as patches:
-            patches.enter_context(patch.object(Path, "rename", self._renaming(Path.rename)))
-            patches.enter_context(patch.object(os, "fsync", self._syncing(os.fsync)))
-            patches.enter_context(witnessed(self.operations.append))
-            yield
-
-    def _renaming(self, rename: Any) -> Any:
-        def renamed(path: Path, target: Path) -> Path:
-            result: Path = rename(path, target)
-            self.operations.append(Operation("rename", str(path), target=str(target)))
-            return result
-
-        return renamed
-
-    def _syncing(self, fsync: Any) -> Any:
-        def synced(file: int) -> None:
-            fsync(file)
-            assert stat.S_ISDIR(os.fstat(file).st_mode), "SQLite syncs the files"
-            self.operations.append(Operation("sync directory", ""))
-
-        return synced
 
 
 class Odds(NamedTuple):
@@ -96,7 +41,9 @@ class File:
 
     def do(self, operation: Operation) -> None:
         """Write, truncate or sync."""
-        if operation.kind == "sync":
+        if operation.kind == "failed sync":
+            self._pending.clear()
+        elif operation.kind == "sync":
             for earlier in self._pending:
                 _apply(self._durable, earlier)
             self._pending.clear()
@@ -152,7 +99,11 @@ class Disk:
         for renaming in self._renamings:
             if random.random() < odds.keep:
                 names |= renaming
-        return {name: file.after_the_cut(random, odds) for name, file in names.items() if file}
+        found = {name: file.after_the_cut(random, odds) for name, file in names.items() if file}
+        indexes = [name.removesuffix("-wal") + "-shm" for name in found if name.endswith("-wal")]
+        for name in random.choice([indexes, []]):  # never synced, nor missed
+            found[name] = _leftovers(INDEX_SIZE, random)
+        return found
 
     def _rename(self, renaming: Names) -> None:
         self._renamings.append(renaming)
@@ -200,4 +151,9 @@ def _torn(operation: Operation, random: Random, odds: Odds) -> Iterator[Operatio
 def _grow(contents: bytearray, size: int, random: Random) -> None:
     """Make the file longer, and fill it with nothing or with what was on the disk before."""
     missing = max(0, size - len(contents))
-    contents.extend(random.choice([bytes, random.randbytes])(missing))
+    contents.extend(_leftovers(missing, random))
+
+
+def _leftovers(size: int, random: Random) -> bytes:
+    """What stands where nothing of ours was written."""
+    return random.randbytes(size) if random.random() < 0.5 else bytes(size)

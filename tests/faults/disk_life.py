@@ -6,24 +6,26 @@ The rule this file keeps: what a start finds is judged only by what the clients 
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 import apsw
 
-from agentd.errors import Failure
+from agentd.errors import SyncFailed
 from agentd.store.sqlite import SqliteStore
 from tests.core import NOW, Core
-from tests.faults.disk import Image, Recording
-from tests.faults.disk_state import moment_of
+from tests.faults.disk import Image
+from tests.faults.disk_recording import Recording
+from tests.faults.disk_state import moment_of, seen
 from tests.faults.disk_workload import Acknowledged, Workload
+from tests.faults.vfs import Operation
 
 DATABASE = "agent_state.db"
 MARK = "agent_state.db.mark"
 
-_MEMORY = Path("/dev/shm")
+_MEMORY = Path("/dev/shm")  # noqa: S108 - its name in Linux
 
 
 @contextmanager
@@ -46,25 +48,54 @@ class Life(NamedTuple):
 
 def live(directory: Path, random: Random, steps: int) -> Life:
     """Record a life from the making of the database on: busy, restarted, with readers about."""
-    recording = Recording()
+    recording = Recording(directory)
     path = directory / DATABASE
     with recording.running(), ExitStack() as readers:
-        store = SqliteStore.open(path, NOW)
-        work = Workload(store, random, lambda: len(recording))
+        work = Workload(SqliteStore.open(path, NOW), random, lambda: len(recording))
         for _ in range(steps):
             work.step()
-            recording.note(path.with_name(MARK))
-            store.checkpoint()
+            work.store.checkpoint()
             if random.random() < 0.1:
                 readers.close()
             if random.random() < 0.1:
-                readers.enter_context(store.read())
+                readers.enter_context(work.store.read())
             if random.random() < 0.02:
                 readers.close()
-                store.close()
-                work.core.store = store = SqliteStore.open(path, NOW)
+                work.store.close()
+                work.go_on(SqliteStore.open(path, NOW))
         readers.close()
-        store.close()
+        work.store.close()
+    return Life(recording, work.history)
+
+
+def live_on(directory: Path, random: Random, steps: int, sync: int) -> Life:
+    """Record a life in which that sync fails, and what the next start showed and took on."""
+    left = sync
+    path = directory / DATABASE
+
+    def fail_once(operation: Operation) -> None:
+        nonlocal left
+        if operation.kind == "sync" and not operation.path.startswith(f"{path}.new"):
+            left -= 1
+            if left == 0:
+                raise apsw.exception_for(apsw.SQLITE_IOERR_FSYNC)
+
+    recording = Recording(directory, fail_once)
+    with recording.running():
+        work = Workload(SqliteStore.open(path, NOW), random, lambda: len(recording))
+        with suppress(SyncFailed):
+            for _ in range(steps):
+                for refusal in work.step():
+                    raise refusal
+                work.store.checkpoint()
+        work.store.close()
+        work.go_on(SqliteStore.open(path, NOW))
+        known = work.history[-1]
+        work.history.append(seen(work.core, path, known, len(recording)))
+        for _ in range(3):
+            work.core.register()
+            work.history.append(seen(work.core, path, known, len(recording)))
+        work.store.close()
     return Life(recording, work.history)
 
 
@@ -85,7 +116,7 @@ def find(directory: Path, image: Image, history: list[Acknowledged]) -> Finding:
             moment = moment_of(store, path, history)
             Core(store).register()
             return Finding(moment, store.lost is not None)
-    except (AssertionError, Failure, apsw.Error, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever a start breaks over is damage
         return Finding(None, damage=f"{type(error).__name__}: {error}")
 
 

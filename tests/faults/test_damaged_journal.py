@@ -61,7 +61,7 @@ class Journal:
         seq = self.random.randint(1, self.last)
         column = self.random.choice([c for c in COLUMNS if self.value(c, seq) is not None])
         old = self.value(column, seq)
-        new = self.flipped_number(column, old) if column in NUMBERS else self.flipped_byte(old)
+        new: Any = self.flipped_number(column, old) if column in NUMBERS else self.flipped_byte(old)
         tasks = self.tasks(seq) if column == "seq" else (self.task(seq),)
         if column == "task_id":
             tasks = (shown(new),)
@@ -157,7 +157,7 @@ def test_damage_is_named(lab: Laboratory, directory: Path) -> None:
     home.mkdir()
     assert differences(whole) == []
     for _ in range(lab.amount(100, 1_000)):
-        database = shutil.copy(whole, home / DATABASE)
+        database = Path(shutil.copy(whole, home / DATABASE))
         done = damage(database, lab.random)
         found = "\n".join(differences(database))
         for seq in done.seqs:
@@ -173,7 +173,7 @@ def test_the_command_line_names_it(lab: Laboratory, directory: Path) -> None:
     home = directory / "home"
     home.mkdir(mode=0o700)
     for _ in range(lab.amount(4, 40)):
-        database = shutil.copy(whole, home / DATABASE)
+        database = Path(shutil.copy(whole, home / DATABASE))
         done = damage(database, lab.random)
         ended = agentd(home, "replay", "--check")
         assert (ended.code, ended.err) == (1, ""), done.what

@@ -11,8 +11,19 @@ import pytest
 from agentd.store import sqlite
 from agentd.store.sqlite import SqliteStore, opening
 from tests.core import NOW
-from tests.faults.disk import Image, Recording, images
-from tests.faults.disk_life import DATABASE, MARK, Life, find, in_memory, lay, live
+from tests.faults.disk import Image, images
+from tests.faults.disk_life import (
+    DATABASE,
+    MARK,
+    Finding,
+    Life,
+    find,
+    in_memory,
+    lay,
+    live,
+    live_on,
+)
+from tests.faults.disk_recording import Recording
 from tests.faults.laboratory import Laboratory
 
 IMAGES_PER_LIFE = 100
@@ -56,10 +67,11 @@ def test_a_power_cut(lab: Laboratory, directory: Path) -> None:
     """0 acknowledged writes lost, 0 databases corrupt, each as it was at one commit."""
     for name, life, cut, image in cuts(lab, directory, lab.amount(1_000, 5_000)):
         found = find(directory / "image", image, life.history)
-        assert found.moment is not None, f"{name}: {found.damage}"
-        assert found.moment.events >= life.acknowledged(cut).events, name
+        lab.count(images=1, acknowledged_events=life.acknowledged(cut).events)
+        missing = lost(name, life, cut, found)
+        lab.count(lost=missing, corrupt=0)
+        assert not missing, name
         assert not found.reported_lost, name
-        lab.count(images=1, acknowledged_events=life.acknowledged(cut).events, lost=0)
 
 
 def test_a_second_power_cut(lab: Laboratory, directory: Path) -> None:
@@ -67,16 +79,34 @@ def test_a_second_power_cut(lab: Laboratory, directory: Path) -> None:
     for name, life, cut, image in cuts(lab, directory, lab.amount(200, 1_000)):
         again = directory / "again"
         lay(again, image)
-        start = Recording()
+        start = Recording(again)
         with start.running(), closing(SqliteStore.open(again / DATABASE, NOW)):
             pass
         second = lab.random.randint(0, len(start))
         [(_, left)] = images(start.operations, [second], lab.random, found=image)
         found = find(directory / "image", left, life.history)
-        assert found.moment is not None, f"{name}, then {second}: {found.damage}"
-        assert found.moment.events >= life.acknowledged(cut).events, f"{name}, then {second}"
-        assert not found.reported_lost, name
-        lab.count(images=1, lost=0)
+        missing = lost(f"{name}, then {second}", life, cut, found)
+        lab.count(images=1, lost=missing, corrupt=0)
+        assert not missing, f"{name}, then {second}"
+        assert not found.reported_lost, f"{name}, then {second}"
+
+
+def test_a_failed_sync_and_then_a_power_cut(lab: Laboratory, directory: Path) -> None:
+    """What the start after a failed fsync shows and takes on is on the disk, like all before it."""
+    for number in range(lab.amount(40, 400)):
+        home = directory / str(number)
+        home.mkdir()
+        life = live_on(home, lab.random, STEPS, lab.random.randint(1, 60))
+        shutil.rmtree(home)
+        operations = life.recording.operations
+        failed = [operation.kind for operation in operations].index("failed sync")
+        moments = sorted(lab.random.randint(failed, len(operations)) for _ in range(5))
+        for cut, image in images(operations, moments, lab.random):
+            found = find(directory / "image", image, life.history)
+            name = f"life {number}, cut {cut}, {failed} failed"
+            missing = lost(name, life, cut, found)
+            lab.count(images=1, lost=missing, corrupt=0)
+            assert not missing, name
 
 
 def test_a_power_cut_without_fsync_at_commit(
@@ -93,17 +123,22 @@ def test_a_power_cut_without_fsync_at_commit(
         connection.pragma("synchronous", "normal")
 
     monkeypatch.setattr(opening, "prepare", careless)
-    total = reported = 0
+    losses = reports = 0
     for name, life, cut, image in cuts(lab, directory, lab.amount(200, 1_000)):
         found = find(directory / "image", image, life.history)
-        assert found.moment is not None, f"{name}: {found.damage}"
-        assert found.reported_lost == (marked(life, image) > found.moment.events), name
-        lost = found.moment.events < life.acknowledged(cut).events
-        lab.count(images=1, lost=lost, reported=found.reported_lost)
-        total += lost
-        reported += found.reported_lost
-    assert total > 0
-    assert reported > 0
+        losses += bool(lost(name, life, cut, found))
+        reports += found.reported_lost
+        events = 0 if found.moment is None else found.moment.events
+        assert found.reported_lost == (marked(life, image) > events), name
+    lab.count(images=lab.amount(200, 1_000), with_losses=losses, reported=reports)
+    assert losses > 0
+    assert reports > 0
+
+
+def lost(name: str, life: Life, cut: int, found: Finding) -> int:
+    """How many acknowledged events are gone. Raises `AssertionError` where it is corrupt."""
+    assert found.moment is not None, f"{name}: {found.damage}"
+    return max(0, life.acknowledged(cut).events - found.moment.events)
 
 
 def marked(life: Life, image: Image) -> int:

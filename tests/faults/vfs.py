@@ -21,7 +21,9 @@ _SYNCS_ITS_DIRECTORY = (
 _KEPT = _SYNCS_ITS_DIRECTORY | apsw.SQLITE_OPEN_MAIN_DB
 """Files that are there after a crash; the others are temporary."""
 
-Kind = Literal["open", "write", "sync", "truncate", "delete", "rename", "sync directory"]
+Kind = Literal[
+    "open", "write", "sync", "failed sync", "truncate", "delete", "rename", "sync directory"
+]
 
 
 class Operation(NamedTuple):
@@ -61,6 +63,14 @@ class _File(apsw.VFSFile):
         if self._syncs_directory:
             self._syncs_directory = False
             self._witness(Operation("sync directory", self._path))
+
+    def xLock(self, level: int) -> None:  # noqa: N802
+        try:
+            super().xLock(level)
+        except apsw.IOError:
+            # A file that is open for reading cannot be locked for writing, which SQLite tries at
+            # the end and ignores. APSW would raise the error all the same, but not this one.
+            raise apsw.BusyError from None
 
     def xTruncate(self, newsize: int) -> None:  # noqa: N802
         self._witness(Operation("truncate", self._path, newsize))
