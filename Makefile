@@ -9,11 +9,11 @@ STAMP := $(VENV)/.made-for
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check run bench clean
+.PHONY: help demo test soak check run bench soak-load clean
 
 help: ## list the targets
 	@echo 'make TARGET [ARGS="..."]'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMP) ## two workers drain a release graph while the daemon is killed
 	@$(PY) -m examples.demo $(ARGS)
@@ -34,6 +34,9 @@ run: $(STAMP) ## the daemon in the foreground
 
 bench: $(STAMP) ## measure against the floor
 	@$(PY) -m benchmarks $(ARGS)
+
+soak-load: $(STAMP) ## an hour of load with deaths: does anything grow but the journal?
+	@$(PY) -m benchmarks.soak $(ARGS)
 
 clean: ## remove .venv and what the tools left behind
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -27,14 +27,15 @@ def idle(_: Run) -> list[Row]:
         busy, began = _cpu_seconds(daemon.pid), monotonic()
         sleep(IDLE_SECONDS)
         percent = (_cpu_seconds(daemon.pid) - busy) / (monotonic() - began) * 100
-        resident = _resident_megabytes(daemon.pid)
+        resident = resident_megabytes(daemon.pid)
     return [
         at_most("idle, resident memory", resident, 60, "MB"),
         at_most("idle, processor time", percent, 0.1, "%"),
     ]
 
 
-def _resident_megabytes(pid: int) -> float:
+def resident_megabytes(pid: int) -> float:
+    """Return the resident memory of a process, in megabytes (2^20 bytes)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

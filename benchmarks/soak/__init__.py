@@ -1,0 +1,1 @@
+"""A load of an hour, with deaths: what grows but the journal?"""
