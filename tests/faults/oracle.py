@@ -39,9 +39,10 @@ class Oracle:
         """Everything that must not be, one line each."""
         answered = self.accounts.read()  # first: the journal may know more, never less
         self.chronicle.read()
-        return self.chronicle.wrong + list(self._compare(answered))
+        return self.chronicle.wrong + list(self.compare(answered))
 
-    def _compare(self, answered: Iterable[Entry]) -> Iterator[str]:
+    def compare(self, answered: Iterable[Entry]) -> Iterator[str]:
+        """What the chronicle lacks of these answers, or has against them."""
         knows: dict[str, Callable[[Entry], bool]] = {
             "RegisterTask": self._knows_task,
             "AcquireNextNode": self._knows_lease,

@@ -6,16 +6,13 @@ that each look at the whole journal stays short.
 
 from __future__ import annotations
 
-import math
 import subprocess
 import time
-from contextlib import closing
 from typing import TYPE_CHECKING
 
-from agentd import replay
-from agentd.store.sqlite import SqliteStore
 from tests.command_line import agentd
 from tests.daemon_process import REPOSITORY, SERVE, DaemonProcess, environment, temporary_home
+from tests.faults.check import differences
 from tests.faults.client import Clients
 from tests.faults.oracle import Oracle, judge_all
 
@@ -53,12 +50,6 @@ def killed_while_starting(lab: Laboratory, home: Path) -> None:
     process.wait()
 
 
-def differences(database: Path) -> list[str]:
-    """What `replay --check` finds, beside the running daemon."""
-    with closing(SqliteStore.open_read_only(database)) as store:
-        return [str(each) for each in replay.check(store, lambda _seq: None)]
-
-
 def unlike_the_journal(connection: Connection, chronicle: Chronicle, task_id: str) -> list[str]:
     """The nodes that ended, and are shown with another end or another payload."""
     shown = {node["id"]: node for node in connection.call("TaskStatus", task_id=task_id)["nodes"]}
@@ -83,13 +74,13 @@ def look(lab: Laboratory, daemon: DaemonProcess, oracle: Oracle) -> None:
             assert unlike_the_journal(connection, oracle.chronicle, task_id) == []
 
 
-def siege(lab: Laboratory, home: Path, kills: int) -> None:
-    """Kill the daemon so many times, and look after every kill."""
+def siege(lab: Laboratory, home: Path) -> int:
+    """Kill the daemon some times and look after every kill; returns what was acknowledged."""
     folder = home.parent
     with DaemonProcess(home, **SHORT_LEASES) as daemon:
         oracle = Oracle(daemon.database, folder)
         with Clients(CLIENTS, daemon.socket_path, folder, lab.random.getrandbits(32)):
-            for _ in range(kills):
+            for _ in range(KILLS_OF_A_SIEGE):
                 time.sleep(lab.random.random() * LIFE_SECONDS)
                 daemon.kill()
                 if lab.random.random() < 0.1:
@@ -99,16 +90,19 @@ def siege(lab: Laboratory, home: Path, kills: int) -> None:
                 look(lab, daemon, oracle)
         assert judge_all(daemon.database, folder) == []
         assert agentd(home, "replay", "--check").code == 0
-        lab.count(
-            kills=kills,
-            acknowledged_writes=oracle.acknowledged,
-            unanswered=sum(not entry.answered for entry in oracle.accounts.entries),
-            repeats=sum(entry.times - 1 for entry in oracle.accounts.entries),
-        )
+    lab.count(
+        kills=KILLS_OF_A_SIEGE,
+        acknowledged_writes=oracle.acknowledged,
+        unanswered=sum(not entry.answered for entry in oracle.accounts.entries),
+        repeats=sum(entry.times - 1 for entry in oracle.accounts.entries),
+    )
+    return oracle.acknowledged
 
 
 def test_what_was_acknowledged_survives_every_kill(lab: Laboratory) -> None:
     """No acknowledged write is lost, no node has two holders or two ends, and replay is clean."""
-    for _ in range(math.ceil(lab.amount(60, 1_000) / KILLS_OF_A_SIEGE)):
+    kills = acknowledged = 0
+    while kills < lab.amount(60, 1_000) or acknowledged < lab.amount(0, 50_000):
         with temporary_home() as home:
-            siege(lab, home, KILLS_OF_A_SIEGE)
+            acknowledged += siege(lab, home)
+        kills += KILLS_OF_A_SIEGE
