@@ -76,7 +76,8 @@ class Oracle:
     def _knows_heartbeat(self, entry: Entry) -> bool:
         lease_id = entry.params["lease_id"]
         self._beats[lease_id] += 1
-        later = [end // 1000 for end in self.chronicle.leases[lease_id].ends[1:]]
+        lease = self.chronicle.leases.get(lease_id)
+        later = [end // 1000 for end in lease.ends[1:]] if lease else []
         return self._beats[lease_id] <= len(later) and entry.result["lease_expires_at"] in later
 
     def _knows_write(self, entry: Entry) -> bool:
