@@ -60,11 +60,7 @@ class _Query(NamedTuple):
     params: Struct
 
 
-class _Job(NamedTuple):
-    """A request that is decoded, or why it is none."""
-
-    work: Command | _Query | Rejected
-    large: bool = False
+_Job = Command | _Query | Rejected
 
 
 class Connection(asyncio.Protocol):
@@ -75,7 +71,8 @@ class Connection(asyncio.Protocol):
         self._requests = Requests()
         self._received = b""  # and not looked at
         self._waiting: deque[Request | Rejected] = deque()
-        self._next: _Job | None = None
+        self._next: _Job | None = None  # the first of them, decoded
+        self._next_is_large = False
         self._commands = 0  # in flight
         self._alone = False  # the command in flight goes alone
         self._small: str | None = None  # the task whose context was small when last acquired
@@ -160,75 +157,70 @@ class Connection(asyncio.Protocol):
         """Start what may start now, and look at no more than one piece of what was received."""
         if self._received and not self._waiting:
             self._look_at_some()
-        while self._waiting or self._next:
-            if self._busy or not self._may_start(job := self._next or self._decode_next()):
+        while (self._next or self._waiting) and not self._busy():
+            job = self._next or self._decode_next()
+            if self._commands and not self._may_follow(job):
                 break
             self._next = None
             self._start(job)
-        if self._received and not (self._busy or self._next):
+        if self._received and not (self._next or self._busy()):
             asyncio.get_running_loop().call_later(BREATH_SECONDS, self._proceed)
         self._read_or_wait()
 
-    @property
     def _busy(self) -> bool:
         return self._querying or self._choked or self._commands >= MOST_IN_FLIGHT
 
     def _look_at_some(self) -> None:
-        end = 0
-        for _ in range(LINES_AT_ONCE):
-            end = self._received.find(b"\n", end) + 1
-            if not end:
-                end = len(self._received)
-                break
-        self._waiting.extend(self._requests.feed(self._received[:end]))
-        self._received = self._received[end:]
+        piece, self._received = self._received, b""
+        if piece.count(b"\n") > LINES_AT_ONCE:
+            end = 0
+            for _ in range(LINES_AT_ONCE):
+                end = piece.index(b"\n", end) + 1
+            piece, self._received = piece[:end], piece[end:]
+        self._waiting.extend(self._requests.feed(piece))
         if self._requests.closed:
             self._ended = True
             self._received = b""
 
     def _decode_next(self) -> _Job:
-        self._next = self._decoded(self._waiting.popleft())
-        return self._next
+        message = self._waiting.popleft()
+        self._next = job = message if isinstance(message, Rejected) else self._decoded(message)
+        return job
 
-    def _decoded(self, message: Request | Rejected) -> _Job:
-        if isinstance(message, Rejected):
-            return _Job(message)
+    def _decoded(self, message: Request) -> _Job:
         try:
             method, params = decode(message)
         except RequestRefused as error:
-            return _Job(Rejected(message.id, error))
+            return Rejected(message.id, error)
         if method.command is None:
-            return _Job(_Query(message.id, method, params))
+            return _Query(message.id, method, params)
+        self._next_is_large = len(message.params) + len(message.id) >= LARGE
         request = CommandRequest(method.command, params)
-        command = Command(request, self, message.id, time.perf_counter_ns())
-        return _Job(command, len(message.params) + len(message.id) >= LARGE)
+        return Command(request, self, message.id, time.perf_counter_ns())
 
-    def _may_start(self, job: _Job) -> bool:
+    def _may_follow(self, job: _Job) -> bool:
         """Commands behind commands, unless one goes alone; anything else when all is answered."""
-        if not self._commands:
-            return True
-        return isinstance(job.work, Command) and not (self._alone or self._goes_alone(job))
+        return isinstance(job, Command) and not (self._alone or self._goes_alone(job))
 
-    def _goes_alone(self, job: _Job) -> bool:
+    def _goes_alone(self, command: Command) -> bool:
         """Whether it is large, or an acquire whose context may be: others wait for its answer."""
-        params = job.work.request.params if isinstance(job.work, Command) else None
-        return job.large or (
+        params = command.request.params
+        return self._next_is_large or (
             isinstance(params, AcquireNextNodeParams) and params.task_id != self._small
         )
 
     def _start(self, job: _Job) -> None:
-        work = job.work
-        if isinstance(work, Command):
+        if isinstance(job, Command):
             self._commands += 1
             self._alone = self._goes_alone(job)
-            if job.large:
+            if self._next_is_large:
                 self._small = None  # it may be an event of that task
-            self._service.writer.submit(work)
-        elif isinstance(work, _Query):
+            self._service.writer.submit(job)
+        elif isinstance(job, _Query):
             self._querying = True
-            self._service.queries.submit(work.method, work.params, work.id, self._answer_query)
+            self._service.queries.submit(job.method, job.params, job.id, self._answer_query)
         else:
-            self._write(encode_error(work.id, work.error))
+            self._write(encode_error(job.id, job.error))
 
     def _answer_query(self, line: bytes) -> None:
         self._querying = False

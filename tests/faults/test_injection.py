@@ -77,16 +77,19 @@ def shows(line: bytes, text: str, *places: str) -> None:
 def is_no_id(connection: Connection, text: str) -> None:
     """Check that the text is refused wherever an id or a method is expected, as a value."""
     good = {"task_id": new_id(), "node_id": new_id(), "lease_id": new_id()}
-    for name in good:
-        params = {**good, name: text}
-        error = connection.request({"id": text, "method": "HeartbeatNode", "params": params})
-        assert (error["id"], error["error"]["data"]["kind"]) == (text, "invalid_params")
-    for node in ({"id": text}, {"dependencies": [text]}):
-        request = {"method": "RegisterTask", "params": {"goal": text, "initial_nodes": [node]}}
-        error = connection.request(request)
-        assert error["error"]["code"] == -32602
-    error = connection.request({"method": f"{text} ", "params": {}})
-    assert error["error"]["code"] == -32601
+    asked: list[tuple[str, Object, int]] = [
+        *(("HeartbeatNode", {**good, name: text}, -32602) for name in good),
+        ("RegisterTask", {"goal": text, "initial_nodes": [{"id": text}]}, -32602),
+        ("RegisterTask", {"goal": text, "initial_nodes": [{"dependencies": [text]}]}, -32602),
+        ("Health", {"request_id": text}, -32602),
+        (f"{text} ", {}, -32601),
+    ]
+    for method, params, _ in asked:
+        request = {"id": text, "method": method, "params": params}
+        connection.send_raw(encoded(request) + b"\n")
+    for method, _, code in asked:
+        response = connection.read_response()
+        assert (response["id"], response["error"]["code"]) == (text, code), method
 
 
 def test_injected_texts(daemon: DaemonProcess, lab: Laboratory) -> None:
