@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 TABLES = "SELECT name, sql FROM sqlite_master ORDER BY name"
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARNING|ERROR) +\S.*")
+CLIENTS = 8
 TOUCHED = Path("/tmp/agentd-was-here")  # noqa: S108 - what some of the texts would make
 
 
@@ -95,12 +97,18 @@ def is_no_id(connection: Connection, text: str) -> None:
 def test_injected_texts(daemon: DaemonProcess, lab: Laboratory) -> None:
     """Every text comes back from every field byte for byte, and does nothing anywhere."""
     texts = injections(lab.random, lab.amount(500, 20_000))
+
+    def share(number: int) -> None:
+        with daemon.connect() as connection:
+            for text in texts[number::CLIENTS]:
+                live_through(connection, text)
+                is_no_id(connection, text)
+
     with daemon.connect() as connection:
         register(connection)  # the first write makes the last of the files
         before = at_rest(daemon.home)
-        for text in texts:
-            live_through(connection, text)
-            is_no_id(connection, text)
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            list(clients.map(share, range(CLIENTS)))
         assert totals(connection)[:2] == (1 + len(texts), 1 + 3 * len(texts))
     assert at_rest(daemon.home) == before
     assert not TOUCHED.exists()
