@@ -11,8 +11,9 @@ beside a database that it does not belong to, because SQLite would apply it. Hen
 5. The directory is synced, so that nothing of this reaches the disk after what follows.
 6. The copy is renamed over the old name: from here on it is the new one. The directory is synced.
 
-Where SQLite cannot make sense of the old file there is no 2, and its WAL goes aside in 4: before
-and after that, no daemon starts on such a file (exit code 5).
+An old database that no daemon starts on (exit code 5) is kept as it is. In the place of 2, its WAL
+gets a second name as well; an empty file, on which no daemon starts either, takes the database's
+place; and then the WAL's first name goes. The same is done where there is a WAL and no database.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from agentd.backup.draft import Draft, draft_of, sync_directory
 from agentd.backup.verify import Contents, Progress, verify
-from agentd.errors import Failure
+from agentd.errors import DatabaseRefused, Failure
 from agentd.store.sqlite.copying import bring_up_to_date, copy_untouched, settle
 from agentd.store.sqlite.opening import inspect, refuse_foreign
 
@@ -50,12 +51,10 @@ class Copy:
         try:
             aside = _put_aside(self._database, at)
         except OSError as error:
-            _forget_unfinished(self._database)
             raise Failure(
                 f"{self._database} cannot be kept aside: {error.strerror}; "
                 "move it away, and restore again"
             ) from error
-        sync_directory(self._database.parent)
         self._draft.replace()
         return aside
 
@@ -102,41 +101,66 @@ def _refuse_place(source: Path, database: Path) -> None:
 
 def _state(path: Path) -> list[tuple[int, int, int]]:
     """Changes when the database or its WAL does."""
-    files = [path, path.with_name(path.name + "-wal")]
+    files = [path, _beside(path, "-wal")]
     found = [file.stat() for file in files if file.exists()]
     return [(status.st_ino, status.st_size, status.st_mtime_ns) for status in found]
 
 
 def _put_aside(database: Path, at: int) -> Path | None:
-    """Steps 2 to 4. Returns the name that the old database has then, or None where none was."""
-    aside = _free_name(database, at)
-    there = database.exists()
-    if there:
-        settle(database)
-        _forget_unfinished(database)
-        os.link(database, aside)
-    orphans = [end for end in _WAL if database.with_name(database.name + end).exists()]
-    if orphans and not there:
-        database.touch(mode=0o600, exist_ok=False)  # a start refuses it until the copy is there
-    for end in (*_WAL, *_MARKS):
+    """Steps 2 to 5. Returns the name that the old database has then, or None where none was."""
+    aside = _name_to_keep(database, at)
+    whole = database.exists() and _is_usable(database) and settle(database)
+    if database.exists() and database.stat().st_size:
+        _link(database, aside)
+    if not whole and any(_beside(database, end).exists() for end in ("", *_WAL)):
+        _bar(database, aside)
+    _beside(database, "-shm").unlink(missing_ok=True)
+    for end in _MARKS:
         with contextlib.suppress(FileNotFoundError):
-            database.with_name(database.name + end).replace(aside.with_name(aside.name + end))
-    database.with_name(database.name + "-shm").unlink(missing_ok=True)
-    return aside if there or orphans else None
+            _beside(database, end).replace(_beside(aside, end))
+    sync_directory(database.parent)
+    kept = any(_beside(aside, end).exists() for end in ("", *_WAL))
+    return aside if kept else None
 
 
-def _free_name(database: Path, at: int) -> Path:
+def _bar(database: Path, aside: Path) -> None:
+    """Keep the WAL, and have every start refuse the database until the copy is in its place."""
+    for end in _WAL:
+        with contextlib.suppress(FileNotFoundError):
+            _link(_beside(database, end), _beside(aside, end))
+    sync_directory(database.parent)
+    with draft_of(database) as nothing:
+        nothing.replace()
+    for end in _WAL:
+        _beside(database, end).unlink(missing_ok=True)
+
+
+def _is_usable(database: Path) -> bool:
+    try:
+        inspect(database)
+    except DatabaseRefused:
+        return False
+    return True
+
+
+def _name_to_keep(database: Path, at: int) -> Path:
+    """A free name; or the one that a restore gave that was cut off before its last step."""
+    for name in database.parent.glob(f"{database.name}.before-*"):
+        if not name.is_symlink() and database.exists() and name.samefile(database):
+            return name
     moment = datetime.fromtimestamp(at // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
-    name = aside = database.with_name(f"{database.name}.before-{moment}")
+    name = aside = _beside(database, f".before-{moment}")
     number = 1
-    while any(aside.with_name(aside.name + end).exists() for end in ("", *_WAL, *_MARKS)):
+    while any(_beside(aside, end).exists() for end in ("", *_WAL, *_MARKS)):
         number += 1
-        aside = name.with_name(f"{name.name}-{number}")
+        aside = _beside(name, f"-{number}")
     return aside
 
 
-def _forget_unfinished(database: Path) -> None:
-    """Remove the second names of restores that were cut off after step 3."""
-    for name in database.parent.glob(f"{database.name}.before-*"):
-        if not name.is_symlink() and name.samefile(database):
-            name.unlink()
+def _link(path: Path, name: Path) -> None:
+    with contextlib.suppress(FileExistsError):  # a restore that was cut off has done so
+        os.link(path, name)
+
+
+def _beside(path: Path, end: str) -> Path:
+    return path.with_name(path.name + end)

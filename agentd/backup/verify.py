@@ -38,7 +38,7 @@ def verify(path: Path, name: Path, progress: Progress) -> Contents:
     Nobody is at work on it. `name` is what it is called in the `DatabaseRefused` that is raised
     when it is not whole.
     """
-    view = View(path)
+    view = View(path, name)
     pulse = partial(progress, "checking pages", 0, 0)
     pulse()
     found = view.integrity(pulse)

@@ -33,22 +33,23 @@ _PULSE_STEPS = 1_000_000
 
 
 class View:
-    """The database at `path`. Errors of the driver are told as `Failure`."""
+    """The database at `path`. Errors of the driver are told as `Failure` of `name`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: Path | None = None) -> None:
         self.path = path
+        self._name = name or path
 
     @contextmanager
     def read(self) -> Iterator[SqliteReader]:
         """See `Store.read`."""
-        with told(self.path, _ROOM), untouched(self.path) as connection:
+        with told(self._name, _ROOM), untouched(self.path) as connection:
             connection.execute("BEGIN")
             yield SqliteReader(connection)
 
     @contextmanager
     def shadow(self) -> Iterator[SqliteShadow]:
         """See `Store.shadow`."""
-        with told(self.path, _ROOM), untouched(self.path) as connection:
+        with told(self._name, _ROOM), untouched(self.path) as connection:
             yield SqliteShadow(connection)
 
     def integrity(self, pulse: Callable[[], None]) -> list[str]:
@@ -61,7 +62,7 @@ class View:
             pulse()
             return False
 
-        with told(self.path, _ROOM), untouched(self.path) as connection:
+        with told(self._name, _ROOM), untouched(self.path) as connection:
             connection.set_progress_handler(go_on, _PULSE_STEPS)
             found = connection.execute(f"PRAGMA integrity_check({_TOLD})").fetchall()
         lines = "\n".join(str(text) for (text,) in found).splitlines()
@@ -69,12 +70,12 @@ class View:
 
     def schema(self) -> int:
         """The number of the last migration applied; this program's questions fit `LATEST`."""
-        with told(self.path, _ROOM), untouched(self.path) as connection:
+        with told(self._name, _ROOM), untouched(self.path) as connection:
             return schema_version(connection)
 
     def reaches(self, mark: Mark) -> bool:
         """Whether the journal has the record that the mark stands for."""
-        with told(self.path, _ROOM), untouched(self.path) as connection:
+        with told(self._name, _ROOM), untouched(self.path) as connection:
             return is_reached(connection, mark)
 
 
