@@ -25,6 +25,9 @@ KINDS = {
     "FailNode": "NodeFailed",
 }
 
+EXPECTED = (None, "stale_lease", "illegal_transition")
+"""Why a client that makes no mistakes may be refused: its lease is over, or its node has ended."""
+
 
 class Oracle:
     """Judges one database and the accounts of its clients, again and again."""
@@ -52,6 +55,8 @@ class Oracle:
             "FailNode": self._knows_write,
         }
         for entry in answered:
+            if entry.refusal not in EXPECTED:
+                yield f"refused for no reason of the client's: {entry}"
             if entry.refusal is not None and self._has_payload(entry):
                 yield f"refused, and there all the same: {entry}"
             if not entry.done or entry.method not in knows or entry.result is None:

@@ -179,6 +179,14 @@ def test_one_of_a_crowd_serves(lab: Laboratory, home: Path) -> None:
         lab.count(rounds=1, sent_away=len(losers), answered_meanwhile=regular.answers)
 
 
+def test_who_is_sent_away_has_imported_little() -> None:
+    """The event loop, the database and the decoders are imported when the locks are held."""
+    ask = "import sys, agentd.cli.serve; print(*sys.modules)"
+    modules = subprocess.check_output([sys.executable, "-c", ask], cwd=REPOSITORY).decode().split()
+    assert "agentd.daemon.lock" in modules
+    assert {"asyncio", "uvloop", "apsw", "agentd.methods"} & set(modules) == set()
+
+
 def test_a_dead_holder_is_not_named(tmp_path: Path) -> None:
     """Until the new holder of a lock has signed it, the pid in it is that of a dead one."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
