@@ -11,7 +11,16 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import machine, processes, report, resident, scale, status, throughput
+from benchmarks import (
+    machine,
+    processes,
+    report,
+    resident,
+    scale,
+    side_by_side,
+    status,
+    throughput,
+)
 from benchmarks.run import Run
 
 MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
@@ -25,7 +34,9 @@ MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
     "start": processes.start,
     "replay": processes.replay,
     "call": processes.call,
+    **side_by_side.MEASUREMENTS,
 }
+GROUPS = {"peers": list(side_by_side.MEASUREMENTS)}
 
 
 def main() -> int:
@@ -54,9 +65,11 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure agentd against the floor."
+        prog="python -m benchmarks", description="Measure agentd against the floor and its peers."
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASUREMENTS))
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=", ".join([*MEASUREMENTS, *GROUPS])
+    )
     parser.add_argument(
         "--quick", action="store_true", help="one round each, and a journal of 50,000 events"
     )
@@ -65,6 +78,7 @@ def _options() -> argparse.Namespace:
     )
     options = parser.parse_args()
     # Not `choices`: with nargs="*" some versions of argparse hold the empty list against them.
+    options.names = [name for asked in options.names for name in GROUPS.get(asked, [asked])]
     if unknown := set(options.names) - set(MEASUREMENTS):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
     return options

@@ -12,10 +12,10 @@ from typing import Final
 
 import apsw
 
+from benchmarks.account import PAYLOAD
 from benchmarks.daemons import agentd
 from benchmarks.load import register_flat
 from benchmarks.wire import Json, Wire
-from benchmarks.worker import PAYLOAD
 
 EVENTS_PER_NODE: Final = 10
 NODES_PER_TASK: Final = 1_000

@@ -1,18 +1,16 @@
-"""Rule: one load for every daemon, made by processes of their own that start together.
+"""Rule: one load for every daemon: processes of their own drain a flat task.
 
-Worker processes connect first and wait behind a barrier, and wait behind another before
-they report: neither Python's start and end nor the connections are part of what is measured.
+What the daemon is given, and what its workers' accounts come to.
 """
 
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
 
+from benchmarks.account import Account
+from benchmarks.barrier import run_workers
 from benchmarks.stats import percentile
 from benchmarks.wire import Wire
-from benchmarks.worker import Account
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -36,28 +34,16 @@ def register_flat(socket: Path, nodes: int) -> str:
 
 def drain_flat(socket: Path, nodes: int, workers: int) -> Load:
     """Register a flat task and let worker processes drain it."""
-    accounts = run_workers(socket, register_flat(socket, nodes), workers)
-    drained = sum(len(account.completes) for account in accounts)
-    if drained != nodes:
-        raise AssertionError(f"{nodes} nodes were registered, {drained} were completed")
+    task_id = register_flat(socket, nodes)
+    return drained(run_workers(["benchmarks.worker", str(socket), task_id], workers), nodes)
+
+
+def drained(accounts: list[Account], nodes: int) -> Load:
+    """Summarize the accounts of workers that completed that many nodes; raises AssertionError."""
+    completed = sum(len(account.completes) for account in accounts)
+    if completed != nodes:
+        raise AssertionError(f"{nodes} nodes were registered, {completed} were completed")
     return summarize(accounts)
-
-
-def run_workers(socket: Path, task_id: str, workers: int) -> list[Account]:
-    """Start worker processes behind a barrier and return what each of them saw."""
-    processes = [_spawn(socket, task_id, f"worker-{number}") for number in range(workers)]
-    try:
-        _await(processes, b"ready\n")
-        _tell(processes)
-        _await(processes, b"drained\n")
-        _tell(processes)
-        return [
-            msgspec.json.decode(process.communicate()[0], type=Account) for process in processes
-        ]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 def summarize(accounts: list[Account]) -> Load:
@@ -74,26 +60,4 @@ def summarize(accounts: list[Account]) -> Load:
         p50=percentile(calls, 50) * 1e3,
         p99=percentile(calls, 99) * 1e3,
         worst=calls[-1] * 1e3,
-    )
-
-
-def _await(processes: list[subprocess.Popen[bytes]], word: bytes) -> None:
-    for process in processes:
-        assert process.stdout is not None
-        if (said := process.stdout.readline()) != word:
-            raise RuntimeError(f"a worker said {said!r} instead of {word!r}")
-
-
-def _tell(processes: list[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write(b"go\n")
-        process.stdin.flush()
-
-
-def _spawn(socket: Path, task_id: str, name: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.worker", str(socket), task_id, name],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
     )

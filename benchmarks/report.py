@@ -16,14 +16,18 @@ COLUMNS = (32, 12, 21, 6)  # work, measured, floor or bar, ratio; the verdict is
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One line of the table; `figures` holds everything that was seen, for programs."""
+    """One line of the table; `figures` holds everything that was seen, for programs.
+
+    A row that was skipped has neither a ratio nor a verdict.
+    """
 
     work: str
     measured: str
     compared: str
-    ratio: float
-    kept: bool
+    ratio: float | None
+    kept: bool | None
     figures: dict[str, float]
+    verdicts: tuple[str, str] = ("ok", "MISSED")
 
 
 def at_most(work: str, value: float, bar: float, unit: str, **figures: float) -> Row:
@@ -87,15 +91,40 @@ def over_floor(work: str, pairs: Sequence[tuple[Load, Load]], bar: float) -> Row
     )
 
 
+def beside(work: str, pairs: Sequence[tuple[Load, Load]]) -> Row:
+    """Return a row for agentd's rate beside a peer's, from (peer, agentd) rounds.
+
+    The ratio is the median of the rounds' ratios, as it is beside the floor.
+    """
+    ratio = median([ours.cycles_per_second / peer.cycles_per_second for peer, ours in pairs])
+    ours = median([ours.cycles_per_second for _, ours in pairs])
+    peer = median([peer.cycles_per_second for peer, _ in pairs])
+    return Row(
+        work=work,
+        measured=f"{_number(ours)} /s",
+        compared=f"{_number(peer)} /s",
+        ratio=ratio,
+        kept=ratio >= 1,
+        figures={"value": ours, "peer": peer, "ratio": ratio},
+        verdicts=("ahead", "behind"),
+    )
+
+
+def skipped(work: str, reason: str) -> Row:
+    """Return a row for what could not be measured here."""
+    return Row(work=work, measured="-", compared=reason, ratio=None, kept=None, figures={})
+
+
 def header() -> str:
     """Return the table's head."""
-    return _line("work", "measured", "floor / bar", "ratio", "") + "\n" + "-" * 80
+    return _line("work", "measured", "floor, bar or peer", "ratio", "") + "\n" + "-" * 80
 
 
 def format_row(row: Row) -> str:
     """Return one line of the table."""
-    verdict = "ok" if row.kept else "MISSED"
-    return _line(row.work, row.measured, row.compared, f"{row.ratio:.0%}", verdict)
+    ratio = "" if row.ratio is None else f"{row.ratio:.0%}"
+    verdict = "skipped" if row.kept is None else row.verdicts[not row.kept]
+    return _line(row.work, row.measured, row.compared, ratio, verdict)
 
 
 def format_machine(machine: Machine) -> str:

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
+from benchmarks.account import PAYLOAD
 from benchmarks.daemons import agentd, fresh_home
 from benchmarks.load import register_flat
 from benchmarks.report import Row, at_most
 from benchmarks.run import Run
 from benchmarks.stats import median, percentile
 from benchmarks.wire import Json, Wire
-from benchmarks.worker import PAYLOAD
 
 NODES = 10_000
 COMPLETED = 2_000  # so that a part of the nodes has a result to fetch
