@@ -15,6 +15,7 @@ from agentd.doctor import database, places, process, settings
 from agentd.doctor.database import Progress
 from agentd.doctor.finding import Finding, Subject, failed
 from agentd.doctor.process import Answered
+from agentd.errors import Failure
 
 Check = tuple[str, Callable[[], Iterator[Finding]]]
 """What is checked, and how."""
@@ -73,4 +74,6 @@ def _broken(what: str, error: Exception) -> Finding:
     if isinstance(error, OSError) and error.filename is not None:
         told = f"{error.filename}: {error.strerror}"
         return failed(what, told, "look at its owner and mode; run this as the user it belongs to")
+    if isinstance(error, Failure):
+        return failed(what, str(error), "do as it says, and look again")
     return failed(what, f"the check broke: {type(error).__name__}: {error}", "report it as a bug")

@@ -9,6 +9,9 @@ from agentd.logfilter import LEVELS
 
 _SETTING = "setting"
 _FILE = "env file"
+_ALIKE = 0.8
+"""How alike two names have to be for one to be a slip of the other; 1 is the same."""
+
 _LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
 
 
@@ -44,7 +47,7 @@ def names(environment: Mapping[str, str], file: EnvFile, known: list[Setting]) -
     spellings = [setting.name for setting in known]
     for place, variables in ((f"{file.path}", file.variables), ("the environment", environment)):
         for name in unknown(variables):
-            close = get_close_matches(name.upper(), spellings, 1)
+            close = get_close_matches(name.upper(), spellings, 1, _ALIKE)
             meant = f"perhaps {close[0]} is meant; else unset it" if close else "unset it"
             yield warning(_SETTING, f"{name} in {place} is no setting of agentd's", meant)
         if place != "the environment" and "AGENTD_ENV_FILE" in variables:

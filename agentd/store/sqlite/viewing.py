@@ -53,10 +53,11 @@ class View:
             yield SqliteShadow(connection)
 
     def integrity(self, pulse: Callable[[], None]) -> list[str]:
-        """What SQLite finds wrong with the file: https://sqlite.org/pragma.html#pragma_integrity_check.
+        """What SQLite finds wrong: https://sqlite.org/pragma.html#pragma_integrity_check.
 
         `pulse` is called now and then; what it raises ends the check.
         """
+        lines: list[str] = []
 
         def go_on() -> bool:
             pulse()
@@ -64,8 +65,11 @@ class View:
 
         with told(self._name, _ROOM), untouched(self.path) as connection:
             connection.set_progress_handler(go_on, _PULSE_STEPS)
-            found = connection.execute(f"PRAGMA integrity_check({_TOLD})").fetchall()
-        lines = "\n".join(str(text) for (text,) in found).splitlines()
+            try:
+                for (text,) in connection.execute(f"PRAGMA integrity_check({_TOLD})"):
+                    lines += str(text).splitlines()
+            except apsw.CorruptError as error:  # it may stumble over what it looks for
+                lines.append(str(error))
         return [line for line in lines if line != "ok" and not line.startswith("***")]
 
     def schema(self) -> int:
