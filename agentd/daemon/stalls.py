@@ -11,9 +11,9 @@ from typing import Protocol
 
 LOOK_SECONDS = 1.0
 
-LOOKS = 8
+LOOKS = 7
 """Looks in a row without progress. An answer comes up to one look before the first of them, so
-whoever reads nothing is cut off after 8 to 9 seconds.
+whoever reads nothing is cut off after 7 to 8 seconds.
 """
 
 

@@ -7,6 +7,7 @@ the daemon run. Time that one of them spent in a queue for a processor is the ma
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import subprocess
@@ -65,11 +66,12 @@ class Bystander:
 
 
 def queued(process_id: int | str) -> float:
-    """Seconds that the main thread of a process has waited for a processor, where Linux tells."""
-    try:
-        return int(Path(f"/proc/{process_id}/schedstat").read_text().split()[1]) / 1e9
-    except (OSError, LookupError):
-        return 0.0
+    """Seconds that a process's threads have waited for a processor, where Linux tells."""
+    waited = 0
+    with contextlib.suppress(OSError, LookupError):
+        for thread in Path(f"/proc/{process_id}/task").iterdir():
+            waited += int((thread / "schedstat").read_text().split()[1])
+    return waited / 1e9
 
 
 def main(socket_path: str, process_id: str) -> None:

@@ -65,7 +65,7 @@ def test_clients_that_read_nothing(
         deaf[2].send_raw(line * 2)
         deaf[2].finish_sending()
         slow.send_raw(line * 2)
-        read = read_slowly(slow, 7)
+        read = read_slowly(slow, 5)
         assert not any(one.hung_up() for one in deaf)
         while not all(one.hung_up() for one in deaf) and time.monotonic() < began + 20:
             read += read_slowly(slow, 0.3)
