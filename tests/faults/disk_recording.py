@@ -5,6 +5,7 @@ nothing that it concluded. What agentd does by itself, `os.open`, `os.pwrite`, `
 `Path.rename`, is recorded as what SQLite does.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+import apsw
 
 from tests.faults.vfs import Operation, Witness, witnessed
 
@@ -64,20 +67,30 @@ class Recording:
             raise
         self.operations.append(operation)
 
+    def _take_from_system(self, operation: Operation) -> None:
+        """Take an operation that SQLite has no part in: it fails in the system's words."""
+        try:
+            self._take(operation)
+        except apsw.Error as error:
+            number = errno.ENOSPC if isinstance(error, apsw.FullError) else errno.EIO
+            raise OSError(number, os.strerror(number)) from None
+
     def _opening(self, usual: Any) -> Any:
         def opened(path: Any, *arguments: Any, **more: Any) -> int:
+            ours = isinstance(path, Path) and path.parent == self._directory
+            if ours:
+                self._take_from_system(Operation("open", str(path)))
             file: int = usual(path, *arguments, **more)
             self._paths.pop(file, None)
-            if isinstance(path, Path) and path.parent == self._directory:
+            if ours:
                 self._paths[file] = str(path)
-                self._take(Operation("open", str(path)))
             return file
 
         return opened
 
     def _writing(self, usual: Any) -> Any:
         def written(file: int, data: bytes, offset: int) -> int:
-            self._take(Operation("write", self._paths[file], offset, bytes(data)))
+            self._take_from_system(Operation("write", self._paths[file], offset, bytes(data)))
             count: int = usual(file, data, offset)
             return count
 
@@ -86,16 +99,16 @@ class Recording:
     def _syncing(self, usual: Any) -> Any:
         def synced(file: int) -> None:
             if stat.S_ISDIR(os.fstat(file).st_mode):
-                self._take(Operation("sync directory", ""))
+                self._take_from_system(Operation("sync directory", ""))
             else:
-                self._take(Operation("sync", self._paths[file]))
+                self._take_from_system(Operation("sync", self._paths[file]))
             usual(file)
 
         return synced
 
     def _renaming(self, usual: Any) -> Any:
         def renamed(path: Path, target: Path) -> Path:
-            self._take(Operation("rename", str(path), target=str(target)))
+            self._take_from_system(Operation("rename", str(path), target=str(target)))
             result: Path = usual(path, target)
             return result
 

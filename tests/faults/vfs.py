@@ -54,7 +54,11 @@ class _File(apsw.VFSFile):
         self._syncs_directory = bool(flags[0] & _SYNCS_ITS_DIRECTORY)
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's name
-        self._witness(Operation("write", self._path, offset, data))
+        try:
+            self._witness(Operation("write", self._path, offset, data))
+        except apsw.Error:
+            super().xWrite(data[: len(data) // 2], offset)  # a write that fails may be half done
+            raise
         super().xWrite(data, offset)
 
     def xSync(self, flags: int) -> None:  # noqa: N802
