@@ -139,6 +139,18 @@ def test_two_daemons(home: Path, daemon: DaemonProcess) -> None:
 
 
 @pytest.mark.usefixtures("database")
+def test_where_the_kernel_does_not_tell_its_locks(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pid in the lock file has to do: is there such a process?"""
+    monkeypatch.setattr("agentd.daemon.lock._LOCKS", tmp_path / "missing")
+    with DaemonProcess(home) as daemon:
+        assert told(home, "lock") == [f"held by pid {daemon.pid}, which answers on the socket"]
+        daemon.kill()
+        assert told(home, "lock") == ["nobody holds the database's lock"]
+
+
+@pytest.mark.usefixtures("database")
 def test_what_is_left_of_a_daemon_that_was_killed(home: Path) -> None:
     """Its socket is told to be stale, its lock to be free; its files are left as they are."""
     with DaemonProcess(home) as daemon:

@@ -109,7 +109,7 @@ def _state(path: Path) -> list[tuple[int, int, int]]:
 def _put_aside(database: Path, at: int) -> Path | None:
     """Steps 2 to 5. Returns the name that the old database has then, or None where none was."""
     aside = _name_to_keep(database, at)
-    whole = database.exists() and _is_usable(database) and settle(database)
+    whole = database.exists() and _is_whole(database)
     if database.exists() and database.stat().st_size:
         _link(database, aside)
     if not whole and any(_beside(database, end).exists() for end in ("", *_WAL)):
@@ -135,9 +135,11 @@ def _bar(database: Path, aside: Path) -> None:
         _beside(database, end).unlink(missing_ok=True)
 
 
-def _is_usable(database: Path) -> bool:
+def _is_whole(database: Path) -> bool:
+    """Whether a daemon would start on it; then its WAL is in it."""
     try:
         inspect(database)
+        settle(database)
     except DatabaseRefused:
         return False
     return True

@@ -48,29 +48,23 @@ def bring_up_to_date(path: Path, at: int) -> None:
         migrate(connection, at)
 
 
-def settle(path: Path) -> bool:
+def settle(path: Path) -> None:
     """Copy the WAL into a database that is about to be replaced; then no file is left beside it.
 
-    False where SQLite cannot make sense of the file: then no daemon starts on it either. Raises
-    `Failure` while another program has it open.
+    Raises `DatabaseRefused` where SQLite cannot make sense of it, and `Failure` while another
+    program has it open.
     """
     wal, index, journal = (path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))
     if not (wal.exists() or index.exists() or journal.exists()):
-        return True
-    if not path.stat().st_size:
-        return False  # SQLite would take it for a new database, and remove the WAL
-    try:
-        with told(path, str(path.parent)), _open(path) as connection:
-            connection.pragma("fullfsync", 1)
-            connection.pragma("checkpoint_fullfsync", 1)
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-            renew_wal(path, connection)
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    except DatabaseRefused:
-        return False
+        return
+    with told(path, str(path.parent)), _open(path) as connection:
+        connection.pragma("fullfsync", 1)
+        connection.pragma("checkpoint_fullfsync", 1)
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        renew_wal(path, connection)
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     if wal.exists() or index.exists():  # the last one to close it would have removed them
         raise Failure(f"another program has {path} open: let it end, or stop it, and repeat")
-    return True
 
 
 @contextmanager
