@@ -10,11 +10,8 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from io import StringIO
 from pathlib import Path
-from typing import Any
-
-from dotenv import dotenv_values
-from dotenv.parser import parse_stream
-from msgspec import Struct
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from agentd.errors import BadSetting
 from agentd.logfilter import DEFAULT_FILTER, level_of
@@ -30,7 +27,7 @@ _QUOTED = 80
 """Characters of a value that an error repeats."""
 
 
-class Settings(Struct, frozen=True):
+class Settings(NamedTuple):
     """All that can be set. `warnings` are for the log: what works but should not stay so."""
 
     home: Path
@@ -42,7 +39,7 @@ class Settings(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-class Setting(Struct, frozen=True):
+class Setting(NamedTuple):
     """One variable as it is in force, and where its value comes from.
 
     `problem` says why it does not parse; then there is no value.
@@ -54,14 +51,14 @@ class Setting(Struct, frozen=True):
     problem: str | None = None
 
 
-class EnvFile(Struct, frozen=True):
+class EnvFile(NamedTuple):
     """The env file and its variables.
 
     `problem` says why it cannot be used, `warning` what should not stay as it is.
     """
 
     path: Path | None
-    variables: Mapping[str, str | None] = {}
+    variables: Mapping[str, str | None] = MappingProxyType({})
     problem: str | None = None
     warning: str | None = None
 
@@ -140,11 +137,15 @@ def _read_file(path: Path, *, chosen: bool) -> EnvFile:
     if mode & (stat.S_IRGRP | stat.S_IROTH):
         warning = f"{path} can be read by other users: run `chmod 600` on it"
     _check_lines(path, text)
+    from dotenv import dotenv_values  # noqa: PLC0415 - as above
+
     return EnvFile(path, dotenv_values(stream=StringIO(text)), warning=warning)
 
 
 def _check_lines(path: Path, text: str) -> None:
     """Refuse a line that would be passed over in silence."""
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - a tenth of a start, and rarely needed
+
     for binding in parse_stream(StringIO(text)):
         line = binding.original.string.strip()
         if binding.error or (binding.key is not None and binding.value is None):
