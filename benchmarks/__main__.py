@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import (
+    growth,
     machine,
     processes,
     report,
@@ -34,8 +35,10 @@ MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
     "start": processes.start,
     "replay": processes.replay,
     "call": processes.call,
+    "growth": growth.growth,
     **side_by_side.MEASUREMENTS,
 }
+FIGURES = Path(__file__).parent / "figures"
 GROUPS = {"peers": list(side_by_side.MEASUREMENTS)}
 
 
@@ -48,7 +51,7 @@ def main() -> int:
     rows: dict[str, list[report.Row]] = {}
     crashed = False
     with ExitStack() as stack:
-        run = Run(stack, quick=options.quick)
+        run = Run(stack, quick=options.quick, figures=options.figures)
         for name in options.names or MEASUREMENTS:
             try:
                 rows[name] = MEASUREMENTS[name](run)
@@ -76,7 +79,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write everything that was seen to FILE"
     )
+    parser.add_argument(
+        "--figures", type=Path, metavar="DIR", help="where plots go; with --quick none are drawn"
+    )
     options = parser.parse_args()
+    if options.figures is None and not options.quick:
+        options.figures = FIGURES
     # Not `choices`: with nargs="*" some versions of argparse hold the empty list against them.
     options.names = [name for asked in options.names for name in GROUPS.get(asked, [asked])]
     if unknown := set(options.names) - set(MEASUREMENTS):

@@ -19,16 +19,21 @@ from benchmarks.wire import Json, Wire
 
 EVENTS_PER_NODE: Final = 10
 NODES_PER_TASK: Final = 1_000
+NODES_PER_IDLE_TASK: Final = 10_000
 NODES_AT_ONCE: Final = 200
 
 
-def write_history(home: Path, events: int) -> None:
-    """Let a daemon on this home journal that many events (one more per task), and stop it."""
-    tasks = events // (EVENTS_PER_NODE * NODES_PER_TASK)
+def write_history(home: Path, events: int, *, idle_nodes: int = 0) -> None:
+    """Let a daemon on this home journal that many events (one more per task), and stop it.
+
+    After that it registers tasks of so many nodes in all that nobody has touched.
+    """
     # An hour of lease: no slow disk may turn a part of the history into rollbacks.
     with agentd(home, events=0, timeout=3_600) as daemon, Wire(daemon.socket) as wire:
-        for _ in range(tasks):
-            _work_through(wire, register_flat(daemon.socket, NODES_PER_TASK))
+        for nodes in _parts(events // EVENTS_PER_NODE, NODES_PER_TASK):
+            _work_through(wire, register_flat(daemon.socket, nodes), nodes)
+        for nodes in _parts(idle_nodes, NODES_PER_IDLE_TASK):
+            register_flat(daemon.socket, nodes)
 
 
 def count_events(home: Path) -> int:
@@ -39,10 +44,14 @@ def count_events(home: Path) -> int:
     return count
 
 
-def _work_through(wire: Wire, task_id: str) -> None:
+def _parts(whole: int, most: int) -> list[int]:
+    return [min(most, whole - start) for start in range(0, whole, most)]
+
+
+def _work_through(wire: Wire, task_id: str, nodes: int) -> None:
     acquire = wire.line("AcquireNextNode", {"task_id": task_id, "lease_owner": "historian"})
-    for _ in range(NODES_PER_TASK // NODES_AT_ONCE):
-        held = wire.pipeline([acquire] * NODES_AT_ONCE)
+    for part in _parts(nodes, NODES_AT_ONCE):
+        held = wire.pipeline([acquire] * part)
         lines = iter([line for lease in held for line in _labour(wire, task_id, lease)])
         while batch := list(islice(lines, 2 * NODES_AT_ONCE)):
             wire.pipeline(batch)

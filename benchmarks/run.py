@@ -12,14 +12,16 @@ from benchmarks.history import write_history
 
 
 class Run:
-    """One run of the suite; `quick` trades certainty for minutes."""
+    """One run of the suite; `quick` trades certainty for minutes, `figures` is where plots go."""
 
-    def __init__(self, stack: ExitStack, *, quick: bool) -> None:
+    def __init__(self, stack: ExitStack, *, quick: bool, figures: Path | None) -> None:
         self._stack = stack
+        self.figures = figures
         self.rounds = 1 if quick else 5
         self.starts = 3 if quick else 5
         self.events = 50_000 if quick else 1_000_000
         self.loop_seconds = 2.0 if quick else 6.0
+        self.sizes = (1_000, 10_000, 100_000) if quick else (1_000, 10_000, 100_000, 1_000_000)
 
     @cached_property
     def large_home(self) -> Path:
