@@ -173,8 +173,18 @@ def test_the_database_itself(home: Path, database: Path, beside: str, force: lis
     before = traces(home)
     ended = agentd(home, "backup", *force, f"{database}{beside}")
     assert ended.code == 1
-    assert "belongs to the database itself" in ended.error
+    assert "is one of agentd's own files: choose another place" in ended.error
     assert traces(home) == before
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("name", ["agentd.lock", "agentd.sock", "agentd.sock.lock"])
+def test_the_daemons_own_files(home: Path, name: str) -> None:
+    """A lock that is replaced would let two daemons in."""
+    (home / name).touch()
+    ended = agentd(home, "backup", "--force", str(home / name))
+    assert ended.code == 1
+    assert "is one of agentd's own files" in ended.error
 
 
 @pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
@@ -185,7 +195,7 @@ def test_the_database_by_another_name(
     link(target, database)
     ended = agentd(home, "backup", "--force", str(target))
     assert ended.code == 1
-    assert "belongs to the database itself" in ended.error
+    assert "is one of agentd's own files: choose another place" in ended.error
 
 
 @pytest.mark.usefixtures("database")

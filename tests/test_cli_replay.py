@@ -162,8 +162,8 @@ def test_a_terminal_gets_a_progress_bar(home: Path) -> None:
     core.store.close()
     ended = on_a_terminal(home, "replay")
     assert ended.code == 0
-    bar, _, rest = ended.out.partition("\r\x1b[K")
-    assert re.search(r"replay \[#+\.*\] 2,000 of 2,007 events", bar)
+    bar, _, rest = ended.out.rpartition("\r\x1b[K")
+    assert re.search(r"replaying events \[#+\.*\] 2,000 of 2,007", bar)
     assert rest.startswith("replayed 2,007 events")
 
 

@@ -6,6 +6,7 @@ only then give it its name.
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
@@ -30,22 +31,31 @@ class Backup(Struct, frozen=True):
     contents: Contents
 
 
-def backup(database: Path, target: Path, progress: Progress, *, force: bool) -> Backup:
+def backup(
+    database: Path,
+    target: Path,
+    progress: Progress,
+    *,
+    force: bool,
+    precious: Iterable[Path] = (),
+) -> Backup:
     """Copy `database` to `target`, verified; `force` replaces a file that is there.
 
-    Raises `Failure`: then `target` is as it was, and nothing is left beside it.
+    It never replaces the database and the files beside it, nor those that are `precious`. Raises
+    `Failure`: then `target` is as it was, and nothing is left beside it.
     """
     database, target = database.resolve(), _meant(target)
+    kept = [*(database.with_name(database.name + suffix) for suffix in _OURS), *precious]
     if not database.exists():
         raise DatabaseRefused(f"there is no database at {database}: there is nothing to back up")
     inspect(database)
-    _refuse(database, target, force=force)
+    _refuse(target, kept, force=force)
     with draft_of(target) as draft:
         copy(database, draft.path, _in_pieces(draft, progress))
         contents = verify(draft.path, database, progress)
         draft.sync()
         done = Backup(target, draft.path.stat().st_size, contents)
-        _refuse(database, target, force=force)  # much can happen during a long copy
+        _refuse(target, kept, force=force)  # much can happen during a long copy
         if force:
             draft.replace()
         else:
@@ -69,13 +79,13 @@ def _meant(target: Path) -> Path:
     return Path(os.path.realpath(target))
 
 
-def _refuse(database: Path, target: Path, *, force: bool) -> None:
+def _refuse(target: Path, kept: Iterable[Path], *, force: bool) -> None:
     """Raise `Failure` where a backup must not be written to."""
     if target.is_dir():
         raise Failure(f"{target} is a directory: say which file in it the backup is to be")
-    for ours in (database.with_name(database.name + suffix) for suffix in _OURS):
-        if target == ours or (target.exists() and ours.exists() and target.samefile(ours)):
-            raise Failure(f"{target} belongs to the database itself: choose another place")
+    for ours in kept:
+        if target == _meant(ours) or (target.exists() and ours.exists() and target.samefile(ours)):
+            raise Failure(f"{target} is one of agentd's own files: choose another place")
     if target.exists() and not target.is_file():
         raise Failure(f"{target} is not a regular file: choose another name")
     if target.exists() and not force:

@@ -7,14 +7,19 @@ from agentd.backup import backup
 from agentd.cli.progress import progress_bar
 from agentd.cli.signals import stop_like_an_interrupt
 from agentd.cli.words import contents, shown, size
+from agentd.daemon.lock import home_lock, socket_lock
 
 
 def run(options: argparse.Namespace) -> int:
     """Make a backup, verified. Raises `Failure`: then nothing is left of it."""
     settings = config.load()
     stop_like_an_interrupt()
+    locks = home_lock(settings.home), socket_lock(settings.socket_path)
+    precious = (settings.socket_path, *(lock.path for lock in locks))
     with progress_bar() as progress:
-        done = backup(settings.database, options.path, progress, force=options.force)
+        done = backup(
+            settings.database, options.path, progress, force=options.force, precious=precious
+        )
     print(f"backup: {shown(done.path)}")
     print(f"{size(done.size)}, {contents(done.contents)}; pages, hash chains and rows verified")
     return 0

@@ -2,11 +2,10 @@
 
 import argparse
 import itertools
-import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import msgspec
 
 from agentd import config, replay
 from agentd.cli.call import print_json
+from agentd.cli.progress import Progress, progress_bar
 from agentd.daemon.lock import database_lock
 from agentd.errors import AlreadyRunning, BadSetting, DatabaseRefused
 from agentd.journal import Recorded
@@ -22,7 +22,6 @@ from agentd.store.sqlite import SqliteStore
 _SHOWN = 20
 """Differences that are printed; more would hide the first ones."""
 
-_BAR_WIDTH = 30
 _LONGEST_SEQ = 19
 """Digits: SQLite's integers have no more."""
 
@@ -45,8 +44,8 @@ def _rebuild(database: Path) -> int:
         store = SqliteStore.open_existing(database)
         held.callback(store.close)
         began = time.monotonic()
-        with _progress(store) as progress:
-            events = replay.rebuild(store, progress)
+        with progress_bar() as progress:
+            events = replay.rebuild(store, _folding(store, progress))
     seconds = time.monotonic() - began
     print(f"replayed {events:,} events in {seconds:.1f} s; the projections are rebuilt")
     return 0
@@ -63,8 +62,8 @@ def _lock(held: ExitStack, database: Path) -> None:
 
 def _check(database: Path) -> int:
     store = SqliteStore.open_read_only(database)
-    with _progress(store) as progress:
-        differences = replay.check(store, progress)
+    with progress_bar() as progress:
+        differences = replay.check(store, _folding(store, progress))
         first = list(itertools.islice(differences, _SHOWN))
         more = sum(1 for _ in differences)
     store.close()
@@ -111,22 +110,9 @@ def _bound(text: str) -> Callable[[Recorded], bool]:
     return lambda recorded: recorded.at <= at
 
 
-@contextmanager
-def _progress(store: SqliteStore) -> Iterator[Callable[[int], None]]:
-    """A progress bar where somebody is watching."""
-    if not sys.stderr.isatty():
-        yield lambda _seq: None
-        return
+def _folding(store: SqliteStore, progress: Progress) -> Callable[[int], None]:
+    """Tells of the seq of the last record folded."""
     with store.read() as reader:
-        last = max(reader.last_seq(), 1)
-
-    def show(seq: int) -> None:
-        done = _BAR_WIDTH * seq // last
-        bar = "#" * done + "." * (_BAR_WIDTH - done)
-        print(f"\rreplay [{bar}] {seq:,} of {last:,} events", end="", file=sys.stderr, flush=True)
-
-    try:
-        show(0)
-        yield show
-    finally:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        last = reader.last_seq()
+    progress("replaying events", 0, last)
+    return lambda seq: progress("replaying events", seq, last)

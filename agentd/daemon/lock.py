@@ -21,22 +21,22 @@ class Lock:
     """Held from `acquire` until `release` or the end of the process."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._file: int | None = None
 
     def acquire(self) -> None:
         """Take the lock. Raises `AlreadyRunning` with the pid of its holder."""
         try:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise Failure(f"cannot open the lock {self._path}: {error.strerror}") from error
+            raise Failure(f"cannot open the lock {self.path}: {error.strerror}") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = _signature(file)
             os.close(file)
             raise AlreadyRunning(
-                f"another agentd is already running with pid {holder} (it holds {self._path}): "
+                f"another agentd is already running with pid {holder} (it holds {self.path}): "
                 "use that one, or stop it first"
             ) from None
         self._file = file
@@ -45,7 +45,7 @@ class Lock:
             os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
             self.release()
-            raise Failure(f"cannot write the lock {self._path}: {error.strerror}") from error
+            raise Failure(f"cannot write the lock {self.path}: {error.strerror}") from error
 
     def release(self) -> None:
         """Give the lock back."""
@@ -59,8 +59,8 @@ class Lock:
         The lock is not tried for that: whoever starts at the same moment would be sent away.
         """
         try:
-            found = self._path.stat()
-            text = self._path.read_text(errors="replace").strip()
+            found = self.path.stat()
+            text = self.path.read_text(errors="replace").strip()
         except FileNotFoundError:
             return None
         pid = int(text) if text.isascii() and text.isdigit() else 0
