@@ -217,7 +217,7 @@ def test_nobody_listens(home: Path) -> None:
 
 # Imported before the rights are given up: nobody may read the libraries of a user's own Python.
 AS_NOBODY = """
-import locale, os, sys
+import locale, os, shutil, sys
 from agentd import cli
 from agentd.cli import call
 if os.getuid() == 0:
