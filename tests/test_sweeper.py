@@ -10,7 +10,7 @@ import pytest
 from agentd.api import TaskParams
 from agentd.daemon.clock import Clock
 from agentd.daemon.grace import Grace
-from agentd.daemon.sweeper import Sweeper
+from agentd.daemon.sweeper import LONGEST_SLEEP_MS, Sweeper
 from agentd.daemon.writer import Command, Writer
 from agentd.errors import StorageError
 from agentd.methods import ROLL_BACK_EXPIRED
@@ -55,8 +55,9 @@ class Submissions(Writer):
 class Timer:
     """One call to come."""
 
-    def __init__(self, delay: float) -> None:
+    def __init__(self, delay: float, callback: Callable[[], None]) -> None:
         self.milliseconds = round(delay * 1000)
+        self.callback = callback
         self.cancelled = False
 
     def cancel(self) -> None:
@@ -69,8 +70,8 @@ class Loop:
     def __init__(self) -> None:
         self.timers: list[Timer] = []
 
-    def call_later(self, delay: float, _callback: Callable[[], None]) -> Timer:
-        self.timers.append(Timer(delay))
+    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
+        self.timers.append(Timer(delay, callback))
         return self.timers[-1]
 
     @property
@@ -111,6 +112,13 @@ class Scene:
         self.core.hold(task)
         return task
 
+    @property
+    def waits(self) -> int:
+        """In how many milliseconds it will look, dozing until then."""
+        assert self.loop.waits == [LONGEST_SLEEP_MS]
+        assert self.grace.appointment is not None
+        return self.grace.appointment - self.clock.moment + 1
+
     def look_at(self, moment: int) -> None:
         """Let it wake at that moment: its timer has gone off."""
         self.clock.moment = moment
@@ -143,7 +151,7 @@ def test_it_sleeps_until_the_earliest_lease_ends(scene: Scene) -> None:
     scene.lease(NOW + 9_000)
     scene.lease(NOW + 5_000)
     scene.sweeper.look()
-    assert scene.loop.waits == [5_001]
+    assert scene.waits == 5_001
     assert scene.grace.appointment == NOW + 5_000
 
 
@@ -153,7 +161,7 @@ def test_it_rolls_back_what_is_over(scene: Scene) -> None:
     scene.lease(NOW + 9_000)
     scene.look_at(NOW + 5_001)
     assert scene.writer.tasks == {over}
-    assert scene.loop.waits == [3_999 + 1]
+    assert scene.waits == 3_999 + 1
 
 
 def test_it_submits_a_task_once(scene: Scene) -> None:
@@ -171,7 +179,7 @@ def test_an_earlier_lease_wakes_it_earlier(scene: Scene) -> None:
     scene.lease(NOW + 300_000)
     scene.sweeper.look()
     scene.sweeper.lease_ends(NOW + 2_000)
-    assert scene.loop.waits == [2_001]
+    assert scene.waits == 2_001
 
 
 def test_a_later_lease_does_not_wake_it(scene: Scene) -> None:
@@ -187,7 +195,7 @@ def test_the_first_lease_wakes_it(scene: Scene) -> None:
     """A sweeper that waits for nothing waits for the first lease there is."""
     scene.sweeper.look()
     scene.sweeper.lease_ends(NOW + 7_000)
-    assert scene.loop.waits == [7_001]
+    assert scene.waits == 7_001
 
 
 def test_it_looks_once_a_second_at_most(scene: Scene) -> None:
@@ -205,6 +213,28 @@ def test_a_clock_that_went_past_the_moment(scene: Scene) -> None:
     scene.clock.moment += 60_000
     scene.sweeper.lease_ends(NOW + 5_000)
     assert scene.loop.waits == [0]
+
+
+def test_a_machine_that_was_suspended(scene: Scene) -> None:
+    """A timer stands still meanwhile; it was set for a second, so the grace begins in time."""
+    scene.lease(NOW + 300_000)
+    scene.sweeper.look()
+    scene.clock.moment += 3_600_000
+    scene.sweeper.stop()
+    scene.loop.timers[-1].callback()
+    assert scene.writer.commands == []
+    assert scene.waits == 10_001
+
+
+def test_a_lease_that_has_not_ended_yet(scene: Scene) -> None:
+    """Waking before the end it dozes on, and asks the database nothing."""
+    scene.lease(NOW + 300_000)
+    scene.sweeper.look()
+    scene.store.failing = True
+    scene.clock.moment += 1_001
+    scene.sweeper.stop()
+    scene.loop.timers[-1].callback()
+    assert scene.waits == 300_001 - 1_001
 
 
 def test_a_rollback_that_was_refused(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
@@ -245,7 +275,7 @@ def test_a_lease_that_is_honoured(loop: Loop) -> None:
     scene = Scene(loop, back=NOW + 2_000)
     over = scene.lease(NOW + 1_000)
     scene.look_at(NOW + 2_000)
-    assert (scene.writer.commands, scene.loop.waits) == ([], [10_001])
+    assert (scene.writer.commands, scene.waits) == ([], 10_001)
     scene.look_at(NOW + 12_001)
     assert scene.writer.tasks == {over}
 

@@ -23,13 +23,14 @@ class Grace:
         """At its start the daemon comes back from having been down."""
         self._length = min(LONGEST_MS, lease_ms)
         self._suspended = 0
-        self.appointment: int | None = None
+        self.appointment: int | None
         self.came_back(started_at)
 
     def came_back(self, now: int) -> None:
         """Protect the leases that have run out by now."""
         self._back = now
         self.until = now + self._length
+        self.appointment = None  # nobody can be late twice for one absence
 
     def suspended_for(self, total: int, now: int) -> None:
         """Take note of how long the machine has been suspended in all, in milliseconds."""
@@ -43,6 +44,5 @@ class Grace:
         A missed appointment tells that the daemon was away: nothing has woken it in time.
         """
         if self.appointment is not None and now > self.appointment + LATE_MS:
-            self.appointment = None
             self.came_back(now)
         return self._back if now < self.until else 0

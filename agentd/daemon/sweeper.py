@@ -1,8 +1,8 @@
 """Rolls back leases that ran out, without waiting for somebody to ask for work.
 
-The rule this file keeps: it sleeps until the next lease ends, and looks at most once a second. It
-decides nothing: it submits the rollback as a command, like anybody else, and looks again when that
-could not be done.
+The rule this file keeps: it sleeps until the next lease ends, a second at a time, and looks at most
+once a second. It decides nothing: it submits the rollback as a command, like anybody else, and
+looks again when that could not be done.
 """
 
 import asyncio
@@ -18,6 +18,9 @@ from agentd.store import Store
 from agentd.transact import Outcome, Request
 
 SHORTEST_SLEEP_MS = 1_000
+
+LONGEST_SLEEP_MS = 1_001
+"""The loop's timers stand still while the machine is suspended, so none is set for long."""
 
 
 class Sweeper:
@@ -78,7 +81,17 @@ class Sweeper:
         self.stop()
         if moment is not None:
             moment = max(moment, self._looked_at + SHORTEST_SLEEP_MS)
-            # One millisecond more: a lease ends at its last moment, not before it.
-            delay = (moment - self._clock.now() + 1) / 1000
-            self._timer = self._loop.call_later(max(delay, 0), self.look)
         self._due = self._grace.appointment = moment
+        self._doze()
+
+    def _doze(self) -> None:
+        if self._due is not None:
+            # One millisecond more: a lease ends at its last moment, not before it.
+            delay = min(self._due - self._clock.now() + 1, LONGEST_SLEEP_MS) / 1000
+            self._timer = self._loop.call_later(max(delay, 0), self._wake)
+
+    def _wake(self) -> None:
+        if self._due is not None and self._clock.now() <= self._due:
+            self._doze()
+        else:
+            self.look()
