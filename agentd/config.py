@@ -158,11 +158,15 @@ def _shortened(value: str) -> str:
 
 
 def expand(name: str, value: str) -> Path:
-    """The path that `value` means, absolute. Raises `BadSetting` where `~user` names nobody."""
+    """The path that `value` means, absolute. Raises `BadSetting` where it means none."""
     try:
-        return Path(os.path.abspath(Path(value.strip()).expanduser()))  # noqa: PTH100 - keep symlinks
+        path = Path(os.path.abspath(Path(value.strip()).expanduser()))  # noqa: PTH100 - keep symlinks
+        str(path).encode()  # SQLite takes no other names than UTF-8
+    except UnicodeEncodeError as error:
+        raise BadSetting(f"{name}={value!r} is not a path: expected UTF-8") from error
     except (RuntimeError, ValueError) as error:
         raise BadSetting(f"{name}={value!r} is not a path: {error}") from error
+    return path
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:

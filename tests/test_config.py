@@ -208,6 +208,7 @@ BAD = [
     *[("AGENTD_DATABASE_URL", value, "expected sqlite:// and a path") for value in URLS],
     ("AGENTD_DATABASE_URL", "sqlite://~nobody-by-this-name/a.db", "is not a path"),
     ("AGENTD_HOME", "~nobody-by-this-name", "is not a path"),
+    ("AGENTD_HOME", "/srv/\udcff", "is not a path: expected UTF-8"),
     ("AGENTD_SOCKET_PATH", "~nobody-by-this-name/x", "is not a path"),
     ("AGENTD_ENV_FILE", "~nobody-by-this-name/x", "is not a path"),
     ("AGENTD_LOG", "loud", "expected a level"),
@@ -222,7 +223,7 @@ def test_a_bad_value(name: str, value: str, expected: str) -> None:
     told = refused(**{name: value})
     assert name in told
     assert expected in told
-    assert value.removeprefix("sqlite://") in told
+    assert repr(value).strip("'").removeprefix("sqlite://") in told
 
 
 @pytest.mark.parametrize("name", ["AGENTD_NODE_TIMEOUT_SECS", "AGENTD_LOG"])

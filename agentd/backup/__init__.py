@@ -76,7 +76,10 @@ def _in_pieces(draft: Draft, progress: Progress) -> Report:
 
 def _meant(target: Path) -> Path:
     """The file that `target` leads to: a link stays, as it does when one copies to it."""
-    return Path(os.path.realpath(target))
+    try:
+        return Path(os.path.realpath(target))
+    except FileNotFoundError as error:
+        raise Failure(f"{target}: the current directory is gone; give the whole path") from error
 
 
 def _refuse(target: Path, kept: Iterable[Path], *, force: bool) -> None:

@@ -17,7 +17,7 @@ from agentd.errors import DatabaseRefused, DiskFailed, Failure
 from agentd.store.sqlite.migrate import migrate
 from agentd.store.sqlite.opening import another_reader, prepare
 from agentd.store.sqlite.renewal import is_failed_sync, renew_wal
-from agentd.store.sqlite.untouched import untouched
+from agentd.store.sqlite.untouched import file_uri, untouched
 
 STEP_PAGES = 256
 """Pages of 4 KiB between two reports: a step is 1 MiB."""
@@ -25,7 +25,7 @@ STEP_PAGES = 256
 Report = Callable[[int, int], None]
 """Is told how many pages are copied, of how many."""
 
-_READ_WRITE = apsw.SQLITE_OPEN_READWRITE
+_READ_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
 
 
 def copy(database: Path, target: Path, report: Report) -> None:
@@ -100,12 +100,12 @@ def _copy(
 
 
 def _open(path: Path) -> closing[apsw.Connection]:
-    return closing(apsw.Connection(str(path), flags=_READ_WRITE))
+    return closing(apsw.Connection(file_uri(path), flags=_READ_WRITE))
 
 
 def _blank(target: Path) -> apsw.Connection:
     """A connection to an empty file that is fsynced as a whole later, or thrown away."""
-    connection = apsw.Connection(str(target), flags=_READ_WRITE)
+    connection = apsw.Connection(file_uri(target), flags=_READ_WRITE)
     connection.pragma("journal_mode", "off")
     connection.pragma("synchronous", "off")
     return connection
@@ -117,6 +117,6 @@ def _takes_part(database: Path) -> apsw.Connection:
     if wal.exists() or not os.access(database.parent, os.W_OK):
         return another_reader(database)
     # The WAL that any reader makes is removed again by one that could write, as it closes.
-    connection = apsw.Connection(str(database), flags=_READ_WRITE)
+    connection = apsw.Connection(file_uri(database), flags=_READ_WRITE)
     connection.pragma("query_only", 1)
     return connection

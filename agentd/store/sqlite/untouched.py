@@ -5,6 +5,7 @@ SQLite's own read-only mode is not that: it makes a WAL and an index where there
 remove them, and it writes the index that a crash left anew. So the way in depends on what is there.
 """
 
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,6 +21,11 @@ _WAL_HEADER = struct.Struct(">8I")
 _WAL_MAGIC = 0x377F0682  # its last bit says in which order of bytes the checksums are made
 _PATIENCE_MS = 1_000
 """How long a look waits for another program's lock."""
+
+
+def file_uri(path: Path) -> str:
+    """The name of a file for SQLite, whatever bytes it is made of: https://sqlite.org/uri.html."""
+    return f"file:{quote(os.fsencode(path))}"
 
 
 def wal_size(path: Path) -> int:
@@ -92,4 +98,4 @@ def _alone(path: Path) -> apsw.Connection:
 
 
 def _connect(path: Path, options: str) -> apsw.Connection:
-    return apsw.Connection(f"file:{quote(str(path))}?mode=ro&{options}", flags=_READ_ONLY)
+    return apsw.Connection(f"{file_uri(path)}?mode=ro&{options}", flags=_READ_ONLY)
