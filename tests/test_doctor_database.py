@@ -12,6 +12,7 @@ from agentd.doctor import database as checks
 from agentd.doctor.finding import FAILED, OK, WARNING
 from agentd.store.sqlite.mark import lost_path, mark_path
 from agentd.store.sqlite.migrate import LATEST
+from agentd.store.sqlite.viewing import View
 from tests.databases import crash, create, create_older, overwrite, tamper, traces
 from tests.doctor import examined, not_ok, pretend_a_local_disk, told
 
@@ -191,3 +192,19 @@ def test_a_database_behind_a_link(home: Path) -> None:
     assert told(home, "mark")[0].startswith("the journal reaches seq 84")
     os.truncate(real.with_name("real.db-wal"), 100)
     assert statuses(home) == {"mark": FAILED}
+
+
+def test_a_daemon_that_starts_meanwhile(
+    home: Path, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at a database that stood alone is repeated where it does so no longer."""
+    looks: list[int] = []
+
+    def look(_view: View, _pulse: object) -> list[str]:
+        looks.append(len(looks))
+        database.with_name("agent_state.db-wal").touch()
+        return ["torn"] if len(looks) == 1 else []
+
+    monkeypatch.setattr(View, "integrity", look)
+    assert statuses(home) == {}
+    assert len(looks) == 2

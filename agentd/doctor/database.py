@@ -5,6 +5,7 @@ daemon or without one. What cannot be looked at because of an earlier finding sa
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -97,8 +98,9 @@ def integrity(subject: Subject, progress: Progress) -> Iterator[Finding]:
     if isinstance(view, Finding):
         yield view
         return
-    progress("checking pages", 0, 0)
-    found = view.integrity(lambda: progress("checking pages", 0, 0))
+    pulse = partial(progress, "checking pages", 0, 0)
+    pulse()
+    found = _certain(view, lambda: view.integrity(pulse))
     for problem in found[:_SHOWN]:
         yield failed("integrity", problem, _RESTORE)
     if not found:
@@ -117,14 +119,27 @@ def journal(subject: Subject, progress: Progress) -> Iterator[Finding]:
     with view.read() as reader:
         last = reader.last_seq()
     progress("checking events", 0, last)
-    found = list(
-        islice(replay.check(view, lambda seq: progress("checking events", seq, last)), _SHOWN)
-    )
+    found = _certain(view, lambda: _differences(view, partial(_tell, progress, last)))
     for difference in found:
-        advice = f"`agentd replay --check` shows all; {_RESTORE}"
-        yield failed("journal", str(difference), advice)
+        yield failed("journal", difference, f"`agentd replay --check` shows all; {_RESTORE}")
     if not found:
         yield ok("journal", f"{last:,} events; hash chains whole, rows as they say")
+
+
+def _differences(view: View, progress: Callable[[int], None]) -> list[str]:
+    return [str(difference) for difference in islice(replay.check(view, progress), _SHOWN)]
+
+
+def _tell(progress: Progress, last: int, seq: int) -> None:
+    progress("checking events", seq, last)
+
+
+def _certain(view: View, look: Callable[[], list[str]]) -> list[str]:
+    """What `look` finds; it looks again if a daemon has begun to write beneath the first look."""
+    wal = view.path.with_name(view.path.name + "-wal")
+    stood_alone = not wal.exists()
+    found = look()
+    return look() if found and stood_alone and wal.exists() else found
 
 
 def mark(subject: Subject) -> Iterator[Finding]:
