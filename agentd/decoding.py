@@ -22,6 +22,9 @@ _EXAMPLE = "123e4567-e89b-42d3-a456-426614174000"
 _QUOTED = 80
 """Characters of a value that an error repeats."""
 
+_SMALL = 4_096
+"""Bytes of a value up to which it is decoded to be repeated."""
+
 
 def _spelling(name: str) -> str:
     """The name as it is however it is written: task-status, taskStatus, TASK_STATUS."""
@@ -63,14 +66,19 @@ def _explain(error: str, params: Raw) -> str:
 
 
 def _value(params: Raw, path: str) -> str:
-    """What stands at the path."""
+    """What stands at the path. Only the way there is decoded: a line may hold a million values."""
+    value = params
     try:
-        value = msgspec.json.decode(params)
         for name, index in _PATH_STEP.findall(path):
-            value = value[name] if name else value[int(index)]
-    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
+            if name:
+                value = msgspec.json.decode(value, type=dict[str, Raw])[name]
+            else:
+                value = msgspec.json.decode(value, type=list[Raw])[int(index)]
+        if len(value) > _SMALL:
+            return f"{bytes(value)[:_QUOTED].decode(errors='ignore')}…"
+        return _quote(msgspec.json.decode(value))
+    except (msgspec.MsgspecError, UnicodeDecodeError, LookupError):
         return "…"
-    return _quote(value)
 
 
 def _quote(value: object) -> str:

@@ -7,6 +7,7 @@ of the journal, so that it can be given again.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -109,6 +110,11 @@ def _extended(_reader: Reader, recorded: Recorded, _context: Context) -> api.Hea
 
 
 def _describe(_reader: Reader, _params: Struct, _context: Context) -> api.DescribeInterfaceResult:
+    return _interface()
+
+
+@cache
+def _interface() -> api.DescribeInterfaceResult:
     transitions = {
         "AcquireNextNode": edge("acquire"),
         "CompleteNode": edge("complete"),

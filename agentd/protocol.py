@@ -68,8 +68,7 @@ class Requests:
     """The requests of one connection."""
 
     def __init__(self) -> None:
-        self._pending: list[bytes] = []
-        self._pending_size = 0
+        self._pending = bytearray()  # one piece: a list of crumbs would take many times the line
         self.closed = False
 
     def feed(self, data: bytes) -> list[Request | Rejected]:
@@ -78,9 +77,8 @@ class Requests:
             return []
         *lines, rest = data.split(b"\n")
         if lines and self._pending:
-            lines[0] = b"".join((*self._pending, lines[0]))
+            lines[0] = bytes(self._pending) + lines[0]
             self._pending.clear()
-            self._pending_size = 0
         found: list[Request | Rejected] = []
         for line in lines:
             if len(line) >= LINE_LIMIT:
@@ -88,10 +86,9 @@ class Requests:
             if (message := _read(line)) is not None:
                 found.append(message)
         if rest:
-            self._pending.append(rest)
-            self._pending_size += len(rest)
-            if self._pending_size >= LINE_LIMIT:
-                found.append(self._too_large(b"".join(self._pending)))
+            self._pending += rest
+            if len(self._pending) >= LINE_LIMIT:
+                found.append(self._too_large(bytes(self._pending)))
         return found
 
     def end(self) -> list[Request | Rejected]:
@@ -175,13 +172,25 @@ def _check_text(line: bytes) -> None:
 
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # +1 and -1 as signed bytes
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'[{]}"'))
+_BLOCK = 64
+"""Brackets that are counted together where they cannot reach the limit."""
 
 
 def _deeper_than_limit(line: bytes) -> bool:
     """Count the nesting outside of strings; on invalid JSON it is exact up to the first fault."""
     unescaped = line.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NOT_STRUCTURE)
     outside = b"".join(unescaped.split(b'"')[::2]).translate(_STEPS)
-    return max(accumulate(array("b", outside)), default=0) > DEPTH_LIMIT
+    depth = 0
+    for at in range(0, len(outside), _BLOCK):
+        block = outside[at : at + _BLOCK]
+        opened = block.count(b"\x01")
+        if (
+            depth + opened > DEPTH_LIMIT
+            and depth + max(accumulate(array("b", block))) > DEPTH_LIMIT
+        ):
+            return True
+        depth += 2 * opened - len(block)
+    return False
 
 
 def _without_returns(line: bytes) -> bytes:

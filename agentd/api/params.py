@@ -81,11 +81,6 @@ class NodeSpec(Struct, omit_defaults=True):
     dependencies: list[Id] = []
     payload_schema: OptionalObject = UNSET
 
-    def __post_init__(self) -> None:
-        self.id = self.id and canonical(self.id)
-        # A duplicated dependency counts once; dict keeps the order.
-        self.dependencies = list(dict.fromkeys(map(canonical, self.dependencies)))
-
 
 MOST_NODES = 100_000
 """Nodes in one request: every other client waits while they are recorded, some 30 µs each."""
@@ -97,6 +92,14 @@ class RegisterTaskParams(Params):
     goal: str
     context: OptionalObject = UNSET
     initial_nodes: Annotated[list[NodeSpec], Meta(max_length=MOST_NODES)] = []
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Here and not node by node: too many of them are refused before any of this is done.
+        for node in self.initial_nodes:
+            node.id = node.id and canonical(node.id)
+            # A duplicated dependency counts once; dict keeps the order.
+            node.dependencies = list(dict.fromkeys(map(canonical, node.dependencies)))
 
 
 class AcquireNextNodeParams(TaskParams):
