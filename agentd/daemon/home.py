@@ -28,8 +28,12 @@ def make_private(home: Path) -> None:
     found = home.stat()
     if found.st_mode & 0o077 == 0:
         return
-    strangers = {entry.name for entry in home.iterdir() if not entry.name.startswith(_OURS)}
-    if found.st_uid != os.getuid() or strangers:  # somebody else's, or no home of agentd's at all
+    if found.st_uid != os.getuid():
+        raise Failure(
+            f"{home} belongs to another user (uid {found.st_uid}) and is open to others: "
+            "set AGENTD_HOME elsewhere"
+        )
+    if {entry.name for entry in home.iterdir() if not entry.name.startswith(_OURS)}:
         raise Failure(
             f"{home} is open to other users and holds more than agentd's files: "
             f"run `chmod 700` on it, or set AGENTD_HOME elsewhere"
