@@ -6,7 +6,6 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.made-for
-BENCH_STAMP := $(VENV)/.made-for-bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -22,8 +21,9 @@ demo: $(STAMP) ## two workers drain a release graph while the daemon is killed
 test: $(STAMP) ## the whole test suite, property tests included
 	@$(PY) -m pytest $(ARGS)
 
-soak: $(STAMP) ## the fault laboratory with its full numbers: hours
-	@$(PY) -m pytest tests/faults --soak $(ARGS)
+# Some of its tests take longer than a test may that hangs: pyproject.toml says 5 minutes.
+soak: $(VENV)/.has-soak ## the fault laboratory with its full numbers: most of an hour
+	@$(PY) -m pytest tests/faults --soak -o faulthandler_timeout=7200 $(ARGS)
 
 check: $(STAMP) ## ruff (lint, format) and mypy strict
 	@$(VENV)/bin/ruff check .
@@ -33,10 +33,10 @@ check: $(STAMP) ## ruff (lint, format) and mypy strict
 run: $(STAMP) ## the daemon in the foreground
 	@$(VENV)/bin/agentd serve $(ARGS)
 
-bench: $(BENCH_STAMP) ## measure against the floor and against its peers
+bench: $(VENV)/.has-bench ## measure against the floor and against its peers
 	@$(PY) -m benchmarks $(ARGS)
 
-soak-load: $(BENCH_STAMP) ## an hour of load with deaths: does anything grow but the journal?
+soak-load: $(VENV)/.has-bench ## an hour of load with deaths: does anything grow but the journal?
 	@$(PY) -m benchmarks.soak $(ARGS)
 
 clean: ## remove .venv and what the tools left behind
@@ -76,10 +76,10 @@ $(STAMP): pyproject.toml
 	fi
 	@echo "$(CURDIR)" > $@
 
-# The libraries of the peers and of the plots, which nothing else needs. Without
-# them peers and plots are skipped by name, so a failure here stops nobody.
-$(BENCH_STAMP): $(STAMP)
-	@echo "Adding the extra 'bench' to $(VENV), once ..."
+# What only the benchmarks' peers and plots, or the fuzzers, need. Without it they
+# are skipped by name, so a failure here stops nobody.
+$(VENV)/.has-%: $(STAMP)
+	@echo "Adding the extra '$*' to $(VENV), once ..."
 	@pip="$(PY) -m pip"; $$pip --version >/dev/null 2>&1 || pip="python3 -m pip --python $(PY)"; \
-	if $$pip --quiet --disable-pip-version-check install --editable '.[bench]'; then touch $@; \
-	else echo "The extra 'bench' could not be installed: peers and plots are skipped." >&2; fi
+	if $$pip --quiet --disable-pip-version-check install --editable '.[$*]'; then touch $@; \
+	else echo "The extra '$*' could not be installed: what needs it is skipped." >&2; fi
