@@ -1,6 +1,7 @@
 """`agentd backup PATH`: the database as it is now, in one file that stands alone."""
 
 import argparse
+import os
 
 from agentd import config
 from agentd.backup import backup
@@ -14,6 +15,7 @@ def run(options: argparse.Namespace) -> int:
     """Make a backup, verified. Raises `Failure`: then nothing is left of it."""
     settings = config.load()
     stop_like_an_interrupt()
+    os.nice(10)  # the daemon and its clients come first
     locks = home_lock(settings.home), socket_lock(settings.socket_path)
     precious = (settings.socket_path, *(lock.path for lock in locks))
     with progress_bar() as progress:
