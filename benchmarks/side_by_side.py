@@ -8,8 +8,8 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks.barrier import run_workers
-from benchmarks.daemons import agentd, fresh_home
-from benchmarks.load import Load, drain_flat, drained
+from benchmarks.daemons import fresh_home
+from benchmarks.load import Load, drained
 from benchmarks.peers.peer import Missing, load
 from benchmarks.report import Row, beside, skipped
 from benchmarks.run import Run
@@ -41,18 +41,13 @@ MEASUREMENTS: dict[str, Callable[[Run], list[Row]]] = {
 
 
 def _rounds(run: Run, name: str, workers: int) -> list[tuple[Load, Load]]:
-    return [(_drain_peer(name, workers), _drain_agentd(workers)) for _ in range(run.rounds)]
+    return [(_drain(name, workers), _drain("agentd", workers)) for _ in range(run.rounds)]
 
 
-def _drain_peer(name: str, workers: int) -> Load:
+def _drain(name: str, workers: int) -> Load:
     jobs = JOBS[workers] // SLOW.get(name, 1)
     with fresh_home() as home, load(name).serve(home, jobs) as address:
         accounts = run_workers(["benchmarks.peers.worker", name, address], workers)
         kept = load(name).results(address)
     assert kept == jobs, f"{name} kept {kept} of {jobs} results"
     return drained(accounts, jobs)
-
-
-def _drain_agentd(workers: int) -> Load:
-    with fresh_home() as home, agentd(home, events=0) as daemon:
-        return drain_flat(daemon.socket, JOBS[workers], workers)
