@@ -59,7 +59,9 @@ class Difference(Struct, frozen=True):
 
     def __str__(self) -> str:
         # What damage left of a text may be anything, also what a terminal would obey.
-        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in f"{self.where}: {self.what}")
+        return "".join(
+            c if c.isprintable() else ascii(c)[1:-1] for c in f"{self.where}: {self.what}"
+        )
 
 
 def rebuild(store: Store, progress: Progress) -> int:
