@@ -89,6 +89,7 @@ def live_on(directory: Path, random: Random, steps: int, sync: int) -> Life:
                     raise refusal
                 work.store.checkpoint()
         work.store.close()
+        left = 0  # a life with fewer syncs than that is over; the next one shall not fail
         work.go_on(SqliteStore.open(path, NOW))
         known = work.history[-1]
         work.history.append(seen(work.core, path, known, len(recording)))
