@@ -28,8 +28,8 @@ Fault = Callable[[BaseException], None]
 """Is told of every exception that is a fault of the daemon's own."""
 
 
-class Request(NamedTuple):
-    """One command with its decoded params."""
+class Call(NamedTuple):
+    """A command with its decoded params."""
 
     command: Command
     params: Params
@@ -43,9 +43,9 @@ class Outcome(NamedTuple):
     refusal: RequestRefused | None = None
 
 
-def transact(tx: Tx, request: Request, context: Context) -> Outcome:
+def transact(tx: Tx, call: Call, context: Context) -> Outcome:
     """Run one command. Raises `RequestRefused` before anything is written."""
-    command, params = request
+    command, params = call
     if (answered := _answered(tx, params)) is not None:
         return Outcome(_show_again(tx, command, answered, context))
     for attempt in range(1, ATTEMPTS + 1):
@@ -90,27 +90,25 @@ def _show(tx: Tx, command: Command, answer: Recorded | None, context: Context) -
     return None if answer is None else command.view(tx, answer, context)
 
 
-def run_batch(
-    store: Store, requests: Sequence[Request], context: Context, fault: Fault
-) -> list[Outcome]:
+def run_batch(store: Store, calls: Sequence[Call], context: Context, fault: Fault) -> list[Outcome]:
     """Run the requests in one transaction; when this returns, what they wrote is on disk."""
     try:
         with store.write() as tx:
-            return [_run(tx, request, context) for request in requests]
+            return [_run(tx, call, context) for call in calls]
     except StorageError as refusal:
         # A full disk may have room for the smaller ones; other failures are everybody's.
-        if len(requests) == 1 or not isinstance(refusal, StorageFull):
-            return [Outcome(None, refusal=refusal)] * len(requests)
+        if len(calls) == 1 or not isinstance(refusal, StorageFull):
+            return [Outcome(None, refusal=refusal)] * len(calls)
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not harm the neighbours
-        if len(requests) == 1:
+        if len(calls) == 1:
             fault(error)
             return [Outcome(None, refusal=InternalError())]
-    return [outcome for r in requests for outcome in run_batch(store, [r], context, fault)]
+    return [outcome for call in calls for outcome in run_batch(store, [call], context, fault)]
 
 
-def _run(tx: Tx, request: Request, context: Context) -> Outcome:
+def _run(tx: Tx, call: Call, context: Context) -> Outcome:
     try:
-        return transact(tx, request, context)
+        return transact(tx, call, context)
     except StorageError:  # the transaction is broken, not this request
         raise
     except RequestRefused as refusal:

@@ -21,7 +21,7 @@ from agentd.projections import project
 from agentd.store import Store, Tx
 from agentd.store.memory import MemoryStore
 from agentd.store.sqlite import SqliteStore
-from agentd.transact import Outcome, Request, run_batch
+from agentd.transact import Call, Outcome, run_batch
 
 NOW = 1_769_860_800_123
 """Unix milliseconds of 2026-01-31T12:00:00.123Z, where every clock of the suite starts."""
@@ -121,7 +121,7 @@ class Core:
             for outcome in self.run(decoded)
         ]
 
-    def run(self, requests: Sequence[Request]) -> list[Outcome]:
+    def run(self, requests: Sequence[Call]) -> list[Outcome]:
         """What `run_batch` makes of the requests; the daemon's own faults are kept in `faults`."""
         return run_batch(self.store, requests, self.context(), self.faults.append)
 
@@ -182,11 +182,11 @@ def to_params(method: str, params: Params) -> api.Params:
     return decode_params(_method(method), msgspec.json.encode(params))
 
 
-def command(method: str, params: api.Params) -> Request:
+def command(method: str, params: api.Params) -> Call:
     """One request of a batch."""
     found = _method(method).command
     assert found is not None, f"{method} is a query"
-    return Request(found, params)
+    return Call(found, params)
 
 
 def _method(name: str) -> Method:

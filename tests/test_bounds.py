@@ -17,7 +17,7 @@ from agentd.daemon.connection import (
     Connection,
 )
 from agentd.daemon.lock import socket_lock
-from agentd.daemon.writer import Command
+from agentd.daemon.writer import Submitted
 from agentd.store import sqlite
 from agentd.store.sqlite import SqliteStore
 from agentd.transact import Outcome
@@ -51,7 +51,7 @@ class Wire:
         return None
 
 
-def connected(submitted: list[Command]) -> tuple[Connection, Wire]:
+def connected(submitted: list[Submitted]) -> tuple[Connection, Wire]:
     """A connection whose commands end in `submitted`."""
     service = SimpleNamespace(
         admits=lambda _socket: True,
@@ -74,7 +74,7 @@ def lines(count: int) -> bytes:
 
 def test_a_long_pipeline_leaves_room_for_others() -> None:
     """Of one client's commands only so many are in the writer's hands at a time."""
-    submitted: list[Command] = []
+    submitted: list[Submitted] = []
     connection, wire = connected(submitted)
     connection.data_received(lines(MOST_IN_FLIGHT + 10))
     assert len(submitted) == MOST_IN_FLIGHT
@@ -85,7 +85,7 @@ def test_a_long_pipeline_leaves_room_for_others() -> None:
 
 def test_a_pipeline_is_worked_off_to_its_end() -> None:
     """Every answer makes room for the next command, until all are answered."""
-    submitted: list[Command] = []
+    submitted: list[Submitted] = []
     connection, wire = connected(submitted)
     connection.data_received(lines(3 * MOST_IN_FLIGHT))
     for place in range(3 * MOST_IN_FLIGHT):

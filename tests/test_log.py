@@ -22,7 +22,7 @@ from agentd.errors import InternalError, RequestRefused
 from agentd.methods import Command, Method
 from agentd.protocol import encode_error
 from agentd.store.memory import MemoryStore
-from agentd.transact import Request, run_batch
+from agentd.transact import Call, run_batch
 from tests.core import EVENT_LIMIT, LEASE_MS, NOW, context, uid
 
 PARAMS = TaskParams(uid(1))
@@ -110,7 +110,7 @@ def traced(log: StringIO) -> bool:
 
 def test_the_fault_of_a_command(log: StringIO) -> None:
     """Its traceback is in the log and not in the answer."""
-    request = Request(Command(broken, broken, broken), PARAMS)
+    request = Call(Command(broken, broken, broken), PARAMS)
     [outcome] = run_batch(MemoryStore(), [request], context(), log_fault)
     assert isinstance(outcome.refusal, InternalError)
     refused(encode_error(b"1", outcome.refusal))

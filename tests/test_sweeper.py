@@ -11,11 +11,11 @@ from agentd.api import TaskParams
 from agentd.daemon.clock import Clock
 from agentd.daemon.grace import Grace
 from agentd.daemon.sweeper import LONGEST_SLEEP_MS, Sweeper
-from agentd.daemon.writer import Command, Writer
+from agentd.daemon.writer import Submitted, Writer
 from agentd.errors import StorageError
 from agentd.methods import ROLL_BACK_EXPIRED
 from agentd.store.memory import MemoryStore, MemoryTx
-from agentd.transact import Outcome, Request
+from agentd.transact import Call, Outcome
 from tests.core import LEASE_MS, NOW, Core, uid
 
 LONG_AGO = NOW - 60_000
@@ -39,16 +39,16 @@ class Submissions(Writer):
     """A writer that keeps what it is given and does nothing."""
 
     def __init__(self) -> None:
-        self.commands: list[Command] = []
+        self.commands: list[Submitted] = []
 
-    def submit(self, command: Command) -> None:
+    def submit(self, command: Submitted) -> None:
         self.commands.append(command)
 
     @property
     def tasks(self) -> set[str]:
         """The tasks whose leases are to be rolled back."""
-        assert all(one.request.command is ROLL_BACK_EXPIRED for one in self.commands)
-        params = [one.request.params for one in self.commands]
+        assert all(one.call.command is ROLL_BACK_EXPIRED for one in self.commands)
+        params = [one.call.params for one in self.commands]
         return {one.task_id for one in params if isinstance(one, TaskParams)}
 
 
@@ -252,7 +252,7 @@ def test_a_rollback_that_was_refused(scene: Scene, caplog: pytest.LogCaptureFixt
 
 def test_a_rollback_that_was_done(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is logged and nothing waited for."""
-    command = Command(Request(ROLL_BACK_EXPIRED, TaskParams(uid(1))), scene.sweeper)
+    command = Submitted(Call(ROLL_BACK_EXPIRED, TaskParams(uid(1))), scene.sweeper)
     scene.sweeper.answer(command, Outcome(None))
     assert (scene.loop.timers, caplog.messages) == ([], [])
 

@@ -18,7 +18,7 @@ from agentd.methods import BY_NAME, Command
 from agentd.projections import PROJECTIONS
 from agentd.store import Tx
 from agentd.store.memory import MemoryStore
-from agentd.transact import ATTEMPTS, Outcome, Request
+from agentd.transact import ATTEMPTS, Call, Outcome
 from tests.core import STORES, Core, kind_of, spec, to_params, uid
 
 Step = Callable[..., Any]
@@ -39,10 +39,10 @@ def broken(*_arguments: object) -> Any:
     raise Broken
 
 
-def registering(number: int, **steps: Step) -> Request:
+def registering(number: int, **steps: Step) -> Call:
     """A registration of one node, with other steps than the real ones where given."""
     params = to_params("RegisterTask", {"goal": str(number), "initial_nodes": [spec(number)]})
-    return Request(_command("RegisterTask")._replace(**steps), params)
+    return Call(_command("RegisterTask")._replace(**steps), params)
 
 
 def contents(core: Core) -> list[object]:
@@ -230,11 +230,11 @@ class Late:
         return type(state)(state.task_id, version, state.task, state.node)
 
 
-def late_commit(core: Core, load: Late) -> Request:
+def late_commit(core: Core, load: Late) -> Call:
     """A commit about a node of a new task, that loads its state with `load`."""
     task_id = core.register(spec(1))
     params = to_params("CommitEvent", {"task_id": task_id, "node_id": uid(1)})
-    return Request(_command("CommitEvent")._replace(load=load), params)
+    return Call(_command("CommitEvent")._replace(load=load), params)
 
 
 @pytest.mark.parametrize("times", [1, ATTEMPTS - 1])

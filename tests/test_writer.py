@@ -12,11 +12,11 @@ from agentd.daemon.clock import Clock
 from agentd.daemon.contexts import Contexts
 from agentd.daemon.counters import new_counters
 from agentd.daemon.grace import Grace
-from agentd.daemon.writer import LARGEST_BATCH, Command, Writer
+from agentd.daemon.writer import LARGEST_BATCH, Submitted, Writer
 from agentd.errors import RequestRefused, StorageError, StorageFull, SyncFailed
 from agentd.journal import Recorded
 from agentd.store.memory import MemoryStore, MemoryTx
-from agentd.transact import Outcome, Request
+from agentd.transact import Call, Outcome
 from tests.core import EVENT_LIMIT, LEASE_MS, command, to_params
 
 SECONDS = 5.0
@@ -64,14 +64,14 @@ class Client:
         self._store = store
         self._fault = fault
 
-    def answer(self, _command: Command, outcome: Outcome) -> None:
+    def answer(self, _command: Submitted, outcome: Outcome) -> None:
         self.answers.append(outcome)
         self.commits_before.append(self._store.commits)
         if self._fault is not None:
             raise self._fault
 
 
-def request(goal: str = "g") -> Request:
+def request(goal: str = "g") -> Call:
     """One more task."""
     return command("RegisterTask", to_params("RegisterTask", {"goal": goal}))
 
@@ -104,7 +104,7 @@ def submit_all(store: Store, clients: Sequence[Client]) -> None:
 
     async def scene(writer: Writer) -> None:
         for client in clients:
-            writer.submit(Command(request(), client))
+            writer.submit(Submitted(request(), client))
         await until(lambda: all(client.answers for client in clients))
         await until(lambda: store.checkpoints > 0)
 
@@ -128,7 +128,7 @@ def test_a_batch_has_a_largest_size() -> None:
 
     async def scene(writer: Writer) -> None:
         for _ in range(2 * LARGEST_BATCH + 1):
-            writer.submit(Command(request(), client))
+            writer.submit(Submitted(request(), client))
         await until(lambda: len(client.answers) == 2 * LARGEST_BATCH + 1)
 
     play(store, scene)
@@ -143,7 +143,7 @@ def test_answers_keep_the_order_of_the_commands() -> None:
 
     async def scene(writer: Writer) -> None:
         for number in range(LARGEST_BATCH + 50):
-            writer.submit(Command(request(str(number)), client))
+            writer.submit(Submitted(request(str(number)), client))
         await until(lambda: len(client.answers) == LARGEST_BATCH + 50)
 
     play(store, scene, lambda recorded: seen.extend(one.task_id for one in recorded))
@@ -157,7 +157,7 @@ def test_commands_that_come_later_are_run_too() -> None:
 
     async def scene(writer: Writer) -> None:
         for number in range(1, 4):
-            writer.submit(Command(request(), client))
+            writer.submit(Submitted(request(), client))
             await until(lambda number=number: len(client.answers) == number)  # type: ignore[misc]
 
     play(store, scene)
@@ -180,9 +180,9 @@ def test_a_writer_goes_on_after_a_client_that_broke() -> None:
     broken, sound = Client(store, RuntimeError("gone")), Client(store)
 
     async def scene(writer: Writer) -> None:
-        writer.submit(Command(request(), broken))
+        writer.submit(Submitted(request(), broken))
         await until(lambda: bool(broken.answers))
-        writer.submit(Command(request(), sound))
+        writer.submit(Submitted(request(), sound))
         await until(lambda: bool(sound.answers))
 
     play(store, scene)
@@ -211,7 +211,7 @@ def test_a_disk_that_does_not_keep_what_it_is_given(where: str) -> None:
     client, gave_up = Client(store), threading.Event()
 
     async def scene(writer: Writer) -> None:
-        writer.submit(Command(request(), client))
+        writer.submit(Submitted(request(), client))
         await until(gave_up.is_set)
 
     play(store, scene, give_up=gave_up.set)
@@ -234,7 +234,7 @@ def test_a_full_disk_that_then_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def scene(writer: Writer) -> None:
         for client in clients:
-            writer.submit(Command(request(), client))
+            writer.submit(Submitted(request(), client))
         await until(gave_up.is_set)
 
     play(store, scene, give_up=gave_up.set)
@@ -247,10 +247,10 @@ def test_a_database_that_recovers() -> None:
     client = Client(store)
 
     async def scene(writer: Writer) -> None:
-        writer.submit(Command(request(), client))
+        writer.submit(Submitted(request(), client))
         await until(lambda: len(client.answers) == 1)
         store.commit_fault = None
-        writer.submit(Command(request(), client))
+        writer.submit(Submitted(request(), client))
         await until(lambda: len(client.answers) == 2)
 
     play(store, scene)
@@ -266,7 +266,7 @@ def test_a_checkpoint_is_retried_while_readers_are_in_the_way() -> None:
     client = Client(store)
 
     async def scene(writer: Writer) -> None:
-        writer.submit(Command(request(), client))
+        writer.submit(Submitted(request(), client))
         await until(lambda: store.checkpoints == 4)
         await asyncio.sleep(0.05)  # five retries long: there must be none
 
@@ -282,7 +282,7 @@ def test_one_retry_at_a_time() -> None:
 
     async def scene(writer: Writer) -> None:
         for _ in range(4 * LARGEST_BATCH):
-            writer.submit(Command(request(), client))
+            writer.submit(Submitted(request(), client))
         await until(lambda: store.checkpoints == 6)
         await asyncio.sleep(0.05)  # five retries long: there must be none
 
@@ -299,7 +299,7 @@ def test_a_checkpoint_that_fails(fault: Exception, caplog: pytest.LogCaptureFixt
 
     async def scene(writer: Writer) -> None:
         for number in (1, 2):
-            writer.submit(Command(request(), client))
+            writer.submit(Submitted(request(), client))
             await until(lambda number=number: store.checkpoints == number)  # type: ignore[misc]
 
     play(store, scene)

@@ -23,13 +23,12 @@ from msgspec import Struct
 from agentd.api import AcquireNextNodeParams
 from agentd.daemon.listener import peer_name
 from agentd.daemon.log import logger
-from agentd.daemon.writer import Command
+from agentd.daemon.writer import Submitted
 from agentd.decoding import decode
 from agentd.errors import InternalError, RequestRefused
 from agentd.methods import Method
 from agentd.protocol import Rejected, Request, Requests, encode_error, encode_result
-from agentd.transact import Outcome
-from agentd.transact import Request as CommandRequest
+from agentd.transact import Call, Outcome
 
 if TYPE_CHECKING:
     from agentd.daemon.service import Service
@@ -60,7 +59,7 @@ class _Query(NamedTuple):
     params: Struct
 
 
-_Job = Command | _Query | Rejected
+_Job = Submitted | _Query | Rejected
 
 
 class Connection(asyncio.Protocol):
@@ -141,11 +140,11 @@ class Connection(asyncio.Protocol):
         logger.warning("cut off %s: it has not read its answers for %d s", client, seconds)
         self.abort()
 
-    def answer(self, command: Command, outcome: Outcome) -> None:
+    def answer(self, command: Submitted, outcome: Outcome) -> None:
         """See `writer.Client`."""
         self._commands -= 1
         line = _encode(command.id, outcome)
-        if isinstance(params := command.request.params, AcquireNextNodeParams):
+        if isinstance(params := command.call.params, AcquireNextNodeParams):
             self._service.acquire_took(time.perf_counter_ns() - command.since)
             if outcome.result is not None:
                 self._small = params.task_id if len(line) < LARGE else None
@@ -195,22 +194,22 @@ class Connection(asyncio.Protocol):
         if method.command is None:
             return _Query(message.id, method, params)
         self._next_is_large = len(message.params) + len(message.id) >= LARGE
-        request = CommandRequest(method.command, params)
-        return Command(request, self, message.id, time.perf_counter_ns())
+        call = Call(method.command, params)
+        return Submitted(call, self, message.id, time.perf_counter_ns())
 
     def _may_follow(self, job: _Job) -> bool:
         """Commands behind commands, unless one goes alone; anything else when all is answered."""
-        return isinstance(job, Command) and not (self._alone or self._goes_alone(job))
+        return isinstance(job, Submitted) and not (self._alone or self._goes_alone(job))
 
-    def _goes_alone(self, command: Command) -> bool:
+    def _goes_alone(self, command: Submitted) -> bool:
         """Whether it is large, or an acquire whose context may be: others wait for its answer."""
-        params = command.request.params
+        params = command.call.params
         return self._next_is_large or (
             isinstance(params, AcquireNextNodeParams) and params.task_id != self._small
         )
 
     def _start(self, job: _Job) -> None:
-        if isinstance(job, Command):
+        if isinstance(job, Submitted):
             self._commands += 1
             self._alone = self._goes_alone(job)
             if self._next_is_large:

@@ -11,11 +11,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from msgspec import Struct
 
 from agentd.daemon.contexts import Contexts
-from agentd.daemon.writer import CheckpointedStore, log_fault
+from agentd.daemon.writer import log_fault
 from agentd.decide import Context
 from agentd.errors import InternalError, RequestRefused, StorageError
 from agentd.methods import Method
 from agentd.protocol import encode_error, encode_result
+from agentd.store import CheckpointedStore
 
 THREADS = 4
 """Queries at a time; each thread keeps one read connection."""

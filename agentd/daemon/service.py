@@ -16,9 +16,10 @@ from agentd.daemon.log import Seldom, logger
 from agentd.daemon.queries import Queries
 from agentd.daemon.stalls import Stalls
 from agentd.daemon.sweeper import Sweeper
-from agentd.daemon.writer import CheckpointedStore, Writer
+from agentd.daemon.writer import Writer
 from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired
 from agentd.journal import Recorded
+from agentd.store import CheckpointedStore
 
 
 class Service:

@@ -11,11 +11,11 @@ from agentd.api import TaskParams
 from agentd.daemon.clock import Clock
 from agentd.daemon.grace import Grace
 from agentd.daemon.log import logger
-from agentd.daemon.writer import Command, Writer
+from agentd.daemon.writer import Submitted, Writer
 from agentd.errors import StorageError
 from agentd.methods import ROLL_BACK_EXPIRED
 from agentd.store import Store
-from agentd.transact import Outcome, Request
+from agentd.transact import Call, Outcome
 
 SHORTEST_SLEEP_MS = 1_000
 
@@ -54,10 +54,10 @@ class Sweeper:
             self._sleep_until(now)
             return
         for task_id in tasks:
-            self._writer.submit(Command(Request(ROLL_BACK_EXPIRED, TaskParams(task_id)), self))
+            self._writer.submit(Submitted(Call(ROLL_BACK_EXPIRED, TaskParams(task_id)), self))
         self._sleep_until(next_end)
 
-    def answer(self, _command: Command, outcome: Outcome) -> None:
+    def answer(self, _command: Submitted, outcome: Outcome) -> None:
         """The writer counts what was rolled back; what was not is looked for again."""
         if outcome.refusal is not None:
             logger.error("a rollback failed: %s", outcome.refusal)

@@ -18,8 +18,8 @@ from agentd.daemon.contexts import Contexts
 from agentd.daemon.log import logger
 from agentd.errors import StorageError, SyncFailed
 from agentd.journal import Recorded
-from agentd.store import Store
-from agentd.transact import Outcome, Request, run_batch
+from agentd.store import CheckpointedStore
+from agentd.transact import Call, Outcome, run_batch
 
 LARGEST_BATCH = 256
 """Commands per commit, so that one long pipeline does not make everybody wait for all of it."""
@@ -31,27 +31,17 @@ CHECKPOINT_AGAIN_SECONDS = 0.01
 """After how long a checkpoint that readers were in the way of is tried again."""
 
 
-class CheckpointedStore(Store, Protocol):
-    """A store that tidies up between transactions."""
-
-    def checkpoint(self) -> bool:
-        """Do what has become due; False when it has to be tried again soon."""
-
-    def wait_for_turn(self) -> None:
-        """Wait until a large read may begin."""
-
-
 class Client(Protocol):
     """Whoever submits commands."""
 
-    def answer(self, command: "Command", outcome: Outcome) -> None:
+    def answer(self, command: "Submitted", outcome: Outcome) -> None:
         """Take the outcome of one command, in the order they were submitted."""
 
 
-class Command(NamedTuple):
+class Submitted(NamedTuple):
     """A request on its way through the writer. `since` is in perf_counter nanoseconds."""
 
-    request: Request
+    call: Call
     client: Client
     id: bytes = b""
     since: int = 0
@@ -76,7 +66,7 @@ class Writer:
         self._watch = watch
         self._give_up = give_up
         self._gave_up = False
-        self._waiting: deque[Command] = deque()
+        self._waiting: deque[Submitted] = deque()
         self._last_clients: tuple[set[Client], set[Client]] = set(), set()
         self._expected = 0
         self._patience = 0
@@ -84,7 +74,7 @@ class Writer:
         self._scheduled = False
         self._checkpoint_again = False
 
-    def submit(self, command: Command) -> None:
+    def submit(self, command: Submitted) -> None:
         """Run the command in the next batch; its client gets the outcome once it is on disk."""
         self._waiting.append(command)
         if not self._scheduled:
@@ -108,7 +98,7 @@ class Writer:
         size = min(len(self._waiting), LARGEST_BATCH)
         batch = [self._waiting.popleft() for _ in range(size)]
         outcomes = run_batch(
-            self._store, [command.request for command in batch], self._contexts.make(), log_fault
+            self._store, [command.call for command in batch], self._contexts.make(), log_fault
         )
         self._note_failures([o.refusal for o in outcomes if isinstance(o.refusal, StorageError)])
         for command, outcome in zip(batch, outcomes, strict=True):

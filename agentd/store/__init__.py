@@ -131,3 +131,13 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Release the database."""
+
+
+class CheckpointedStore(Store, Protocol):
+    """A store that tidies up between transactions."""
+
+    def checkpoint(self) -> bool:
+        """Do what has become due; False when it has to be tried again soon."""
+
+    def wait_for_turn(self) -> None:
+        """Wait until a large read may begin."""

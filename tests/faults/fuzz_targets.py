@@ -16,7 +16,7 @@ from agentd.methods import BY_NAME
 from agentd.protocol import Rejected, Request, Requests, encode_error, encode_result
 from agentd.replay import check
 from agentd.store.memory import MemoryStore
-from agentd.transact import Request as CommandRequest
+from agentd.transact import Call
 from tests.core import Core, spec, uid
 from tests.daemon_process import Object
 
@@ -95,7 +95,7 @@ def outcome(core: Core, message: Request) -> object:
         with core.store.read() as reader:
             return method.query(reader, params, core.context())
     assert method.command is not None
-    [found] = core.run([CommandRequest(method.command, params)])
+    [found] = core.run([Call(method.command, params)])
     if found.refusal is not None:
         raise found.refusal
     return found.result

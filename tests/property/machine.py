@@ -16,11 +16,11 @@ from hypothesis.stateful import (
     rule,
 )
 
+from agentd import transact
 from agentd.errors import RequestRefused
 from agentd.journal import GENESIS, link
 from agentd.projections import PROJECTIONS, project
 from agentd.store import Store
-from agentd.transact import Request
 from tests.core import NOW, Core, command, to_params, uid
 from tests.property.asker import Asker, Call
 from tests.property.model import Model, Refused
@@ -223,7 +223,7 @@ class CoreMachine(Asker, RuleBasedStateMachine):
         self.core.honoured = back_at if self.model.is_honoured(back_at) else 0
 
 
-def crashing() -> Request:
+def crashing() -> transact.Call:
     """A registration that breaks when it has written everything."""
 
     def broken(*_arguments: object) -> Any:
