@@ -22,6 +22,7 @@ from agentd.daemon.log import logger
 from agentd.daemon.service import Service
 from agentd.errors import DiskFailed
 from agentd.store.sqlite import SqliteStore
+from agentd.store.sqlite.checkpointing import damaged_path
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 
@@ -38,6 +39,8 @@ def run(settings: Settings) -> None:
     store = SqliteStore.open(settings.database, wall())
     if store.lost is not None:
         _report_loss(settings.database, store.lost.seq)
+    if (damaged := damaged_path(settings.database.resolve())).exists():
+        logger.warning("a damaged WAL was set aside as %s; remove it when you like", damaged)
     try:
         _listen(settings, store, most)
     finally:

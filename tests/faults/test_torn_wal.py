@@ -102,7 +102,6 @@ def test_a_flipped_bit_in_the_wal(
         check(lab, directory / "image", kill, bytes(wal))
 
 
-@pytest.mark.xfail(strict=True, reason="old frames are laid over the newer database")
 def test_a_wal_that_is_copied_already(
     lab: Laboratory, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import apsw
 
 from agentd.errors import StorageError, StorageFull, SyncFailed
+from agentd.store.sqlite.checkpointing import copy_wal, forget
 from agentd.store.sqlite.kept import Kept
 from agentd.store.sqlite.mark import Mark, MarkFile
 from agentd.store.sqlite.opening import (
@@ -147,7 +148,7 @@ class SqliteStore:
         try:
             self._check_disk()
             with self._noting_failure(_NOT_COPIED), contextlib.suppress(apsw.BusyError):
-                self._connection.wal_checkpoint(mode=mode)
+                copy_wal(self._path, self._connection, mode)
                 self._wal_pages = 0
             in_the_way = bool(truncate and self._wal_pages and self._reading)
         finally:
@@ -172,6 +173,7 @@ class SqliteStore:
         if self.failure is not None:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._connection.close()
+        forget(self._path)
         self._mark.close()
 
     def _commit(self) -> None:
@@ -191,7 +193,7 @@ class SqliteStore:
             return
         self._check_disk()
         with self._noting_failure(_NOT_COPIED):
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            copy_wal(self._path, self._connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _check_place(self) -> None:
         """Raise `StorageError` when the file is no longer where the next start will look for it."""

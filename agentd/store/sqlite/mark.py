@@ -60,10 +60,10 @@ class MarkFile:
         """Mark the journal as it is. Returns the old mark where the journal does not reach it."""
         mark = read_mark(self._path)
         lost = mark if mark is not None and not is_reached(connection, mark) else None
-        if lost:
+        if lost and not lost_path(database).exists():  # the first loss is the one to look into
             self._path.replace(lost_path(database))
         last = connection.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").get
-        if last is not None:
+        if last is not None and isinstance(last[1], bytes):  # else `replay --check` has a word
             self.write(Mark(*last))
         return lost
 

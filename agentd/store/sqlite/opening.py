@@ -17,6 +17,7 @@ from urllib.parse import quote
 import apsw
 
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
+from agentd.store.sqlite.checkpointing import set_aside_damaged
 from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_version
 from agentd.store.sqlite.renewal import is_failed_sync, renew_wal
 from agentd.store.sqlite.untouched import untouched, wal_size
@@ -54,6 +55,7 @@ def open_for_writing(path: Path, at: int) -> apsw.Connection:
     refuse_old_sqlite()
     if not path.exists():
         _create(path, at)
+    _set_aside_damaged_wal(path)
     inspect(path)
     try:
         connection = apsw.Connection(str(path), flags=_READ_WRITE)
@@ -71,6 +73,13 @@ def open_for_writing(path: Path, at: int) -> apsw.Connection:
             raise _refusal(path, error) from error
         raise
     return connection
+
+
+def _set_aside_damaged_wal(path: Path) -> None:
+    try:
+        set_aside_damaged(path)
+    except OSError as error:
+        raise _refusal(path, error) from error
 
 
 def _refuse_read_only(path: Path, connection: apsw.Connection) -> None:

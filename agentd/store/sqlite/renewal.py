@@ -12,6 +12,7 @@ from pathlib import Path
 
 import apsw
 
+from agentd.store.sqlite.checkpointing import copy_wal
 from agentd.store.sqlite.untouched import wal_size
 
 _FAILED_SYNCS = (apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC)
@@ -40,7 +41,7 @@ def renew_wal(path: Path, connection: apsw.Connection) -> None:
     finally:
         connection.execute("ROLLBACK")
     # As far as readers let it: what is left stays in a WAL that is on the disk.
-    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    copy_wal(path, connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
 def _write_again(wal: Path) -> None:
