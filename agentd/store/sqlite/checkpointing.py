@@ -69,6 +69,8 @@ def _frames(path: Path, most: int) -> int:
     SQLite is not asked: it would read the pages that may not fit together.
     """
     wal = path.with_name(path.name + "-wal").read_bytes()
+    if len(wal) < _HEADER:
+        return 0
     order = ">" if wal[3] & 1 else "<"
     size = int.from_bytes(wal[8:12])
     check, length = _sum(order, wal[:24], (0, 0)), _FRAME_HEADER + size
