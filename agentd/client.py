@@ -7,6 +7,7 @@ is the caller's decision, because only the caller knows whether the method is sa
 import errno
 import itertools
 import socket
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,8 @@ from agentd.errors import WIRE_ERRORS, DaemonUnreachable, RequestRefused, Reques
 from agentd.protocol import LINE_LIMIT
 
 _BY_KIND = {error.kind: error for error in WIRE_ERRORS}
-_READ_SIZE = 256 * 1024
+_READ_SIZE = 64 * 1024
+_UNKNOWN = "Whether the request was recorded is unknown: repeat it, under the same request_id"
 
 
 class _Error(msgspec.Struct):
@@ -61,10 +63,12 @@ class Client:
     ) -> bytes:
         """As `call`, but the result is JSON as the daemon wrote it."""
         request = {"id": next(self._ids), "method": method, "params": params or {}}
-        # Raw values may be spread over several lines; a request may not.
-        line = self.exchange(msgspec.json.format(msgspec.json.encode(request), indent=-1))
+        line = msgspec.json.encode(request)
+        if b"\n" in line:  # Raw values may be spread over several lines; a request may not
+            line = msgspec.json.format(line, indent=-1)
+        answer = self.exchange(line)
         try:
-            response = _decode_response(line)
+            response = _decode_response(answer)
         except msgspec.MsgspecError as error:
             self.close()
             raise DaemonUnreachable(
@@ -85,14 +89,17 @@ class Client:
         try:
             connection.sendall(line + b"\n")
             return self._read_line(connection)
-        except TimeoutError as error:
+        except BlockingIOError as error:  # how the kernel says that the time is over
             self.close()
             raise DaemonUnreachable(
-                f"no answer on {self._path} in {self._timeout:g} s: the daemon is busy or stopped"
+                f"no answer on {self._path} in {self._timeout:g} s: the daemon is busy or stopped. "
+                + _UNKNOWN
             ) from error
         except OSError as error:
             self.close()
-            raise DaemonUnreachable(f"the connection to {self._path} broke: {error}") from error
+            raise DaemonUnreachable(
+                f"the connection to {self._path} broke: {error}. {_UNKNOWN}"
+            ) from error
         except BaseException:
             self.close()  # else the next call would read the answer to this one
             raise
@@ -106,7 +113,11 @@ class Client:
 
     def _connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(self._timeout)
+        # Not settimeout(): with it Python polls before every call, and does not wait at all where
+        # the daemon's queue of connections is full.
+        seconds, micros = divmod(max(round(self._timeout * 1e6), 1), 1_000_000)  # 0 is for ever
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            connection.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", seconds, micros))
         try:
             connection.connect(self._path)
         except OSError as error:
@@ -149,13 +160,15 @@ def _refusal(error: _Error) -> RequestRefused:
 
 
 def _why_unreachable(path: str, error: OSError) -> str:
-    """One line that tells the three usual reasons apart, each with what to do next."""
+    """One line that tells the usual reasons apart, each with what to do next."""
     if isinstance(error, FileNotFoundError):
         return (
             f"no socket at {path}: start the daemon with `agentd serve`, or set AGENTD_SOCKET_PATH"
         )
     if isinstance(error, ConnectionRefusedError):
         return f"nobody listens on {path}: the daemon is not running; start it with `agentd serve`"
+    if isinstance(error, BlockingIOError):
+        return f"no daemon let us in on {path} in time: it is busy or stopped; try again"
     if isinstance(error, PermissionError):
         return f"permission denied on {path}: the daemon is another user's, or a sandbox forbids it"
     return f"cannot connect to {path}: {error.strerror or error}"

@@ -137,7 +137,7 @@ def _read_file(path: Path, *, chosen: bool) -> EnvFile:
     if mode & (stat.S_IRGRP | stat.S_IROTH):
         warning = f"{path} can be read by other users: run `chmod 600` on it"
     _check_lines(path, text)
-    from dotenv import dotenv_values  # noqa: PLC0415 - as above
+    from dotenv import dotenv_values  # noqa: PLC0415 - as in `_check_lines`
 
     return EnvFile(path, dotenv_values(stream=StringIO(text)), warning=warning)
 

@@ -141,6 +141,10 @@ class _Journal:
                 self.ended = left > 0
             except RecordDamaged as damage:
                 left -= 1
+                if damage.seq <= self._read:  # no row: the page behind it cannot be read
+                    yield Difference(f"seq {self._seq + 1}", "the journal cannot be read from here")
+                    self.ended = True
+                    return
                 self._read = damage.seq
                 self._heads[damage.task_id] = None  # what follows it has nothing to be held against
                 yield from self._check_place(damage.seq)

@@ -56,12 +56,13 @@ class Connection:
         self._received = bytearray()
         self._ids = itertools.count(1)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(timeout_seconds)
         try:
+            # Before the timeout: a socket with one does not wait where the queue is full.
             self._socket.connect(str(socket_path))
         except OSError:
             self._socket.close()
             raise
+        self._socket.settimeout(timeout_seconds)
 
     def __enter__(self) -> Self:
         return self

@@ -166,7 +166,7 @@ def test_a_file_that_appears_meanwhile(database: Path, target: Path) -> None:
     assert len(list(target.parent.iterdir())) == 1
 
 
-@pytest.mark.parametrize("beside", ["", *BESIDE, ".lock", ".lost"])
+@pytest.mark.parametrize("beside", ["", *BESIDE, ".lock", ".lost", ".new", ".copied"])
 @pytest.mark.parametrize("force", [[], ["--force"]])
 def test_the_database_itself(home: Path, database: Path, beside: str, force: list[str]) -> None:
     """Neither the database nor a file that belongs to it is a place for a backup."""

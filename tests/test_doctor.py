@@ -115,6 +115,12 @@ def test_exit_codes(home: Path, database: Path) -> None:
     assert agentd(home, "doctor").code == agentd(home, "doctor", "--json").code == 1
 
 
+def test_an_empty_wal(home: Path, database: Path) -> None:
+    """A WAL without a byte and without an index says nothing of how the database is kept."""
+    database.with_name("agent_state.db-wal").touch(mode=0o600)
+    assert told(home, "durability") == ["journal_mode=wal, synchronous=FULL, as read back"]
+
+
 def test_a_check_that_breaks_hides_no_other(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It becomes a finding, and the others are made."""
 

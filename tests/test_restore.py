@@ -99,6 +99,18 @@ def test_over_what_a_killed_daemon_left(home: Path, database: Path, backup: Path
     assert journal(database) == journal(backup)
 
 
+def test_through_a_link(home: Path, database: Path) -> None:
+    """What is in the WAL of the file that a link leads to is restored as well."""
+    path = home.parent / "other" / "agent_state.db"
+    create(path)
+    whole = crash(path)
+    link = home.parent / "latest.db"
+    link.symlink_to(path)
+    ended = restore(home, link)
+    assert (ended.code, ended.err) == (0, "")
+    assert journal(database) == whole
+
+
 def test_the_marks_go_with_the_old_database(home: Path, database: Path, backup: Path) -> None:
     """High-water mark and lost mark tell of the old database, and are kept beside it."""
     create(database)

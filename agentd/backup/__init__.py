@@ -17,7 +17,10 @@ from agentd.errors import DatabaseRefused, Failure
 from agentd.store.sqlite.copying import STEP_PAGES, Report, copy
 from agentd.store.sqlite.opening import inspect
 
-_OURS = ("", "-wal", "-shm", "-journal", "-wal.damaged", ".copied", ".mark", ".lost", ".lock")
+_OURS = (
+    *("", "-wal", "-shm", "-journal", "-wal.damaged"),
+    *(".copied", ".mark", ".lost", ".lock", ".new"),
+)
 """What the names of a database's files add to its own."""
 
 _SYNC_PAGES = 8 * STEP_PAGES

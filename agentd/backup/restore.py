@@ -31,7 +31,7 @@ from agentd.store.sqlite.copying import bring_up_to_date, copy_untouched, settle
 from agentd.store.sqlite.opening import inspect, refuse_foreign
 
 _WAL = ("-wal", "-journal")
-_MARKS = (".mark", ".lost")
+_MARKS = (".mark", ".lost", ".copied", "-wal.damaged")
 
 
 class Copy:
@@ -55,7 +55,10 @@ class Copy:
                 f"{self._database} cannot be kept aside: {error.strerror}; "
                 "move it away, and restore again"
             ) from error
-        self._draft.replace()
+        try:
+            self._draft.replace()
+        except Failure as error:
+            raise Failure(f"{error}; the old database is kept as {aside}") from error
         return aside
 
 
@@ -66,6 +69,7 @@ def verified_copy(source: Path, database: Path, at: int, progress: Progress) -> 
     The home's and the database's locks are held. Raises `Failure`; `source` is never changed.
     """
     database = database.resolve()
+    source = Path(os.path.realpath(source))  # its WAL is beside the file, not beside a link to it
     refuse_source(source)
     _refuse_place(source, database)
     before = _state(source)

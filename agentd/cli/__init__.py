@@ -7,6 +7,7 @@ needs when it runs, so that `agentd call` starts in a tenth of a second.
 
 import argparse
 import importlib
+import os
 import sys
 import textwrap
 import threading
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if sys.stdout is None:  # closed by whoever started us: then nobody reads what is printed
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
     try:
         return _run(options)
     except Failure as failure:

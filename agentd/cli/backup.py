@@ -9,6 +9,8 @@ from agentd.cli.progress import progress_bar
 from agentd.cli.signals import stop_like_an_interrupt
 from agentd.cli.words import contents, shown, size
 from agentd.daemon.lock import home_lock, socket_lock
+from agentd.errors import Failure
+from agentd.store.sqlite.viewing import is_lossy
 
 
 def run(options: argparse.Namespace) -> int:
@@ -17,11 +19,20 @@ def run(options: argparse.Namespace) -> int:
     stop_like_an_interrupt()
     os.nice(10)  # the daemon and its clients come first
     locks = home_lock(settings.home), socket_lock(settings.socket_path)
-    precious = (settings.socket_path, *(lock.path for lock in locks))
+    env_files = (settings.home / ".env", config.env_file(os.environ).path or settings.home)
+    precious = (settings.socket_path, *env_files, *(lock.path for lock in locks))
+    lossy = is_lossy(settings.database)
+    if lossy and options.force:
+        raise Failure(
+            "recorded events are missing in the database (`agentd doctor` says which), so no older "
+            "backup is replaced: choose a new name"
+        )
     with progress_bar() as progress:
         done = backup(
             settings.database, options.path, progress, force=options.force, precious=precious
         )
     print(f"backup: {shown(done.path)}")
     print(f"{size(done.size)}, {contents(done.contents)}; pages, hash chains and rows verified")
+    if lossy:
+        print("recorded events are missing in it: `agentd doctor` says which")
     return 0

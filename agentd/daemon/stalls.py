@@ -1,7 +1,7 @@
 """Clients that do not read their answers.
 
-The rule this file keeps: an answer waits for a client that reads, however slowly, and not for one
-that reads nothing at all. What counts is progress, not the time that an answer takes; and looks
+The rule this file keeps: an answer waits for a client that reads, be it some 6 KB a second, and not
+for one that does not. What counts is progress, not the time that an answer takes; and looks
 are counted, not seconds, so that a daemon that was stopped itself cuts nobody off when it goes on.
 """
 
@@ -48,6 +48,12 @@ class Stalls:
 
     def look(self) -> None:
         """Cut off whoever has read nothing at so many looks, and look again while there is need."""
+        try:
+            self._look()
+        finally:
+            self._timer = self._loop.call_later(LOOK_SECONDS, self.look) if self._seen else None
+
+    def _look(self) -> None:
         for reader, (before, looks) in list(self._seen.items()):
             unsent = reader.unsent()
             if unsent is None:
@@ -59,4 +65,3 @@ class Stalls:
             else:
                 del self._seen[reader]
                 reader.cut_off(round(LOOKS * LOOK_SECONDS))
-        self._timer = self._loop.call_later(LOOK_SECONDS, self.look) if self._seen else None

@@ -135,11 +135,22 @@ def _tell(progress: Progress, last: int, seq: int) -> None:
 
 
 def _certain(view: View, look: Callable[[], list[str]]) -> list[str]:
-    """What `look` finds; it looks again if a daemon has begun to write beneath the first look."""
-    wal = view.path.with_name(view.path.name + "-wal")
-    stood_alone = not wal.exists()
-    found = look()
-    return look() if found and stood_alone and wal.exists() else found
+    """What `look` finds; it looks again if a daemon began to write beneath the first look."""
+    before = _state(view.path)
+    try:
+        found = look()
+    except DatabaseRefused:
+        if _state(view.path) == before:
+            raise
+        return look()
+    return look() if found and _state(view.path) != before else found
+
+
+def _state(path: Path) -> list[tuple[int, int, int]]:
+    """Changes when the database does, or when its WAL comes or goes."""
+    files = [path, path.with_name(path.name + "-wal")]
+    found = [file.stat() for file in files if file.exists()]
+    return [(status.st_ino, status.st_size, status.st_mtime_ns) for status in found]
 
 
 def mark(subject: Subject) -> Iterator[Finding]:

@@ -196,25 +196,33 @@ def fill(connection: Connection, size: int) -> tuple[int, Refused]:
 
 
 def test_a_full_disk(small_home: Path) -> None:
-    """Writes are refused with that reason, reads go on, and writes too once there is space."""
-    with DaemonProcess(small_home) as daemon, daemon.connect() as client:
-        task = register(client)
+    """Writes are refused with that reason, reads go on, and writes too once there is space.
+
+    A daemon that is killed meanwhile starts again, and reads.
+    """
+    with DaemonProcess(small_home) as daemon:
         ballast = small_home / "ballast"
-        ballast.write_bytes(bytes(3 * 1024 * 1024))
-        accepted, large = fill(client, 200_000)
-        more, small = fill(client, 10)
-        assert {large.kind, small.kind} <= {"storage_full", "storage_error"}
-        assert "nothing of this request is recorded" in large.message
-        assert totals(client)[0] == 1 + accepted + more
-        assert node_of(client, task)["status"] == "PENDING"
-        ballast.unlink()
-        acquired = acquire(client, task)
-        register(client)
+        with daemon.connect() as client:
+            task = register(client)
+            ballast.write_bytes(bytes(3 * 1024 * 1024))
+            accepted, large = fill(client, 200_000)
+            more, small = fill(client, 10)
+            assert {large.kind, small.kind} <= {"storage_full", "storage_error"}
+            assert "nothing of this request is recorded" in large.message
+            assert totals(client)[0] == 1 + accepted + more
         daemon.kill()
         daemon.restart()
-        with daemon.connect() as again:
-            assert totals(again)[0] == 2 + accepted + more
-            assert node_of(again, task)["lease_id"] == acquired["lease_id"]
+        with daemon.connect() as client:
+            assert totals(client)[0] == 1 + accepted + more
+            assert node_of(client, task)["status"] == "PENDING"
+            ballast.unlink()
+            acquired = acquire(client, task)
+            register(client)
+        daemon.kill()
+        daemon.restart()
+        with daemon.connect() as client:
+            assert totals(client)[0] == 2 + accepted + more
+            assert node_of(client, task)["lease_id"] == acquired["lease_id"]
         assert daemon.stop() == 0
 
 

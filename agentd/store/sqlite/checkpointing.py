@@ -35,7 +35,12 @@ def copy_wal(path: Path, connection: apsw.Connection, mode: int) -> None:
     """Copy the WAL of the database at `path` into it, as far as readers let it."""
     salts = _salts(path)
     _write(path, Note(salts, 0))  # until it ends, the database is at no moment by itself
-    _, copied = connection.wal_checkpoint(mode=mode)
+    try:
+        _, copied = connection.wal_checkpoint(mode=mode)
+    except apsw.BusyError:  # readers are in the way of giving its space back, not of copying it
+        _, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        _write(path, Note(salts, copied))
+        raise
     _write(path, Note(salts, copied))
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 import apsw
 
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
+from agentd.store.sqlite.checkpointing import set_aside_damaged
 from agentd.store.sqlite.migrate import migrate
 from agentd.store.sqlite.opening import another_reader, prepare
 from agentd.store.sqlite.renewal import is_failed_sync, renew_wal
-from agentd.store.sqlite.untouched import file_uri, untouched
+from agentd.store.sqlite.untouched import file_uri, untouched, wal_size
 
 STEP_PAGES = 256
 """Pages of 4 KiB between two reports: a step is 1 MiB."""
@@ -33,7 +34,7 @@ def copy(database: Path, target: Path, report: Report) -> None:
 
     Raises `Failure`; what `target` holds then is worth nothing.
     """
-    _copy(closing(_takes_part(database)), database, target, report)
+    _copy(_taking_part(database), database, target, report)
 
 
 def copy_untouched(source: Path, target: Path, report: Report) -> None:
@@ -57,6 +58,8 @@ def settle(path: Path) -> None:
     wal, index, journal = (path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))
     if not (wal.exists() or index.exists() or journal.exists()):
         return
+    with told(path, str(path.parent)):
+        set_aside_damaged(path)
     with told(path, str(path.parent)), _open(path) as connection:
         connection.pragma("fullfsync", 1)
         connection.pragma("checkpoint_fullfsync", 1)
@@ -111,8 +114,19 @@ def _blank(target: Path) -> apsw.Connection:
     return connection
 
 
-def _takes_part(database: Path) -> apsw.Connection:
+@contextmanager
+def _taking_part(database: Path) -> Iterator[apsw.Connection]:
     """A reader that others know of, so that a daemon may start and work beside it."""
+    connection = _reader(database)
+    try:
+        yield connection
+    finally:
+        if wal_size(database):  # a daemon's by now: it is not this one's to copy
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        connection.close()
+
+
+def _reader(database: Path) -> apsw.Connection:
     wal = database.with_name(database.name + "-wal")
     if wal.exists() or not os.access(database.parent, os.W_OK):
         return another_reader(database)

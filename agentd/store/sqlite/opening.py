@@ -28,6 +28,11 @@ OLDEST_SQLITE = (3, 51, 3)
 BUSY_MS = 250
 """How long a connection waits for another program's lock; the daemon stands still meanwhile."""
 
+_LOOKS = 3
+"""How often a look is tried: another program may open or close the database meanwhile, and how to
+look depends on who does.
+"""
+
 _HEADER_SIZE = 100
 _MAGIC = b"SQLite format 3\0"
 _RUST_TABLES = {"global_tasks", "dag_nodes", "event_journal"}
@@ -125,19 +130,31 @@ def inspect(path: Path) -> None:
     except OSError as error:
         raise DatabaseRefused(f"{path} cannot be read: {error.strerror}") from error
     _refuse_header(path, header)
-    try:
-        with untouched(path) as connection:
-            found = schema_version(connection)
-            for question in _ENDS if found == LATEST else ():
-                # Text that is no text lets a database be opened: `replay --check` names it.
-                with suppress(UnicodeDecodeError):
-                    connection.execute(question).fetchall()
-    except apsw.Error as error:
-        raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
+    found = _looked_at(path)
     if found > LATEST:
         raise DatabaseRefused(
             f"{path} has schema {found}, newer than the {LATEST} this agentd knows: upgrade agentd"
         )
+
+
+def _looked_at(path: Path) -> int:
+    """The version of the schema, when what is cheap to read was read."""
+    for look in range(1, _LOOKS + 1):
+        try:
+            with untouched(path) as connection:
+                found = schema_version(connection)
+                for question in _ENDS if found == LATEST else ():
+                    # Text that is no text lets a database be opened: `replay --check` names it.
+                    with suppress(UnicodeDecodeError):
+                        connection.execute(question).fetchall()
+                return found
+        except apsw.Error as error:
+            if look < _LOOKS:
+                continue
+            if isinstance(error, apsw.BusyError | apsw.CantOpenError):
+                raise _refusal(path, error) from error
+            raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
+    raise AssertionError  # the last look returns or raises
 
 
 def prepare(connection: apsw.Connection) -> None:

@@ -8,6 +8,7 @@ not enough: after a power cut an older WAL would be laid over the newer database
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -40,8 +41,9 @@ def renew_wal(path: Path, connection: apsw.Connection) -> None:
         _write_again(path.with_name(path.name + "-wal"))
     finally:
         connection.execute("ROLLBACK")
-    # As far as readers let it: what is left stays in a WAL that is on the disk.
-    copy_wal(path, connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
+    # As far as readers and the room let it: what is left stays in a WAL that is on the disk.
+    with suppress(apsw.FullError):
+        copy_wal(path, connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
 def _write_again(wal: Path) -> None:

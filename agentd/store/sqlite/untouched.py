@@ -39,8 +39,8 @@ def wal_size(path: Path) -> int:
 @contextmanager
 def untouched(path: Path) -> Iterator[apsw.Connection]:
     """A connection that reads the database at `path`, its WAL included. Raises apsw's errors."""
-    with closing(_open(path)) as connection:
-        connection.set_busy_timeout(_PATIENCE_MS)
+    # SQLite keeps the WAL beside the file, not beside a link to it.
+    with closing(_open(Path(os.path.realpath(path)))) as connection:
         yield connection
 
 
@@ -98,4 +98,6 @@ def _alone(path: Path) -> apsw.Connection:
 
 
 def _connect(path: Path, options: str) -> apsw.Connection:
-    return apsw.Connection(f"{file_uri(path)}?mode=ro&{options}", flags=_READ_ONLY)
+    connection = apsw.Connection(f"{file_uri(path)}?mode=ro&{options}", flags=_READ_ONLY)
+    connection.set_busy_timeout(_PATIENCE_MS)
+    return connection

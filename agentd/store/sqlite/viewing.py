@@ -13,12 +13,12 @@ from tempfile import TemporaryDirectory
 import apsw
 
 from agentd.store.sqlite.copying import told
-from agentd.store.sqlite.mark import Mark, is_reached
+from agentd.store.sqlite.mark import Mark, is_reached, lost_path, mark_path, read_mark
 from agentd.store.sqlite.migrate import schema_version
 from agentd.store.sqlite.opening import prepare
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.shadow import SqliteShadow
-from agentd.store.sqlite.untouched import untouched
+from agentd.store.sqlite.untouched import untouched, wal_size
 
 _TOLD = 20
 """Findings of one integrity check; more would hide the first ones."""
@@ -83,6 +83,15 @@ class View:
             return is_reached(connection, mark)
 
 
+def is_lossy(database: Path) -> bool:
+    """Whether recorded events are missing: the mark is not reached, or was not at some start."""
+    database = database.resolve()
+    if lost_path(database).exists():
+        return True
+    mark = read_mark(mark_path(database))
+    return mark is not None and database.exists() and not View(database).reaches(mark)
+
+
 def durability(database: Path) -> tuple[str, str]:
     """The `journal_mode` and `synchronous` of a connection as the daemon prepares its own.
 
@@ -96,7 +105,8 @@ def durability(database: Path) -> tuple[str, str]:
 
 @contextmanager
 def _prepared(database: Path) -> Iterator[apsw.Connection]:
-    if database.is_file() and database.with_name(database.name + "-wal").exists():
+    in_use = wal_size(database) or database.with_name(database.name + "-shm").exists()
+    if database.is_file() and in_use:
         with untouched(database) as connection:
             yield connection
         return
