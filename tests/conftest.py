@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of the laboratory (tests/faults) a run sees, and what chance decides there."""
     parser.addoption("--soak", action="store_true", help="the full numbers: takes hours")
     parser.addoption("--seed", type=int, default=secrets.randbelow(2**32), help="of the faults")
+
+
+def pytest_configure() -> None:
+    """Signals that whoever started the suite ignores are not ignored by what the suite starts."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

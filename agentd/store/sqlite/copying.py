@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
-from agentd.store.sqlite.checkpointing import set_aside_damaged
+from agentd.store.sqlite.checkpointing import forget, set_aside_damaged
 from agentd.store.sqlite.migrate import migrate
 from agentd.store.sqlite.opening import another_reader, prepare
 from agentd.store.sqlite.renewal import is_failed_sync, renew_wal
@@ -66,6 +66,7 @@ def settle(path: Path) -> None:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
         renew_wal(path, connection)
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    forget(path)
     if wal.exists() or index.exists():  # the last one to close it would have removed them
         raise Failure(f"another program has {path} open: let it end, or stop it, and repeat")
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import apsw
 
+from agentd.errors import Failure
 from agentd.store.sqlite.copying import told
 from agentd.store.sqlite.mark import Mark, is_reached, lost_path, mark_path, read_mark
 from agentd.store.sqlite.migrate import schema_version
@@ -89,7 +90,10 @@ def is_lossy(database: Path) -> bool:
     if lost_path(database).exists():
         return True
     mark = read_mark(mark_path(database))
-    return mark is not None and database.exists() and not View(database).reaches(mark)
+    try:
+        return mark is not None and database.exists() and not View(database).reaches(mark)
+    except Failure:  # what cannot be read is another matter, and whoever reads it says so
+        return False
 
 
 def durability(database: Path) -> tuple[str, str]:
@@ -105,8 +109,9 @@ def durability(database: Path) -> tuple[str, str]:
 
 @contextmanager
 def _prepared(database: Path) -> Iterator[apsw.Connection]:
-    in_use = wal_size(database) or database.with_name(database.name + "-shm").exists()
-    if database.is_file() and in_use:
+    wal, index = (database.with_name(database.name + end) for end in ("-wal", "-shm"))
+    # Without an index an empty WAL is passed over, and then the mode reads as another.
+    if database.is_file() and wal.exists() and (wal_size(database) or index.exists()):
         with untouched(database) as connection:
             yield connection
         return
