@@ -153,6 +153,22 @@ def test_force_replaces_a_file(home: Path, database: Path, target: Path) -> None
     assert journal(target) == journal(database)
 
 
+def test_a_database_that_lost_events(home: Path, database: Path, target: Path) -> None:
+    """Its backup says that events are missing, and replaces none that may still have them."""
+    crash(database)
+    database.with_name("agent_state.db-wal").unlink()
+    ended = agentd(home, "backup", str(target))
+    assert (ended.code, ended.out.splitlines()[-1]) == (
+        0,
+        "recorded events are missing in it: `agentd doctor` says which",
+    )
+    before = target.read_bytes()
+    ended = agentd(home, "backup", "--force", str(target))
+    assert ended.code == 1
+    assert "no older backup is replaced: choose a new name" in ended.error
+    assert target.read_bytes() == before
+
+
 def test_a_file_that_appears_meanwhile(database: Path, target: Path) -> None:
     """A file that appears while the backup is made is not overwritten either."""
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,11 @@ from agentd.events import (
     NodeCompleted,
     NodeFailed,
 )
-from agentd.journal import Draft
+from agentd.journal import Draft, Recorded
 from agentd.store import Store
+from agentd.store.memory import MemoryStore, MemoryTx
 from agentd.store.sqlite import SqliteStore
-from tests.core import NOW, STORES, Core, Ids, record_drafts, registration, uid
+from tests.core import NOW, STORES, Core, Ids, record_drafts, registration, spec, uid
 from tests.history import LAST, NOTED, TASK, play
 
 BREAKS = "the hash chain breaks"
@@ -251,3 +253,17 @@ def test_a_changed_row(tmp_path: Path, sql: str, words: str) -> None:
     table = next(word for word in sql.split() if word in {"nodes", "tasks", "edges"})
     assert all(line.startswith(table) for line in found)
     assert any(words in line for line in found)
+
+
+def test_a_journal_that_cannot_be_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where reading gives the same damage again, the check says so and comes to its end."""
+    store = MemoryStore()
+    Core(store).register(spec(1))
+
+    def journal(*_arguments: object, **_named: object) -> Iterator[Recorded]:
+        raise RecordDamaged(0, "?", "there is no row behind it")
+
+    monkeypatch.setattr(MemoryTx, "journal", journal)
+    found = [str(each) for each in islice(replay.check(store, lambda _seq: None), 100)]
+    assert len(found) < 100
+    assert "seq 1: the journal cannot be read from here" in found

@@ -240,6 +240,7 @@ def test_a_wal_that_was_cut_off(daemon: DaemonProcess) -> None:
             status_of(connection, tasks[-1])
     daemon.restart()
     assert daemon.stderr().count("recorded events are missing") == 1
+    assert daemon.stderr().count("events were lost before an earlier start") == 1
     assert daemon.database.with_name("agent_state.db.lost").exists()
 
 
