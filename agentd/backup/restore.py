@@ -29,6 +29,7 @@ from agentd.backup.verify import Contents, Progress, verify
 from agentd.errors import DatabaseRefused, Failure
 from agentd.store.sqlite.copying import bring_up_to_date, copy_untouched, settle
 from agentd.store.sqlite.opening import inspect, refuse_foreign
+from agentd.store.sqlite.untouched import state
 
 _WAL = ("-wal", "-journal")
 _MARKS = (".mark", ".lost", ".copied", "-wal.damaged")
@@ -72,10 +73,10 @@ def verified_copy(source: Path, database: Path, at: int, progress: Progress) -> 
     source = Path(os.path.realpath(source))  # its WAL is beside the file, not beside a link to it
     refuse_source(source)
     _refuse_place(source, database)
-    before = _state(source)
+    before = state(source)
     with draft_of(database) as draft:
         copy_untouched(source, draft.path, partial(progress, "copying pages"))
-        if _state(source) != before:
+        if state(source) != before:
             raise Failure(f"{source} was written to meanwhile: restore a copy that is not in use")
         contents = verify(draft.path, source, progress)
         bring_up_to_date(draft.path, at)
@@ -101,13 +102,6 @@ def _refuse_place(source: Path, database: Path) -> None:
     if not database.is_file():
         raise Failure(f"{database} is not a file: move it away, or set AGENTD_DATABASE_URL")
     refuse_foreign(database)
-
-
-def _state(path: Path) -> list[tuple[int, int, int]]:
-    """Changes when the database or its WAL does."""
-    files = [path, _beside(path, "-wal")]
-    found = [file.stat() for file in files if file.exists()]
-    return [(status.st_ino, status.st_size, status.st_mtime_ns) for status in found]
 
 
 def _put_aside(database: Path, at: int) -> Path | None:

@@ -24,7 +24,7 @@ from agentd.daemon.service import Service
 from agentd.errors import DiskFailed
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.checkpointing import damaged_path
-from agentd.store.sqlite.mark import lost_path
+from agentd.store.sqlite.mark import Mark, lost_path
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 
@@ -42,12 +42,7 @@ def run(settings: Settings) -> None:
     """
     most = room()  # before the database opens its files
     store = SqliteStore.open(settings.database, wall())
-    if store.lost is not None:
-        _report_loss(settings.database, store.lost.seq)
-    elif lost_path(settings.database.resolve()).exists():
-        logger.warning("events were lost before an earlier start: `agentd doctor` says which")
-    if (damaged := damaged_path(settings.database.resolve())).exists():
-        logger.warning("a damaged WAL was set aside as %s; remove it when you like", damaged)
+    _report_losses(settings.database, store.lost)
     try:
         _listen(settings, store, most)
     finally:
@@ -69,13 +64,19 @@ def _listen(settings: Settings, store: SqliteStore, most: int) -> None:
         listener.remove()
 
 
-def _report_loss(database: Path, seq: int) -> None:
-    logger.error(
-        "recorded events are missing: the journal of %s no longer has event %d, the last that was "
-        "recorded; restore a backup, or go on without them: `agentd doctor` says more",
-        database,
-        seq,
-    )
+def _report_losses(database: Path, lost: Mark | None) -> None:
+    real = database.resolve()  # the files beside it are beside the file, not beside a link to it
+    if lost is not None:
+        logger.error(
+            "recorded events are missing: the journal of %s no longer has event %d, the last that "
+            "was recorded; restore a backup, or go on without them: `agentd doctor` says more",
+            database,
+            lost.seq,
+        )
+    elif lost_path(real).exists():
+        logger.warning("events were lost before an earlier start: `agentd doctor` says which")
+    if (damaged := damaged_path(real)).exists():
+        logger.warning("a damaged WAL was set aside as %s; remove it when you like", damaged)
 
 
 def _complete(main: Coroutine[Any, Any, None]) -> None:

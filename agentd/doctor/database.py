@@ -16,7 +16,7 @@ from agentd.errors import DatabaseRefused, Failure
 from agentd.store.sqlite.mark import lost_path, mark_path, read_mark
 from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.opening import inspect, refuse_old_sqlite
-from agentd.store.sqlite.untouched import wal_size
+from agentd.store.sqlite.untouched import state, wal_size
 from agentd.store.sqlite.viewing import View, durability
 
 Progress = Callable[[str, int, int], None]
@@ -136,21 +136,14 @@ def _tell(progress: Progress, last: int, seq: int) -> None:
 
 def _certain(view: View, look: Callable[[], list[str]]) -> list[str]:
     """What `look` finds; it looks again if a daemon began to write beneath the first look."""
-    before = _state(view.path)
+    before = state(view.path)
     try:
         found = look()
     except DatabaseRefused:
-        if _state(view.path) == before:
+        if state(view.path) == before:
             raise
         return look()
-    return look() if found and _state(view.path) != before else found
-
-
-def _state(path: Path) -> list[tuple[int, int, int]]:
-    """Changes when the database does, or when its WAL comes or goes."""
-    files = [path, path.with_name(path.name + "-wal")]
-    found = [file.stat() for file in files if file.exists()]
-    return [(status.st_ino, status.st_size, status.st_mtime_ns) for status in found]
+    return look() if found and state(view.path) != before else found
 
 
 def mark(subject: Subject) -> Iterator[Finding]:

@@ -146,9 +146,7 @@ class SqliteStore:
         self._connection.set_busy_timeout(0)
         in_the_way = False
         try:
-            self._check_disk()
-            with self._noting_failure(_NOT_COPIED), contextlib.suppress(apsw.BusyError):
-                copy_wal(self._path, self._connection, mode)
+            if self._copy_wal(mode):
                 self._wal_pages = 0
             in_the_way = bool(truncate and self._wal_pages and self._reading)
         finally:
@@ -169,7 +167,8 @@ class SqliteStore:
             reader.close()
         self._idle_readers.clear()
         with contextlib.suppress(StorageError, apsw.ConnectionClosedError):
-            self._copy_wal()
+            if not self._connection.readonly("main"):
+                self._copy_wal(apsw.SQLITE_CHECKPOINT_PASSIVE)
         if self.failure is not None:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._connection.close()
@@ -188,12 +187,13 @@ class SqliteStore:
                 "unknown: repeat it"
             ) from error
 
-    def _copy_wal(self) -> None:
-        if self._connection.readonly("main"):
-            return
+    def _copy_wal(self, mode: int) -> bool:
+        """Copy the WAL into the database; False when somebody was in the way."""
         self._check_disk()
-        with self._noting_failure(_NOT_COPIED):
-            copy_wal(self._path, self._connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
+        with self._noting_failure(_NOT_COPIED), contextlib.suppress(apsw.BusyError):
+            copy_wal(self._path, self._connection, mode)
+            return True
+        return False
 
     def _check_place(self) -> None:
         """Raise `StorageError` when the file is no longer where the next start will look for it."""

@@ -139,22 +139,25 @@ def inspect(path: Path) -> None:
 
 def _looked_at(path: Path) -> int:
     """The version of the schema, when what is cheap to read was read."""
-    for look in range(1, _LOOKS + 1):
-        try:
-            with untouched(path) as connection:
-                found = schema_version(connection)
-                for question in _ENDS if found == LATEST else ():
-                    # Text that is no text lets a database be opened: `replay --check` names it.
-                    with suppress(UnicodeDecodeError):
-                        connection.execute(question).fetchall()
-                return found
-        except apsw.Error as error:
-            if look < _LOOKS:
-                continue
-            if isinstance(error, apsw.BusyError | apsw.CantOpenError):
-                raise _refusal(path, error) from error
-            raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
-    raise AssertionError  # the last look returns or raises
+    for _ in range(_LOOKS - 1):
+        with suppress(apsw.Error):
+            return _look(path)
+    try:
+        return _look(path)
+    except (apsw.BusyError, apsw.CantOpenError) as error:
+        raise _refusal(path, error) from error
+    except apsw.Error as error:
+        raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
+
+
+def _look(path: Path) -> int:
+    with untouched(path) as connection:
+        found = schema_version(connection)
+        for question in _ENDS if found == LATEST else ():
+            # Text that is no text lets a database be opened: `replay --check` names it.
+            with suppress(UnicodeDecodeError):
+                connection.execute(question).fetchall()
+        return found
 
 
 def prepare(connection: apsw.Connection) -> None:

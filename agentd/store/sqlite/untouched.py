@@ -36,6 +36,13 @@ def wal_size(path: Path) -> int:
         return 0
 
 
+def state(path: Path) -> list[tuple[int, int, int]]:
+    """Changes when the database at `path` does, or its WAL."""
+    files = (path, path.with_name(path.name + "-wal"))
+    found = [file.stat() for file in files if file.exists()]
+    return [(status.st_ino, status.st_size, status.st_mtime_ns) for status in found]
+
+
 @contextmanager
 def untouched(path: Path) -> Iterator[apsw.Connection]:
     """A connection that reads the database at `path`, its WAL included. Raises apsw's errors."""
