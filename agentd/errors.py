@@ -174,6 +174,45 @@ class DaemonUnreachable(Failure):
     exit_code = 3
 
 
+class NoSocket(DaemonUnreachable):
+    """There is no socket at the path: the daemon was not started, or listens elsewhere."""
+
+
+class NobodyListens(DaemonUnreachable):
+    """There is a socket, but its daemon is gone."""
+
+
+class NotPermitted(DaemonUnreachable):
+    """The socket may not be used: it is another user's, or a sandbox forbids it."""
+
+
+class NoAnswer(DaemonUnreachable):
+    """The daemon did not answer in time: what became of the request is unknown."""
+
+
+class ConnectionLost(DaemonUnreachable):
+    """The connection broke before the answer: what became of the request is unknown."""
+
+
+class NotAgentd(DaemonUnreachable):
+    """What answers does not speak the protocol."""
+
+
+class LeaseLost(Exception):
+    """The lease is gone: drop the work, the node is another's or will be."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class WorkFailed(Exception):
+    """Raised by whoever works on a node: fails it with this payload, any JSON-encodable value."""
+
+    def __init__(self, payload: Any) -> None:
+        super().__init__(f"the work failed: {payload!r}")
+        self.payload = payload
+
+
 class AlreadyRunning(Failure):
     """Another agentd owns this home or this database."""
 
