@@ -25,10 +25,27 @@ effects
     backup/       a verified copy of the database, and one put in its place
     doctor/       is everything as it should be, and what to do where not
     daemon/       socket, connections, writer, sweeper, clock, start and stop
-    client        a connection to the daemon
+    client/       what a Python agent imports: typed calls, repeats, leases that last
+    worker/       runs handlers, or a command, on the nodes that it leases
     config        settings
     logfilter     the logging filter among them
     cli/          the verbs
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agentd.client import AsyncClient, AsyncLease, Client, Lease
+
 __version__ = "0.1.0"
+
+__all__ = ["AsyncClient", "AsyncLease", "Client", "Lease"]
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that the daemon and the command line start without what only programs import.
+    if name in __all__:
+        from agentd import client  # noqa: PLC0415 - as said
+
+        return getattr(client, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,58 @@
+"""A line from the daemon, told as a result or raised as the refusal that the daemon raised.
+
+The rule this file keeps: every line that is not a response of the protocol is `NotAgentd`, whatever
+it is made of.
+"""
+
+from functools import cache
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from agentd.errors import WIRE_ERRORS, NotAgentd, RequestRefused
+
+Result = TypeVar("Result")
+
+_BY_KIND = {error.kind: error for error in WIRE_ERRORS}
+
+
+class _Error(Struct):
+    code: int
+    message: str
+    data: dict[str, Any] = {}
+
+
+class _Response(Struct, Generic[Result]):
+    result: Result | UnsetType = UNSET
+    error: _Error | UnsetType = UNSET
+
+
+def decoded(line: bytes, result: type[Result]) -> Result:
+    """The result on that line.
+
+    Raises the `RequestRefused` of the line's `data.kind`, or `NotAgentd`.
+    """
+    kind: Any = result
+    try:
+        response = _decoder(kind).decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise NotAgentd(f"what answers does not speak the protocol: {error}") from error
+    if not isinstance(response.error, UnsetType):
+        raise _refusal(response.error)
+    if isinstance(response.result, UnsetType):
+        raise NotAgentd("what answers does not speak the protocol: neither result nor error")
+    return cast("Result", response.result)
+
+
+@cache
+def _decoder(result: Any) -> "msgspec.json.Decoder[_Response[Any]]":
+    # A type, or a union of types such as `AcquireNextNodeResult | None`.
+    return msgspec.json.Decoder(_Response[result])
+
+
+def _refusal(error: _Error) -> RequestRefused:
+    """The exception that the daemon raised, raised again on this side."""
+    data = dict(error.data)
+    kind = data.pop("kind", "")
+    return _BY_KIND.get(kind, RequestRefused)(error.message, **data)

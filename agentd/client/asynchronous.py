@@ -1,0 +1,141 @@
+"""The client for asyncio.
+
+The rule this file keeps: all calls of one event loop share one connection. The daemon answers in
+the order of the requests, so each answer belongs to the call that has waited longest; a call that
+gives up leaves its place in that order behind.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import msgspec
+
+from agentd import config
+from agentd.api import AcquireNextNodeResult
+from agentd.client import requests
+from agentd.client.answers import decoded
+from agentd.client.binding import bound
+from agentd.client.blocking import Client
+from agentd.client.heartbeats import Heartbeats
+from agentd.client.lease import AsyncLease
+from agentd.client.repeats import gave_up, is_repeatable, still_trying, waits
+from agentd.client.requests import Request
+from agentd.client.stream import Stream
+from agentd.client.unreachable import no_answer
+from agentd.errors import ConnectionLost, DaemonUnreachable
+
+Result = TypeVar("Result")
+P = ParamSpec("P")
+
+
+def _awaited(
+    build: Callable[P, Request[Result]],
+) -> Callable[Concatenate["AsyncClient", P], Coroutine[Any, Any, Result]]:
+    """A method of `AsyncClient` that sends what `build` makes."""
+
+    async def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        return await self.ask(build(*args, **kwargs))
+
+    return bound(method, build)
+
+
+class AsyncClient:
+    """A client of the daemon for asyncio: the methods of `Client`, to be awaited.
+
+    See `Client` for the arguments and for what is raised. For one event loop at a time.
+    """
+
+    describe_interface = _awaited(requests.describe_interface)
+    health = _awaited(requests.health)
+    metrics = _awaited(requests.metrics)
+    register_task = _awaited(requests.register_task)
+    acquire_next_node = _awaited(requests.acquire_next_node)
+    commit_event = _awaited(requests.commit_event)
+    heartbeat_node = _awaited(requests.heartbeat_node)
+    complete_node = _awaited(requests.complete_node)
+    fail_node = _awaited(requests.fail_node)
+    task_status = _awaited(requests.task_status)
+
+    def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
+        self.socket_path = Path(socket_path or config.load().socket_path)
+        self.timeout = timeout
+        self._path = str(self.socket_path)
+        self._opening: asyncio.Task[Stream] | None = None
+        # Heartbeats must not wait for a handler that blocks the event loop.
+        self._beside = Client(self.socket_path, timeout)
+        self._heartbeats = Heartbeats(self._beside.ask)
+
+    async def ask(self, request: Request[Result]) -> Result:
+        """The typed answer to a request that may be repeated."""
+        line = requests.line(request.method, request.params)
+        return decoded(await self._answer(line, repeat=True), request.result)
+
+    async def call(
+        self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
+    ) -> Any:
+        """The decoded result of one request, whatever its method: see `Client.call`."""
+        line = requests.line(method, params or {})
+        answer = await self._answer(line, repeat=is_repeatable(method, params))
+        return decoded(answer, Any)
+
+    def lease(self, acquired: AcquireNextNodeResult) -> AsyncLease:
+        """Hold an acquired node for the length of an `async with` block: see `AsyncLease`."""
+        return AsyncLease(acquired, self.ask, self._heartbeats)
+
+    async def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        opening, self._opening = self._opening, None
+        if opening is not None and _is_usable(opening):
+            opening.result().close()
+        self._beside.close()
+
+    async def _answer(self, line: bytes, *, repeat: bool) -> bytes:
+        """The line that answers this one, sent again after a lost connection where it may be."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.timeout
+        previous: ConnectionLost | None = None
+        for wait in waits():
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return await (await self._connected(loop)).exchange(line)
+            except TimeoutError as error:
+                if previous is None:
+                    raise no_answer(self._path, self.timeout) from error
+            except DaemonUnreachable as error:
+                previous = still_trying(error, previous, repeat=repeat)
+            if loop.time() >= deadline:
+                raise gave_up(previous, self.timeout)
+            await asyncio.sleep(max(min(wait, deadline - loop.time()), 0))
+        raise AssertionError  # waits() has no end
+
+    async def _connected(self, loop: asyncio.AbstractEventLoop) -> Stream:
+        """The connection of this event loop, made by the first call that needs it."""
+        opening = self._opening
+        if opening is None or opening.get_loop() is not loop or _has_ended(opening):
+            opening = self._opening = loop.create_task(Stream.connect(self._path))
+        if opening.done():
+            return opening.result()
+        return await asyncio.shield(opening)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def _is_usable(opening: "asyncio.Task[Stream]") -> bool:
+    made = opening.done() and not opening.cancelled() and opening.exception() is None
+    return made and opening.result().is_open
+
+
+def _has_ended(opening: "asyncio.Task[Stream]") -> bool:
+    return opening.done() and not _is_usable(opening)

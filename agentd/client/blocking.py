@@ -1,0 +1,155 @@
+"""The blocking client.
+
+The rule this file keeps: a connection belongs to one call at a time. Idle ones wait in a pool, so a
+program of one thread uses one connection, and threads never wait for each other's answers.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import msgspec
+
+from agentd import config
+from agentd.api import AcquireNextNodeResult
+from agentd.client import requests
+from agentd.client.answers import decoded
+from agentd.client.binding import bound
+from agentd.client.connection import Connection
+from agentd.client.heartbeats import Heartbeats
+from agentd.client.lease import Lease
+from agentd.client.repeats import gave_up, is_repeatable, still_trying, waits
+from agentd.client.requests import Request
+from agentd.errors import ConnectionLost, DaemonUnreachable
+
+Result = TypeVar("Result")
+P = ParamSpec("P")
+
+
+def _blocking(
+    build: Callable[P, Request[Result]],
+) -> Callable[Concatenate["Client", P], Result]:
+    """A method of `Client` that sends what `build` makes."""
+
+    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        return self.ask(build(*args, **kwargs))
+
+    return bound(method, build)
+
+
+class Client:
+    """A client of the daemon for threads. Connects at the first call.
+
+    `socket_path` is found as the daemon finds it where it is left out: `AGENTD_SOCKET_PATH`,
+    `AGENTD_HOME`, the env file. `timeout` is in seconds and bounds each call as a whole: after a
+    lost connection the call connects again and repeats its request until that time is over.
+
+    Raises `BadSetting` when the settings that say where the socket is do not parse. Each method
+    raises `DaemonUnreachable` or a `RequestRefused`; see `agentd.errors`. Safe to share among
+    threads, and after a fork.
+    """
+
+    describe_interface = _blocking(requests.describe_interface)
+    health = _blocking(requests.health)
+    metrics = _blocking(requests.metrics)
+    register_task = _blocking(requests.register_task)
+    acquire_next_node = _blocking(requests.acquire_next_node)
+    commit_event = _blocking(requests.commit_event)
+    heartbeat_node = _blocking(requests.heartbeat_node)
+    complete_node = _blocking(requests.complete_node)
+    fail_node = _blocking(requests.fail_node)
+    task_status = _blocking(requests.task_status)
+
+    def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
+        self.socket_path = Path(socket_path or config.load().socket_path)
+        self.timeout = timeout
+        self._path = str(self.socket_path)
+        self._idle: list[Connection] = []
+        self._process = os.getpid()
+        self._heartbeats = Heartbeats(self.ask)
+
+    def ask(self, request: Request[Result], timeout: float | None = None) -> Result:
+        """The typed answer to a request that may be repeated; `timeout` is in seconds."""
+        line = requests.line(request.method, request.params)
+        return decoded(self._answer(line, timeout or self.timeout, repeat=True), request.result)
+
+    def call(self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None) -> Any:
+        """The decoded result of one request, whatever its method.
+
+        It is sent as it is. When its answer is lost and it has no `request_id`, it is repeated only
+        if its method is safe to repeat; else `ConnectionLost` says that the outcome is unknown.
+        """
+        return msgspec.json.decode(self.raw_call(method, params))
+
+    def raw_call(
+        self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
+    ) -> bytes:
+        """As `call`, but the result is JSON as the daemon wrote it."""
+        repeat = is_repeatable(method, params)
+        answer = self._answer(requests.line(method, params or {}), self.timeout, repeat=repeat)
+        return bytes(decoded(answer, msgspec.Raw))
+
+    def exchange(self, line: bytes) -> bytes:
+        """Send one line once and return the line that answers it, both without their newline."""
+        return self._answer(line + b"\n", self.timeout, repeat=False)
+
+    def lease(self, acquired: AcquireNextNodeResult) -> Lease:
+        """Hold an acquired node for the length of a `with` block: see `Lease`."""
+        return Lease(acquired, self.ask, self._heartbeats)
+
+    def close(self) -> None:
+        """Close the connections that are idle; the next call opens another."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _answer(self, line: bytes, timeout: float, *, repeat: bool) -> bytes:
+        """The line that answers this one, sent again after a lost connection where it may be."""
+        deadline = time.monotonic() + timeout
+        left = timeout
+        connection = self._take()
+        lost: ConnectionLost | None = None
+        for wait in waits():
+            try:
+                connection = connection or Connection(self._path, left)
+                answer = connection.exchange(line, left)
+            except DaemonUnreachable as error:
+                lost = still_trying(error, lost, repeat=repeat)
+            else:
+                self._give_back(connection)
+                return answer
+            self.close()  # what one connection lost, the others lost as well
+            time.sleep(max(min(wait, deadline - time.monotonic()), 0))
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise gave_up(lost, timeout)
+            connection = None
+        raise AssertionError  # waits() has no end
+
+    def _take(self) -> Connection | None:
+        """An idle connection. After a fork they are the parent's, who may be using them."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self.close()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _give_back(self, connection: Connection) -> None:
+        if connection.is_open:
+            self._idle.append(connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,232 @@
+"""A node that is held while somebody works on it.
+
+The rule this file keeps: whoever leaves the block has ended the node, or knows why not. A result
+completes it, an exception fails it for good, and what only stops the program (`KeyboardInterrupt`,
+`SystemExit`, a cancelled task) does neither: the lease runs out, and another worker gets the node.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from agentd.api import AcquireNextNodeResult, EventResult
+from agentd.client import requests
+from agentd.client.endings import UNSENDABLE, failure, payload
+from agentd.client.heartbeats import Heartbeats, Held
+from agentd.client.interrupt import Interrupt
+from agentd.client.requests import Request
+from agentd.errors import DaemonUnreachable, LeaseLost, RequestRefused, StaleLease
+
+
+class Grip:
+    """What both kinds of lease know: the node, and whether it is still ours.
+
+    `context` is the context that came with the node, its payloads as `msgspec.Raw`. `result` is
+    what the node will be completed with.
+    """
+
+    def __init__(self, acquired: AcquireNextNodeResult, heartbeats: Heartbeats) -> None:
+        self.task_id = acquired.task_id
+        self.node_id = acquired.node_id
+        self.lease_id = acquired.lease_id
+        self.context = acquired.context
+        self.result: Any = None
+        self._ids = (self.task_id, self.node_id, self.lease_id)
+        node = acquired.context.node
+        self._seconds = float((node.lease_expires_at or 0) - (node.acquired_at or 0))
+        self._heartbeats = heartbeats
+        self._held: Held | None = None
+        self._why: str | None = None
+
+    @cached_property
+    def payload(self) -> Any:
+        """The node's `payload_schema`, decoded."""
+        return msgspec.json.decode(self.context.node.payload_schema)
+
+    @cached_property
+    def inputs(self) -> dict[str, Any]:
+        """The results of the nodes that this one depends on, decoded, by node id, in order."""
+        return {
+            dependency.node_id: msgspec.json.decode(dependency.result_payload)
+            for dependency in self.context.completed_dependencies
+        }
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the lease is known to be gone."""
+        return self._why is not None
+
+    def check(self) -> None:
+        """Raise `LeaseLost` if the lease is known to be gone."""
+        if self._why is not None:
+            raise LeaseLost(f"node {self.node_id}: {self._why}")
+
+    def _keep(self) -> None:
+        self._held = self._heartbeats.keep(self._ids, self._seconds, self._lose)
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._heartbeats.release(self._held)
+
+    def _lose(self, why: str) -> None:
+        self._why = why
+
+    def _event(self, action_type: str, payload: Any) -> Request[EventResult]:
+        return requests.commit_event(
+            self.task_id,
+            self.node_id,
+            lease_id=self.lease_id,
+            action_type=action_type,
+            payload=payload,
+        )
+
+    def _ending(
+        self, error: BaseException | None
+    ) -> tuple[Request[EventResult] | None, Exception | None]:
+        """The request that ends the node, if any, and what to raise after it.
+
+        Raises `LeaseLost`.
+        """
+        if error is None:
+            self.check()
+            try:
+                return requests.complete_node(*self._ids, payload(self.result)), None
+            except UNSENDABLE as unsendable:
+                return requests.fail_node(*self._ids, failure(unsendable)), unsendable
+        if isinstance(error, Exception) and not isinstance(error, LeaseLost):
+            return requests.fail_node(*self._ids, failure(error)), None
+        return None, None
+
+    @contextmanager
+    def _said(self, error: BaseException | None = None) -> Iterator[None]:
+        """Around a request under the lease. What goes wrong is a note to `error`, if there is one.
+
+        Raises `LeaseLost` where the daemon says that the lease is gone.
+        """
+        try:
+            yield
+        except (RequestRefused, DaemonUnreachable) as problem:
+            if error is not None:
+                error.add_note(f"node {self.node_id} could not be failed: {problem}")
+            elif isinstance(problem, StaleLease):
+                self._why = problem.message
+                raise LeaseLost(f"node {self.node_id}: {problem.message}") from problem
+            else:
+                raise
+
+
+class Lease(Grip):
+    """Holds a node in a `with` block.
+
+    Heartbeats go out from another thread at a third of the lease. At the end of the block the node
+    is completed with `result`, or failed with the exception that left the block: `{"type",
+    "message", "traceback"}`, or the payload of a `WorkFailed`. When the lease is gone, `LeaseLost`
+    is raised in the block, between two steps of Python: a call that blocks is not interrupted. It
+    is also raised at the block's end, so whoever gets through it knows that the node has ended.
+    """
+
+    def __init__(
+        self,
+        acquired: AcquireNextNodeResult,
+        ask: Callable[[Request[EventResult]], EventResult],
+        heartbeats: Heartbeats,
+    ) -> None:
+        super().__init__(acquired, heartbeats)
+        self._ask = ask
+        self._interrupt = Interrupt(LeaseLost)
+
+    def commit(self, action_type: str, payload: Any = None) -> EventResult:
+        """Journal an event about the node. Raises `LeaseLost`, or as `Client.commit_event`."""
+        self.check()
+        with self._said():
+            return self._ask(self._event(action_type, payload))
+
+    def _lose(self, why: str) -> None:
+        super()._lose(why)
+        self._interrupt.fire()
+
+    def __enter__(self) -> Self:
+        self._interrupt.arm()
+        self._keep()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._interrupt.disarm()
+        try:
+            request, problem = self._ending(error)
+            if request is not None:
+                with self._said(error):
+                    self._ask(request)
+            if problem is not None:
+                raise problem
+        finally:
+            self._release()
+
+
+class AsyncLease(Grip):
+    """Holds a node in an `async with` block, as `Lease` does in a `with` block.
+
+    When the lease is gone, the task that holds it is cancelled, and `LeaseLost` leaves the block.
+    """
+
+    def __init__(
+        self,
+        acquired: AcquireNextNodeResult,
+        ask: Callable[[Request[EventResult]], Awaitable[EventResult]],
+        heartbeats: Heartbeats,
+    ) -> None:
+        super().__init__(acquired, heartbeats)
+        self._ask = ask
+        self._task: asyncio.Task[Any] | None = None
+
+    async def commit(self, action_type: str, payload: Any = None) -> EventResult:
+        """Journal an event about the node. Raises `LeaseLost`, or as `Client.commit_event`."""
+        self.check()
+        with self._said():
+            return await self._ask(self._event(action_type, payload))
+
+    def _lose(self, why: str) -> None:
+        super()._lose(why)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._keep()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        task, self._task = self._task, None
+        try:
+            if isinstance(error, asyncio.CancelledError) and self.is_lost and task is not None:
+                task.uncancel()  # it was ours, as in asyncio.timeout
+                self.check()
+            request, problem = self._ending(error)
+            if request is not None:
+                with self._said(error):
+                    await self._ask(request)
+            if problem is not None:
+                raise problem
+        finally:
+            self._release()

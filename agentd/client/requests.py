@@ -1,0 +1,189 @@
+"""The requests, one function per method of the API: what it takes, what it answers, what it raises.
+
+The rule this file keeps: each of these requests may be sent twice. A query and a heartbeat have no
+second effect, a completion or a failure is known by its lease, and the others carry a `request_id`:
+the caller's, or a fresh one. Both clients take their methods from here.
+
+Every call may raise `DaemonUnreachable` (no daemon, or no answer in time) and these refusals:
+`InvalidParams`, `RequestTooLarge` (a line is at most 1 MiB), `StorageError`, `InternalError` and
+`TooManyConnections`. Ids are UUIDs, as strings or `uuid.UUID`. A payload is any value that msgspec
+encodes as JSON, or `msgspec.Raw`; in results payloads are `msgspec.Raw`: what came in, byte for
+byte, which `msgspec.json.decode` decodes.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+from uuid import UUID, uuid4
+
+import msgspec
+
+from agentd import api
+from agentd.errors import RequestTooLarge
+from agentd.protocol import LINE_LIMIT
+
+Result = TypeVar("Result")
+Id = str | UUID
+
+
+class Request(NamedTuple, Generic[Result]):
+    """A request that may be repeated, and the type of what answers it."""
+
+    method: str
+    params: api.Params
+    result: type[Result]
+
+
+def line(method: str, params: object) -> bytes:
+    """One request as it goes over the wire. Raises `RequestTooLarge`, or what msgspec raises."""
+    encoded = msgspec.json.encode({"method": method, "params": params})
+    if b"\n" in encoded:  # Raw values may be spread over several lines; a request may not
+        encoded = msgspec.json.format(encoded, indent=-1)
+    if len(encoded) >= LINE_LIMIT:
+        raise RequestTooLarge(
+            f"the request has {len(encoded)} bytes, one line may have {LINE_LIMIT} in all: "
+            "keep large data in files and send their paths"
+        )
+    return encoded + b"\n"
+
+
+def describe_interface() -> Request[api.DescribeInterfaceResult]:
+    """Describe the protocol, its methods and their params and results as JSON Schema."""
+    return Request("DescribeInterface", api.DescribeInterfaceParams(), api.DescribeInterfaceResult)
+
+
+def health() -> Request[api.HealthResult]:
+    """Say whether the daemon and its database are ready. Times are in seconds."""
+    return Request("Health", api.HealthParams(), api.HealthResult)
+
+
+def metrics() -> Request[api.MetricsResult]:
+    """Count what the daemon has done since its start and what its database holds."""
+    return Request("Metrics", api.MetricsParams(), api.MetricsResult)
+
+
+def register_task(
+    goal: str,
+    *,
+    context: Any = msgspec.UNSET,
+    initial_nodes: Sequence[api.NodeSpec | Mapping[str, Any]] = (),
+    request_id: Id | None = None,
+) -> Request[api.RegisterTaskResult]:
+    """Register a goal and its graph of nodes, all or nothing.
+
+    A node is a `NodeSpec` or a mapping with its fields, each of them optional: `id`,
+    `dependencies` (ids of nodes of this task) and `payload_schema` (any JSON). At most 100,000.
+
+    Raises `InvalidGraph` (a duplicate id, an unknown dependency, a cycle), `RequestIdReused`.
+    """
+    params = api.RegisterTaskParams(
+        goal=goal,
+        context=context,
+        initial_nodes=[_node(node) for node in initial_nodes],
+        request_id=_request_id(request_id),
+    )
+    return Request("RegisterTask", params, api.RegisterTaskResult)
+
+
+def acquire_next_node(
+    task_id: Id, *, lease_owner: str = "anonymous", request_id: Id | None = None
+) -> Request[api.AcquireNextNodeResult | None]:
+    """Lease the first runnable node of a task, with the context to work on it; or None.
+
+    The lease ends at `lease_expires_at` (Unix seconds) unless it is extended before; `lease` does
+    that. None means that nothing is runnable now: others may be at work, or the task is done.
+
+    Raises `TaskNotFound`, `RequestIdReused`.
+    """
+    params = api.AcquireNextNodeParams(
+        task_id=str(task_id), lease_owner=lease_owner, request_id=_request_id(request_id)
+    )
+    # A union is no type to the checker, but it is to the decoder.
+    result: Any = api.AcquireNextNodeResult | None
+    return Request("AcquireNextNode", params, result)
+
+
+def commit_event(
+    task_id: Id,
+    node_id: Id,
+    *,
+    lease_id: Id | None = None,
+    action_type: str = "COMMIT_EVENT",
+    payload: Any = None,
+    request_id: Id | None = None,
+) -> Request[api.EventResult]:
+    """Journal an event about a node; needs the lease while the node is RUNNING.
+
+    Raises `TaskNotFound`, `NodeNotFound`, `LeaseRequired`, `StaleLease`, `RequestIdReused`.
+    """
+    params = api.CommitEventParams(
+        task_id=str(task_id),
+        node_id=str(node_id),
+        lease_id=None if lease_id is None else str(lease_id),
+        action_type=action_type,
+        payload=payload,
+        request_id=_request_id(request_id),
+    )
+    return Request("CommitEvent", params, api.EventResult)
+
+
+def heartbeat_node(task_id: Id, node_id: Id, lease_id: Id) -> Request[api.HeartbeatNodeResult]:
+    """Extend a lease to now + the node timeout; answers its new end in Unix seconds.
+
+    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`.
+    """
+    params = api.HeartbeatNodeParams(
+        task_id=str(task_id), node_id=str(node_id), lease_id=str(lease_id)
+    )
+    return Request("HeartbeatNode", params, api.HeartbeatNodeResult)
+
+
+def complete_node(
+    task_id: Id, node_id: Id, lease_id: Id, result_payload: Any = None
+) -> Request[api.EventResult]:
+    """Complete a node with its result; a repeat with the same lease gets the first answer.
+
+    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`.
+    """
+    params = api.CompleteNodeParams(
+        task_id=str(task_id),
+        node_id=str(node_id),
+        lease_id=str(lease_id),
+        result_payload=result_payload,
+    )
+    return Request("CompleteNode", params, api.EventResult)
+
+
+def fail_node(
+    task_id: Id, node_id: Id, lease_id: Id, error_payload: Any = None
+) -> Request[api.EventResult]:
+    """Fail a node with its error, for good; a repeat with the same lease gets the first answer.
+
+    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`.
+    """
+    params = api.FailNodeParams(
+        task_id=str(task_id),
+        node_id=str(node_id),
+        lease_id=str(lease_id),
+        error_payload=error_payload,
+    )
+    return Request("FailNode", params, api.EventResult)
+
+
+def task_status(task_id: Id) -> Request[api.TaskStatusResult]:
+    """Show a task and all its nodes in registration order. Raises `TaskNotFound`."""
+    return Request("TaskStatus", api.TaskStatusParams(task_id=str(task_id)), api.TaskStatusResult)
+
+
+def _request_id(chosen: Id | None) -> str:
+    """The caller's id, or one of our own: it makes the request safe to repeat."""
+    return str(chosen or uuid4())
+
+
+def _node(node: api.NodeSpec | Mapping[str, Any]) -> api.NodeSpec:
+    """A node of ours: the caller's is left as it is."""
+    spec = node if isinstance(node, api.NodeSpec) else api.NodeSpec(**node)
+    return api.NodeSpec(
+        id=None if spec.id is None else str(spec.id),
+        dependencies=[str(dependency) for dependency in spec.dependencies],
+        payload_schema=spec.payload_schema,
+    )

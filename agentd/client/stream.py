@@ -1,0 +1,82 @@
+"""One connection of an event loop: many calls under way, answered in their order.
+
+The rule this file keeps: the daemon answers in the order of the requests, so an answer belongs to
+the call that has waited longest. A call that gives up leaves its place behind, and what comes for
+it is dropped.
+"""
+
+import asyncio
+from collections import deque
+from typing import cast
+
+from agentd.client.unreachable import NotSent, cannot_connect, lost
+
+
+class Stream(asyncio.Protocol):
+    """A connection that is made by `connect`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[asyncio.Future[bytes]] = deque()
+        self._pieces: list[bytes] = []
+        self._transport: asyncio.Transport | None = None
+
+    @classmethod
+    async def connect(cls, path: str) -> "Stream":
+        """Raises `DaemonUnreachable`: then nothing was sent."""
+        try:
+            _, stream = await asyncio.get_running_loop().create_unix_connection(
+                lambda: cls(path), path
+            )
+        except OSError as error:
+            raise cannot_connect(path, error) from error
+        return stream
+
+    @property
+    def is_open(self) -> bool:
+        """Whether another request may be sent."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    async def exchange(self, line: bytes) -> bytes:
+        """Send one line and return the line that answers it, without its newline.
+
+        Raises `NotSent` or `ConnectionLost`.
+        """
+        if self._transport is None or self._transport.is_closing():
+            raise NotSent(f"the connection to {self._path} is closed")
+        answer: asyncio.Future[bytes] = self._loop.create_future()
+        self._waiting.append(answer)
+        self._transport.write(line)
+        return await answer
+
+    def close(self) -> None:
+        """Close it for good; calls that are under way raise `ConnectionLost`."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        if b"\n" not in data:
+            self._pieces.append(data)
+            return
+        *lines, rest = b"".join((*self._pieces, data)).split(b"\n")
+        self._pieces = [rest] if rest else []
+        for line in lines:
+            if not self._waiting:  # an answer that nobody asked for: a refused connection
+                continue
+            answer = self._waiting.popleft()
+            if not answer.done():
+                answer.set_result(line)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        reason = error if isinstance(error, OSError) else ConnectionResetError("it was closed")
+        while self._waiting:
+            answer = self._waiting.popleft()
+            if not answer.done():
+                answer.set_exception(lost(self._path, reason))

@@ -1,0 +1,47 @@
+"""Why no daemon could be reached, each reason as an error of its own with what to do next."""
+
+from agentd.errors import (
+    ConnectionLost,
+    DaemonUnreachable,
+    NoAnswer,
+    NobodyListens,
+    NoSocket,
+    NotPermitted,
+)
+
+UNKNOWN = "Whether the request was recorded is unknown: repeat it, under the same request_id"
+
+
+def cannot_connect(path: str, error: OSError) -> DaemonUnreachable:
+    """The reason why there is no connection: nothing was sent."""
+    if isinstance(error, FileNotFoundError):
+        return NoSocket(
+            f"no socket at {path}: start the daemon with `agentd serve`, or set AGENTD_SOCKET_PATH"
+        )
+    if isinstance(error, ConnectionRefusedError):
+        return NobodyListens(
+            f"nobody listens on {path}: the daemon is not running; start it with `agentd serve`"
+        )
+    if isinstance(error, BlockingIOError | TimeoutError):
+        return NoAnswer(f"no daemon let us in on {path} in time: it is busy or stopped; try again")
+    if isinstance(error, PermissionError):
+        return NotPermitted(
+            f"permission denied on {path}: the daemon is another user's, or a sandbox forbids it"
+        )
+    return DaemonUnreachable(f"cannot connect to {path}: {error.strerror or error}")
+
+
+def no_answer(path: str, seconds: float) -> NoAnswer:
+    """The request was sent, and the time is over."""
+    return NoAnswer(
+        f"no answer on {path} in {seconds:g} s: the daemon is busy or stopped. {UNKNOWN}"
+    )
+
+
+def lost(path: str, error: OSError) -> ConnectionLost:
+    """The request was sent, and then the connection broke."""
+    return ConnectionLost(f"the connection to {path} broke: {error}. {UNKNOWN}")
+
+
+class NotSent(ConnectionLost):
+    """The connection broke before the whole request was on its way: the daemon has not taken it."""
