@@ -25,7 +25,7 @@ if nc -h 2>&1 | grep -q -e '-[A-Za-z]*N'; then # OpenBSD's, where -N closes our 
 elif command -v socat >/dev/null; then
     connection() { socat -t "$timeout" - "UNIX-CONNECT:$socket"; }
 elif command -v ncat >/dev/null; then
-    connection() { ncat -i "$timeout" -U "$socket"; }
+    connection() { ncat -U "$socket"; } # its -i would wait even when the daemon has closed
 else # macOS', which closes our side by itself
     connection() { nc -w "$timeout" -U "$socket"; }
 fi
