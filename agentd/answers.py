@@ -2,7 +2,7 @@
 
 The rule this file keeps: the answer is not kept, only the place in the journal of the record that
 it shows, because that record does not change. A request is the same when its method and its params
-are; a refused one is not remembered, because it changed nothing.
+are; one that was refused, or found nothing to do, is not remembered, because it changed nothing.
 """
 
 from hashlib import blake2b
@@ -26,7 +26,7 @@ class Answered(Struct, frozen=True):
     """A request that was answered `at` (Unix milliseconds).
 
     `digest` stands for its method and params. `seq` is the journal's record that the answer shows,
-    0 where there was nothing to show, and `event_limit` how many events it may show beside it.
+    and `event_limit` how many events it may show beside it.
     """
 
     request_id: str

@@ -169,6 +169,18 @@ def _task_status(
     return queries.task_status(reader, params.task_id)
 
 
+def _list_tasks(
+    reader: Reader, params: api.ListTasksParams, _context: Context
+) -> api.ListTasksResult:
+    return queries.list_tasks(reader, params)
+
+
+def _task_events(
+    reader: Reader, params: api.TaskEventsParams, _context: Context
+) -> api.TaskEventsResult:
+    return queries.task_events(reader, params)
+
+
 METHODS: tuple[Method, ...] = (
     Method(
         "DescribeInterface",
@@ -229,6 +241,16 @@ METHODS: tuple[Method, ...] = (
         api.TaskStatusResult,
         ("task_status", "GetTaskStatus", "get_task_status"),
         query=_task_status,
+    ),
+    Method(
+        "ListTasks", api.ListTasksParams, api.ListTasksResult, ("list_tasks",), query=_list_tasks
+    ),
+    Method(
+        "TaskEvents",
+        api.TaskEventsParams,
+        api.TaskEventsResult,
+        ("task_events",),
+        query=_task_events,
     ),
 )
 

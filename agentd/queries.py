@@ -4,19 +4,27 @@ The rule this file keeps: a query writes nothing and refuses only what does not 
 """
 
 from collections import Counter
-from typing import cast
+from collections.abc import Iterable
+from typing import Any, NamedTuple, cast
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
+from msgspec.structs import asdict
 
 from agentd.api import (
     NULL,
     DatabaseMetrics,
     DependencyView,
     EventView,
+    ListTasksParams,
+    ListTasksResult,
     NodeContext,
     NodeView,
+    RecordedEventView,
+    TaskEventsParams,
+    TaskEventsResult,
     TaskStatusResult,
+    TaskSummary,
     TaskView,
     rfc3339,
 )
@@ -32,7 +40,16 @@ from agentd.events import (
     TaskRegistered,
 )
 from agentd.journal import Recorded
-from agentd.projections import NODES, TASKS, TOTALS, NodeRow, TaskRow, TotalsRow
+from agentd.projections import (
+    COUNTS,
+    NODES,
+    TASKS,
+    TOTALS,
+    CountsRow,
+    NodeRow,
+    TaskRow,
+    TotalsRow,
+)
 from agentd.projections.totals import EMPTY, SCOPE
 from agentd.store import Reader
 
@@ -41,6 +58,9 @@ _REMEMBERED = 4_096
 
 _LARGEST_REMEMBERED = 1_024
 """Bytes of payload up to which they are."""
+
+_PAGE_BYTES = 1024 * 1024
+"""JSON on one page of a list, unless its first entry has more; a line of it may be as long."""
 
 _encoded: dict[bytes, Raw] = {}  # by the record's hash, which stands for all that it holds
 
@@ -68,6 +88,27 @@ def task_status(reader: Reader, task_id: str) -> TaskStatusResult:
     return TaskStatusResult(task_view(reader, row), counts, nodes)
 
 
+def list_tasks(reader: Reader, params: ListTasksParams) -> ListTasksResult:
+    """A page of the tasks."""
+    limit = params.limit + 1  # one more, to see whether this page is the last
+    if params.runnable:
+        rows = reader.runnable_tasks(params.prefix, params.before or 0, limit)
+    else:
+        rows = reader.tasks(params.prefix, params.before, limit)
+    page = _page(((row.registered_seq, _task_summary(reader, row)) for row in rows), params.limit)
+    return ListTasksResult(page.shown, page.last if page.more else None)
+
+
+def task_events(reader: Reader, params: TaskEventsParams) -> TaskEventsResult:
+    """A page of a task's events. Raises `TaskNotFound`."""
+    task_id, after, limit = params.task_id, params.after, params.limit
+    if task_row(reader, task_id) is None:
+        raise TaskNotFound.of(task_id)
+    records = reader.shown(task_id, after, limit if after is None else limit + 1)
+    page = _page(((recorded.seq, _recorded_view(recorded)) for recorded in records), limit)
+    return TaskEventsResult(page.shown, page.last or after or 0, page.more)
+
+
 def node_context(reader: Reader, acquired: Recorded, limit: int) -> NodeContext:
     """What the worker that acquired the node needs to know, with the newest `limit` events then."""
     task_id, node_id = acquired.task_id, acquired.node_id or ""
@@ -90,12 +131,6 @@ def database_metrics(reader: Reader, now: int) -> DatabaseMetrics:
     """What the database holds at `now` (Unix milliseconds)."""
     totals: TotalsRow = reader.get(TOTALS, (SCOPE,)) or EMPTY
     schema_version, latest = reader.schema()
-    counts = {
-        "PENDING": totals.pending,
-        "RUNNING": totals.running,
-        "COMPLETED": totals.completed,
-        "FAILED": totals.failed,
-    }
     return DatabaseMetrics(
         schema_version=schema_version,
         latest_schema_version=latest,
@@ -106,7 +141,7 @@ def database_metrics(reader: Reader, now: int) -> DatabaseMetrics:
         expired_running_leases=len(reader.expired(0, now)),
         active_resource_locks=0,
         expired_resource_locks=0,
-        node_status_counts={status: number for status, number in counts.items() if number},
+        node_status_counts=_by_status(totals),
     )
 
 
@@ -129,7 +164,7 @@ def node_view(reader: Reader, row: NodeRow) -> NodeView:
         row.status,
         list(added.event.dependencies),
         _payload(added),
-        _payload(reader.recorded(row.result_seq)) if row.result_seq is not None else None,
+        _payload(reader.recorded(row.result_seq)) if row.result_seq is not None else Raw(NULL),
         _seconds(row.acquired_at),
         row.lease_id,
         row.lease_owner,
@@ -149,6 +184,47 @@ def event_view(recorded: Recorded) -> EventView:
         payload,
         rfc3339(recorded.at),
     )
+
+
+class _Page(NamedTuple):
+    """Entries, encoded; the place of the last one, and whether there are more behind it."""
+
+    shown: list[Any]
+    last: int
+    more: bool
+
+
+def _page(entries: Iterable[tuple[int, Struct]], limit: int) -> _Page:
+    """As many of the entries, each with its place, as fit; nothing behind them is looked at."""
+    shown: list[Any] = []
+    last = size = 0
+    for place, entry in entries:
+        encoded = _json(entry)
+        size += len(encoded)
+        if len(shown) == limit or (shown and size > _PAGE_BYTES):
+            return _Page(shown, last, more=True)
+        shown.append(encoded)
+        last = place
+    return _Page(shown, last, more=False)
+
+
+def _task_summary(reader: Reader, row: TaskRow) -> TaskSummary:
+    task = task_view(reader, row)
+    counts: CountsRow | None = reader.get(COUNTS, (row.task_id,))
+    if counts is None:
+        raise JournalDamaged(f"the nodes of task {row.task_id} are not counted")
+    runnable = reader.next_runnable(row.task_id) is not None
+    return TaskSummary(task.id, task.goal, task.created_at, _by_status(counts), runnable)
+
+
+def _by_status(counts: CountsRow | TotalsRow) -> dict[str, int]:
+    """Only the statuses that occur, in their order."""
+    numbers = (counts.pending, counts.running, counts.completed, counts.failed)
+    return {status: number for status, number in zip(STATUSES, numbers, strict=True) if number}
+
+
+def _recorded_view(recorded: Recorded) -> RecordedEventView:
+    return RecordedEventView(seq=recorded.seq, **asdict(event_view(recorded)))
 
 
 def _event_journal(tail: list[Recorded]) -> list[EventView]:

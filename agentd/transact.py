@@ -59,12 +59,13 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
                 raise
     for event in recorded:  # 4. project
         project(tx, event)
-    answer = recorded[-1] if recorded else _record(tx, state.result_seq)
+    answer = recorded[-1] if recorded else _recorded_before(tx, state.result_seq)
+    if answer is None:  # nothing was done, so there is nothing that a repeat could do twice
+        return Outcome(None)
     if (request_id := params.request_id) is not None:
-        seq = answer.seq if answer else 0
         digest = answers.digest(params)
-        tx.remember(Answered(request_id, digest, seq, context.event_limit, context.now))
-    return Outcome(_show(tx, command, answer, context), recorded)
+        tx.remember(Answered(request_id, digest, answer.seq, context.event_limit, context.now))
+    return Outcome(command.view(tx, answer, context), recorded)
     # 5. commit: when the block of `store.write` ends
 
 
@@ -79,15 +80,11 @@ def _answered(tx: Tx, params: Params) -> Answered | None:
 def _show_again(tx: Tx, command: Command, answered: Answered, context: Context) -> Any:
     """The answer as it was given, under the settings of then."""
     then = replace(context, event_limit=answered.event_limit)
-    return _show(tx, command, _record(tx, answered.seq), then)
+    return command.view(tx, tx.recorded(answered.seq), then)
 
 
-def _record(tx: Tx, seq: int) -> Recorded | None:
+def _recorded_before(tx: Tx, seq: int) -> Recorded | None:
     return tx.recorded(seq) if seq else None
-
-
-def _show(tx: Tx, command: Command, answer: Recorded | None, context: Context) -> Any:
-    return None if answer is None else command.view(tx, answer, context)
 
 
 def run_batch(store: Store, calls: Sequence[Call], context: Context, fault: Fault) -> list[Outcome]:

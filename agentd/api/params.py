@@ -6,6 +6,7 @@ cannot disagree. A class's docstring is its method's help.
 
 from typing import Annotated
 
+import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from agentd.api.types import (
@@ -15,6 +16,7 @@ from agentd.api.types import (
     RequestId,
     SamePayload,
     canonical,
+    canonical_prefix,
 )
 
 
@@ -153,6 +155,57 @@ class FailNodeParams(LeaseParams):
 
 class TaskStatusParams(TaskParams):
     """Show a task and all its nodes."""
+
+
+MOST_LISTED = 1_000
+"""Tasks or events on one page."""
+
+LARGEST_PLACE = 2**53 - 1
+"""The largest integer that every reader of JSON takes as it is: RFC 8259, section 6."""
+
+Limit = Annotated[int, Meta(ge=1, le=MOST_LISTED, description="at most so many on this page")]
+
+
+class ListTasksParams(Params):
+    """List tasks, newest first; with `runnable` those that have a runnable node, oldest first."""
+
+    prefix: Annotated[
+        str,
+        Meta(
+            max_length=36,
+            description="only tasks whose ids begin so: in either case, with dashes or without any",
+        ),
+    ] = ""
+    runnable: bool = False
+    limit: Limit = 100
+    before: Annotated[
+        Annotated[int, Meta(ge=1, le=LARGEST_PLACE)] | None,
+        Meta(description="`next` of the page before this one, for the same prefix and `runnable`"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            self.prefix = canonical_prefix(self.prefix)
+        except ValueError:
+            given = msgspec.json.encode(self.prefix).decode()
+            raise ValueError(
+                f"`$.prefix` does not begin a UUID: {given}; expected hexadecimal digits such as "
+                "123e4567-e89b, with the dashes of a UUID or without any"
+            ) from None
+
+
+class TaskEventsParams(TaskParams):
+    """Show a task's events without heartbeats, oldest first: the newest, or those behind a seq."""
+
+    after: Annotated[
+        Annotated[int, Meta(ge=0, le=LARGEST_PLACE)] | None,
+        Meta(
+            description="only events behind this seq, such as `last_seq` of the page before; "
+            "where it is left out, the newest `limit` of all"
+        ),
+    ] = None
+    limit: Limit = 100
 
 
 def _either(payload: Raw | UnsetType, other: Raw | UnsetType, other_name: str) -> Raw | UnsetType:

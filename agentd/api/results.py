@@ -3,9 +3,9 @@
 The rule this file keeps: a result is described by the Struct that encodes it.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from agentd.api.types import Id, Json, Timestamp, UnixSeconds
 from agentd.events import Status
@@ -121,7 +121,7 @@ class NodeView(Struct):
     status: Status
     dependencies: list[Id]
     payload_schema: Json
-    result_payload: Json | None
+    result_payload: Json
     acquired_at: UnixSeconds | None
     lease_id: Id | None
     lease_owner: str | None
@@ -187,3 +187,34 @@ class TaskStatusResult(Struct):
     task: TaskView
     counts: dict[str, int]
     nodes: list[NodeView]
+
+
+class TaskSummary(Struct):
+    """A task in a list; `counts` has only statuses that occur, `runnable`: it has such a node."""
+
+    id: Id
+    goal: str
+    created_at: Timestamp
+    counts: dict[str, int]
+    runnable: bool
+
+
+class ListTasksResult(Struct):
+    """A page of tasks, shorter than `limit` where they are large; `next` is null on the last."""
+
+    tasks: list[TaskSummary]
+    next: Annotated[int | None, Meta(description="`before` of the next page")]
+
+
+class RecordedEventView(EventView):
+    """An event and its place in the journal of all tasks."""
+
+    seq: int
+
+
+class TaskEventsResult(Struct):
+    """A page of events, shorter than `limit` where they are large; `more`: it is not the last."""
+
+    events: list[RecordedEventView]
+    last_seq: Annotated[int, Meta(description="`after` of the next page")]
+    more: bool

@@ -5,6 +5,7 @@ JSON, untouched. Times are Unix seconds, except `created_at` and `timestamp`: RF
 milliseconds.
 """
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated
@@ -18,6 +19,7 @@ EMPTY_OBJECT = b"{}"
 NULL = b"null"
 
 _UUID = r"^(?:[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32})$(?!\n)"
+_NIL = "00000000-0000-0000-0000-000000000000"
 
 Id = Annotated[str, Meta(pattern=_UUID, extra_json_schema={"format": "uuid"})]
 Json = Annotated[Raw, Meta(description="any JSON value")]
@@ -43,6 +45,17 @@ def canonical(text: str) -> str:
     if "-" not in text:  # a form that is legal on input
         text = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
     return text
+
+
+def canonical_prefix(text: str) -> str:
+    """The beginning of a UUID as agentd writes it. Raises ValueError where no UUID begins so."""
+    prefix = text.lower()
+    if "-" not in prefix:
+        groups = prefix[:8], prefix[8:12], prefix[12:16], prefix[16:20], prefix[20:]
+        prefix = "-".join(filter(None, groups))
+    if not re.fullmatch(_UUID, prefix + _NIL[len(prefix) :]):
+        raise ValueError(text)
+    return prefix
 
 
 def or_default(value: Raw | UnsetType, default: bytes) -> bytes:

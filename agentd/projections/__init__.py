@@ -8,12 +8,13 @@ from msgspec import Struct
 from agentd.events import EVENTS
 from agentd.journal import Recorded
 from agentd.projections.base import Dependents, Key, Projection
+from agentd.projections.counts import COUNTS, CountsRow
 from agentd.projections.edges import EDGES, EdgeRow
 from agentd.projections.nodes import NODES, NodeRow
 from agentd.projections.tasks import TASKS, TaskRow
 from agentd.projections.totals import TOTALS, TotalsRow
 
-PROJECTIONS: tuple[Projection, ...] = (TASKS, NODES, EDGES, TOTALS)
+PROJECTIONS: tuple[Projection, ...] = (TASKS, NODES, EDGES, COUNTS, TOTALS)
 
 _CONCERNED = {kind: tuple(p for p in PROJECTIONS if kind in p.kinds) for kind in EVENTS}
 
@@ -40,11 +41,13 @@ def project(tables: Tables, recorded: Recorded) -> None:
 
 
 __all__ = [
+    "COUNTS",
     "EDGES",
     "NODES",
     "PROJECTIONS",
     "TASKS",
     "TOTALS",
+    "CountsRow",
     "Dependents",
     "EdgeRow",
     "Key",

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from agentd.answers import Answered
 from agentd.journal import Draft, Head, Recorded
-from agentd.projections import Key, NodeRow, Projection
+from agentd.projections import Key, NodeRow, Projection, TaskRow
 
 
 class Reader(Protocol):
@@ -29,6 +29,18 @@ class Reader(Protocol):
 
     def nodes(self, task_id: str) -> Iterator[NodeRow]:
         """The task's nodes in registration order."""
+
+    def tasks(self, prefix: str, before: int | None, limit: int) -> list[TaskRow]:
+        """The newest `limit` tasks whose ids begin with `prefix`, newest first.
+
+        With `before` they are the newest of those that were registered before that seq.
+        """
+
+    def runnable_tasks(self, prefix: str, after: int, limit: int) -> list[TaskRow]:
+        """The first `limit` tasks, registered behind seq `after`, that have a runnable node.
+
+        Oldest first; their ids begin with `prefix`.
+        """
 
     def dependents(self, node_id: str) -> list[str]:
         """The nodes that depend on this one."""
@@ -61,6 +73,12 @@ class Reader(Protocol):
         """The newest `limit` records of the task, oldest first, heartbeats left out.
 
         With `until` they are the newest as they were when the task had so many records.
+        """
+
+    def shown(self, task_id: str, after: int | None, limit: int) -> Iterator[Recorded]:
+        """The first `limit` records of the task behind seq `after`, heartbeats left out.
+
+        Where `after` is None, the newest `limit` (1 or more), oldest first too.
         """
 
     def journal(

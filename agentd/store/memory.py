@@ -15,7 +15,7 @@ from agentd.answers import KEPT_MS, Answered
 from agentd.errors import Conflict, JournalDamaged
 from agentd.events import LeaseExtended
 from agentd.journal import GENESIS, Draft, Head, Recorded, record
-from agentd.projections import EDGES, NODES, PROJECTIONS, Key, NodeRow, Projection
+from agentd.projections import EDGES, NODES, PROJECTIONS, TASKS, Key, NodeRow, Projection, TaskRow
 
 
 class MemoryTx:
@@ -49,6 +49,17 @@ class MemoryTx:
         """See `Reader.nodes`."""
         nodes = (node for node in self._nodes() if node.task_id == task_id)
         return iter(sorted(nodes, key=lambda node: node.position))
+
+    def tasks(self, prefix: str, before: int | None, limit: int) -> list[TaskRow]:
+        """See `Reader.tasks`."""
+        older = (t for t in self._tasks(prefix) if before is None or t.registered_seq < before)
+        return sorted(older, key=lambda task: task.registered_seq, reverse=True)[:limit]
+
+    def runnable_tasks(self, prefix: str, after: int, limit: int) -> list[TaskRow]:
+        """See `Reader.runnable_tasks`."""
+        newer = (task for task in self._tasks(prefix) if task.registered_seq > after)
+        runnable = (task for task in newer if self.next_runnable(task.task_id) is not None)
+        return sorted(runnable, key=lambda task: task.registered_seq)[:limit]
 
     def dependents(self, node_id: str) -> list[str]:
         """See `Reader.dependents`."""
@@ -98,6 +109,15 @@ class MemoryTx:
         kept = [r for r in stream if not isinstance(r.event, LeaseExtended)]
         return kept[len(kept) - min(limit, len(kept)) :]
 
+    def shown(self, task_id: str, after: int | None, limit: int) -> Iterator[Recorded]:
+        """See `Reader.shown`."""
+        if after is None:
+            return iter(self.tail(task_id, limit))
+        stream = self.journal(after, task_id)
+        return itertools.islice(
+            (r for r in stream if not isinstance(r.event, LeaseExtended)), limit
+        )
+
     def journal(
         self, after: int = 0, task_id: str | None = None, limit: int | None = None
     ) -> Iterator[Recorded]:
@@ -138,6 +158,10 @@ class MemoryTx:
         known = self.requests.items()
         self.requests = {i: kept for i, kept in known if abs(at - kept.at) <= KEPT_MS}
         self.requests[answered.request_id] = answered
+
+    def _tasks(self, prefix: str) -> list[TaskRow]:
+        tasks: list[TaskRow] = list(self.tables[TASKS.name].values())  # type: ignore[arg-type]
+        return [task for task in tasks if task.task_id.startswith(prefix)]
 
     def _nodes(self) -> list[NodeRow]:
         return list(self.tables[NODES.name].values())  # type: ignore[arg-type]  # NODES holds NodeRows

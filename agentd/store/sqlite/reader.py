@@ -5,6 +5,7 @@ that has more in it, unless it asks for more.
 """
 
 import json
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,16 +15,42 @@ from msgspec import Struct
 from agentd.answers import Answered
 from agentd.errors import JournalDamaged, RecordDamaged
 from agentd.journal import GENESIS, Head, Recorded, decode
-from agentd.projections import NODES, Key, NodeRow, Projection
+from agentd.projections import NODES, TASKS, Key, NodeRow, Projection, TaskRow
 from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.statements import JOURNAL_COLUMNS, MAIN, Statements, columns
 
 _NODES = f"SELECT {columns(NODES)} FROM nodes"
+_IS_RUNNABLE = "status = 'PENDING' AND waiting_on = 0"
+# A task's nodes were recorded behind it, with no other task's among them: whose is not its own
+# comes after all that are.
 _RUNNABLE = (
-    f"{_NODES} WHERE task_id = ? AND status = 'PENDING' AND waiting_on = 0 "
-    "ORDER BY position LIMIT ?"
+    f"SELECT * FROM ({_NODES} WHERE {_IS_RUNNABLE} AND added_seq > "
+    "(SELECT registered_seq FROM tasks WHERE task_id = ?1) ORDER BY added_seq LIMIT ?2) "
+    "WHERE task_id = ?1"
 )
 _TASK_NODES = f"{_NODES} WHERE task_id = ? ORDER BY position"
+_TASKS = f"SELECT {columns(TASKS)} FROM tasks"
+# The + keeps the planner on the one index or on the other.
+_BEFORE = (
+    f"{_TASKS} WHERE +task_id >= ?1 AND +task_id < ?2 AND registered_seq < ?3 "
+    "ORDER BY registered_seq DESC LIMIT ?4"
+)
+_BEFORE_OF_FEW = (
+    f"{_TASKS} WHERE task_id >= ?1 AND task_id < ?2 AND +registered_seq < ?3 "
+    "ORDER BY +registered_seq DESC LIMIT ?4"
+)
+_RUNNABLE_OF_FEW = (
+    f"{_TASKS} WHERE task_id >= ?1 AND task_id < ?2 AND +registered_seq > ?3 "
+    f"AND (SELECT task_id FROM nodes WHERE {_IS_RUNNABLE} AND added_seq > registered_seq "
+    "ORDER BY added_seq LIMIT 1) = tasks.task_id ORDER BY +registered_seq LIMIT ?4"
+)
+_FEW = 3
+"""Characters of a prefix that one task in 4,096 has: those are found by id and sorted."""
+
+_NEXT_TASK = "SELECT min(registered_seq) FROM tasks WHERE registered_seq > ?"
+_FIRST_RUNNABLE = (
+    f"SELECT task_id FROM nodes WHERE {_IS_RUNNABLE} AND added_seq > ? ORDER BY added_seq LIMIT 1"
+)
 _EXPIRED = f"{_NODES} WHERE lease_expires_at > ? AND lease_expires_at <= ?"
 _EXPIRED_ORDER = " ORDER BY lease_expires_at, node_id"
 _RECORDS = f"SELECT {JOURNAL_COLUMNS} FROM journal"
@@ -34,6 +61,12 @@ _STREAM = " UNION ALL ".join(
 )
 _STREAM += " ORDER BY version LIMIT ?3"  # merges the two, each in the index's order
 _TAIL = f"{_RECORDS} WHERE task_id = ? AND shown = 1 AND version <= ? ORDER BY version DESC LIMIT ?"
+_SHOWN = f"{_RECORDS} WHERE task_id = ? AND shown = 1 AND version > ? ORDER BY version LIMIT ?"
+_FIRST_OF_NEWEST = (
+    "SELECT version FROM journal WHERE task_id = ? AND shown = 1 "
+    "ORDER BY version DESC LIMIT 1 OFFSET ?"
+)
+_SEQ = "SELECT seq FROM journal WHERE task_id = ? AND shown IN (0, 1) AND version = ?"
 _NEXT = (
     "SELECT seq, CAST(task_id AS BLOB) FROM journal "
     "WHERE seq > ?1 AND (?2 IS NULL OR task_id = ?2) ORDER BY seq LIMIT 1"
@@ -76,6 +109,30 @@ class SqliteReader:
     def nodes(self, task_id: str) -> Iterator[NodeRow]:
         """See `Reader.nodes`."""
         return (NodeRow(*row) for row in self._execute(_TASK_NODES, (task_id,)))
+
+    def tasks(self, prefix: str, before: int | None, limit: int) -> list[TaskRow]:
+        """See `Reader.tasks`."""
+        sql = _BEFORE_OF_FEW if len(prefix) >= _FEW else _BEFORE
+        last = _LARGEST if before is None else before
+        return [TaskRow(*row) for row in self._all(sql, (*_beginning(prefix), last, limit))]
+
+    def runnable_tasks(self, prefix: str, after: int, limit: int) -> list[TaskRow]:
+        """See `Reader.runnable_tasks`: from task to task, however many nodes of one there are."""
+        if len(prefix) >= _FEW:
+            found = self._all(_RUNNABLE_OF_FEW, (*_beginning(prefix), after, limit))
+            return [TaskRow(*row) for row in found]
+        tasks: list[TaskRow] = []
+        while len(tasks) < limit and (task := self._next_runnable_task(after)) is not None:
+            after = task.registered_seq
+            if task.task_id.startswith(prefix):
+                tasks.append(task)
+        return tasks
+
+    def _next_runnable_task(self, after: int) -> TaskRow | None:
+        [(start,)] = self._all(_NEXT_TASK, (after,))
+        found = self._all(_FIRST_RUNNABLE, (start,))
+        task: TaskRow | None = self.get(TASKS, found[0]) if found else None
+        return task
 
     def dependents(self, node_id: str) -> list[str]:
         """See `Reader.dependents`."""
@@ -136,6 +193,26 @@ class SqliteReader:
         last = _LARGEST if until is None else until
         return [_recorded(row) for row in self._all(_TAIL, (task_id, last, limit))][::-1]
 
+    def shown(self, task_id: str, after: int | None, limit: int) -> Iterator[Recorded]:
+        """See `Reader.shown`."""
+        if after is None:
+            before = (self._execute(_FIRST_OF_NEWEST, (task_id, limit - 1)).get or 1) - 1
+        else:
+            before = self._version(task_id, after)
+        return map(_recorded, self._execute(_SHOWN, (task_id, before, limit)))
+
+    def _version(self, task_id: str, seq: int) -> int:
+        """How many records of the task there are up to `seq`: both grow together."""
+        versions = range(1, self.head(task_id).version + 1)
+        return bisect(versions, seq, key=lambda version: self._seq(task_id, version))
+
+    def _seq(self, task_id: str, version: int) -> int:
+        rows = self._all(_SEQ, (task_id, version))
+        if not rows:
+            raise JournalDamaged(f"task {task_id} has no record {version} in the journal")
+        seq: int = rows[0][0]
+        return seq
+
     def journal(
         self, after: int = 0, task_id: str | None = None, limit: int | None = None
     ) -> Iterator[Recorded]:
@@ -162,6 +239,11 @@ class SqliteReader:
     def _all(self, sql: str, bindings: tuple[object, ...]) -> list[tuple[Any, ...]]:
         """All rows at once, so that one cursor serves every question: to make one costs as much."""
         return self._cursor.execute(sql, bindings).fetchall()
+
+
+def _beginning(prefix: str) -> tuple[str, str]:
+    """What all ids with that prefix, and no others, are between."""
+    return prefix, prefix + "g"  # behind the digits of a UUID, which are 0 to f
 
 
 def _recorded(row: tuple[Any, ...]) -> Recorded:

@@ -17,7 +17,7 @@ from msgspec.structs import astuple
 from agentd.answers import KEPT_MS, Answered
 from agentd.errors import Conflict
 from agentd.journal import Draft, Head, Recorded, record
-from agentd.projections import EDGES, NODES, PROJECTIONS, Key, NodeRow, Projection
+from agentd.projections import EDGES, NODES, PROJECTIONS, TASKS, Key, NodeRow, Projection, TaskRow
 from agentd.store.sqlite.kept import Kept
 from agentd.store.sqlite.mark import Mark
 from agentd.store.sqlite.reader import SqliteReader
@@ -80,7 +80,7 @@ class SqliteTx(SqliteReader):
             if node is not None and node.status == "PENDING":
                 return node
             ahead.popleft()
-        self._write_rows(NODES.name)
+        self._write_tasks()
         found = self.runnable(task_id, _AHEAD)
         self._runnable[task_id] = deque(node.node_id for node in found)
         rows.update(((node.node_id,), node) for node in found)
@@ -90,6 +90,16 @@ class SqliteTx(SqliteReader):
         """See `Reader.nodes`."""
         self._write_rows(NODES.name)
         return super().nodes(task_id)
+
+    def tasks(self, prefix: str, before: int | None, limit: int) -> list[TaskRow]:
+        """See `Reader.tasks`."""
+        self._write_tasks()
+        return super().tasks(prefix, before, limit)
+
+    def runnable_tasks(self, prefix: str, after: int, limit: int) -> list[TaskRow]:
+        """See `Reader.runnable_tasks`."""
+        self._write_tasks()
+        return super().runnable_tasks(prefix, after, limit)
 
     def dependents(self, node_id: str) -> list[str]:
         """See `Reader.dependents`."""
@@ -153,6 +163,11 @@ class SqliteTx(SqliteReader):
             tail = super().tail(task_id, limit)
             self._tails.keep(task_id, limit, tail)
         return tail
+
+    def shown(self, task_id: str, after: int | None, limit: int) -> Iterator[Recorded]:
+        """See `Reader.shown`."""
+        self._write_journal()
+        return super().shown(task_id, after, limit)
 
     def journal(
         self, after: int = 0, task_id: str | None = None, limit: int | None = None
@@ -223,6 +238,10 @@ class SqliteTx(SqliteReader):
         if self._appended:
             self._executemany(_APPEND, [astuple(r)[:_COLUMNS] for r in self._appended])
             self._appended.clear()
+
+    def _write_tasks(self) -> None:
+        self._write_rows(TASKS.name)
+        self._write_rows(NODES.name)
 
     def _write_rows(self, name: str) -> None:
         changed = self._changed[name]
