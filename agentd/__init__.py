@@ -32,20 +32,21 @@ effects
     cli/          the verbs
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agentd.client import AsyncClient, AsyncLease, Client, Lease
+    from agentd.worker import Worker
 
 __version__ = "0.1.0"
 
-__all__ = ["AsyncClient", "AsyncLease", "Client", "Lease"]
+__all__ = ["AsyncClient", "AsyncLease", "Client", "Lease", "Worker"]
 
 
 def __getattr__(name: str) -> Any:
     # Late, so that the daemon and the command line start without what only programs import.
     if name in __all__:
-        from agentd import client  # noqa: PLC0415 - as said
-
-        return getattr(client, name)
+        room = "agentd.worker" if name == "Worker" else "agentd.client"
+        return getattr(importlib.import_module(room), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

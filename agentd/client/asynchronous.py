@@ -58,6 +58,8 @@ class AsyncClient:
     complete_node = _awaited(requests.complete_node)
     fail_node = _awaited(requests.fail_node)
     task_status = _awaited(requests.task_status)
+    list_tasks = _awaited(requests.list_tasks)
+    task_events = _awaited(requests.task_events)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         self.socket_path = Path(socket_path or config.load().socket_path)

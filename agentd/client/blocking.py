@@ -62,6 +62,8 @@ class Client:
     complete_node = _blocking(requests.complete_node)
     fail_node = _blocking(requests.fail_node)
     task_status = _blocking(requests.task_status)
+    list_tasks = _blocking(requests.list_tasks)
+    task_events = _blocking(requests.task_events)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         self.socket_path = Path(socket_path or config.load().socket_path)

@@ -12,24 +12,15 @@ from collections.abc import Callable
 from typing import Any
 
 from agentd.client import requests
+from agentd.client.repeats import PASSING
 from agentd.client.requests import Request
-from agentd.errors import (
-    DaemonUnreachable,
-    InternalError,
-    NobodyListens,
-    NoSocket,
-    RequestRefused,
-    StorageError,
-    TooManyConnections,
-)
+from agentd.errors import NobodyListens, NoSocket, RequestRefused
 
 _SHORTEST = 0.05
 """Seconds between two heartbeats, at least, however short the lease."""
 
 _LINGER = 10.0
 """Seconds that the thread waits for another lease before it ends."""
-
-_PASSING = (DaemonUnreachable, StorageError, TooManyConnections, InternalError)
 
 
 class Held:
@@ -97,7 +88,7 @@ class Heartbeats:
         try:
             self._ask(held.request, held.every)
             held.confirmed_at = sent_at
-        except _PASSING as error:
+        except PASSING as error:
             # Nobody gets the node while no daemon runs.
             nobody = isinstance(error, NobodyListens | NoSocket)
             if sent_at - held.confirmed_at > held.seconds and not nobody:

@@ -65,7 +65,15 @@ class Grip:
     def check(self) -> None:
         """Raise `LeaseLost` if the lease is known to be gone."""
         if self._why is not None:
-            raise LeaseLost(f"node {self.node_id}: {self._why}")
+            raise LeaseLost(self._lost())
+
+    def _lost(self) -> str:
+        return f"node {self.node_id}: {self._why}"
+
+    def drop(self, why: str) -> None:
+        """Let go of the node: nothing more is written, and it goes back when its lease runs out."""
+        self._release()
+        self._lose(why)
 
     def _keep(self) -> None:
         self._held = self._heartbeats.keep(self._ids, self._seconds, self._lose)
@@ -99,7 +107,9 @@ class Grip:
                 return requests.complete_node(*self._ids, payload(self.result)), None
             except UNSENDABLE as unsendable:
                 return requests.fail_node(*self._ids, failure(unsendable)), unsendable
-        if isinstance(error, Exception) and not isinstance(error, LeaseLost):
+        if isinstance(error, LeaseLost):
+            error.args = (self._lost(),)  # it was raised from outside, without its reason
+        elif isinstance(error, Exception):
             return requests.fail_node(*self._ids, failure(error)), None
         return None, None
 
@@ -116,7 +126,7 @@ class Grip:
                 error.add_note(f"node {self.node_id} could not be failed: {problem}")
             elif isinstance(problem, StaleLease):
                 self._why = problem.message
-                raise LeaseLost(f"node {self.node_id}: {problem.message}") from problem
+                raise LeaseLost(self._lost()) from problem
             else:
                 raise
 

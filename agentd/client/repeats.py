@@ -11,7 +11,16 @@ from typing import Any
 import msgspec
 
 from agentd.client.unreachable import NotSent
-from agentd.errors import ConnectionLost, DaemonUnreachable
+from agentd.errors import (
+    ConnectionLost,
+    DaemonUnreachable,
+    InternalError,
+    StorageError,
+    TooManyConnections,
+)
+
+PASSING = (DaemonUnreachable, StorageError, TooManyConnections, InternalError)
+"""What may be over soon: a worker tries again later."""
 
 _REPEATABLE = frozenset(
     {

@@ -174,6 +174,30 @@ def task_status(task_id: Id) -> Request[api.TaskStatusResult]:
     return Request("TaskStatus", api.TaskStatusParams(task_id=str(task_id)), api.TaskStatusResult)
 
 
+def list_tasks(
+    *, prefix: str = "", runnable: bool = False, limit: int = 100, before: int | None = None
+) -> Request[api.ListTasksResult]:
+    """List tasks, newest first; with `runnable` those that have a runnable node, oldest first.
+
+    `prefix` begins their ids. At most `limit` (1 to 1,000), fewer where they are large; `before` is
+    the `next` of the page before this one.
+    """
+    params = api.ListTasksParams(prefix=prefix, runnable=runnable, limit=limit, before=before)
+    return Request("ListTasks", params, api.ListTasksResult)
+
+
+def task_events(
+    task_id: Id, *, after: int | None = None, limit: int = 100
+) -> Request[api.TaskEventsResult]:
+    """Show a task's events without heartbeats, oldest first: the newest, or those behind a seq.
+
+    At most `limit` (1 to 1,000), fewer where they are large; `after` is the `last_seq` of the page
+    before this one. Raises `TaskNotFound`.
+    """
+    params = api.TaskEventsParams(task_id=str(task_id), after=after, limit=limit)
+    return Request("TaskEvents", params, api.TaskEventsResult)
+
+
 def _request_id(chosen: Id | None) -> str:
     """The caller's id, or one of our own: it makes the request safe to repeat."""
     return str(chosen or uuid4())

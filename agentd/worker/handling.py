@@ -1,0 +1,155 @@
+"""One node in the hands of one handler.
+
+The rule this file keeps: the outcome of finished work is precious. It is told to the daemon until
+the daemon has answered, however long that takes, or the lease is known to be lost.
+"""
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
+
+from agentd.api import AcquireNextNodeResult
+from agentd.client import AsyncClient, AsyncLease, Client, Lease
+from agentd.client.heartbeats import Heartbeats
+from agentd.client.repeats import PASSING, waits
+from agentd.client.requests import Request
+from agentd.errors import LeaseLost
+
+Result = TypeVar("Result")
+BlockingHandler = Callable[[Lease], Any]
+AsyncHandler = Callable[[AsyncLease], Awaitable[Any]]
+Handler = BlockingHandler | AsyncHandler
+
+logger = logging.getLogger("agentd.worker")
+
+_LONGEST_WAIT = 2.0
+_LAST_WAIT = 5.0
+"""Seconds that a handler's thread has to end when the worker is stopped at once."""
+
+
+class Handling:
+    """Hands nodes to a handler."""
+
+    def __init__(self, client: AsyncClient, handler: Handler) -> None:
+        self._client = client
+        self._handler = handler
+        self._blocking = Client(client.socket_path, client.timeout)
+        self._heartbeats = Heartbeats(self._blocking.ask)
+        self._is_async = _is_async(handler)
+
+    async def work(self, acquired: AcquireNextNodeResult) -> None:
+        """Run the handler on the node and end the node with what came of it.
+
+        What the handler raises is logged: the node has failed with it. Cancelled, it lets go of the
+        node.
+        """
+        try:
+            if self._is_async:
+                await self._await(acquired)
+            else:
+                await self._in_thread(acquired)
+        except LeaseLost as lost:
+            logger.warning("lost the lease, and dropped the work: %s", lost)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next node is another matter
+            told = " ".join([str(error), *getattr(error, "__notes__", ())])
+            logger.warning("node %s: %s: %s", acquired.node_id, type(error).__name__, told)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._blocking.close()
+
+    async def _await(self, acquired: AcquireNextNodeResult) -> None:
+        handler = cast("AsyncHandler", self._handler)
+        async with AsyncLease(acquired, self._ask, self._heartbeats) as lease:
+            try:
+                lease.result = await handler(lease)
+            except SystemExit as exit_:
+                raise _left(exit_) from exit_
+
+    async def _in_thread(self, acquired: AcquireNextNodeResult) -> None:
+        """In a thread of its own, that the program does not wait for at its end."""
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+        stopped = threading.Event()
+
+        def run() -> None:
+            outcome = self._run(lease)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, ended, outcome)
+
+        lease = Lease(acquired, lambda request: self._ask_here(request, stopped), self._heartbeats)
+        threading.Thread(target=run, name=f"node-{lease.node_id[:8]}", daemon=True).start()
+        try:
+            await asyncio.shield(ended)
+        except asyncio.CancelledError:
+            stopped.set()
+            lease.drop("the worker was stopped")
+            await asyncio.wait([ended], timeout=_LAST_WAIT)
+            raise
+
+    def _run(self, lease: Lease) -> BaseException | None:
+        """What the handler or the end of its node raised."""
+        handler = cast("BlockingHandler", self._handler)
+        try:
+            with lease:
+                try:
+                    lease.result = _no_awaitable(handler(lease))
+                except SystemExit as exit_:
+                    raise _left(exit_) from exit_
+        except StopIteration as stop:  # no future takes it
+            return RuntimeError(repr(stop))
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            return error
+        return None
+
+    async def _ask(self, request: Request[Result]) -> Result:
+        for wait in waits(longest=_LONGEST_WAIT):
+            try:
+                return await self._client.ask(request)
+            except PASSING as error:
+                logger.warning("%s is tried again: %s", request.method, error)
+                await asyncio.sleep(wait)
+        raise AssertionError  # waits() has no end
+
+    def _ask_here(self, request: Request[Result], stopped: threading.Event) -> Result:
+        for wait in waits(longest=_LONGEST_WAIT):
+            try:
+                return self._blocking.ask(request)
+            except PASSING as error:
+                if stopped.wait(wait):
+                    raise
+                logger.warning("%s is tried again: %s", request.method, error)
+        raise AssertionError  # waits() has no end
+
+
+def _settle(ended: "asyncio.Future[None]", outcome: BaseException | None) -> None:
+    if ended.cancelled():
+        return
+    if outcome is None:
+        ended.set_result(None)
+    else:
+        ended.set_exception(outcome)
+        ended.exception()  # not waited for any more, it is nobody's
+
+
+def _left(exit_: SystemExit) -> RuntimeError:
+    """A handler that leaves the program fails its node: the program is the worker's."""
+    return RuntimeError(f"the handler called sys.exit({exit_.code!r})")
+
+
+def _no_awaitable(result: Any) -> Any:
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()
+        raise TypeError("the handler returned an awaitable: write it as `async def`")
+    return result
+
+
+def _is_async(handler: Handler) -> bool:
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        getattr(handler, "__call__", None)  # noqa: B004 - an object with an async __call__
+    )

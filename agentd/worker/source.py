@@ -1,0 +1,61 @@
+"""Where a worker's nodes come from: one task, or all tasks that have a runnable node.
+
+The rule this file keeps: a daemon that goes away for a while is waited for, but one that never was
+there is an error, and so is a task that does not exist.
+"""
+
+import logging
+
+from agentd.api import AcquireNextNodeResult
+from agentd.client import AsyncClient
+from agentd.client.repeats import PASSING
+
+logger = logging.getLogger("agentd.worker")
+
+_TASKS = 16
+"""Tasks that are tried before the list of them is asked for again."""
+
+
+class Source:
+    """Acquires nodes for one owner."""
+
+    def __init__(self, client: AsyncClient, task_id: str | None, owner: str) -> None:
+        self._client = client
+        self._task_id = task_id
+        self._owner = owner
+        self._was_reached = False
+        self.is_exhausted = False
+
+    async def next(self) -> AcquireNextNodeResult | None:
+        """A node, or None when nothing is runnable now.
+
+        `is_exhausted` then says whether nothing of the task can become runnable any more. Raises
+        `DaemonUnreachable` where there never was a daemon, or `TaskNotFound`.
+        """
+        try:
+            acquired = await self._acquire()
+        except PASSING as error:
+            if not self._was_reached:
+                raise
+            logger.warning("no node for now: %s", error)
+            return None
+        self._was_reached = True
+        return acquired
+
+    async def _acquire(self) -> AcquireNextNodeResult | None:
+        if self._task_id is not None:
+            acquired = await self._of(self._task_id)
+            self.is_exhausted = acquired is None and await self._has_ended(self._task_id)
+            return acquired
+        for task in (await self._client.list_tasks(runnable=True, limit=_TASKS)).tasks:
+            if (acquired := await self._of(task.id)) is not None:
+                return acquired
+        return None
+
+    async def _of(self, task_id: str) -> AcquireNextNodeResult | None:
+        return await self._client.acquire_next_node(task_id, lease_owner=self._owner)
+
+    async def _has_ended(self, task_id: str) -> bool:
+        """Whether no node is runnable, and none is RUNNING that could make another runnable."""
+        (task,) = (await self._client.list_tasks(prefix=task_id)).tasks
+        return not task.runnable and not task.counts.get("RUNNING")

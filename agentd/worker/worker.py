@@ -1,0 +1,148 @@
+"""A worker: acquires nodes, hands them to its handler, and waits where there is nothing to do.
+
+The rule this file keeps: it stops without losing anything. SIGTERM ends the acquiring and lets the
+handlers finish; Ctrl-C, or a second SIGTERM, stops them too, and their nodes go back when their
+leases run out. Nothing that only stops a worker fails a node, because failing is final.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agentd.api import AcquireNextNodeResult
+from agentd.client import AsyncClient, Client
+from agentd.client.repeats import waits
+from agentd.worker.handling import Handler, Handling
+from agentd.worker.source import Source
+
+_FIRST_WAIT = 0.05
+_LONGEST_WAIT = 2.0
+"""Seconds between two questions for work, at least and at most."""
+
+
+class Worker:
+    """Runs `handler` on up to `concurrency` nodes at a time.
+
+    The handler takes a `Lease` (with `payload`, `inputs`, `context`, `commit`) and returns the
+    node's result, any JSON-encodable value; an `async def` handler takes an `AsyncLease`. What it
+    raises fails the node, with type, message and the end of the traceback, or with the payload of a
+    `WorkFailed`. Heartbeats go out beside it. When the lease is lost, it is stopped: an async one
+    is cancelled, a blocking one gets `LeaseLost` at its next step in Python.
+
+    With `task_id` the worker ends when nothing of that task can run any more, else it serves all
+    tasks until it is told to stop. `owner` names it in the journal. Its connections are its own:
+    `client` says where the daemon is and how long a call may take.
+    """
+
+    def __init__(
+        self,
+        client: Client | AsyncClient,
+        handler: Handler,
+        *,
+        concurrency: int = 1,
+        task_id: str | None = None,
+        owner: str | None = None,
+    ) -> None:
+        if concurrency < 1:
+            raise ValueError(f"concurrency={concurrency}: a worker has at least one hand")
+        self._client = client
+        self._handler = handler
+        self._concurrency = concurrency
+        self._task_id = None if task_id is None else str(task_id)
+        self._owner = owner or f"{Path(sys.argv[0]).stem or 'worker'}-{os.getpid()}"
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = False
+        self._changed = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def run(self) -> None:
+        """Work until there is nothing left to do, or until the worker is stopped.
+
+        In the main thread SIGTERM stops it. Raises `DaemonUnreachable` if there is no daemon at the
+        start, `TaskNotFound`, and `KeyboardInterrupt`.
+        """
+        try:
+            asyncio.run(self._run())
+        except asyncio.CancelledError:  # by a second SIGTERM
+            if not self._stopping:
+                raise
+
+    def stop(self) -> None:
+        """Acquire no more, and let the handlers finish. From any thread."""
+        self._stopping = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is closed: the worker has stopped
+                self._loop.call_soon_threadsafe(self._changed.set)
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        async with AsyncClient(self._client.socket_path, self._client.timeout) as client:
+            handling = Handling(client, self._handler)
+            try:
+                with self._stopped_by_sigterm():
+                    await self._serve(Source(client, self._task_id, self._owner), handling)
+            finally:
+                for task in self._running:
+                    task.cancel()
+                await asyncio.gather(*self._running, return_exceptions=True)
+                handling.close()
+
+    async def _serve(self, source: Source, handling: Handling) -> None:
+        pauses = waits(_FIRST_WAIT, _LONGEST_WAIT)
+        while not self._stopping:
+            self._changed.clear()
+            if len(self._running) >= self._concurrency:
+                await self._changed.wait()
+            elif (acquired := await source.next()) is not None:
+                self._begin(handling, acquired)
+                pauses = waits(_FIRST_WAIT, _LONGEST_WAIT)
+            elif source.is_exhausted and not self._running:
+                return
+            elif await self._pause(next(pauses)):
+                pauses = waits(_FIRST_WAIT, _LONGEST_WAIT)  # a node has ended: others may follow
+        if self._running:
+            await asyncio.wait(self._running)
+
+    def _begin(self, handling: Handling, acquired: AcquireNextNodeResult) -> None:
+        task = asyncio.get_running_loop().create_task(handling.work(acquired))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._running.discard(task)
+        self._changed.set()
+
+    async def _pause(self, seconds: float) -> bool:
+        """Wait; True when something has changed before the time was over."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._changed.wait()
+        except TimeoutError:
+            return False
+
+    @contextmanager
+    def _stopped_by_sigterm(self) -> Iterator[None]:
+        """SIGTERM stops the worker, a second one its handlers too."""
+        loop, main = asyncio.get_running_loop(), asyncio.current_task()
+
+        def on_sigterm() -> None:
+            if self._stopping and main is not None:
+                main.cancel()
+            self.stop()
+
+        previous = signal.getsignal(signal.SIGTERM)
+        try:
+            loop.add_signal_handler(signal.SIGTERM, on_sigterm)
+        except (ValueError, RuntimeError):  # only the main thread is told of signals
+            yield
+            return
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGTERM)
+            signal.signal(signal.SIGTERM, previous)
