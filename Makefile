@@ -9,14 +9,17 @@ STAMP := $(VENV)/.made-for
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check run bench soak-load clean
+.PHONY: help demo demo-agents test soak check run bench soak-load clean
 
 help: ## list the targets
 	@echo 'make TARGET [ARGS="..."]'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMP) ## two workers drain a release graph while the daemon is killed
 	@$(PY) -m examples.demo $(ARGS)
+
+demo-agents: $(STAMP) ## four agents work on one goal, offline: no key is needed
+	@$(PY) -m examples.demo_agents $(ARGS)
 
 test: $(STAMP) ## the whole test suite, property tests included
 	@$(PY) -m pytest $(ARGS)

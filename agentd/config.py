@@ -63,22 +63,42 @@ class EnvFile(NamedTuple):
     warning: str | None = None
 
 
-class _Values:
-    """The variables, and where each comes from."""
+class Flag(NamedTuple):
+    """An argument of the command line that sets a variable for one run: `--workers`, and `2`."""
 
-    def __init__(self, environment: Mapping[str, str], file: EnvFile) -> None:
+    name: str
+    value: str
+
+
+class Values:
+    """The variables, and where each comes from: a flag wins over the environment."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        file: EnvFile,
+        flags: Mapping[str, Flag] = MappingProxyType({}),
+    ) -> None:
         self._environment = environment
         self._file = file
+        self._flags = flags
 
     def get(self, name: str) -> str | None:
         """The value, or None where it is not set. Raises `BadSetting` on an empty one."""
         value = self.shared(name)
         if value is not None and not value.strip():
-            raise BadSetting(f"{name} is set but empty: give it a value or unset it")
+            told = f"{self.said(name)} is set but empty: give it a value or unset it"
+            raise BadSetting(told)
         return value
+
+    def said(self, name: str) -> str:
+        """What an error calls a variable: as the one who set it wrote it."""
+        return self._flags[name].name if name in self._flags else name
 
     def shared(self, name: str) -> str | None:
         """The value of a variable that is not ours alone, empty or not."""
+        if name in self._flags:
+            return self._flags[name].value
         return self._environment.get(name, self._file.variables.get(name))
 
     def origin(self, name: str) -> str:
@@ -90,20 +110,25 @@ class _Values:
     def path(self, name: str) -> Path | None:
         """An absolute path with `~` expanded, or None where it is not set."""
         value = self.get(name)
-        return None if value is None else expand(name, value)
+        return None if value is None else expand(self.said(name), value)
 
-    def whole(self, name: str, default: int, unit: str) -> int:
-        """A whole number, 0 allowed."""
+    def whole(
+        self, name: str, default: int, unit: str, least: int = 0, most: int = _LARGEST
+    ) -> int:
+        """A whole number from `least` to `most`."""
         value = self.get(name)
         if value is None:
             return default
         text = value.strip()
         digits = text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST))
-        if not digits or int(text) > _LARGEST:
-            raise BadSetting(
-                f"{name}={_shortened(value)}: expected {unit}, a whole number from 0 to {_LARGEST}"
-            )
+        if not digits or not least <= int(text) <= most:
+            raise self.bad(name, f"{unit}, a whole number from {least} to {most}")
         return int(text)
+
+    def bad(self, name: str, expected: str) -> BadSetting:
+        """The refusal of a variable's value."""
+        value = _shortened(self.shared(name) or "")
+        return BadSetting(f"{self.said(name)}={value}: expected {expected}")
 
 
 def env_file(environment: Mapping[str, str]) -> EnvFile:
@@ -142,14 +167,19 @@ def _read_file(path: Path, *, chosen: bool) -> EnvFile:
     return EnvFile(path, dotenv_values(stream=StringIO(text)), warning=warning)
 
 
-def _check_lines(path: Path, text: str) -> None:
+def _check_lines(path: Path, content: str) -> None:
     """Refuse a line that would be passed over in silence."""
     from dotenv.parser import parse_stream  # noqa: PLC0415 - a tenth of a start, and rarely needed
 
-    for binding in parse_stream(StringIO(text)):
-        line = binding.original.string.strip()
+    for binding in parse_stream(StringIO(content)):
+        text = binding.original.string
         if binding.error or (binding.key is not None and binding.value is None):
-            raise BadSetting(f"{path}, {line!r}: expected NAME=value")
+            number = binding.original.line + text[: -len(text.lstrip())].count("\n")
+            # Only a line of our own is repeated: another's may have a secret in it.
+            line = f"line {number}"
+            if text.strip().startswith("AGENTD"):
+                line += f", {text.strip()!r}"
+            raise BadSetting(f"{path}, {line}: expected NAME=value")
 
 
 def _shortened(value: str) -> str:
@@ -178,7 +208,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     file = env_file(environment)
     if file.problem is not None:
         raise BadSetting(file.problem)
-    values = _Values(environment, file)
+    values = Values(environment, file)
     return Settings(
         _home(values),
         _database(values),
@@ -192,17 +222,17 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 
 def explain(environment: Mapping[str, str], file: EnvFile) -> list[Setting]:
     """Every setting by itself, whether it parses or not."""
-    values = _Values(environment, file)
+    values = Values(environment, file)
     return [_explained(name, values) for name in _SETTINGS]
 
 
 def unknown(names: Iterable[str]) -> list[str]:
     """Those of the names that look like a setting of agentd's, and are none."""
-    known = {"AGENTD_ENV_FILE", *_SETTINGS}
+    known = {"AGENTD_ENV_FILE", *_SETTINGS, *LOOP_SETTINGS}
     return [name for name in names if name.upper().startswith("AGENTD") and name not in known]
 
 
-def _explained(name: str, values: _Values) -> Setting:
+def _explained(name: str, values: Values) -> Setting:
     origin = values.origin(name)
     if name == "AGENTD_LOG" and origin == "default" and values.shared("RUST_LOG"):
         origin = f"RUST_LOG, {values.origin('RUST_LOG')}"
@@ -212,11 +242,11 @@ def _explained(name: str, values: _Values) -> Setting:
         return Setting(name, origin, None, str(error))
 
 
-def _home(values: _Values) -> Path:
+def _home(values: Values) -> Path:
     return values.path("AGENTD_HOME") or expand("AGENTD_HOME", DEFAULT_HOME)
 
 
-def _database(values: _Values) -> Path:
+def _database(values: Values) -> Path:
     url = values.get("AGENTD_DATABASE_URL")
     if url is None:
         return _home(values) / DATABASE_NAME
@@ -232,26 +262,26 @@ def _database(values: _Values) -> Path:
         raise BadSetting(f"AGENTD_DATABASE_URL={url!r}: {error}") from error
 
 
-def _socket_path(values: _Values) -> Path:
+def _socket_path(values: Values) -> Path:
     return values.path("AGENTD_SOCKET_PATH") or _home(values) / SOCKET_NAME
 
 
-def _node_timeout(values: _Values) -> int:
+def _node_timeout(values: Values) -> int:
     return values.whole("AGENTD_NODE_TIMEOUT_SECS", DEFAULT_TIMEOUT_SECS, "seconds")
 
 
-def _event_limit(values: _Values) -> int:
+def _event_limit(values: Values) -> int:
     return values.whole("AGENTD_CONTEXT_EVENT_LIMIT", DEFAULT_EVENT_LIMIT, "events")
 
 
-def _log_level(values: _Values) -> int:
+def _log_level(values: Values) -> int:
     if (value := values.get("AGENTD_LOG")) is not None:
         return level_of("AGENTD_LOG", value)
     # Other programs share RUST_LOG, and shells like to export it empty.
     return level_of("RUST_LOG", values.shared("RUST_LOG") or DEFAULT_FILTER)
 
 
-_SETTINGS: Mapping[str, Callable[[_Values], Any]] = {
+_SETTINGS: Mapping[str, Callable[[Values], Any]] = {
     "AGENTD_HOME": _home,
     "AGENTD_DATABASE_URL": _database,
     "AGENTD_SOCKET_PATH": _socket_path,
@@ -260,3 +290,6 @@ _SETTINGS: Mapping[str, Callable[[_Values], Any]] = {
     "AGENTD_LOG": _log_level,
 }
 """How each variable is read."""
+
+LOOP_SETTINGS = ("AGENTD_AGENT_WORKERS", "AGENTD_ARTIFACT_DIR")
+"""Variables of ours that only `agentd loop` reads (agentd/loop/settings.py)."""

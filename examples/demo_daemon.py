@@ -27,7 +27,7 @@ class Daemon:
         env_file = home / "demo.env"
         env_file.touch(mode=0o600)
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("AGENTD_", "RUST_LOG"))}
-        self._env = kept | {
+        self.env = kept | {
             "AGENTD_HOME": str(home),
             "AGENTD_ENV_FILE": str(env_file),
             "AGENTD_NODE_TIMEOUT_SECS": str(NODE_TIMEOUT_SECS),
@@ -40,7 +40,7 @@ class Daemon:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "agentd", "serve"],
                 cwd=ROOT,
-                env=self._env,
+                env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -78,7 +78,7 @@ class Daemon:
         return subprocess.run(
             [sys.executable, "-m", "agentd", "replay", "--check"],
             cwd=ROOT,
-            env=self._env,
+            env=self.env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

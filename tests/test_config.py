@@ -151,8 +151,14 @@ def test_an_env_file_that_is_not_text(tmp_path: Path) -> None:
 def test_a_line_that_sets_nothing(tmp_path: Path, line: str) -> None:
     """A line that is no NAME=value is pointed out, never passed over in silence."""
     told = refused(AGENTD_ENV_FILE=env_file(tmp_path / "env", f"# mine\n{line}\n"))
-    assert repr(line) in told
-    assert told.endswith("expected NAME=value")
+    assert told.endswith(f", line 2, {line!r}: expected NAME=value")
+
+
+@pytest.mark.parametrize("line", ["DEEPSEEK_API_KEY: sk-hidden", "sk-hidden", "export sk-hidden"])
+def test_a_line_that_may_hold_a_secret(tmp_path: Path, line: str) -> None:
+    """A line that is none of our settings is told by its number alone: it may be somebody's key."""
+    file = env_file(tmp_path / "env", f"A=1\n\n# mine\n\n{line}\n")
+    assert refused(AGENTD_ENV_FILE=file) == f"{file}, line 5: expected NAME=value"
 
 
 # Paths

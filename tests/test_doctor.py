@@ -209,5 +209,5 @@ def test_env_files(home: Path) -> None:
     ]
     file.write_text("nonsense\n")
     assert not_ok(home, AGENTD_ENV_FILE=str(file)) == [
-        (FAILED, "env file", f"{file}, 'nonsense': expected NAME=value")
+        (FAILED, "env file", f"{file}, line 1: expected NAME=value")
     ]

@@ -1,0 +1,19 @@
+"""The multi-agent loop: four agents, a chat endpoint, and workers that may die.
+
+The rule this room keeps: what is known of a run is in the journal and in the artifacts, never in a
+process of the loop. So any worker takes over from any other, and a loop that was killed is resumed.
+
+settings    what can be set: flags, environment, env file
+secret      the key, which shows itself to nobody
+agents      the four agents and the graph of their nodes
+prompts     from an acquired node to the messages for the model
+chat        one request to an OpenAI-compatible endpoint, and what its answer is worth
+retries     which failures pass, and how long to wait for that
+artifacts   files that are there as a whole or not at all
+handler     the work on one node
+worker      a worker process
+crew        the worker processes of one run
+run         a task from its registration to its artifacts
+offline     a chat endpoint on loopback with scripted answers
+script      those answers
+"""

@@ -1,0 +1,110 @@
+"""What the body of an answer is worth.
+
+The rule this file keeps: a text that the model finished, or that was cut at the limit, is an
+answer; everything else is a failure that says why. What is quoted is scrubbed first and shortened
+then, so that no half of a key is left at the end.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from agentd.loop.failures import Final, Passing
+
+Scrub = Callable[[str], str]
+
+_QUOTED = 500
+"""Characters of what the endpoint said that an error repeats."""
+
+_AGAIN = "the endpoint is not well: try later"
+
+
+class Completion(NamedTuple):
+    """What the model wrote; `usage` counts tokens, where the endpoint says so."""
+
+    text: str
+    is_cut: bool
+    usage: dict[str, int] | None
+
+
+class _Message(Struct):
+    content: str | None = None
+
+
+class _Choice(Struct):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Body(Struct):
+    choices: list[_Choice]
+    usage: Any = None
+
+
+class _Error(Struct):
+    message: str
+
+
+class _ErrorBody(Struct):
+    error: _Error
+
+
+_decode_body = msgspec.json.Decoder(_Body).decode
+_decode_error = msgspec.json.Decoder(_ErrorBody).decode
+
+
+def parse(body: bytes, scrub: Scrub, max_tokens: int) -> Completion:
+    """The completion in the body of a 200. Raises `Passing` or `Final`."""
+    try:
+        decoded = _decode_body(body)  # blank lines before it keep a connection alive
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        told = f"an answer that is no chat completion: {_shortened(_text(body), scrub)}"
+        raise Passing(told, _AGAIN) from None
+    if not decoded.choices:
+        raise Passing("an answer without a choice", _AGAIN)
+    choice = decoded.choices[0]
+    text = scrub(choice.message.content or "").strip()
+    _check(text, choice.finish_reason, max_tokens)
+    return Completion(text, choice.finish_reason == "length", _usage(decoded.usage))
+
+
+def complaint(body: bytes, scrub: Scrub) -> str:
+    """What the body of an error says, without the key and not too long."""
+    try:
+        text = _decode_error(body).error.message
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        text = _text(body)
+    return _shortened(text, scrub) or "without a word"
+
+
+def _check(text: str, reason: str | None, max_tokens: int) -> None:
+    if reason == "insufficient_system_resource":  # DeepSeek's word for an answer that it broke off
+        raise Passing("the endpoint broke its answer off: it has too much to do", _AGAIN)
+    if reason == "content_filter":
+        raise Final("the endpoint's content filter stopped the answer", "change the goal")
+    if not text and reason == "length":
+        raise Final(
+            f"the model used all of its {max_tokens} tokens before it wrote anything",
+            "raise DEEPSEEK_MAX_TOKENS, or choose a model that does not think first",
+        )
+    if not text:
+        raise Passing("an empty answer", _AGAIN)
+
+
+def _usage(usage: Any) -> dict[str, int] | None:
+    """The counters, without the details that some endpoints nest below them."""
+    if not isinstance(usage, dict):
+        return None
+    names = ("prompt_tokens", "completion_tokens", "total_tokens")
+    return {name: usage[name] for name in names if isinstance(usage.get(name), int)}
+
+
+def _text(body: bytes) -> str:
+    return body.decode(errors="replace").strip()
+
+
+def _shortened(text: str, scrub: Scrub) -> str:
+    scrubbed = " ".join(scrub(text).split())
+    return scrubbed if len(scrubbed) <= _QUOTED else f"{scrubbed[:_QUOTED]}…"

@@ -1,0 +1,47 @@
+"""What a node of the loop is completed with.
+
+The rule this file keeps: a result is small. The artifact is in a file, told by path, size and hash;
+the result repeats as much of it as the next agent's prompt takes, so that prompts come from the
+journal alone and a file that somebody changed later changes nothing that was decided.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+EXCERPT = 16_000
+"""Characters of an artifact that a result repeats, and so a prompt takes of it."""
+
+
+class Artifact(Struct, frozen=True):
+    """A file: its size in bytes and the SHA-256 of its content, in hexadecimal."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return Path(self.path).name
+
+
+class Result(Struct, frozen=True):
+    """One agent's result. `is_cut`: the model had no tokens left to finish."""
+
+    agent: str
+    model: str
+    artifact: Artifact
+    excerpt: str
+    is_cut: bool
+    usage: dict[str, int] | None
+
+
+def result_of(value: Any) -> Result | None:
+    """The result that decoded JSON stands for, or None where it is none of the loop's."""
+    try:
+        return msgspec.convert(value, Result)
+    except msgspec.ValidationError:
+        return None

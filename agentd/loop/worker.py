@@ -1,0 +1,40 @@
+"""A worker process of the loop: `python -m agentd.loop.worker TASK OWNER`.
+
+The rule this file keeps: it ends with the loop. Its standard input is a pipe whose other end the
+loop holds and never writes to; when that end closes, however the loop died, the process is gone at
+once and fails no node: the lease runs out, and a worker of the next run takes over.
+"""
+
+import os
+import sys
+import threading
+
+from agentd.client import Client
+from agentd.errors import Failure
+from agentd.loop.chat import Chat
+from agentd.loop.handler import Handler
+from agentd.loop.settings import load
+from agentd.worker import Worker
+
+
+def main(task_id: str, owner: str) -> int:
+    """Work until nothing of the task can run any more, or until SIGTERM; returns the exit code."""
+    threading.Thread(target=_end_with_the_loop, daemon=True).start()
+    settings = load()
+    handler = Handler(settings, Chat(settings))
+    try:
+        with Client() as client:
+            Worker(client, handler, task_id=task_id, owner=owner).run()
+    except Failure as failure:
+        print(failure, file=sys.stderr)  # noqa: T201 - the loop reads it
+        return failure.exit_code
+    return 0
+
+
+def _end_with_the_loop() -> None:
+    os.read(0, 1)  # not sys.stdin: a thread that waits in it stops the interpreter's own end
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))
