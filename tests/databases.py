@@ -62,9 +62,15 @@ def create_older(path: Path) -> int:
     """A database as an earlier agentd left it; returns the number of its schema."""
     with at_work(path, 0) as core:
         core.register(spec(1), spec(2, 1))
+    return make_older(path)
+
+
+def make_older(path: Path) -> int:
+    """Undo the last migration of a stopped database; returns the number of the one before it."""
     [*_, last] = MIGRATIONS
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("DROP TABLE requests")
+        connection.execute("DROP INDEX tasks_order")
+        connection.execute("DROP TABLE counts")
         connection.execute("DELETE FROM migrations WHERE number = ?", (last.number,))
         connection.execute(f"PRAGMA user_version = {last.number - 1}")
     return last.number - 1

@@ -7,6 +7,7 @@ from agentd.projections.totals import SCOPE
 from agentd.store import Reader
 
 LIMITS = (0, 1, 3, 50)
+PREFIXES = ("", "0", "00000000-0000-4000-8000-000000000002")
 MOMENTS = (0, 10, 20, 30, 2**53)
 
 
@@ -29,6 +30,23 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
         "total": reader.get(TOTALS, (SCOPE,)),
         "taken": sorted(reader.taken(node_ids)),
         "dependents": {node_id: sorted(reader.dependents(node_id)) for node_id in node_ids},
+        "tasks": [
+            reader.tasks(prefix, before, limit)
+            for prefix in PREFIXES
+            for before in (None, 5)
+            for limit in (1, 9)
+        ],
+        "runnable tasks": [
+            reader.runnable_tasks(prefix, after, limit)
+            for prefix in PREFIXES
+            for after in (0, 5)
+            for limit in (1, 9)
+        ],
+        "shown": {
+            (task_id, after): list(reader.shown(task_id, after, 3))
+            for task_id in task_ids
+            for after in (None, 0, 7)
+        },
         "of each task": {task_id: list(reader.nodes(task_id)) for task_id in task_ids},
         "streams": {task_id: list(reader.journal(0, task_id)) for task_id in task_ids},
         "journal": list(reader.journal()),

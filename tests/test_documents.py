@@ -16,12 +16,14 @@ import agentd
 from agentd import config
 from agentd.errors import WIRE_ERRORS
 from agentd.logfilter import DEFAULT_FILTER
+from agentd.loop import settings as loop_settings
 from agentd.methods import METHODS
 from tests.daemon_process import REPOSITORY
 from tests.documents import README, found, quoted, rows, section, settings, text
 
 PACKAGE = REPOSITORY / "agentd"
 CONTRACT = REPOSITORY.parent / "shared" / "design" / "wire-protocol.md"
+LOOP = REPOSITORY / "docs" / "agent-loop.md"
 LONGEST_README = 300
 
 
@@ -61,8 +63,9 @@ def test_the_readme_lists_the_errors() -> None:
 
 
 def test_the_readme_lists_the_settings() -> None:
-    """The README and .env.example tell of the same variables and the same defaults."""
-    assert settings(rows(section("Configuration"))) == example_settings()
+    """The README, the loop's page and .env.example tell of the same variables and defaults."""
+    told = settings(rows(section("Configuration"))) | settings(rows(section("Settings", LOOP)))
+    assert told == example_settings()
 
 
 def test_the_readme_lists_the_exit_codes() -> None:
@@ -128,7 +131,8 @@ def test_the_readme_is_short() -> None:
 
 def test_the_example_has_each_variable_once() -> None:
     """Every variable that the program reads is there once, and no other."""
-    read = set(re.findall(r'"(AGENTD_[A-Z_]+)"', text(PACKAGE / "config.py")))
+    source = text(PACKAGE / "config.py") + text(PACKAGE / "loop" / "settings.py")
+    read = set(re.findall(r'"((?:AGENTD|DEEPSEEK)_[A-Z_]+)"', source))
     assert sorted(found(r"^#? ?(\w+)=", text(REPOSITORY / ".env.example"))) == sorted(read)
 
 
@@ -144,7 +148,10 @@ def test_the_example_has_the_defaults(tmp_path: Path, monkeypatch: pytest.Monkey
     file = tmp_path / "env"
     file.touch(mode=0o600)
     file.write_text("".join(f"{name}={value}\n" for name, value in example_settings().items()))
-    assert config.load({"AGENTD_ENV_FILE": str(file)}) == config.load({})
+    environment = {"AGENTD_ENV_FILE": str(file)}
+    assert config.load(environment) == config.load({})
+    told, default = (loop_settings.load(None, env, offline=True) for env in (environment, {}))
+    assert told._replace(key=default.key) == default
 
 
 def test_the_example_names_the_default_file_and_filter() -> None:
@@ -165,8 +172,11 @@ def test_the_contract_is_kept() -> None:
     names = [name for heading in headings for name in heading.split(" / ")]
     aliases = {name: {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()} for name in names}
     aliases["TaskStatus"] |= {"GetTaskStatus", "get_task_status"}
-    assert {method.name: set(method.aliases) for method in METHODS} == aliases
+    additions = {"ListTasks": {"list_tasks"}, "TaskEvents": {"task_events"}}
+    assert {method.name: set(method.aliases) for method in METHODS} == aliases | additions
     table = [(int(row[0]), quoted(row[2])) for row in rows(section("Errors", CONTRACT))]
     errors = {(code, kind) for code, kinds in table for kind in kinds if kind.isidentifier()}
     assert errors <= {(error.code, error.kind) for error in WIRE_ERRORS}
-    assert settings(rows(section("Environment", CONTRACT))) == example_settings()
+    assert settings(rows(section("Environment", CONTRACT))) == settings(
+        rows(section("Configuration"))
+    )

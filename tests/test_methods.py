@@ -185,6 +185,65 @@ def test_task_status(core: Core) -> None:
     assert status["nodes"][2]["dependencies"] == [uid(9), uid(2)]
 
 
+def test_list_tasks(core: Core) -> None:
+    """ListTasks shows the newest tasks first, each counted, and where the next page begins."""
+    first, second, third = (core.register(spec(n), spec(n + 1, n)) for n in (10, 20, 30))
+    core.do("FailNode", **core.hold(second).params)
+    page = core.do("ListTasks", limit=2)
+    assert page["tasks"] == [
+        {
+            "id": third,
+            "goal": "g",
+            "created_at": "2026-01-31T12:00:00.123Z",
+            "counts": {"PENDING": 2},
+            "runnable": True,
+        },
+        {
+            "id": second,
+            "goal": "g",
+            "created_at": "2026-01-31T12:00:00.123Z",
+            "counts": {"PENDING": 1, "FAILED": 1},
+            "runnable": False,
+        },
+    ]
+    last = core.do("ListTasks", limit=2, before=page["next"])
+    assert ([task["id"] for task in last["tasks"]], last["next"]) == ([first], None)
+
+
+def test_list_tasks_that_are_runnable(core: Core) -> None:
+    """With `runnable` it shows the tasks that have work now, the one that waits longest first."""
+    first, second, third = (core.register(spec(n), spec(n + 1, n)) for n in (10, 20, 30))
+    core.hold(second)
+    page = core.do("ListTasks", runnable=True)
+    assert [task["id"] for task in page["tasks"]] == [first, third]
+    assert page["next"] is None
+
+
+def test_task_events(core: Core) -> None:
+    """TaskEvents shows the newest events, oldest first, and goes on behind a seq."""
+    task_id = core.register(spec(1))
+    held = core.hold(task_id)
+    core.do("HeartbeatNode", **held.params)
+    answer = core.do("CommitEvent", **held.params, action_type="NOTE", payload=[1])
+    note = {
+        "seq": 5,
+        "id": answer["event_id"],
+        "task_id": task_id,
+        "node_id": uid(1),
+        "action_type": "NOTE",
+        "payload": [1],
+        "timestamp": "2026-01-31T12:00:00.123Z",
+    }
+    newest = core.do("TaskEvents", task_id=task_id, limit=1)
+    assert newest == {"events": [note], "last_seq": 5, "more": False}
+    page = core.do("TaskEvents", task_id=task_id, after=1, limit=2)
+    told = [(event["seq"], event["action_type"]) for event in page["events"]]
+    assert told == [(2, "ADD_NODE"), (3, "ACQUIRE_NODE")]
+    assert (page["last_seq"], page["more"]) == (3, True)
+    rest = core.do("TaskEvents", task_id=task_id, after=page["last_seq"])
+    assert rest == {"events": [note], "last_seq": 5, "more": False}
+
+
 def test_every_alias_is_the_method() -> None:
     """Each method is also known by its snake_case name, TaskStatus by two more."""
     aliases = {method.name: method.aliases for method in METHODS}
@@ -199,6 +258,8 @@ def test_every_alias_is_the_method() -> None:
         "CompleteNode": ("complete_node",),
         "FailNode": ("fail_node",),
         "TaskStatus": ("task_status", "GetTaskStatus", "get_task_status"),
+        "ListTasks": ("list_tasks",),
+        "TaskEvents": ("task_events",),
     }
 
 

@@ -21,11 +21,13 @@ from agentd.events import (
 )
 from agentd.journal import Draft, Head, Recorded, record
 from agentd.projections import (
+    COUNTS,
     EDGES,
     NODES,
     PROJECTIONS,
     TASKS,
     TOTALS,
+    CountsRow,
     EdgeRow,
     Key,
     NodeRow,
@@ -44,6 +46,7 @@ LATER = NOW + 5
 PENDING = NodeRow(NODE, TASK, 3, 2, "PENDING", 0, NOW)
 RUNNING = NodeRow(NODE, TASK, 3, 2, "RUNNING", 0, NOW, NOW, LEASE, "w", NOW + 9, uid(0xB))
 TASK_ROW = TaskRow(TASK, 1, NOW)
+COUNTS_ROW = CountsRow(TASK, 10, 20, 30, 40)
 TOTALS_ROW = TotalsRow("database", 600, 7, 10, 20, 30, 40)
 
 REGISTERED = TaskRegistered("g", 1)
@@ -231,6 +234,23 @@ def test_the_totals_begin_with_the_first_event() -> None:
     )
 
 
+@pytest.mark.parametrize("event", EXAMPLES[2:], ids=lambda event: type(event).__name__)
+def test_the_counts_of_a_task_follow_its_nodes(event: Event) -> None:
+    """An event that changes a node's status counts it there; others concern no counts."""
+    changes = DELTAS.get(type(event).__name__, {})
+    expected = asdict(COUNTS_ROW) | changes
+    assert keys(COUNTS, event) == ([(TASK,)] if changes else [])
+    assert not changes or reduce(COUNTS, COUNTS_ROW, event, (TASK,)) == expected
+
+
+def test_the_counts_of_a_task_begin_with_its_registration() -> None:
+    """All its nodes are PENDING when it is registered, and are not counted again one by one."""
+    registered = TaskRegistered("g", 7)
+    assert COUNTS.reduce(None, recorded(registered), (TASK,)) == CountsRow(TASK, 7, 0, 0, 0)
+    assert keys(COUNTS, registered) == [(TASK,)]
+    assert keys(COUNTS, ADDED) == []
+
+
 @pytest.mark.parametrize("projection", [TASKS, TOTALS], ids=lambda one: one.name)
 @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
 def test_every_event_concerns_its_task_and_the_totals(projection: Projection, event: Event) -> None:
@@ -264,6 +284,7 @@ def test_the_whole_of_a_small_task() -> None:
     assert (two.status, two.lease_owner, two.waiting_on) == ("RUNNING", "w", 0)
     assert tables.get(TASKS, (uid(1),)) == TaskRow(uid(1), 1, LATER)
     assert list(tables.rows(EDGES)) == [EdgeRow(uid(1), uid(2))]
+    assert list(tables.rows(COUNTS)) == [CountsRow(uid(1), 0, 1, 1, 0)]
     assert list(tables.rows(TOTALS)) == [TotalsRow("database", 6, 1, 0, 1, 1, 0)]
 
 
@@ -273,4 +294,4 @@ def test_folding_reaches_every_table() -> None:
     for draft in registration(1, 1, (2, 1)):
         [one] = tables.append(uid(1), tables.head(uid(1)).version, [draft], NOW, Ids())
         project(tables, one)
-    assert [len(list(tables.rows(projection))) for projection in PROJECTIONS] == [1, 2, 1, 1]
+    assert [len(list(tables.rows(projection))) for projection in PROJECTIONS] == [1, 2, 1, 1, 1]

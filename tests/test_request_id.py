@@ -25,6 +25,7 @@ from tests.core import (
     uid,
 )
 from tests.daemon_process import encoded
+from tests.databases import Trace, traces
 
 ID = uid(500)
 OTHER = uid(501)
@@ -123,18 +124,32 @@ def test_a_repeat_after_the_lease_ran_out(core: Core) -> None:
     assert core.node(task_id, uid(1))["lease_id"] == other.lease_id
 
 
-def test_nothing_runnable_is_an_answer(core: Core) -> None:
-    """A repeat of an acquisition that found nothing finds nothing, even when there is work now."""
-    task_id = core.register(spec(1))
-    held = core.hold(task_id)
+def test_what_found_nothing_to_do_is_tried_again(core: Core) -> None:
+    """A repeat of an acquisition that found nothing leases what there is now, and only once."""
+    task_id = core.register(spec(1), spec(2))
+    first, second = core.hold(task_id), core.hold(task_id)
     assert core.do("AcquireNextNode", task_id=task_id, request_id=ID) is None
     core.now += core.lease_ms
-    assert core.do("AcquireNextNode", task_id=task_id, request_id=ID) is None
-    assert core.hold(task_id).lease_id != held.lease_id
+    acquired = core.do("AcquireNextNode", task_id=task_id, request_id=ID)
+    assert acquired["lease_id"] not in (first.lease_id, second.lease_id)
+    assert core.do("AcquireNextNode", task_id=task_id, request_id=ID) == acquired
+
+
+def test_what_found_nothing_to_do_leaves_no_trace(tmp_path: Path) -> None:
+    """A poll that finds nothing writes nothing: a crowd that waits costs the disk nothing."""
+    core = Core(open_sqlite(tmp_path))
+    task_id = core.register(spec(1))
+    core.hold(task_id)
+    before = written(tmp_path)
+    for number in range(600, 603):
+        assert core.do("AcquireNextNode", task_id=task_id, request_id=uid(number)) is None
+    assert written(tmp_path) == before
+    assert remembered(tmp_path / "agent_state.db") == 0
+    core.store.close()
 
 
 def test_a_rollback_and_nothing_runnable(core: Core) -> None:
-    """What the acquisition rolled back on its way changes nothing of that."""
+    """An acquisition that rolled back what it did not get was answered: null, also to a repeat."""
     task_id = core.register(spec(1), spec(2, 1))
     held = core.hold(task_id)
     core.do("FailNode", **held.params)
@@ -241,7 +256,7 @@ def test_an_id_is_a_uuid(wrong: object) -> None:
 def test_a_query_needs_none(core: Core, query: str) -> None:
     """A query takes a request_id and is answered anew: it changes nothing."""
     task_id = core.register(spec(1))
-    params = {"task_id": task_id} if query == "TaskStatus" else {}
+    params = {"task_id": task_id} if query in ("TaskStatus", "TaskEvents") else {}
     assert core.do(query, **params, request_id=ID) == core.do(query, **params)
     core.do("RegisterTask", goal="g", request_id=ID)
 
@@ -295,6 +310,11 @@ def test_the_answer_and_the_effect_are_one_transaction(tmp_path: Path) -> None:
     task = core.do("RegisterTask", **request)
     assert [recorded.task_id for recorded in core.journal()] == [task["task_id"]]
     store.close()
+
+
+def written(directory: Path) -> dict[str, Trace]:
+    """What is on disk; the WAL's index is the processes' memory."""
+    return {name: trace for name, trace in traces(directory).items() if "-shm" not in name}
 
 
 def remembered(database: Path) -> int:

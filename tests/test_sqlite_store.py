@@ -114,6 +114,10 @@ QUESTIONS: dict[str, Question] = {
     **{f"get {projection.name}": partial(_get, projection) for projection in PROJECTIONS},
     "next_runnable": lambda r: r.next_runnable(uid(1)),
     "nodes": lambda r: list(r.nodes(uid(1))),
+    "tasks": lambda r: r.tasks("0", 5, 9),
+    "tasks of a long prefix": lambda r: r.tasks("00000000", 5, 9),
+    "runnable tasks": lambda r: r.runnable_tasks("0", 5, 9),
+    "runnable tasks of a long prefix": lambda r: r.runnable_tasks("00000000", 5, 9),
     "dependents": lambda r: r.dependents(uid(1)),
     "expired": lambda r: r.expired(0, 1),
     "expired of a task": lambda r: r.expired(0, 1, uid(1)),
@@ -123,6 +127,8 @@ QUESTIONS: dict[str, Question] = {
     "last_seq": lambda r: r.last_seq(),
     "recorded": lambda r: r.recorded(1),
     "tail": lambda r: r.tail(uid(1), 9),
+    "shown": lambda r: list(r.shown(uid(1), 2, 9)),
+    "shown newest": lambda r: list(r.shown(uid(1), None, 9)),
     "journal": lambda r: list(r.journal(1)),
     "journal of a task": lambda r: list(r.journal(1, uid(1))),
 }
@@ -166,18 +172,49 @@ def test_every_question_is_answered_from_an_index(
     assert not scans, lines
 
 
-@pytest.mark.parametrize(
-    "name", ["next_runnable", "nodes", "head", "tail", "journal", "journal of a task"]
+IN_ORDER = (
+    "next_runnable",
+    "nodes",
+    "tasks",
+    "runnable tasks",
+    "head",
+    "tail",
+    "shown",
+    "shown newest",
+    "journal",
+    "journal of a task",
 )
+
+
+@pytest.mark.parametrize("name", IN_ORDER)
 def test_no_question_sorts_what_the_index_has_in_order(reading: apsw.Connection, name: str) -> None:
     """Where an order is asked for, the index has it."""
     lines = plan(reading, QUESTIONS[name])
     assert not [line for line in lines if "B-TREE" in line], lines
 
 
-def test_the_runnable_node_costs_one_entry(reading: apsw.Connection) -> None:
+@pytest.mark.parametrize(
+    "name", ["next_runnable", "runnable tasks", "runnable tasks of a long prefix"]
+)
+def test_the_runnable_node_costs_one_entry(reading: apsw.Connection, name: str) -> None:
     """The next node comes from the index that holds runnable nodes only."""
-    assert any("nodes_runnable" in line for line in plan(reading, QUESTIONS["next_runnable"]))
+    assert any("nodes_runnable" in line for line in plan(reading, QUESTIONS[name]))
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("tasks", "tasks_order"),
+        ("tasks of a long prefix", "task_id>? AND task_id<?"),
+        ("runnable tasks", "tasks_order"),
+        ("runnable tasks of a long prefix", "task_id>? AND task_id<?"),
+    ],
+)
+def test_a_prefix_that_few_have_is_looked_up(
+    reading: apsw.Connection, name: str, index: str
+) -> None:
+    """A short prefix is looked for along the order of the tasks, a long one among the ids."""
+    assert any(index in line for line in plan(reading, QUESTIONS[name]))
 
 
 @pytest.mark.parametrize("name", ["expired", "expired of a task", "next_expiry"])

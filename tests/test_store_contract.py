@@ -11,11 +11,13 @@ from agentd.errors import Conflict, JournalDamaged
 from agentd.events import EventCommitted, LeaseExtended
 from agentd.journal import GENESIS, Draft, Head, Recorded
 from agentd.projections import (
+    COUNTS,
     EDGES,
     NODES,
     PROJECTIONS,
     TASKS,
     TOTALS,
+    CountsRow,
     EdgeRow,
     Key,
     NodeRow,
@@ -36,6 +38,7 @@ ROWS: list[Examples] = [
         EDGES,
         [((uid(d), uid(n)), EdgeRow(uid(d), uid(n))) for d, n in ((1, 2), (1, 3), (2, 1))],
     ),
+    (COUNTS, [((uid(n),), CountsRow(uid(n), n, 2, 3, 4)) for n in (1, 2, 3)]),
     (TOTALS, [((scope,), TotalsRow(scope, 1, 2, 3, 4, 5, 6)) for scope in ("a", "b", "c")]),
 ]
 each_projection = pytest.mark.parametrize(
@@ -87,6 +90,7 @@ def test_a_row_that_is_put_is_got(
 CHANGED: list[tuple[Projection, Key, Struct, Struct]] = [
     (TASKS, (uid(1),), TaskRow(uid(1), 1, 2), TaskRow(uid(1), 9, 3)),
     (NODES, (uid(1),), NODE, NodeRow(uid(1), uid(9), 3, 4, "PENDING", 2, 9)),
+    (COUNTS, (uid(1),), CountsRow(uid(1), 1, 2, 3, 4), CountsRow(uid(1), 9, 9, 9, 9)),
     (TOTALS, ("a",), TotalsRow("a", 1, 2, 3, 4, 5, 6), TotalsRow("a", 9, 9, 9, 9, 9, 9)),
 ]
 

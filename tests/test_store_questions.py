@@ -197,7 +197,9 @@ def test_a_shadow_begins_empty(store: Store, new_id: Callable[[], str]) -> None:
         record_drafts(tx, 1, registration(1, 1, (2, 1)), new_id=new_id)
     for _twice in range(2):
         with store.shadow() as shadow:
-            assert [list(shadow.rows(projection)) for projection in PROJECTIONS] == [[]] * 4
+            assert [list(shadow.rows(projection)) for projection in PROJECTIONS] == [[]] * len(
+                PROJECTIONS
+            )
             assert shadow.get(NODES, (uid(1),)) is None
             assert shadow.dependents(uid(1)) == []
             shadow.put(TOTALS, ("a",), TotalsRow("a", 1, 2, 3, 4, 5, 6))

@@ -23,7 +23,8 @@ from agentd.projections import PROJECTIONS, project
 from agentd.store import Store
 from tests.core import NOW, Core, command, to_params, uid
 from tests.property.asker import Asker, Call
-from tests.property.model import Model, Refused
+from tests.property.lists import list_tasks, task_events
+from tests.property.model import Model, Object, Refused
 from tests.property.strategies import (
     Ask,
     Dag,
@@ -31,6 +32,7 @@ from tests.property.strategies import (
     dags,
     event_limits,
     lease_lengths,
+    prefix_lengths,
     waits,
 )
 from tests.questions import answers
@@ -47,6 +49,7 @@ class CoreMachine(Asker, RuleBasedStateMachine):
         super().__init__()
         self.sent = 0
         self.finished: list[Call] = []
+        self.idle: list[Call] = []
         self.answered: list[tuple[Call, Any]] = []
 
     def open(self) -> Store:
@@ -104,6 +107,12 @@ class CoreMachine(Asker, RuleBasedStateMachine):
         assert _plain(outcome.result) == answer
         assert len(self.core.journal()) == records, "a repeat recorded something"
 
+    @precondition(lambda self: self.idle)
+    @rule(which=st.integers(0, 9))
+    def try_again(self, which: int) -> None:
+        """What found nothing to do is a new request when it comes again, whatever its id."""
+        self.send_named([self.idle.pop(which % len(self.idle))])
+
     @rule(wait=waits)
     def wait(self, wait: int) -> None:
         self.core.now += wait
@@ -127,6 +136,27 @@ class CoreMachine(Asker, RuleBasedStateMachine):
         ids = (self.model.tasks, self.model.nodes)
         with self.core.store.write() as tx, self.core.store.read() as reader:
             assert answers(tx, *ids) == answers(reader, *ids)
+
+    @rule(ask=asks, length=prefix_lengths, runnable=st.booleans(), limit=st.integers(1, 3))
+    def list_tasks(self, ask: Ask, length: int, limit: int, *, runnable: bool) -> None:
+        """Page by page, from the first to the last."""
+        prefix = self.task_id(ask)[:length]
+        params: Object = {"prefix": prefix, "runnable": runnable, "limit": limit}
+        while params.get("before", 0) is not None:
+            page = self.core.do("ListTasks", **params)
+            assert page == list_tasks(self.model, params)
+            params["before"] = page["next"]
+
+    @rule(ask=asks, after=st.none() | st.integers(0, 99), limit=st.integers(1, 9))
+    def read_events(self, ask: Ask, after: int | None, limit: int) -> None:
+        """Page by page, from any place in the journal on."""
+        task_id = self.pick(ask, [*self.model.tasks])
+        params: Object = {"task_id": task_id, "after": after, "limit": limit}
+        page: Object = {"more": task_id is not None}
+        while page["more"]:
+            page = self.core.do("TaskEvents", **params)
+            assert page == task_events(self.model, params)
+            params["after"] = page["last_seq"]
 
     # What always holds
 
@@ -172,8 +202,11 @@ class CoreMachine(Asker, RuleBasedStateMachine):
 
     def send(self, *calls: Call, crash: int = 99) -> None:
         """Run the calls as one batch, one that crashes among them, and compare the answers."""
-        named = [self.named(call) for call in calls]
-        requests = [command(method, to_params(method, params)) for method, params in named]
+        self.send_named([self.named(call) for call in calls], crash)
+
+    def send_named(self, calls: list[Call], crash: int = 99) -> None:
+        """The same for calls that have their request_ids already."""
+        requests = [command(method, to_params(method, params)) for method, params in calls]
         if crash <= len(calls):
             requests.insert(crash, crashing())
         outcomes = self.core.run(requests)
@@ -183,10 +216,18 @@ class CoreMachine(Asker, RuleBasedStateMachine):
             assert refusal.kind == "internal"
         assert len(self.core.faults) == (crash <= len(calls))
         self.core.faults.clear()
-        for at, (call, outcome) in enumerate(zip(calls, outcomes, strict=True)):
+        for call, outcome in zip(calls, outcomes, strict=True):
+            events = self.model.event_count
             self.compare(call, outcome.refusal or _plain(outcome.result))
-            if outcome.refusal is None and "request_id" in named[at][1]:
-                self.answered.append((named[at], _plain(outcome.result)))
+            if outcome.refusal is None and "request_id" in call[1]:
+                self.note(call, _plain(outcome.result), recorded=self.model.event_count > events)
+
+    def note(self, call: Call, answer: Any, *, recorded: bool) -> None:
+        """A request_id stands for its answer, but where there was nothing to do."""
+        if answer is None and not recorded:
+            self.idle.append(call)
+        else:
+            self.answered.append((call, answer))
 
     def named(self, call: Call) -> Call:
         """The same request with an id of its own, where a client may send one; some do not."""

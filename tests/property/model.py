@@ -74,7 +74,7 @@ class Model:
             "expired_running_leases": sum(ends <= self.now for ends in leases),
             "active_resource_locks": 0,
             "expired_resource_locks": 0,
-            "node_status_counts": _counts(self.nodes.values()),
+            "node_status_counts": counts(self.nodes.values()),
             "schema_version": ANY,
             "latest_schema_version": ANY,
         }
@@ -112,6 +112,7 @@ class Model:
             "created_at": _rfc3339(self.now),
             "nodes": order,
             "events": [],
+            "seqs": [],
         }
         for node_id in (ANY, *order):  # the task's own event, then one for each node
             self._event(task_id, node_id)
@@ -120,7 +121,7 @@ class Model:
     def _acquire(self, params: Object, fresh: Object) -> Object | None:
         self._sweep(params, fresh)
         task = self.tasks[params["task_id"]]
-        runnable = [node_id for node_id in task["nodes"] if self._is_runnable(node_id)]
+        runnable = [node_id for node_id in task["nodes"] if self.is_runnable(node_id)]
         if not runnable:
             return None
         node = self.nodes[runnable[0]]
@@ -203,7 +204,7 @@ class Model:
         nodes = [self.nodes[node_id] for node_id in task["nodes"]]
         return {
             "task": _task_view(task),
-            "counts": _counts(nodes),
+            "counts": counts(nodes),
             "nodes": [_node_view(node) for node in nodes],
         }
 
@@ -226,7 +227,8 @@ class Model:
             raise Refused("node_not_found")
         return self.nodes[params["node_id"]]
 
-    def _is_runnable(self, node_id: str) -> bool:
+    def is_runnable(self, node_id: str) -> bool:
+        """Whether the node could be acquired now."""
         node = self.nodes[node_id]
         before = [self.nodes[dependency]["status"] for dependency in node["dependencies"]]
         return node["status"] == "PENDING" and all(status == "COMPLETED" for status in before)
@@ -264,6 +266,7 @@ class Model:
             "timestamp": _rfc3339(self.now),
         }
         self.tasks[task_id]["events"].append(event)
+        self.tasks[task_id]["seqs"].append(self.event_count)
 
 
 def _has_cycle(waits: dict[str, set[str]]) -> bool:
@@ -274,7 +277,8 @@ def _has_cycle(waits: dict[str, set[str]]) -> bool:
     return bool(left)
 
 
-def _counts(nodes: Any) -> dict[str, int]:
+def counts(nodes: Any) -> dict[str, int]:
+    """How many of the nodes are in which status, where any is."""
     statuses = [node["status"] for node in nodes]
     return {status: statuses.count(status) for status in STATUSES if status in statuses}
 

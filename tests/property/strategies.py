@@ -71,4 +71,5 @@ asks = st.builds(
 )
 waits = st.sampled_from([0, 1, 499, 1_000, 9_999, 10_000, 29_999, 30_000, 60_000])
 lease_lengths = st.sampled_from([0, 1_000, 30_000])
+prefix_lengths = st.sampled_from([0, 2, 3, 9, 33, 34, 35, 36])
 event_limits = st.sampled_from([0, 3, 50])

@@ -1,0 +1,47 @@
+"""Lists of tasks and of events, as the model of the contract says them: whole lists, then cut.
+
+The rule this file keeps: like the model, it imports nothing of agentd.
+"""
+
+from typing import Any
+
+from tests.property.model import Model, Object, Refused, counts
+
+
+def list_tasks(model: Model, params: Object) -> Object:
+    """What ListTasks answers, where its answer is small."""
+    runnable, before = params.get("runnable", False), params.get("before")
+    listed = [(task["seqs"][0], _summary(model, task)) for task in model.tasks.values()]
+    listed = [entry for entry in listed if entry[1]["id"].startswith(params.get("prefix", ""))]
+    if runnable:
+        listed = [entry for entry in listed if entry[1]["runnable"] and entry[0] > (before or 0)]
+    else:
+        listed = [entry for entry in reversed(listed) if before is None or entry[0] < before]
+    page = listed[: params["limit"]]
+    more = len(page) < len(listed)
+    return {"tasks": [summary for _, summary in page], "next": page[-1][0] if more else None}
+
+
+def task_events(model: Model, params: Object) -> Object:
+    """What TaskEvents answers, where its answer is small. Raises `Refused`."""
+    task_id, after, limit = params["task_id"], params.get("after"), params["limit"]
+    if task_id not in model.tasks:
+        raise Refused("task_not_found")
+    task = model.tasks[task_id]
+    shown = [{"seq": seq, **event} for seq, event in zip(task["seqs"], task["events"], strict=True)]
+    if after is None:
+        return {"events": shown[-limit:], "last_seq": shown[-1]["seq"], "more": False}
+    behind = [event for event in shown if event["seq"] > after]
+    page = behind[:limit]
+    last: Any = page[-1]["seq"] if page else after
+    return {"events": page, "last_seq": last, "more": len(page) < len(behind)}
+
+
+def _summary(model: Model, task: Object) -> Object:
+    return {
+        "id": task["id"],
+        "goal": task["goal"],
+        "created_at": task["created_at"],
+        "counts": counts([model.nodes[node_id] for node_id in task["nodes"]]),
+        "runnable": any(map(model.is_runnable, task["nodes"])),
+    }
