@@ -69,8 +69,9 @@ EFFECTS: dict[str, set[str]] = {
     "backup": {"errors", "projections", "replay", "store"},
     "logfilter": {"errors"},
     "config": {"errors", "logfilter"},
-    "client": {"api", "errors", "protocol"},
+    "client": {"api", "config", "errors", "protocol"},
     "worker": {"api", "client", "errors", "protocol"},
+    "loop": {"agentd", "api", "client", "config", "errors", "worker"},
     "daemon": {
         "agentd",
         "api",
@@ -98,9 +99,11 @@ EFFECTS: dict[str, set[str]] = {
         "errors",
         "journal",
         "logfilter",
+        "loop",
         "methods",
         "replay",
         "store",
+        "worker",
     },
     "__main__": {"cli"},
 }

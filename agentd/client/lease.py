@@ -20,6 +20,7 @@ from agentd.client import requests
 from agentd.client.endings import UNSENDABLE, failure, payload
 from agentd.client.heartbeats import Heartbeats, Held
 from agentd.client.interrupt import Interrupt
+from agentd.client.repeats import PASSING
 from agentd.client.requests import Request
 from agentd.errors import DaemonUnreachable, LeaseLost, RequestRefused, StaleLease
 
@@ -113,6 +114,15 @@ class Grip:
             return requests.fail_node(*self._ids, failure(error)), None
         return None, None
 
+    def _instead(self, refusal: RequestRefused) -> Request[EventResult]:
+        """What to say where the daemon does not take the result: that would be so for ever.
+
+        Raises `refusal` where it may be over soon.
+        """
+        if isinstance(refusal, PASSING):
+            raise refusal
+        return requests.fail_node(*self._ids, failure(refusal))
+
     @contextmanager
     def _said(self, error: BaseException | None = None) -> Iterator[None]:
         """Around a request under the lease. What goes wrong is a note to `error`, if there is one.
@@ -176,8 +186,12 @@ class Lease(Grip):
         try:
             request, problem = self._ending(error)
             if request is not None:
-                with self._said(error):
-                    self._ask(request)
+                try:
+                    with self._said(error):
+                        self._ask(request)
+                except RequestRefused as refusal:
+                    self._ask(self._instead(refusal))
+                    raise
             if problem is not None:
                 raise problem
         finally:
@@ -234,8 +248,12 @@ class AsyncLease(Grip):
                 self.check()
             request, problem = self._ending(error)
             if request is not None:
-                with self._said(error):
-                    await self._ask(request)
+                try:
+                    with self._said(error):
+                        await self._ask(request)
+                except RequestRefused as refusal:
+                    await self._ask(self._instead(refusal))
+                    raise
             if problem is not None:
                 raise problem
         finally:

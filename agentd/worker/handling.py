@@ -9,6 +9,7 @@ import contextlib
 import inspect
 import logging
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
@@ -17,7 +18,7 @@ from agentd.client import AsyncClient, AsyncLease, Client, Lease
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.repeats import PASSING, waits
 from agentd.client.requests import Request
-from agentd.errors import LeaseLost
+from agentd.errors import LeaseLost, WorkFailed
 
 Result = TypeVar("Result")
 BlockingHandler = Callable[[Lease], Any]
@@ -26,13 +27,14 @@ Handler = BlockingHandler | AsyncHandler
 
 logger = logging.getLogger("agentd.worker")
 
+_ENDS = {"CompleteNode": "completed", "FailNode": "failed"}
 _LONGEST_WAIT = 2.0
 _LAST_WAIT = 5.0
 """Seconds that a handler's thread has to end when the worker is stopped at once."""
 
 
 class Handling:
-    """Hands nodes to a handler."""
+    """Hands nodes to a handler. `outcomes` counts what became of them."""
 
     def __init__(self, client: AsyncClient, handler: Handler) -> None:
         self._client = client
@@ -40,6 +42,8 @@ class Handling:
         self._blocking = Client(client.socket_path, client.timeout)
         self._heartbeats = Heartbeats(self._blocking.ask)
         self._is_async = _is_async(handler)
+        self.outcomes: Counter[str] = Counter()
+        self._counting = threading.Lock()
 
     async def work(self, acquired: AcquireNextNodeResult) -> None:
         """Run the handler on the node and end the node with what came of it.
@@ -48,15 +52,18 @@ class Handling:
         node.
         """
         try:
-            if self._is_async:
-                await self._await(acquired)
-            else:
-                await self._in_thread(acquired)
+            await (self._await if self._is_async else self._in_thread)(acquired)
         except LeaseLost as lost:
+            self._count("lost")
             logger.warning("lost the lease, and dropped the work: %s", lost)
+        except asyncio.CancelledError:
+            logger.warning(
+                "let go of node %s: it goes back when its lease runs out", acquired.node_id
+            )
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the next node is another matter
-            told = " ".join([str(error), *getattr(error, "__notes__", ())])
-            logger.warning("node %s: %s: %s", acquired.node_id, type(error).__name__, told)
+            told = " ".join([_told(error), *getattr(error, "__notes__", ())])
+            logger.warning("node %s failed: %s", acquired.node_id, told)
 
     def close(self) -> None:
         """Close the connections."""
@@ -109,21 +116,32 @@ class Handling:
     async def _ask(self, request: Request[Result]) -> Result:
         for wait in waits(longest=_LONGEST_WAIT):
             try:
-                return await self._client.ask(request)
+                answer = await self._client.ask(request)
             except PASSING as error:
                 logger.warning("%s is tried again: %s", request.method, error)
                 await asyncio.sleep(wait)
+            else:
+                self._count(_ENDS.get(request.method))
+                return answer
         raise AssertionError  # waits() has no end
 
     def _ask_here(self, request: Request[Result], stopped: threading.Event) -> Result:
         for wait in waits(longest=_LONGEST_WAIT):
             try:
-                return self._blocking.ask(request)
+                answer = self._blocking.ask(request)
             except PASSING as error:
                 if stopped.wait(wait):
                     raise
                 logger.warning("%s is tried again: %s", request.method, error)
+            else:
+                self._count(_ENDS.get(request.method))
+                return answer
         raise AssertionError  # waits() has no end
+
+    def _count(self, outcome: str | None) -> None:
+        if outcome is not None:
+            with self._counting:
+                self.outcomes[outcome] += 1
 
 
 def _settle(ended: "asyncio.Future[None]", outcome: BaseException | None) -> None:
@@ -139,6 +157,10 @@ def _settle(ended: "asyncio.Future[None]", outcome: BaseException | None) -> Non
 def _left(exit_: SystemExit) -> RuntimeError:
     """A handler that leaves the program fails its node: the program is the worker's."""
     return RuntimeError(f"the handler called sys.exit({exit_.code!r})")
+
+
+def _told(error: Exception) -> str:
+    return str(error.payload if isinstance(error, WorkFailed) else repr(error))
 
 
 def _no_awaitable(result: Any) -> Any:

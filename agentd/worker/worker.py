@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,7 +36,8 @@ class Worker:
 
     With `task_id` the worker ends when nothing of that task can run any more, else it serves all
     tasks until it is told to stop. `owner` names it in the journal. Its connections are its own:
-    `client` says where the daemon is and how long a call may take.
+    `client` says where the daemon is and how long a call may take. `outcomes` counts the nodes that
+    were `completed`, `failed` and `lost`.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Worker:
         self._stopping = False
         self._changed = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
+        self.outcomes: Mapping[str, int] = {}
 
     def run(self) -> None:
         """Work until there is nothing left to do, or until the worker is stopped.
@@ -83,6 +85,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         async with AsyncClient(self._client.socket_path, self._client.timeout) as client:
             handling = Handling(client, self._handler)
+            self.outcomes = handling.outcomes
             try:
                 with self._stopped_by_sigterm():
                     await self._serve(Source(client, self._task_id, self._owner), handling)

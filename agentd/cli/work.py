@@ -1,0 +1,120 @@
+"""`agentd work -- COMMAND`: any command as a worker.
+
+The rule this file keeps: standard output is for the outcome, standard error for what happens. What
+the commands write is prefixed with their node and bounded, so that several of them can be told
+apart and none floods the terminal.
+"""
+
+import argparse
+import contextlib
+import logging
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+from agentd.cli.naming import task_id
+from agentd.cli.printing import print_data
+from agentd.cli.words import shown
+from agentd.client import AsyncLease, Client
+from agentd.errors import BadSetting, Failure
+from agentd.worker import Worker
+from agentd.worker.command import Command
+
+_MOST_LINES = 1000
+"""Lines of one node that are shown."""
+
+_LONGEST_LINE = 2000
+"""Characters of one line that are shown."""
+
+_LONGEST_LABEL = 20
+"""Characters of a node's name in front of its lines."""
+
+_ID_DIGITS = 6
+"""Of a node's id, at its end: ids that were made together begin alike."""
+
+_ENDS = ("completed", "failed", "lost")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Work until nothing is left to do, or until stopped; 1 when a node of the --task failed.
+
+    Raises `BadSetting` or `Failure` where the command cannot be started, and what `Worker` raises.
+    """
+    command: Sequence[str] = options.command
+    _check(command[0])
+    with Client() as client:
+        outcomes = _work(client, command, options)
+    told = {end: outcomes.get(end, 0) for end in _ENDS}
+    if options.json:
+        print_data(told)
+    else:
+        print(", ".join(f"{number} {end}" for end, number in told.items()))
+    return 1 if options.task is not None and told["failed"] else 0
+
+
+def _work(client: Client, command: Sequence[str], options: argparse.Namespace) -> dict[str, int]:
+    task = None if options.task is None else task_id(client, options.task)
+    broken: list[OSError] = []
+
+    def give_up(error: OSError) -> None:
+        broken.append(error)
+        worker.stop()
+
+    worker = Worker(
+        client,
+        Command(command, client.socket_path, _Screen().show, give_up),
+        concurrency=options.concurrency or 1,
+        task_id=task,
+        owner=options.owner,
+    )
+    _log_to_stderr()
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # its terminal goes away: as Ctrl-C
+        signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGINT))
+    worker.run()
+    if broken:
+        raise Failure(
+            f"{command[0]} cannot be started: {broken[0].strerror}; the node goes back when its "
+            "lease runs out"
+        )
+    return dict(worker.outcomes)
+
+
+def _check(program: str) -> None:
+    """Before any node is acquired: raises `BadSetting` if there is no such program."""
+    if shutil.which(program) is None:
+        raise BadSetting(
+            f"no program {program!r} is on the PATH or at that place: check its spelling, or give "
+            "its whole path"
+        )
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(format="agentd: %(message)s", level=logging.WARNING, stream=sys.stderr)
+
+
+class _Screen:
+    """Standard error, where each line is prefixed with its node."""
+
+    def __init__(self) -> None:
+        self._lines: WeakKeyDictionary[AsyncLease, int] = WeakKeyDictionary()
+
+    def show(self, lease: AsyncLease, line: str) -> None:
+        """Show a line of the command that works on that node, unless it has shown enough."""
+        number = self._lines[lease] = self._lines.get(lease, 0) + 1
+        if number > _MOST_LINES + 1:
+            return
+        if number > _MOST_LINES:
+            line = f"more than {_MOST_LINES:,} lines: the rest is not shown"
+        elif len(line) > _LONGEST_LINE:
+            line = line[:_LONGEST_LINE] + " ..."
+        with contextlib.suppress(OSError):  # nobody reads it; the work goes on
+            print(f"[{_label(lease)}] {shown(line)}", file=sys.stderr, flush=True)
+
+
+def _label(lease: AsyncLease) -> str:
+    name = lease.payload.get("name") if isinstance(lease.payload, dict) else None
+    if not isinstance(name, str) or not name:
+        return lease.node_id[-_ID_DIGITS:]
+    return shown(name[:_LONGEST_LABEL])

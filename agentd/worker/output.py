@@ -1,0 +1,62 @@
+"""What a command writes, bounded: lines to show, a result to keep, the end of its complaints.
+
+The rule this file keeps: however much is written, so much is kept and no more.
+"""
+
+from agentd.protocol import LINE_LIMIT
+
+LONGEST_LINE = LINE_LIMIT
+"""Bytes after which a line is given out unfinished."""
+
+
+class Lines:
+    """Splits pieces of output into lines, without their newlines."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The lines that this piece completes."""
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        if len(self._rest) > LONGEST_LINE:
+            lines.append(self._rest)
+            self._rest = b""
+        return lines
+
+    def end(self) -> list[bytes]:
+        """The last line, if it was not finished."""
+        rest, self._rest = self._rest, b""
+        return [rest] if rest else []
+
+
+class Head:
+    """The first `limit` bytes, and whether there were more."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept = bytearray()
+        self.is_cut = False
+
+    def feed(self, piece: bytes) -> None:
+        """Take what there is room for."""
+        room = self._limit - len(self._kept)
+        self._kept += piece[:room]
+        self.is_cut = self.is_cut or len(piece) > room
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._kept)
+
+
+class Tail:
+    """The last `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept = b""
+
+    def feed(self, piece: bytes) -> None:
+        """Take it, and forget what came long before it."""
+        self._kept = (self._kept + piece)[-self._limit :]
+
+    def __bytes__(self) -> bytes:
+        return self._kept
