@@ -107,7 +107,9 @@ EFFECTS: dict[str, set[str]] = {
     },
     "__main__": {"cli"},
 }
-ROOMS = {"agentd": set[str](), **PURE, **TABLE, **EFFECTS}
+# What the package itself offers, late, to those who import it.
+OFFERED: dict[str, set[str]] = {"agentd": {"client", "worker"}}
+ROOMS = {**OFFERED, **PURE, **TABLE, **EFFECTS}
 
 BANNED = {"apsw", "asyncio", "socket", "os", "time", "random", "uuid"}
 """Clock, randomness and I/O: in the pure rooms and the table these are arguments."""
