@@ -21,13 +21,35 @@ from tests.daemon_process import REPOSITORY, DaemonProcess, environment
 NOBODY = 65_534
 """The uid that has no rights anywhere."""
 
-VERBS = ("serve", "call", "status", "replay", "backup", "restore", "doctor")
+VERBS = (
+    "serve",
+    "task",
+    "node",
+    "work",
+    "loop",
+    "call",
+    "status",
+    "replay",
+    "backup",
+    "restore",
+    "doctor",
+    "skill",
+    "completion",
+)
+BELOW = {
+    "task": ("register", "list", "show", "graph", "events"),
+    "node": ("acquire", "heartbeat", "commit", "complete", "fail"),
+}
+ALL_VERBS = [(), *((verb,) for verb in VERBS)]
+ALL_VERBS += [(group, verb) for group, below in BELOW.items() for verb in below]
+SETTLED = ("serve", "call", "status", "replay", "backup", "restore")
+"""Those that cannot do without their settings, whatever else is asked of them."""
 
 
 # Help
 
 
-@pytest.mark.parametrize("verb", [(), *((verb,) for verb in VERBS)], ids=" ".join)
+@pytest.mark.parametrize("verb", ALL_VERBS, ids=" ".join)
 def test_help(home: Path, verb: tuple[str, ...]) -> None:
     """Every verb has a help that fits a terminal and ends with the exit codes."""
     ended = agentd(home, *verb, "--help")
@@ -41,6 +63,9 @@ def test_help_lists_the_verbs(home: Path) -> None:
     """`agentd --help` lists the verbs in the order in which one needs them."""
     listed = re.findall(r"^    (\w+)  ", agentd(home, "--help").out, re.MULTILINE)
     assert tuple(listed) == VERBS
+    for group, below in BELOW.items():
+        listed = re.findall(r"^    (\w+)  ", agentd(home, group, "--help").out, re.MULTILINE)
+        assert tuple(listed) == below
 
 
 def test_version(home: Path) -> None:
@@ -78,7 +103,7 @@ def test_wrong_usage(shared: DaemonProcess, arguments: tuple[str, ...], words: s
     assert "Traceback" not in ended.err
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "doctor"])
+@pytest.mark.parametrize("verb", SETTLED)
 def test_a_bad_setting(home: Path, verb: str) -> None:
     """A setting that does not parse stops every verb but doctor with exit code 2 and one line."""
     needed = {"call": ("Health",), "backup": ("a.db",), "restore": ("a.db",)}
@@ -168,8 +193,10 @@ def test_status_without_a_daemon(home: Path) -> None:
 
 def test_status_of_a_daemon_that_is_not_ready(home: Path) -> None:
     """A daemon that cannot use its database is shown with its own words, and exit code 1."""
-    result = b'{"status":"unavailable","database":"disk on fire","running_timeout_secs":1}'
-    with listening(home, lambda client: client.sendall(b'{"id":1,"result":%b}\n' % result)):
+    health = {"status": "unavailable", "database": "disk on fire"}
+    health |= {"running_timeout_secs": 1, "context_event_limit": 1}
+    answer = json.dumps({"id": 1, "result": health}).encode() + b"\n"
+    with listening(home, lambda client: client.sendall(answer)):
         ended = agentd(home, "status")
     assert ended.code == 1
     assert ended.out.splitlines()[1] == "database  disk on fire"
@@ -257,9 +284,9 @@ def test_no_answer(home: Path) -> None:
 
 
 def test_a_connection_that_breaks(home: Path) -> None:
-    """A daemon that goes away before it answers is not reachable."""
+    """A daemon that goes away before it answers what is not to be repeated is not reachable."""
     with listening(home, lambda client: client.close()):
-        ended = agentd(home, "call", "Health")
+        ended = agentd(home, "call", "RegisterTask", '{"goal":"g"}')
     assert ended.code == 3
     assert "closed it before it answered" in ended.error
 

@@ -96,7 +96,7 @@ def test_as_json(home: Path, database: Path) -> None:
     """With --json it is one object, of the form that the help describes."""
     database.chmod(0o644)
     ended = agentd(home, "doctor", "--json")
-    report: dict[str, Any] = json.loads(ended.out)
+    report: dict[str, Any] = json.loads(ended.out)["data"]
     assert report.keys() == {"status", "findings"}
     assert report["status"] in {WARNING, FAILED}
     assert [f["what"] for f in report["findings"]] == CHECKS

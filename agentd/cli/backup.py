@@ -5,6 +5,7 @@ import os
 
 from agentd import config
 from agentd.backup import backup
+from agentd.cli.printing import print_data
 from agentd.cli.progress import progress_bar
 from agentd.cli.signals import stop_like_an_interrupt
 from agentd.cli.words import contents, shown, size
@@ -31,6 +32,11 @@ def run(options: argparse.Namespace) -> int:
         done = backup(
             settings.database, options.path, progress, force=options.force, precious=precious
         )
+    if options.json:
+        print_data(
+            {"path": str(done.path), "size": done.size, "contents": done.contents, "lossy": lossy}
+        )
+        return 0
     print(f"backup: {shown(done.path)}")
     print(f"{size(done.size)}, {contents(done.contents)}; pages, hash chains and rows verified")
     if lossy:

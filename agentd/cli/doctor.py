@@ -7,10 +7,9 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
-import msgspec
 from msgspec.structs import astuple
 
-from agentd.cli.call import print_json
+from agentd.cli.printing import print_data
 from agentd.cli.progress import progress_bar
 from agentd.cli.words import shown
 from agentd.doctor import examine
@@ -24,7 +23,7 @@ _WIDEST = 100
 """Columns, on a terminal that has more."""
 
 JSON_FORM = """\
-with --json one object is printed:
+with --json the envelope's `data` is:
   {"status": "ok" | "warning" | "failed",     the worst of all findings
    "findings": [{"status": the same words,    in the order of the checks
                  "what": "setting", "env file", "home", "database", "socket",
@@ -44,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         if not options.json:
             print(_told(finding), flush=True)
     if options.json:
-        print_json(msgspec.json.encode({"status": _worst(found), "findings": found}))
+        print_data({"status": _worst(found), "findings": found})
     else:
         print(_summary(found))
     return 1 if _worst(found) == FAILED else 0

@@ -4,7 +4,7 @@ import argparse
 import itertools
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from agentd import config, replay
-from agentd.cli.call import print_json
+from agentd.cli.printing import print_data, print_json
 from agentd.cli.progress import Progress, progress_bar
 from agentd.daemon.lock import database_lock
 from agentd.errors import AlreadyRunning, BadSetting, DatabaseRefused
@@ -34,11 +34,13 @@ def run(options: argparse.Namespace) -> int:
     if not database.exists():
         raise DatabaseRefused(f"there is no database at {database}: start the daemon to create it")
     if options.until is not None:
-        return _until(database, _task_id(options.task), _bound(options.until))
-    return _check(database) if options.check else _rebuild(database)
+        bound = _bound(options.until)
+        return _until(database, _task_id(options.task), bound, as_json=options.json)
+    run_ = _check if options.check else _rebuild
+    return run_(database, as_json=options.json)
 
 
-def _rebuild(database: Path) -> int:
+def _rebuild(database: Path, *, as_json: bool) -> int:
     with ExitStack() as held:
         _lock(held, database)
         store = SqliteStore.open_existing(database)
@@ -47,6 +49,9 @@ def _rebuild(database: Path) -> int:
         with progress_bar() as progress:
             events = replay.rebuild(store, _folding(store, progress))
     seconds = time.monotonic() - began
+    if as_json:
+        print_data({"events": events, "seconds": round(seconds, 3)})
+        return 0
     print(f"replayed {events:,} events in {seconds:.1f} s; the projections are rebuilt")
     return 0
 
@@ -60,29 +65,40 @@ def _lock(held: ExitStack, database: Path) -> None:
         ) from error
 
 
-def _check(database: Path) -> int:
+def _check(database: Path, *, as_json: bool) -> int:
     store = SqliteStore.open_read_only(database)
     with progress_bar() as progress:
         differences = replay.check(store, _folding(store, progress))
         first = list(itertools.islice(differences, _SHOWN))
         more = sum(1 for _ in differences)
     store.close()
-    if not first:
+    if as_json:
+        print_data({"differences": list(map(str, first)), "not_shown": more})
+    elif not first:
         print("replay check: ok; rows equal, hash chains whole, every edge legal")
-        return 0
+    else:
+        _tell(first, more)
+    return 1 if first else 0
+
+
+def _tell(first: Sequence[object], more: int) -> None:
     for difference in first:
         print(difference)
     found = len(first) + more
     noun = "difference" if found == 1 else "differences"
     print(f"replay check: {found} {noun}" + (f", {more} not shown" if more else ""))
-    return 1
 
 
-def _until(database: Path, task_id: str, bound: Callable[[Recorded], bool]) -> int:
+def _until(
+    database: Path, task_id: str, bound: Callable[[Recorded], bool], *, as_json: bool
+) -> int:
     store = SqliteStore.open_read_only(database)
     status = replay.task_at(store, task_id, bound)
     store.close()
-    print_json(msgspec.json.encode(status))
+    if as_json:
+        print_data(status)
+    else:
+        print_json(msgspec.json.encode(status))
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from agentd import config
 from agentd.backup.restore import refuse_source, verified_copy
 from agentd.backup.verify import Contents
+from agentd.cli.printing import print_data
 from agentd.cli.progress import progress_bar
 from agentd.cli.signals import never_stop, stop_like_an_interrupt
 from agentd.cli.words import contents, shown
@@ -32,7 +33,11 @@ def run(options: argparse.Namespace) -> int:
         ):
             never_stop()
             aside = copy.put(wall())
-    _tell(settings.database, options.path, copy.contents, aside)
+    if options.json:
+        kept = None if aside is None else str(aside)
+        print_data({"path": str(settings.database), "contents": copy.contents, "kept": kept})
+    else:
+        _tell(settings.database, options.path, copy.contents, aside)
     return 0
 
 

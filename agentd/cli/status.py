@@ -1,44 +1,51 @@
 """`agentd status`: Health and Metrics for a person."""
 
 import argparse
-from typing import Any
 
 from agentd import config
+from agentd.api import MetricsResult
+from agentd.cli.printing import print_data
+from agentd.cli.words import shown
 from agentd.client import Client
 
+_OK = "ok"
 
-def run(_options: argparse.Namespace) -> int:
+
+def run(options: argparse.Namespace) -> int:
     """Print both; 1 when the daemon says that it is not ready. Raises `DaemonUnreachable`."""
-    settings = config.load()
-    with Client(settings.socket_path) as client:
-        health = client.call("Health")
-        print(f"daemon    {health['status']}, listening on {settings.socket_path}")
-        print(f"database  {health['database']}")
-        if health["status"] != "ok":
-            return 1
-        _print_metrics(client.call("Metrics"))
-    return 0
+    path = config.load().socket_path
+    with Client(path) as client:
+        health = client.health()
+        metrics = client.metrics() if health.status == _OK else None
+    if options.json:
+        print_data({"socket": str(path), "health": health, "metrics": metrics})
+    else:
+        print(f"daemon    {shown(health.status)}, listening on {shown(path)}")
+        print(f"database  {shown(health.database)}")
+        if metrics is not None:
+            _print_metrics(metrics)
+    return 0 if metrics is not None else 1
 
 
-def _print_metrics(metrics: dict[str, Any]) -> None:
-    runtime, database = metrics["runtime"], metrics["database"]
-    counts = database["node_status_counts"]
+def _print_metrics(metrics: MetricsResult) -> None:
+    runtime, database = metrics.runtime, metrics.database
+    counts = database.node_status_counts
     statuses = ", ".join(f"{number:,} {status}" for status, number in counts.items()) or "none"
-    print(f"uptime    {_duration(metrics['uptime_secs'])}")
-    print(f"tasks     {database['total_tasks']:,}")
-    print(f"nodes     {database['total_nodes']:,} ({statuses})")
-    print(f"events    {database['total_events']:,}, schema {database['schema_version']}")
+    print(f"uptime    {_duration(metrics.uptime_secs)}")
+    print(f"tasks     {database.total_tasks:,}")
+    print(f"nodes     {database.total_nodes:,} ({statuses})")
+    print(f"events    {database.total_events:,}, schema {database.schema_version}")
     print(
-        f"leases    {database['running_leases']:,} running, "
-        f"{database['expired_running_leases']:,} run out; "
-        f"{metrics['running_timeout_secs']} s each"
+        f"leases    {database.running_leases:,} running, "
+        f"{database.expired_running_leases:,} run out; "
+        f"{metrics.running_timeout_secs} s each"
     )
     print(
-        f"since its start  {runtime['acquired_nodes']:,} acquired, "
-        f"{runtime['completed_nodes']:,} completed, {runtime['failed_nodes']:,} failed, "
-        f"{runtime['timeout_rollbacks']:,} rolled back"
+        f"since its start  {runtime.acquired_nodes:,} acquired, "
+        f"{runtime.completed_nodes:,} completed, {runtime.failed_nodes:,} failed, "
+        f"{runtime.timeout_rollbacks:,} rolled back"
     )
-    average = runtime["average_acquisition_latency_micros"] / 1000
+    average = runtime.average_acquisition_latency_micros / 1000
     print(f"acquiring takes  {average:.1f} ms on average")
 
 

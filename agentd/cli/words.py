@@ -1,8 +1,10 @@
 """Numbers and names as a person reads them."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agentd.backup.verify import Contents
+if TYPE_CHECKING:
+    from agentd.backup.verify import Contents
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _KIB = 1024
@@ -22,7 +24,7 @@ def shown(text: Path | str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
 
 
-def contents(found: Contents) -> str:
+def contents(found: "Contents") -> str:
     """What a database holds."""
     tasks = "1 task" if found.tasks == 1 else f"{found.tasks:,} tasks"
     return f"{tasks}, events up to seq {found.last_seq:,}"

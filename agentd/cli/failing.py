@@ -1,0 +1,119 @@
+"""What went wrong, said to a person or to a program.
+
+The rule this file keeps: whatever stops a verb comes out here, as one line on standard error or,
+with `--json`, as one envelope on standard output, and its exit code is the same both ways. What to
+do next is a look or a repeat, never something that destroys.
+"""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from agentd.cli.printing import print_json
+from agentd.cli.words import shown
+from agentd.errors import BadSetting, Failure, RequestRefused
+
+INTERRUPTED = 130
+
+NEXT: Mapping[str, str] = {
+    "parse_error": "correct the JSON, and send it again",
+    "invalid_request": "correct the request, and send it again",
+    "unknown_method": "`agentd call --help` lists the methods",
+    "invalid_params": "`agentd call DescribeInterface` says what each method takes",
+    "internal": "look into the daemon's log",
+    "request_too_large": "keep large data in files and send their paths",
+    "task_not_found": "`agentd task list` shows the tasks that there are",
+    "node_not_found": "`agentd task show TASK` shows the task's nodes",
+    "stale_lease": "drop the work, and acquire a node again",
+    "lease_required": "give the lease under which the node is held",
+    "illegal_transition": "`agentd task show TASK` shows the node's status",
+    "invalid_graph": "correct the nodes, and register the task again",
+    "storage_error": "`agentd doctor` says more",
+    "storage_full": "free some space, and repeat it",
+    "request_id_reused": "choose a new request_id",
+    "too_many_connections": "close some connections, or try again later",
+    "refused": "`agentd doctor` says more",
+    "lease_lost": "drop the work, and acquire a node again",
+    "usage": "`agentd --help` lists the verbs, `agentd VERB --help` what each takes",
+    "bad_setting": "correct it; `.env.example` describes the settings",
+    "bad_document": "correct the document, and register it again",
+    "ambiguous": "give more of the id",
+    "daemon_unreachable": "`agentd doctor` says more",
+    "no_socket": "start the daemon with `agentd serve`, or set AGENTD_SOCKET_PATH",
+    "nobody_listens": "start the daemon with `agentd serve`",
+    "not_permitted": "run as the daemon's user, or outside the sandbox",
+    "no_answer": "try again; `agentd doctor` says more",
+    "connection_lost": "try again; `agentd doctor` says more",
+    "not_agentd": "set AGENTD_SOCKET_PATH to agentd's socket",
+    "already_running": "use the one that runs, or stop it first",
+    "database_refused": "`agentd doctor` says more",
+    "disk_failed": "look after the disk, then `agentd doctor` says more",
+    "journal_damaged": "`agentd doctor` says more",
+    "record_damaged": "`agentd doctor` says more",
+    "failure": "`agentd doctor` says more",
+    "system": "look after what it names, and try again",
+    "interrupted": "run it again when you are ready",
+}
+"""What to do next, by the kind of what went wrong."""
+
+
+class Usage(BadSetting):
+    """The command line is not one of agentd's; `usage` says what it could be."""
+
+    def __init__(self, message: str, usage: str = "") -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
+class Ambiguous(Failure):
+    """What was named could be several: the candidates."""
+
+    def __init__(self, message: str, candidates: Sequence[str]) -> None:
+        super().__init__(message)
+        self.candidates = candidates
+
+
+def report(error: BaseException, *, as_json: bool) -> int:
+    """Say what went wrong and return the exit code."""
+    kind, message = _kind(error), shown(_message(error))
+    if as_json:
+        if isinstance(error, Ambiguous):
+            message = f"{message}: {', '.join(error.candidates)}"
+        failure = {"kind": kind, "message": message, "next": NEXT[kind]}
+        print_json(msgspec.json.encode({"ok": False, "error": failure}))
+    else:
+        if isinstance(error, Usage):
+            print(error.usage, file=sys.stderr, end="")
+        suffix = f" ({kind})" if isinstance(error, RequestRefused) else ""
+        print(f"agentd: {message}{suffix}", file=sys.stderr)
+        if isinstance(error, Ambiguous):
+            print(*(f"  {shown(each)}" for each in error.candidates), sep="\n", file=sys.stderr)
+    return _exit_code(error)
+
+
+def _kind(error: BaseException) -> str:
+    if isinstance(error, RequestRefused):
+        return str(error.data.get("kind")) if error.data.get("kind") in NEXT else error.kind
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, OSError):
+        return "system"
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, RequestRefused):
+        return error.message
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, OSError):  # no file is named where it is the output that fails
+        return f"{error.filename or 'the output'}: {error.strerror}"
+    return str(error)
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return error.exit_code if isinstance(error, Failure) else 1

@@ -1,0 +1,134 @@
+"""Tasks and nodes as people name them: by an id, the beginning of one, or a node's name.
+
+The rule this file keeps: an id in full is taken as it is, without asking the daemon. Anything less
+has to stand for exactly one task or node.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, NoReturn
+
+import msgspec
+
+from agentd.api import NodeView
+from agentd.api.types import canonical
+from agentd.cli.failing import Ambiguous, Usage
+from agentd.client import Client
+from agentd.errors import NodeNotFound, TaskNotFound
+
+SHORTEST = 8
+"""Characters of an id that is shortened for a person."""
+
+NO_LEASE = "none"
+"""Stands for the lease of a node that nobody holds."""
+
+_DIGITS = re.compile(r"[0-9a-f]{1,32}")
+_WHOLE = 32
+_LISTED = 10
+"""Candidates that are named where an id could be several."""
+
+
+def full_id(given: str) -> str | None:
+    """The id as agentd writes it; None where it is not one in full."""
+    digits = _digits(given)
+    return canonical(digits) if digits is not None and len(digits) == _WHOLE else None
+
+
+def task_id(client: Client, given: str) -> str:
+    """The task that this id, or the beginning of one, stands for.
+
+    Raises `TaskNotFound` where it stands for none, `Ambiguous` for several, `Usage` for no id.
+    """
+    if (whole := full_id(given)) is not None:
+        return whole
+    begin = _beginning(given)
+    if begin is None:
+        raise Usage(f"{given!r} is no task's id: `agentd task list` shows the ids there are")
+    found = client.list_tasks(prefix=begin, limit=_LISTED + 1).tasks
+    if not found:
+        raise TaskNotFound(
+            f"no task's id begins with {given}: `agentd task list` shows the tasks there are"
+        )
+    if len(found) > 1:
+        _refuse(given, "tasks", [(task.id, task.goal) for task in found])
+    return found[0].id
+
+
+def node_id(client: Client, task: str, given: str) -> str:
+    """The node of a task that this id, the beginning of one, or this name stands for.
+
+    Raises `NodeNotFound` where it stands for none, `Ambiguous` for several.
+    """
+    if (whole := full_id(given)) is not None:
+        return whole
+    nodes = client.task_status(task).nodes
+    found = [node for node in nodes if name(node) == given]
+    if not found and (begin := _beginning(given)) is not None:
+        found = [node for node in nodes if node.id.startswith(begin)]
+    if not found:
+        raise NodeNotFound(
+            f"no node of task {task} is named {given!r}, and no node's id begins so: "
+            f"`agentd task show {task}` shows its nodes"
+        )
+    if len(found) > 1:
+        _refuse(given, "nodes", [(node.id, name(node) or "") for node in found])
+    return found[0].id
+
+
+def lease_id(given: str) -> str:
+    """A lease in full: who holds it knows it. Raises `Usage` for anything less."""
+    if (whole := full_id(given)) is None:
+        raise Usage(f"{given!r} is no lease: give the lease_id in full, as it was acquired")
+    return whole
+
+
+def name(node: NodeView) -> str | None:
+    """The short name that a node was registered with."""
+    try:
+        payload: Any = msgspec.json.decode(node.payload_schema)
+    except msgspec.MsgspecError:  # nested deeper than this process can follow
+        return None
+    given = payload.get("name") if isinstance(payload, dict) else None
+    return given if isinstance(given, str) and given else None
+
+
+def shortened(ids: Iterable[str]) -> dict[str, str]:
+    """The shortest beginning of each id that stands for no other of them."""
+    ordered = sorted(set(ids))
+    lengths = dict.fromkeys(ordered, SHORTEST)
+    for one, other in pairwise(ordered):  # only neighbours share much
+        shared = next(i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
+        for each in (one, other):
+            lengths[each] = max(lengths[each], shared + 1)
+    return {each: each[:length] for each, length in lengths.items()}
+
+
+def labels(nodes: Sequence[NodeView]) -> dict[str, str]:
+    """What to call each node: its name where no other has it, else the beginning of its id."""
+    named = {node.id: name(node) for node in nodes}
+    times = Counter(named.values())
+    short = shortened(named)
+    return {
+        each: chosen if chosen and times[chosen] == 1 else short[each]
+        for each, chosen in named.items()
+    }
+
+
+def _digits(given: str) -> str | None:
+    digits = given.lower().replace("-", "")
+    return digits if _DIGITS.fullmatch(digits) else None
+
+
+def _beginning(given: str) -> str | None:
+    """The beginning of an id with its dashes in place."""
+    digits = _digits(given)
+    return None if digits is None else canonical(digits).rstrip("-")
+
+
+def _refuse(given: str, what: str, found: Sequence[tuple[str, str]]) -> NoReturn:
+    candidates = [f"{each}  {about}".rstrip() for each, about in found[:_LISTED]]
+    if len(found) > _LISTED:
+        candidates.append("and more")
+    raise Ambiguous(f"several {what} are meant by {given!r}; give more of the id", candidates)

@@ -1,0 +1,38 @@
+"""`agentd node acquire TASK`: a lease on the next runnable node."""
+
+import argparse
+import sys
+
+from agentd.api import AcquireNextNodeResult
+from agentd.cli.moments import clock
+from agentd.cli.naming import name, task_id
+from agentd.cli.printing import print_data
+from agentd.cli.screen import console, is_terminal, print_fields, print_whole
+from agentd.client import Client
+
+
+def run(options: argparse.Namespace) -> int:
+    """Acquire a node. Raises `TaskNotFound`, `Ambiguous`, `DaemonUnreachable`."""
+    with Client() as client:
+        task = task_id(client, options.task)
+        held = client.acquire_next_node(task, lease_owner=options.owner)
+    if options.json:
+        print_data(held)
+    elif held is None:
+        print("nothing is runnable now", file=sys.stdout if is_terminal() else sys.stderr)
+    elif is_terminal():
+        _tell(held)
+    else:
+        print_fields(held.task_id, held.node_id, held.lease_id, held.lease_expires_at)
+    return 0
+
+
+def _tell(held: AcquireNextNodeResult) -> None:
+    node, screen = held.context.node, console()
+    print_whole(screen, f"node     {name(node) or node.id}")
+    print_whole(screen, f"lease    {held.lease_id}, until {clock(held.lease_expires_at)}")
+    print_whole(screen, f"payload  {bytes(node.payload_schema).decode()}")
+    for done in held.context.completed_dependencies:
+        print_whole(screen, f"input    {bytes(done.result_payload).decode()}")
+    which = f"{held.task_id} {held.node_id} {held.lease_id}"
+    print_whole(screen, f"then     agentd node complete {which} '{{}}'")

@@ -1,0 +1,21 @@
+"""`agentd node commit TASK NODE LEASE|none [JSON|-]`: an event about a node, in the journal."""
+
+import argparse
+
+from agentd.cli.naming import NO_LEASE, lease_id
+from agentd.cli.node.recorded import tell
+from agentd.cli.node.target import target
+from agentd.cli.payload import payload
+from agentd.client import Client
+
+
+def run(options: argparse.Namespace) -> int:
+    """Journal an event. Raises `StaleLease`, `LeaseRequired`, `NodeNotFound`, `Usage`."""
+    lease = None if options.lease == NO_LEASE else lease_id(options.lease)
+    written = payload(options.payload, "the payload")
+    with Client() as client:
+        task, node = target(client, options)
+        event = client.commit_event(
+            task, node, lease_id=lease, action_type=options.type, payload=written
+        )
+    return tell(event, options, "recorded")

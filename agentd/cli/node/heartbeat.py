@@ -1,0 +1,24 @@
+"""`agentd node heartbeat TASK NODE LEASE`: a lease that lasts longer."""
+
+import argparse
+
+from agentd.cli.moments import clock
+from agentd.cli.naming import lease_id
+from agentd.cli.node.target import target
+from agentd.cli.printing import print_data
+from agentd.cli.screen import is_terminal, print_fields
+from agentd.client import Client
+
+
+def run(options: argparse.Namespace) -> int:
+    """Extend a lease. Raises `StaleLease`, `NodeNotFound`, `DaemonUnreachable`."""
+    lease = lease_id(options.lease)
+    with Client() as client:
+        extended = client.heartbeat_node(*target(client, options), lease)
+    if options.json:
+        print_data(extended)
+    elif is_terminal():
+        print(f"leased until {clock(extended.lease_expires_at)}")
+    else:
+        print_fields(extended.lease_expires_at)
+    return 0

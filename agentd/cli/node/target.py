@@ -1,0 +1,23 @@
+"""Which node a verb is about, and the lease that it is held under.
+
+The rule this file keeps: ids in full cost no request, whoever wrote them in whatever case.
+"""
+
+import argparse
+from typing import NamedTuple
+
+from agentd.cli import naming
+from agentd.client import Client
+
+
+class Target(NamedTuple):
+    """A node of a task, by their ids."""
+
+    task_id: str
+    node_id: str
+
+
+def target(client: Client, options: argparse.Namespace) -> Target:
+    """The node meant. Raises `TaskNotFound`, `NodeNotFound`, `Ambiguous`, `Usage`."""
+    task = naming.task_id(client, options.task)
+    return Target(task, naming.node_id(client, task, options.node))

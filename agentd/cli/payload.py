@@ -1,0 +1,33 @@
+"""JSON from the command line or from standard input.
+
+The rule this file keeps: it is handed on as it was written, and what is not JSON is refused here.
+"""
+
+import os
+import sys
+
+import msgspec
+
+from agentd.cli.failing import Usage
+
+
+def given_bytes(given: str, what: str) -> bytes:
+    """The argument itself, or standard input where it is "-". Raises `Usage`."""
+    if given != "-":
+        return os.fsencode(given)
+    if sys.stdin is None:
+        raise Usage(f"{what} is to come from standard input, which is closed")
+    return sys.stdin.buffer.read()
+
+
+def payload(given: str | None, what: str) -> msgspec.Raw:
+    """The JSON value that was given, null where there is none. Raises `Usage`."""
+    if given is None:
+        return msgspec.Raw(b"null")
+    text = given_bytes(given, what).strip()
+    try:
+        text.decode()
+        msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Usage(f"{what} is not JSON: {error}; a text is written as '\"a text\"'") from error
+    return msgspec.Raw(text)

@@ -1,0 +1,22 @@
+"""JSON on standard output: indented for a person, one line for a program.
+
+The rule this file keeps: with `--json` a verb prints one envelope and nothing else, here if it did
+what it was asked to, in `failing` if not.
+"""
+
+import sys
+
+import msgspec
+
+
+def print_json(result: bytes) -> None:
+    """Print JSON, indented for a person, as it came for a program."""
+    if sys.stdout.isatty():
+        result = msgspec.json.format(result, indent=2)
+    sys.stdout.buffer.write(result + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def print_data(data: object) -> None:
+    """Print the envelope around what was found or done."""
+    print_json(msgspec.json.encode({"ok": True, "data": data}))

@@ -1,0 +1,106 @@
+"""A terminal, where there is one: its width, its colours, and what may be shown on it.
+
+The rule this file keeps: tables and colours are for terminals; a program that reads our output gets
+plain lines, with tabs between fields and ids in full. What users wrote is text: it is neither
+markup nor control characters.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from agentd.cli.states import STATES, State
+from agentd.cli.words import shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from agentd.cli.drawing import Line
+
+_WIDEST = 32
+"""Columns of a cell that is not the last resort of a long text."""
+
+_GAP = 2
+
+
+def is_terminal() -> bool:
+    """Is a person looking at our output?"""
+    return sys.stdout.isatty()
+
+
+def console() -> "Console":
+    """The terminal. It leaves out colours where NO_COLOR or TERM=dumb asks for that."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def text(words: object, style: str = "") -> "Text":
+    """What somebody wrote, as it can be shown on one line."""
+    from rich.text import Text
+
+    return Text(shown(str(words)), style=style)
+
+
+def state(of: State) -> "Text":
+    """The sign and the word of a state, in its colour."""
+    return text(f"{of.sign} {of.word}", of.colour)
+
+
+def counted(found: Iterable[State]) -> "Text":
+    """How many there are of each state."""
+    from rich.text import Text
+
+    listed = list(found)
+    parts = [text(f"{listed.count(s):,} {s.word}", s.colour) for s in STATES if s in listed]
+    return Text(", ").join(parts)
+
+
+def print_line(screen: "Console", *parts: "Text | str") -> None:
+    """One line, cut where the terminal ends."""
+    from rich.text import Text
+
+    whole = Text().join(part if isinstance(part, Text) else text(part) for part in parts)
+    screen.print(whole, no_wrap=True, overflow="ellipsis")
+
+
+def print_whole(screen: "Console", words: object) -> None:
+    """One line, however many it takes on the terminal: nothing is cut, all can be copied."""
+    screen.print(text(words), soft_wrap=True)
+
+
+def print_table(
+    screen: "Console", names: Sequence[str], rows: Sequence[Sequence["Text"]], flexible: int
+) -> None:
+    """A table in which the flexible column gives way where the terminal is narrow."""
+    from rich.table import Table
+
+    widths = [len(name) for name in names]
+    for row in rows:
+        widths = [max(width, cell.cell_len) for width, cell in zip(widths, row, strict=True)]
+    widths = [width if at == flexible else min(width, _WIDEST) for at, width in enumerate(widths)]
+    taken = sum(widths) - widths[flexible] + _GAP * (len(names) - 1)
+    widths[flexible] = max(min(widths[flexible], screen.width - taken), len(names[flexible]), 1)
+    made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for name, width in zip(names, widths, strict=True):
+        made.add_column(name, width=width, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        made.add_row(*row)
+    screen.print(made)
+
+
+def drawing(line: "Line") -> "Text":
+    """A line of a graph's drawing: the node's sign and state in their colour."""
+    drawn = text(line.plain)
+    drawn.stylize("dim", 0, len(line.beside))
+    if line.state is not None:
+        drawn.highlight_words([line.state.sign], line.state.colour)
+        end = len(line.beside) + len(line.state.word)
+        drawn.stylize(line.state.colour, len(line.beside), end)
+    return drawn
+
+
+def print_fields(*fields: object) -> None:
+    """One line for a program: the fields with tabs between them."""
+    print(*("" if field is None else shown(str(field)) for field in fields), sep="\t")

@@ -1,0 +1,64 @@
+"""The states of a task's nodes as a person looks for them.
+
+The rule this file keeps: the four statuses are shown by their own names. What is PENDING is told
+apart by what it waits for: nothing (runnable), other nodes, or one that will never complete.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from agentd.api import NodeView
+
+
+class State(NamedTuple):
+    """One state: its word, its sign in drawings, and its colour on a terminal."""
+
+    word: str
+    sign: str
+    colour: str
+
+
+COMPLETED = State("COMPLETED", "✓", "green")
+FAILED = State("FAILED", "✗", "red")
+RUNNING = State("RUNNING", "●", "yellow")
+RUNNABLE = State("runnable", "◎", "cyan")
+PENDING = State("PENDING", "○", "default")
+BLOCKED = State("blocked", "⊘", "magenta")
+
+STATES = (RUNNING, FAILED, RUNNABLE, PENDING, BLOCKED, COMPLETED)
+"""All of them, those that ask for attention first."""
+
+_BY_STATUS = {state.word: state for state in (COMPLETED, FAILED, RUNNING)}
+
+
+def states(nodes: Sequence[NodeView]) -> dict[str, State]:
+    """The state of every node, by its id."""
+    found = {node.id: _BY_STATUS.get(node.status, PENDING) for node in nodes}
+    for node in ordered(nodes):  # what blocks a node is known before the node is looked at
+        if found[node.id] is PENDING:
+            found[node.id] = _pending({found[other] for other in node.dependencies})
+    return found
+
+
+def _pending(needed: set[State]) -> State:
+    if needed & {FAILED, BLOCKED}:
+        return BLOCKED
+    return PENDING if needed - {COMPLETED} else RUNNABLE
+
+
+def ordered(nodes: Sequence[NodeView]) -> list[NodeView]:
+    """The nodes, each behind all that it depends on, and else as they were registered."""
+    by_id = {node.id: node for node in nodes}
+    waiting: dict[str, Iterable[str]] = {}
+    done: dict[str, NodeView] = {}
+    for first in by_id:
+        trail = [first]
+        while trail:
+            node_id = trail[-1]
+            rest = waiting.setdefault(node_id, iter(by_id[node_id].dependencies))
+            needed = next((other for other in rest if other not in waiting), None)
+            if needed is None:
+                done.setdefault(trail.pop(), by_id[node_id])
+            else:
+                trail.append(needed)
+    return list(done.values())

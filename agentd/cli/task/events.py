@@ -1,0 +1,66 @@
+"""`agentd task events ID`: what happened, the newest last; with `--follow` what happens."""
+
+import argparse
+import sys
+import time
+
+from agentd.api import TaskEventsResult
+from agentd.cli.moments import day_and_clock
+from agentd.cli.naming import labels, task_id
+from agentd.cli.printing import print_data
+from agentd.cli.screen import console, is_terminal, print_fields, print_line, text
+from agentd.client import Client
+
+_PAUSE_SECONDS = 0.5
+_PAGE = 1000
+_WIDEST = 20
+"""Columns for the nodes' names; longer ones push their payload aside."""
+
+_COLOURS = {"COMPLETE_NODE": "green", "FAIL_NODE": "red"}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print events. Raises `TaskNotFound`, `Ambiguous`, `DaemonUnreachable`."""
+    with Client() as client:
+        task = task_id(client, options.task)
+        page = client.task_events(task, limit=options.last)
+        called = _called(client, task)
+        _print(page, called, as_json=options.json)
+        while options.follow:
+            if not page.more:
+                time.sleep(_PAUSE_SECONDS)
+            page = client.task_events(task, after=page.last_seq, limit=_PAGE)
+            if page.events:
+                _print(page, called, as_json=options.json)
+    return 0
+
+
+def _called(client: Client, task: str) -> dict[str, str]:
+    """What a person calls the nodes; a program reads their ids."""
+    return labels(client.task_status(task).nodes) if is_terminal() else {}
+
+
+def _print(page: TaskEventsResult, called: dict[str, str], *, as_json: bool) -> None:
+    if as_json:
+        print_data(page)
+    elif is_terminal():
+        _show(page, called)
+    else:
+        for event in page.events:
+            payload = bytes(event.payload).decode()
+            print_fields(event.seq, event.timestamp, event.action_type, event.node_id, payload)
+        sys.stdout.flush()
+
+
+def _show(page: TaskEventsResult, called: dict[str, str]) -> None:
+    screen = console()
+    width = min(max(map(len, called.values()), default=0), _WIDEST)
+    for event in page.events:
+        node = called.get(event.node_id or "", event.node_id or "")
+        print_line(
+            screen,
+            text(f"{day_and_clock(event.timestamp)}  ", "dim"),
+            text(f"{event.action_type:14}  ", _COLOURS.get(event.action_type, "")),
+            text(f"{node:{width}}  "),
+            text(bytes(event.payload).decode(), "dim"),
+        )

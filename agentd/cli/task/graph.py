@@ -1,0 +1,72 @@
+"""`agentd task graph ID`: the graph, drawn here or written down for a program that draws."""
+
+import argparse
+from collections.abc import Sequence
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from agentd.api import TaskStatusResult
+from agentd.cli import diagram
+from agentd.cli.naming import labels, task_id
+from agentd.cli.printing import print_data
+from agentd.cli.screen import console, counted, drawing, is_terminal, print_line, text
+from agentd.cli.states import states
+from agentd.cli.words import shown
+from agentd.client import Client
+
+if TYPE_CHECKING:
+    from agentd.cli.drawing import Line
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the graph. Raises `TooLarge`, `TaskNotFound`, `Ambiguous`, `DaemonUnreachable`."""
+    with Client() as client:
+        status = client.task_status(task_id(client, options.task))
+    if options.json:
+        print_data({"format": options.format, "text": _written(status, options.format)})
+    elif options.format == "text" and is_terminal():
+        _show(status)
+    else:
+        print(_written(status, options.format))
+    return 0
+
+
+def _written(status: TaskStatusResult, form: str) -> str:
+    if form == "mermaid":
+        return diagram.mermaid(status.nodes, labels(status.nodes), states(status.nodes))
+    if form == "dot":
+        return diagram.dot(status.nodes, labels(status.nodes), states(status.nodes))
+    if form == "svg":
+        return _svg(status)
+    return "\n".join(line.plain for line in _lines(status))
+
+
+def _lines(
+    status: TaskStatusResult, columns: int | None = None, *, ascii_only: bool = False
+) -> "Sequence[Line]":
+    from agentd.cli.drawing import draw
+
+    nodes = status.nodes
+    return draw(nodes, states(nodes), labels(nodes), columns, ascii_only=ascii_only)
+
+
+def _show(status: TaskStatusResult) -> None:
+    screen = console()
+    lines = _lines(status, screen.width, ascii_only=screen.options.ascii_only)
+    print_line(screen, text(status.task.goal, "bold"))
+    print_line(screen, counted(states(status.nodes).values()) if lines else "no nodes")
+    screen.print()
+    for line in lines:
+        print_line(screen, drawing(line))
+
+
+def _svg(status: TaskStatusResult) -> str:
+    """The drawing as a picture of a terminal: no other program is needed."""
+    from rich.console import Console
+
+    lines = _lines(status)
+    width = max((len(line.plain) for line in lines), default=0)
+    screen = Console(record=True, file=StringIO(), width=width + 1, highlight=False)
+    for line in lines:
+        screen.print(drawing(line))
+    return screen.export_svg(title=shown(status.task.goal))

@@ -1,0 +1,76 @@
+"""`agentd task list`: the tasks there are, the newest first."""
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from agentd.api import ListTasksResult, TaskSummary
+from agentd.cli.moments import age
+from agentd.cli.naming import shortened
+from agentd.cli.printing import print_data
+from agentd.cli.screen import console, is_terminal, print_fields, print_line, print_table, text
+from agentd.cli.states import COMPLETED, FAILED, RUNNING
+from agentd.client import Client
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_PAGE = 1000
+"""Tasks that one request may ask for."""
+
+_STATUSES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the tasks. Raises `DaemonUnreachable`."""
+    with Client() as client:
+        found = _listed(client, options.limit, runnable=options.runnable)
+    if options.json:
+        print_data(found)
+    elif is_terminal():
+        _show(found)
+    else:
+        for task in found.tasks:
+            counts = (task.counts.get(status, 0) for status in _STATUSES)
+            print_fields(task.id, task.created_at, *counts, task.goal)
+    return 0
+
+
+def _listed(client: Client, limit: int, *, runnable: bool) -> ListTasksResult:
+    """As many pages as it takes: one may be shorter than what was asked for."""
+    tasks: list[TaskSummary] = []
+    place: int | None = None
+    while len(tasks) < limit:
+        page = client.list_tasks(
+            runnable=runnable, limit=min(limit - len(tasks), _PAGE), before=place
+        )
+        tasks += page.tasks
+        place = page.next
+        if place is None:
+            break
+    return ListTasksResult(tasks, place)
+
+
+def _show(found: ListTasksResult) -> None:
+    screen = console()
+    if not found.tasks:
+        print_line(screen, "no tasks; `agentd task register FILE` makes one")
+        return
+    short = shortened(task.id for task in found.tasks)
+    rows = [
+        (text(short[task.id]), text(task.goal), *_progress(task.counts), text(age(task.created_at)))
+        for task in found.tasks
+    ]
+    print_table(screen, ("TASK", "GOAL", "DONE", "RUNNING", "FAILED", "AGE"), rows, flexible=1)
+    if found.next is not None:
+        print_line(screen, "there are more: `agentd task list --limit N` shows N of them")
+
+
+def _progress(counts: dict[str, int]) -> "Sequence[Text]":
+    done, running, failed = (counts.get(s.word, 0) for s in (COMPLETED, RUNNING, FAILED))
+    total = sum(counts.values())
+    return (
+        text(f"{done:,}/{total:,}", COMPLETED.colour if done == total else ""),
+        text(f"{running:,}" if running else "-", RUNNING.colour if running else ""),
+        text(f"{failed:,}" if failed else "-", FAILED.colour if failed else ""),
+    )

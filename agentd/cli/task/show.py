@@ -1,0 +1,86 @@
+"""`agentd task show ID`: a task, and how far each of its nodes has come."""
+
+import argparse
+import time
+
+from agentd.api import NodeView, TaskStatusResult
+from agentd.cli.moments import age, span
+from agentd.cli.naming import labels, name, task_id
+from agentd.cli.printing import print_data
+from agentd.cli.screen import (
+    console,
+    counted,
+    is_terminal,
+    print_fields,
+    print_line,
+    print_table,
+    state,
+    text,
+)
+from agentd.cli.states import COMPLETED, FAILED, RUNNING, STATES, State, states
+from agentd.client import Client
+
+_MOST = 100
+"""Nodes on a terminal; more would scroll those away that one looks for."""
+
+_EMPTY = b"{}"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a task. Raises `TaskNotFound`, `Ambiguous`, `DaemonUnreachable`."""
+    with Client() as client:
+        status = client.task_status(task_id(client, options.task))
+    if options.json:
+        print_data(status)
+    elif is_terminal():
+        _show(status)
+    else:
+        for node in status.nodes:
+            _print(node)
+    return 0
+
+
+def _print(node: NodeView) -> None:
+    needs = ",".join(node.dependencies)
+    print_fields(node.id, node.status, name(node), node.lease_owner, needs, _result(node))
+
+
+def _show(status: TaskStatusResult) -> None:
+    task, found, called = status.task, states(status.nodes), labels(status.nodes)
+    screen = console()
+    print_line(screen, text(task.goal, "bold"))
+    print_line(screen, f"task     {task.id}, registered {age(task.created_at)} ago")
+    print_line(screen, "nodes    ", counted(found.values()) if found else "none")
+    if bytes(task.context) != _EMPTY:
+        print_line(screen, f"context  {bytes(task.context).decode()}")
+    if not status.nodes:
+        return
+    first = sorted(status.nodes, key=lambda node: STATES.index(found[node.id]))[:_MOST]
+    kept = {node.id for node in first}
+    rows = [
+        (text(called[node.id]), state(found[node.id]), text(_about(node, found, called)))
+        for node in status.nodes
+        if node.id in kept
+    ]
+    screen.print()
+    print_table(screen, ("NODE", "STATE", ""), rows, flexible=2)
+    if more := len(status.nodes) - len(kept):
+        print_line(screen, f"and {more:,} more: `agentd task show {task.id} | less` has all")
+
+
+def _about(node: NodeView, found: dict[str, State], called: dict[str, str]) -> str:
+    """What a person asks about a node in its state."""
+    if found[node.id] is RUNNING:
+        left = (node.lease_expires_at or 0) - int(time.time())
+        ends = f"{span(left)} left" if left >= 0 else "its lease ran out"
+        return f"{node.lease_owner}, {ends}"
+    if found[node.id] in (COMPLETED, FAILED):
+        return _result(node)
+    waits = [called[other] for other in node.dependencies if found[other] is not COMPLETED]
+    return f"waits for {', '.join(waits)}" if waits else ""
+
+
+def _result(node: NodeView) -> str:
+    """What a node was completed or failed with; before that there is nothing."""
+    ended = node.status in (COMPLETED.word, FAILED.word)
+    return bytes(node.result_payload or b"").decode() if ended else ""

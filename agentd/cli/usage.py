@@ -1,0 +1,105 @@
+"""How a verb takes its arguments, and what its help looks like.
+
+The rule this file keeps: every verb's help ends with the exit codes, and a command line that is not
+understood is a failure like others, for whoever reads `--json` too.
+"""
+
+import argparse
+import threading
+from collections.abc import Callable, Sequence
+from typing import NoReturn, TypeAlias
+
+from agentd.cli.failing import Usage
+
+EXIT_CODES = """\
+exit codes:
+  0  ok
+  1  refused or failed
+  2  usage, or a setting that does not parse
+  3  daemon not reachable
+  4  another agentd is already running on this home or database
+  5  the database is refused: newer, not agentd's, corrupt or empty
+  6  the disk failed to keep what was written
+  130  interrupted
+
+settings are read from the environment and ~/.agentd/.env; see .env.example
+"""
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Help with a column for the longest verb: argparse does not count how far it is indented."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = 14
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose help may have a part that is worked out only when somebody asks for help."""
+
+    details: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        """The help, with its details."""
+        if self.details is not None:
+            self.epilog = f"{self.details()}\n{EXIT_CODES}"
+        return super().format_help()
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `Usage`."""
+        raise Usage(f"{message}; see `{self.prog} --help`", self.format_usage())
+
+
+Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - it has no public name
+
+
+def add(verbs: "Verbs", name: str, help_: str, module: str, *, json: bool = True) -> Parser:
+    """A verb that the module of that name in this package runs."""
+    verb = verbs.add_parser(
+        name,
+        help=help_,
+        description=help_[0].upper() + help_[1:] + ".",
+        epilog=EXIT_CODES,
+        formatter_class=Help,
+        allow_abbrev=False,
+    )
+    verb.set_defaults(module=module)
+    if json:
+        verb.add_argument("--json", action="store_true", help="print one JSON envelope")
+    return verb
+
+
+def add_group(verbs: "Verbs", name: str, help_: str) -> "Verbs":
+    """Verbs of their own below one: `agentd NAME VERB`."""
+    group = add(verbs, name, help_, "", json=False)
+    return group.add_subparsers(metavar="VERB", title="verbs", required=True, parser_class=Parser)
+
+
+def seconds(text: str) -> float:
+    """A time to wait, more than nothing and less than for ever."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number <= threading.TIMEOUT_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, more than 0")
+    return number
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """The type of a whole number between the two."""
+
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text[:20]) <= most):
+            raise argparse.ArgumentTypeError(
+                f"{text!r}: expected a whole number from {least} to {most:,}"
+            )
+        return int(text)
+
+    return number
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Was an envelope asked for? A command behind `--` has options of its own."""
+    ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in ours
