@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from tests.command_line import Ended, agentd
 from tests.daemon_process import REPOSITORY, environment
+from tests.faults import ordinary_user
 from tests.skill import SKILL
 
 if TYPE_CHECKING:
@@ -94,15 +94,14 @@ def test_a_file_is_in_the_way(tmp_path: Path, where: str) -> None:
     assert [file.read_text() for file in files] == ["mine", "mine"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_is_not_ours(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_ours(home: Path) -> None:
     """Where it may not write, it says so, names the folder, and leaves nothing behind."""
-    folder = tmp_path / "skills"
-    folder.mkdir(mode=0o500)
-    ended = install(tmp_path, folder)
-    assert ended.code == 1
-    assert str(folder / "agentd") in ended.error
-    assert "Permission denied" in ended.error
+    folder = home.parent / "skills"
+    folder.mkdir()
+    ordinary_user.hand_over(home.parent, folder)
+    folder.chmod(0o500)
+    ended = ordinary_user.run(home, "skill", "--install", str(folder))
+    assert (ended.code, ended.lines) == (1, [f"agentd: {folder / 'agentd'}: Permission denied"])
     assert not list(folder.iterdir())
 
 
