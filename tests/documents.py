@@ -49,5 +49,5 @@ def blocks(markdown: str, language: str) -> list[str]:
 
 
 def settings(table: Rows) -> dict[str, str]:
-    """The variables of a table of settings, with their defaults."""
-    return {quoted(name)[0]: quoted(default)[0] for name, default, *_ in table}
+    """The variables of a table of settings, with their defaults; "" where there is none."""
+    return {quoted(name)[0]: "".join(quoted(default)[:1]) for name, default, *_ in table}

@@ -85,7 +85,7 @@ class ChatServer:
     def __init__(self, script: Script) -> None:
         self._server = _Server(script)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
 
     @property

@@ -5,6 +5,8 @@ The rule this file keeps: the key leaves this object at one place, the header of
 servers repeat in their errors what they were sent.
 """
 
+from urllib.parse import quote
+
 from agentd.errors import BadSetting
 
 _HIDDEN = "[key]"
@@ -33,8 +35,10 @@ class Secret:
         return self._value
 
     def scrub(self, text: str) -> str:
-        """The text without the key."""
-        return text.replace(self._value, _HIDDEN)
+        """The text without the key, also where a server has escaped it for JSON or a URL."""
+        for spelling in (self._value, self._value.replace("/", r"\/"), quote(self._value, safe="")):
+            text = text.replace(spelling, _HIDDEN)
+        return text
 
     def __repr__(self) -> str:
         return f"Secret({_HIDDEN!r})"

@@ -22,7 +22,7 @@ DEFAULT_MAX_TOKENS = 120
 DEFAULT_TEMPERATURE = 0.2
 DEFAULT_WORKERS = 2
 ARTIFACTS_NAME = "artifacts"
-OFFLINE_KEY = "offline"
+OFFLINE_KEY = "offline-needs-no-key"
 """The endpoint on loopback asks for no key, so it does not get the real one either."""
 
 MOST_WORKERS = 64
