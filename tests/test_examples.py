@@ -235,27 +235,27 @@ def test_no_daemon(nobody: Path, runtime: Runtime) -> None:
 
 
 @pytest.fixture
-def slow_work(home: Path) -> Iterator[DaemonProcess]:
-    """A daemon with leases of three seconds."""
-    with DaemonProcess(home, AGENTD_NODE_TIMEOUT_SECS="3") as process:
+def short_leases(home: Path) -> Iterator[DaemonProcess]:
+    """A daemon with leases of a second."""
+    with DaemonProcess(home, AGENTD_NODE_TIMEOUT_SECS="1") as process:
         yield process
 
 
-def test_heartbeats(slow_work: DaemonProcess) -> None:
+def test_heartbeats(short_leases: DaemonProcess) -> None:
     """While a node is worked on, its lease is extended every third of its time."""
     present = [runtime for name in ONE_OF_EACH if not _missing(runtime := RUNTIMES[name])]
-    nodes = [{"payload_schema": {"say": "hello", "seconds": 2}}]
-    with slow_work.connect() as connection:
+    nodes = [{"payload_schema": {"say": "hello", "seconds": 1}}]
+    with short_leases.connect() as connection:
         tasks = [
             connection.call("RegisterTask", goal="g", initial_nodes=nodes)["task_id"]
             for _ in present
         ]
         running = [
-            runtime.start(slow_work.home, task_id)
+            runtime.start(short_leases.home, task_id)
             for runtime, task_id in zip(present, tasks, strict=True)
         ]
         assert [_ended(process).err for process in running] == [""] * len(running)
         assert [_statuses(connection, task_id) for task_id in tasks] == [{"COMPLETED": 1}] * len(
             tasks
         )
-    assert _tasks_with_heartbeats(slow_work.database) == set(tasks)
+    assert _tasks_with_heartbeats(short_leases.database) == set(tasks)
