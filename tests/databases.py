@@ -17,6 +17,15 @@ from tests.core import NOW, Core, spec
 
 BESIDE = ("-wal", "-shm", ".mark")
 
+_UNDO = (
+    "DROP INDEX tasks_order",
+    "DROP TABLE counts",
+    "DROP INDEX nodes_runnable",
+    """CREATE INDEX nodes_runnable ON nodes (task_id, position)
+    WHERE status = 'PENDING' AND waiting_on = 0""",
+)
+"""What the last migration made, taken back."""
+
 Record = tuple[int, str, bytes]
 """A record's seq, event id and hash."""
 
@@ -69,8 +78,8 @@ def make_older(path: Path) -> int:
     """Undo the last migration of a stopped database; returns the number of the one before it."""
     [*_, last] = MIGRATIONS
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("DROP INDEX tasks_order")
-        connection.execute("DROP TABLE counts")
+        for sql in _UNDO:
+            connection.execute(sql)
         connection.execute("DELETE FROM migrations WHERE number = ?", (last.number,))
         connection.execute(f"PRAGMA user_version = {last.number - 1}")
     return last.number - 1

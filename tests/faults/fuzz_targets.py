@@ -132,6 +132,8 @@ def seeds() -> list[bytes]:
         ("CompleteNode", {**held, "result_payload": {"b": []}}),
         ("FailNode", {**held, "payload": 1e9}),
         ("TaskStatus", task),
+        ("ListTasks", {"prefix": "0", "runnable": True, "limit": 2}),
+        ("TaskEvents", {**task, "after": 1, "limit": 2}),
     ]
     lines = [line(*call) for call in calls]
     pairs = [b"\n".join([one, b"@299999", other]) for one in lines for other in lines[3:]]

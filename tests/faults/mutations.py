@@ -37,6 +37,8 @@ NEEDED = {
     "CompleteNode": {"task_id": IDENTITY, "node_id": IDENTITY, "lease_id": IDENTITY},
     "FailNode": {"task_id": IDENTITY, "node_id": IDENTITY, "lease_id": IDENTITY},
     "TaskStatus": {"task_id": IDENTITY},
+    "ListTasks": {},
+    "TaskEvents": {"task_id": IDENTITY},
 }
 ALIASES = {
     "".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:]: name for name in NEEDED
@@ -107,6 +109,8 @@ def good_line(chance: random.Random, held: list[Held]) -> bytes:
             ("CompleteNode", {**holder, "result_payload": payload}),
             ("FailNode", {**holder, "error_payload": payload}),
             ("TaskStatus", task),
+            ("ListTasks", {"prefix": "0A", "runnable": True, "limit": 3, "before": 99}),
+            ("TaskEvents", {**task, "after": 0, "limit": 3}),
         ]
     )
     request = {"id": chance.randrange(1000), "method": method, "params": params}
