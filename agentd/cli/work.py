@@ -22,10 +22,10 @@ from agentd.errors import BadSetting, Failure
 from agentd.worker import Worker
 from agentd.worker.command import Command
 
-_MOST_LINES = 1000
+MOST_LINES = 1000
 """Lines of one node that are shown."""
 
-_LONGEST_LINE = 2000
+LONGEST_LINE = 2000
 """Characters of one line that are shown."""
 
 _LONGEST_LABEL = 20
@@ -71,13 +71,10 @@ def _work(client: Client, command: Sequence[str], options: argparse.Namespace) -
     )
     _log_to_stderr()
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # its terminal goes away: as Ctrl-C
-        signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGINT))
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
     worker.run()
     if broken:
-        raise Failure(
-            f"{command[0]} cannot be started: {broken[0].strerror}; the node goes back when its "
-            "lease runs out"
-        )
+        raise Failure(f"{command[0]} cannot be started: {broken[0].strerror}")
     return dict(worker.outcomes)
 
 
@@ -103,12 +100,12 @@ class _Screen:
     def show(self, lease: AsyncLease, line: str) -> None:
         """Show a line of the command that works on that node, unless it has shown enough."""
         number = self._lines[lease] = self._lines.get(lease, 0) + 1
-        if number > _MOST_LINES + 1:
+        if number > MOST_LINES + 1:
             return
-        if number > _MOST_LINES:
-            line = f"more than {_MOST_LINES:,} lines: the rest is not shown"
-        elif len(line) > _LONGEST_LINE:
-            line = line[:_LONGEST_LINE] + " ..."
+        if number > MOST_LINES:
+            line = f"more than {MOST_LINES:,} lines: the rest is not shown"
+        elif len(line) > LONGEST_LINE:
+            line = line[:LONGEST_LINE] + " ..."
         with contextlib.suppress(OSError):  # nobody reads it; the work goes on
             print(f"[{_label(lease)}] {shown(line)}", file=sys.stderr, flush=True)
 

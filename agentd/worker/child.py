@@ -62,6 +62,7 @@ class Child:
             await asyncio.wait(readers, timeout=_LAST_WORDS)
         except asyncio.CancelledError:
             await self._end()
+            await asyncio.wait(readers, timeout=_LAST_WORDS)
             raise
         finally:
             for reader in readers:

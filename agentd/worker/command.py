@@ -5,6 +5,7 @@ node, any other fails it; a command that cannot be started says nothing about th
 is let go of, and the worker stops.
 """
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -56,9 +57,8 @@ class Command:
         try:
             child = Child(self._command, stdin, self._environment(lease))
         except OSError as error:
-            lease.drop(f"{self._command[0]} cannot be started: {error.strerror}")
             self._give_up(error)
-            raise LeaseLost from error
+            raise asyncio.CancelledError from error
         run = _Run(lease, self._show)
         code = await child.run(run.out, run.err)
         await run.end()

@@ -20,8 +20,8 @@ from agentd.client.repeats import waits
 from agentd.worker.handling import Handler, Handling
 from agentd.worker.source import Source
 
-_FIRST_WAIT = 0.05
-_LONGEST_WAIT = 2.0
+FIRST_WAIT = 0.05
+LONGEST_WAIT = 2.0
 """Seconds between two questions for work, at least and at most."""
 
 
@@ -96,18 +96,18 @@ class Worker:
                 handling.close()
 
     async def _serve(self, source: Source, handling: Handling) -> None:
-        pauses = waits(_FIRST_WAIT, _LONGEST_WAIT)
+        pauses = waits(FIRST_WAIT, LONGEST_WAIT)
         while not self._stopping:
             self._changed.clear()
             if len(self._running) >= self._concurrency:
                 await self._changed.wait()
             elif (acquired := await source.next()) is not None:
                 self._begin(handling, acquired)
-                pauses = waits(_FIRST_WAIT, _LONGEST_WAIT)
+                pauses = waits(FIRST_WAIT, LONGEST_WAIT)
             elif source.is_exhausted and not self._running:
                 return
             elif await self._pause(next(pauses)):
-                pauses = waits(_FIRST_WAIT, _LONGEST_WAIT)  # a node has ended: others may follow
+                pauses = waits(FIRST_WAIT, LONGEST_WAIT)  # a node has ended: others may follow
         if self._running:
             await asyncio.wait(self._running)
 

@@ -1,0 +1,101 @@
+"""A worker that is told to stop: what is under way is finished, or let go of, and never failed."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from agentd import Client
+from tests.daemon_process import REPOSITORY, DaemonProcess, environment
+
+either = pytest.mark.parametrize("kind", ["blocking", "async"])
+LONG = 60.0
+
+
+@pytest.fixture
+def client(shared: DaemonProcess) -> Iterator[Client]:
+    """A client of a daemon whose leases last for 5 minutes."""
+    with Client(shared.socket_path) as opened:
+        yield opened
+
+
+@contextmanager
+def worker(shared: DaemonProcess, kind: str, task_id: str) -> Iterator[subprocess.Popen[str]]:
+    """A worker whose first handler has begun."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.worker_process", kind, task_id],
+        cwd=REPOSITORY,
+        env=environment(shared.home, {}),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begins\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def task(client: Client, seconds: float) -> str:
+    """Two nodes, each of which takes so long."""
+    nodes = [{"payload_schema": {"seconds": seconds}}] * 2
+    return client.register_task("work", initial_nodes=nodes).task_id
+
+
+def said(process: subprocess.Popen[str]) -> list[str]:
+    """All that it says until it ends, in a few seconds."""
+    out, _ = process.communicate(timeout=15)
+    assert process.returncode == 0
+    return out.splitlines()
+
+
+@either
+def test_sigterm_drains(shared: DaemonProcess, client: Client, kind: str) -> None:
+    """SIGTERM lets the handler finish its node, and no other is acquired."""
+    task_id = task(client, 0.5)
+    with worker(shared, kind, task_id) as process:
+        process.send_signal(signal.SIGTERM)
+        assert said(process) == ["ends", "out"]
+    assert client.task_status(task_id).counts == {"PENDING": 1, "COMPLETED": 1}
+
+
+@either
+def test_a_second_sigterm_stops(shared: DaemonProcess, client: Client, kind: str) -> None:
+    """A second SIGTERM stops the handler; its node is neither completed nor failed."""
+    task_id = task(client, LONG)
+    with worker(shared, kind, task_id) as process:
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)
+        process.send_signal(signal.SIGTERM)
+        stopped = "LeaseLost" if kind == "blocking" else "CancelledError"
+        assert said(process) == [f"stopped by {stopped}", "out"]
+    assert client.task_status(task_id).counts == {"PENDING": 1, "RUNNING": 1}
+
+
+@either
+def test_an_interrupt_stops(shared: DaemonProcess, client: Client, kind: str) -> None:
+    """Ctrl-C stops the handler, and leaves `run` as a KeyboardInterrupt."""
+    task_id = task(client, LONG)
+    with worker(shared, kind, task_id) as process:
+        process.send_signal(signal.SIGINT)
+        stopped = "LeaseLost" if kind == "blocking" else "CancelledError"
+        assert said(process) == [f"stopped by {stopped}", "interrupted", "out"]
+    assert client.task_status(task_id).counts == {"PENDING": 1, "RUNNING": 1}
+
+
+def test_a_daemon_that_comes_back(daemon: DaemonProcess) -> None:
+    """A result is told to the daemon that is back, however it went away."""
+    with Client(daemon.socket_path) as client:
+        task_id = task(client, 0.5)
+        with worker(daemon, "blocking", task_id) as process:
+            daemon.kill()
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ends\n"
+            daemon.start()
+            assert said(process)[-1] == "out"
+        assert client.task_status(task_id).counts == {"COMPLETED": 2}

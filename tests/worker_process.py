@@ -1,0 +1,49 @@
+"""A worker in a process of its own, for the tests that signal it: `python worker_process.py TASK`.
+
+Prints a line when a handler begins, and when it ends or is stopped; the node's payload says in how
+many seconds it ends by itself, and whether its handler is `async`.
+"""
+
+# ruff: noqa: T201 - what it prints is what the tests read
+import asyncio
+import sys
+import time
+from typing import Any
+
+from agentd import AsyncLease, Client, Lease, Worker
+
+
+def wait(lease: Lease) -> Any:
+    """A blocking handler."""
+    print("begins", flush=True)
+    try:
+        ends_at = time.monotonic() + lease.payload["seconds"]
+        while time.monotonic() < ends_at:
+            time.sleep(0.01)
+    except BaseException as error:
+        print("stopped by", type(error).__name__, flush=True)
+        raise
+    print("ends", flush=True)
+    return "done"
+
+
+async def wait_async(lease: AsyncLease) -> Any:
+    """An async handler."""
+    print("begins", flush=True)
+    try:
+        await asyncio.sleep(lease.payload["seconds"])
+    except BaseException as error:
+        print("stopped by", type(error).__name__, flush=True)
+        raise
+    print("ends", flush=True)
+    return "done"
+
+
+if __name__ == "__main__":
+    kind, task = sys.argv[1:]
+    worker = Worker(Client(), wait if kind == "blocking" else wait_async, task_id=task)
+    try:
+        worker.run()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+    print("out", flush=True)
