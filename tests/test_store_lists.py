@@ -11,7 +11,7 @@ from agentd.projections import TASKS, TaskRow
 from agentd.store import Store, Tx
 from tests.core import NOW, STORES, Ids, record_drafts, registration, uid
 
-A, B, C = 0xA00, 0xB00, 0xA01
+A, B, C = 0xA00, 0xB00, 0xAF1
 PREFIX = uid(0)[:-3]
 ORDER = {A: 1, B: 4, C: 7}
 """By task, the seq of its registration in `three_tasks`."""

@@ -150,7 +150,7 @@ def test_a_prefix_in_every_spelling(connection: Connection, length: int) -> None
 
 def test_large_tasks_share_no_page(connection: Connection) -> None:
     """A page ends where its tasks exceed 1 MiB, and `next` leads on; a single one may exceed it."""
-    goals = ["x" * LARGE] * 3 + ["y" * (2**20 - 200)]
+    goals = ["x" * LARGE] * 3 + ["y" * (2**20 - 100)]
     ids = [connection.call("RegisterTask", goal=goal)["task_id"] for goal in goals][::-1]
     found: list[list[str]] = []
     before = None
