@@ -15,8 +15,8 @@ from agentd import AsyncLease, Client, Lease, Worker
 
 def wait(lease: Lease) -> Any:
     """A blocking handler."""
-    print("begins", flush=True)
     try:
+        print("begins", flush=True)
         ends_at = time.monotonic() + lease.payload["seconds"]
         while time.monotonic() < ends_at:
             time.sleep(0.01)
@@ -29,8 +29,8 @@ def wait(lease: Lease) -> Any:
 
 async def wait_async(lease: AsyncLease) -> Any:
     """An async handler."""
-    print("begins", flush=True)
     try:
+        print("begins", flush=True)
         await asyncio.sleep(lease.payload["seconds"])
     except BaseException as error:
         print("stopped by", type(error).__name__, flush=True)
