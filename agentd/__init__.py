@@ -27,6 +27,7 @@ effects
     daemon/       socket, connections, writer, sweeper, clock, start and stop
     client/       what a Python agent imports: typed calls, repeats, leases that last
     worker/       runs handlers, or a command, on the nodes that it leases
+    loop/         four agents that call a language model
     config        settings
     logfilter     the logging filter among them
     cli/          the verbs
