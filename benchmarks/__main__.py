@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import (
+    client,
     growth,
     machine,
     processes,
@@ -35,6 +36,7 @@ MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
     "start": processes.start,
     "replay": processes.replay,
     "call": processes.call,
+    "client": client.client,
     "growth": growth.growth,
     **side_by_side.MEASUREMENTS,
 }

@@ -12,9 +12,19 @@ from time import perf_counter
 
 from benchmarks.daemons import agentd, agentd_environment, fresh_home
 from benchmarks.history import count_events
+from benchmarks.load import register_flat
 from benchmarks.report import Row, at_least, at_most
 from benchmarks.run import Run
 from benchmarks.stats import median
+
+VERBS = (
+    "call Health",
+    "status --json",
+    "task list",
+    "task show ID",
+    "task graph ID",
+    "task events ID",
+)
 
 
 def start(run: Run) -> list[Row]:
@@ -41,11 +51,16 @@ def replay(run: Run) -> list[Row]:
     ]
 
 
-def call(_: Run) -> list[Row]:
-    """Ask for Health from the command line."""
-    with fresh_home() as home, agentd(home):
-        times = [_seconds_of(["call", "Health"], home) * 1e3 for _ in range(10)]
-    return [at_most("agentd call Health", median(times), 150, "ms", worst=max(times))]
+def call(run: Run) -> list[Row]:
+    """The verbs that only read, each as a process: beside a task of 12 nodes and its events."""
+    with fresh_home() as home, agentd(home) as daemon:
+        task_id = register_flat(daemon.socket, 12)
+        rows = []
+        for verb in VERBS:
+            arguments = [task_id if word == "ID" else word for word in verb.split()]
+            times = [_seconds_of(arguments, home) * 1e3 for _ in range(2 * run.starts)]
+            rows.append(at_most(f"agentd {verb}", median(times), 150, "ms", worst=max(times)))
+    return rows
 
 
 def _seconds_to_start_empty() -> float:
