@@ -37,6 +37,7 @@ _FLAGS = {
 """The variable that each flag sets for one run."""
 
 _EXTRA = ("httpx", "tenacity")
+_ANEW = "a failed node stays failed: correct the cause, and run `agentd loop` anew"
 _COLOURS: "dict[Mood, str]" = {"good": "green", "bad": "bold red", "news": "yellow", "plain": ""}
 
 
@@ -123,7 +124,7 @@ class _Teller:
     def tell(self, news: "News") -> None:
         """One line of the account."""
         seconds = news.at - self._began
-        line = f"{seconds:7.2f}s  {news.who:<9} {news.what:<11} {news.about}"
+        line = f"{seconds:6.2f}s  {news.who:<14} {news.what:<11} {news.about}"
         self._say(line, _COLOURS[news.mood])
 
     def say_how_to_resume(self) -> None:
@@ -150,6 +151,10 @@ class _Teller:
             f"{usage.get('completion_tokens', 0):,} out",
             "green" if outcome.is_good else "bold red",
         )
+        if "FAILED" in outcome.counts:
+            self._say(_ANEW)
+        elif "PENDING" in outcome.counts:  # somebody told the workers to stop
+            self.say_how_to_resume()
         return 0 if outcome.is_good else 1
 
     def _say_ending(self, node: "Ending") -> None:
@@ -182,7 +187,7 @@ def _print_envelope(outcome: "Outcome", seconds: float) -> int:
     error = {
         "kind": "loop_failed",
         "message": "; ".join(bad),
-        "next": f"`agentd task show {outcome.task_id}` shows what failed and what to do",
+        "next": f"`agentd task show {outcome.task_id}` shows the nodes; {_ANEW}",
     }
     print_json(msgspec.json.encode({"ok": False, "error": error}))
     return 1
@@ -195,7 +200,7 @@ def _why_not(node: "Ending") -> str:
     if node.result is not None:
         return f"{node.result.artifact.path} {node.flaw}"
     if node.error is None:
-        return f"{node.status}, because an agent that it waits for has no result"
+        return f"still {node.status}"
     error = msgspec.json.decode(node.error)
     advice = error.get("next") if isinstance(error, dict) else None
     return complaint(error) + (f": {advice}" if advice else "")

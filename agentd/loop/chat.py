@@ -38,7 +38,7 @@ _ADVICE = {
     422: "look at DEEPSEEK_MODEL, DEEPSEEK_MAX_TOKENS and DEEPSEEK_TEMPERATURE: one does not fit",
     429: "the endpoint is asked too often: try later, or set AGENTD_AGENT_WORKERS=1",
 }
-_RUN_AGAIN = "the endpoint is not well or out of reach: check DEEPSEEK_BASE_URL, and try later"
+_TRY_LATER = "the endpoint is not well or out of reach: check DEEPSEEK_BASE_URL, and try later"
 
 
 class Timeouts(NamedTuple):
@@ -85,7 +85,7 @@ class Chat:
         except httpx.DecodingError as error:
             raise self._passing(f"an answer that cannot be unpacked: {error}") from None
         except (httpx.InvalidURL, UnicodeError) as error:
-            raise Final(f"{self._where()}: {error}", "check DEEPSEEK_BASE_URL") from None
+            raise Final(f"no such endpoint: {error}", "check DEEPSEEK_BASE_URL") from None
         scrub = self._settings.key.scrub
         if response.status_code != httpx.codes.OK:
             raise self._refusal(response, completion.complaint(body, scrub))
@@ -122,7 +122,7 @@ class Chat:
                 body += chunk
                 if len(body) > LARGEST_ANSWER:
                     raise Final(
-                        f"{self._where()}: an answer of more than {LARGEST_ANSWER} bytes",
+                        f"an answer of more than {LARGEST_ANSWER} bytes",
                         "check DEEPSEEK_BASE_URL: this is no chat endpoint",
                     )
         return response, bytes(body)
@@ -142,16 +142,13 @@ class Chat:
 
     def _refusal(self, response: httpx.Response, complaint: str) -> Passing | Final:
         status = response.status_code
-        message = f"{self._where()} answered {status}: {complaint}"
+        message = f"the endpoint answered {status}: {complaint}"
         if status in _PASSING_STATUSES or status >= httpx.codes.INTERNAL_SERVER_ERROR:
             wait = retry_after(response.headers.get("Retry-After"), self._now())
-            return Passing(message, _ADVICE.get(status, _RUN_AGAIN), status, wait)
+            return Passing(message, _ADVICE.get(status, _TRY_LATER), status, wait)
         advice = _ADVICE.get(status, "check DEEPSEEK_BASE_URL: this is no chat endpoint")
         return Final(message, advice, status)
 
     def _passing(self, what: str) -> Passing:
         scrubbed = self._settings.key.scrub(what)
-        return Passing(f"{self._where()}: {scrubbed}", _RUN_AGAIN)
-
-    def _where(self) -> str:
-        return self._settings.base_url
+        return Passing(scrubbed, _TRY_LATER)

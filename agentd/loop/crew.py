@@ -10,12 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from types import TracebackType
 from typing import IO, NamedTuple, Self
 
 from agentd.errors import Failure
 from agentd.loop.settings import Settings
+from agentd.loop.worker import owner
 
 MOST_DEATHS = 10
 """Workers that are replaced in one run; more would die of the same."""
@@ -53,13 +53,12 @@ class _Member(NamedTuple):
 
 
 class Crew:
-    """So many workers of one task. Leaving the `with` block ends them all."""
+    """So many workers of one task. Leaving the `with` block ends them all, at once."""
 
     def __init__(self, task_id: str, settings: Settings) -> None:
-        self._task_id = task_id
+        self.task_id = task_id
         self._settings = settings
         self._members: list[_Member] = []
-        self._hired = 0
         self._deaths = 0
 
     def __enter__(self) -> Self:
@@ -72,18 +71,15 @@ class Crew:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            self._stop()
-        finally:  # a second Ctrl-C does not wait
-            for member in self._members:
-                member.process.kill()
-                member.process.wait()
-                member.close()
+        for member in self._members:
+            member.process.kill()
+            member.process.wait()
+            member.close()
 
     @property
-    def pids(self) -> Mapping[str, int]:
-        """The process ids of those that work, by name."""
-        return {m.name: m.process.pid for m in self._members if m.process.poll() is None}
+    def size(self) -> int:
+        """How many there are."""
+        return len(self._members)
 
     def count_done(self) -> int:
         """How many have left of themselves: nothing of the task can run, or they were told to."""
@@ -109,20 +105,19 @@ class Crew:
         return deaths
 
     def _hire(self) -> _Member:
-        self._hired += 1
-        name = f"worker-{self._hired}"
         words = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the worker has ended
         process = subprocess.Popen(  # noqa: S603 - a module of this package
-            [sys.executable, "-m", "agentd.loop.worker", self._task_id, name],
+            [sys.executable, "-m", "agentd.loop.worker", self.task_id],
             env={**os.environ, **self._settings.environment()},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=words,
             start_new_session=True,  # a Ctrl-C is for the loop, which then ends its workers
         )
-        return _Member(name, process, words)
+        return _Member(owner(process.pid), process, words)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Let them finish what is in flight, but no longer than `GRACE_SECS`."""
         running = [member for member in self._members if member.process.poll() is None]
         for member in running:
             member.process.terminate()

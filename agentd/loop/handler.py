@@ -59,7 +59,8 @@ class Handler:
             await lease.commit(ANSWERED, {**about, "latency_ms": answer.latency_ms, "usage": usage})
             return asdict(self._written(lease.task_id, agent, answer))
         except ChatFailed as failure:
-            raise WorkFailed({**about, "attempts": attempts, **failure.payload()}) from None
+            tried = {"endpoint": self._settings.base_url, "attempts": attempts}
+            raise WorkFailed({**about, **tried, **failure.payload()}) from None
         except Failure as failure:
             raise WorkFailed({**about, "message": str(failure)}) from None
 

@@ -17,7 +17,7 @@ from tenacity.wait import wait_exponential_jitter
 
 from agentd.loop.failures import Passing
 
-ATTEMPTS = 5
+ATTEMPTS = 6
 """Tries in all: a failed node is failed for good, so some patience pays."""
 
 LONGEST_RETRY_AFTER = 60.0
@@ -30,7 +30,7 @@ Tell = Callable[[Passing, int, float], Awaitable[None]]
 T = TypeVar("T")
 
 _backoff = wait_exponential_jitter(initial=1, max=30, exp_base=2, jitter=1)
-"""1, 2, 4 and 8 s, each with up to a second more."""
+"""1, 2, 4, 8 and 16 s, each with up to a second more."""
 
 
 async def patiently(ask: Callable[[], Awaitable[T]], tell: Tell, sleep: Sleep = asyncio.sleep) -> T:

@@ -17,7 +17,7 @@ from agentd.errors import Failure
 from agentd.loop import agents
 from agentd.loop.account import Account, News, names
 from agentd.loop.artifacts import flaw
-from agentd.loop.crew import Crew
+from agentd.loop.crew import GRACE_SECS, Crew
 from agentd.loop.result import Result, result_of
 from agentd.loop.settings import Settings
 
@@ -84,24 +84,36 @@ def play(client: Client, task_id: str, settings: Settings, tell: Tell) -> Outcom
     account = Account(client.task_status(task_id))
     seq = client.task_events(task_id, limit=1).last_seq
     with Crew(task_id, settings) as crew:
-        is_done = False
-        while not is_done:
-            # Before the news, so that the last of them is told.
-            is_done = _is_done(client, task_id, crew.count_done(), settings.workers)
-            for death in crew.replace_the_dead():
-                about = f"{death.how}; {death.successor} takes its place"
-                tell(News(time.time(), death.name, "DIES", about, "bad"))
-            seq = _tell_news(client, task_id, seq, account, tell)
-            if not is_done:
-                time.sleep(POLL_SECS)
+        try:
+            _watch(client, crew, seq, account, tell)
+        except KeyboardInterrupt:
+            about = f"within {GRACE_SECS:g} s, or at once with another Ctrl-C"
+            tell(News(time.time(), "loop", "stops", about, "news"))
+            crew.stop()
+            raise
+        crew.stop()
     return _outcome(client.task_status(task_id))
 
 
-def _is_done(client: Client, task_id: str, done: int, workers: int) -> bool:
+def _watch(client: Client, crew: Crew, seq: int, account: Account, tell: Tell) -> None:
+    is_done = False
+    while not is_done:
+        is_done = _is_done(client, crew)  # before the news, so that the last of them is told
+        for death in crew.replace_the_dead():
+            about = f"{death.how}; {death.successor} takes its place"
+            tell(News(time.time(), death.name, "DIES", about, "bad"))
+        seq = _tell_news(client, crew.task_id, seq, account, tell)
+        if not is_done:
+            time.sleep(POLL_SECS)
+
+
+def _is_done(client: Client, crew: Crew) -> bool:
     """Has one worker found that the task has ended? The others may sleep for a while yet."""
-    if not done or done == workers:
-        return bool(done)
-    (task,) = client.list_tasks(prefix=task_id).tasks
+    if not crew.count_done():
+        return False
+    if crew.count_done() == crew.size:
+        return True
+    (task,) = client.list_tasks(prefix=crew.task_id).tasks
     return not task.runnable and not task.counts.get("RUNNING")
 
 

@@ -13,7 +13,7 @@ import msgspec
 from agentd.loop.offline import Ask, Reply
 from agentd.loop.prompts import INTRODUCTION
 
-THINKS_SECS = 0.3
+THINKS_SECS = 0.2
 """A model takes its time; two workers are then seen at work at once."""
 
 _CHARACTERS_PER_TOKEN = 4

@@ -1,4 +1,4 @@
-"""A worker process of the loop: `python -m agentd.loop.worker TASK OWNER`.
+"""A worker process of the loop: `python -m agentd.loop.worker TASK`.
 
 The rule this file keeps: it ends with the loop. Its standard input is a pipe whose other end the
 loop holds and never writes to; when that end closes, however the loop died, the process is gone at
@@ -17,18 +17,23 @@ from agentd.loop.settings import load
 from agentd.worker import Worker
 
 
-def main(task_id: str, owner: str) -> int:
+def main(task_id: str) -> int:
     """Work until nothing of the task can run any more, or until SIGTERM; returns the exit code."""
     threading.Thread(target=_end_with_the_loop, daemon=True).start()
     settings = load()
     handler = Handler(settings, Chat(settings))
     try:
         with Client() as client:
-            Worker(client, handler, task_id=task_id, owner=owner).run()
+            Worker(client, handler, task_id=task_id, owner=owner(os.getpid())).run()
     except Failure as failure:
         print(failure, file=sys.stderr)  # noqa: T201 - the loop reads it
         return failure.exit_code
     return 0
+
+
+def owner(pid: int) -> str:
+    """The name of a worker in the journal: no other run's worker is mistaken for it."""
+    return f"worker-{pid}"
 
 
 def _end_with_the_loop() -> None:
@@ -37,4 +42,4 @@ def _end_with_the_loop() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    sys.exit(main(sys.argv[1]))
