@@ -1,19 +1,30 @@
-"""Runs `agentd` as people do: a process of its own, with a pipe or a terminal before it."""
+"""Runs `agentd` as people do: a process of its own, with a pipe or a terminal before it.
+
+Where only the words matter, it runs in this process: that takes a twentieth of the time.
+"""
 
 import os
 import pty
+import re
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
+from agentd.cli import main
 from tests.daemon_process import REPOSITORY, environment
 
 AGENTD = (sys.executable, "-m", "agentd")
 COLUMNS = 80
+LINES = 40
 PATIENCE_SECONDS = 20
+
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Ended(NamedTuple):
@@ -31,6 +42,16 @@ class Ended(NamedTuple):
         assert lines[0].startswith("agentd: "), self
         return lines[0]
 
+    @property
+    def plain(self) -> str:
+        """What it printed without its colours, and without what is blank at the lines' ends."""
+        return "\n".join(line.rstrip() for line in _STYLE.sub("", self.out).splitlines())
+
+    @property
+    def width(self) -> int:
+        """Columns that the widest line takes, where every character takes one."""
+        return max(map(len, self.plain.splitlines()))
+
 
 def agentd(home: Path, *arguments: str, stdin: bytes = b"", **env: str | None) -> Ended:
     """Run a verb to its end, with pipes on all sides."""
@@ -46,13 +67,31 @@ def agentd(home: Path, *arguments: str, stdin: bytes = b"", **env: str | None) -
     return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
 
-def on_a_terminal(home: Path, *arguments: str) -> Ended:
+def agentd_here(home: Path, *arguments: str, stdin: bytes = b"") -> Ended:
+    """Run a verb to its end in this process, with pipes on all sides."""
+    pipes = BytesIO(), BytesIO()
+    out, err = (TextIOWrapper(pipe, "utf-8", write_through=True) for pipe in pipes)
+    with (
+        patch.dict(os.environ, environment(home, {"COLUMNS": str(COLUMNS)}), clear=True),
+        patch.object(sys, "stdin", TextIOWrapper(BytesIO(stdin), "utf-8")),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            code = main(arguments)
+        except SystemExit as exit_:  # how argparse ends a help
+            code = int(exit_.code or 0)
+    return Ended(code, *(pipe.getvalue().decode() for pipe in pipes))
+
+
+def on_a_terminal(home: Path, *arguments: str, columns: int = COLUMNS, **env: str | None) -> Ended:
     """Run a verb to its end with a terminal for its output; `err` is empty."""
-    with _terminal() as (ours, its):
+    kind = {"TERM": "xterm-256color", "COLUMNS": None, "NO_COLOR": None, "FORCE_COLOR": None}
+    with _terminal(columns) as (ours, its):
         process = subprocess.Popen(
             [*AGENTD, *arguments],
             cwd=REPOSITORY,
-            env=environment(home, {}),
+            env=environment(home, {**kind, **env}),
             stdin=subprocess.DEVNULL,
             stdout=its,
             stderr=its,
@@ -63,8 +102,9 @@ def on_a_terminal(home: Path, *arguments: str) -> Ended:
 
 
 @contextmanager
-def _terminal() -> Iterator[tuple[int, int]]:
+def _terminal(columns: int) -> Iterator[tuple[int, int]]:
     ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (LINES, columns))
     try:
         yield ours, its
     finally:

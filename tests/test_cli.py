@@ -3,23 +3,17 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from uuid import UUID
 
 import pytest
 
 from agentd import __version__
-from tests.command_line import COLUMNS, agentd, on_a_terminal
+from tests.command_line import COLUMNS, agentd, agentd_here, on_a_terminal
 from tests.daemon_process import REPOSITORY, DaemonProcess, environment
-
-NOBODY = 65_534
-"""The uid that has no rights anywhere."""
+from tests.listening import listening
 
 VERBS = (
     "serve",
@@ -52,7 +46,7 @@ SETTLED = ("serve", "call", "status", "replay", "backup", "restore")
 @pytest.mark.parametrize("verb", ALL_VERBS, ids=" ".join)
 def test_help(home: Path, verb: tuple[str, ...]) -> None:
     """Every verb has a help that fits a terminal and ends with the exit codes."""
-    ended = agentd(home, *verb, "--help")
+    ended = agentd_here(home, *verb, "--help")
     assert ended.code == 0
     assert ended.out.startswith(" ".join(("usage: agentd", *verb)))
     assert re.findall(r"^  (\d+)  \w", ended.out, re.MULTILINE) == [*"0123456", "130"]
@@ -61,10 +55,10 @@ def test_help(home: Path, verb: tuple[str, ...]) -> None:
 
 def test_help_lists_the_verbs(home: Path) -> None:
     """`agentd --help` lists the verbs in the order in which one needs them."""
-    listed = re.findall(r"^    (\w+)  ", agentd(home, "--help").out, re.MULTILINE)
+    listed = re.findall(r"^    (\w+)  ", agentd_here(home, "--help").out, re.MULTILINE)
     assert tuple(listed) == VERBS
     for group, below in BELOW.items():
-        listed = re.findall(r"^    (\w+)  ", agentd(home, group, "--help").out, re.MULTILINE)
+        listed = re.findall(r"^    (\w+)  ", agentd_here(home, group, "--help").out, re.MULTILINE)
         assert tuple(listed) == below
 
 
@@ -193,110 +187,13 @@ def test_status_without_a_daemon(home: Path) -> None:
 
 def test_status_of_a_daemon_that_is_not_ready(home: Path) -> None:
     """A daemon that cannot use its database is shown with its own words, and exit code 1."""
-    health = {"status": "unavailable", "database": "disk on fire"}
+    health: dict[str, object] = {"status": "unavailable", "database": "disk on fire"}
     health |= {"running_timeout_secs": 1, "context_event_limit": 1}
     answer = json.dumps({"id": 1, "result": health}).encode() + b"\n"
     with listening(home, lambda client: client.sendall(answer)):
         ended = agentd(home, "status")
     assert ended.code == 1
     assert ended.out.splitlines()[1] == "database  disk on fire"
-
-
-# Not reachable
-
-
-@contextmanager
-def listening(home: Path, answer: Callable[[socket.socket], object]) -> Iterator[None]:
-    """Something at the socket's path that reads one request and answers as it likes."""
-    home.mkdir(parents=True)
-
-    def serve() -> None:
-        client, _ = server.accept()
-        with client:
-            client.recv(65_536)
-            answer(client)
-
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(home / "agentd.sock"))
-        server.listen()
-        thread = Thread(target=serve)
-        thread.start()
-        yield
-        thread.join()
-
-
-def test_no_socket(home: Path) -> None:
-    """Where there is no socket the message says so, and how to start a daemon."""
-    ended = agentd(home, "call", "Health")
-    assert (ended.code, ended.out) == (3, "")
-    assert f"no socket at {home / 'agentd.sock'}: start the daemon with `agentd serve`" in ended.err
-
-
-def test_nobody_listens(home: Path) -> None:
-    """A socket that a killed daemon left behind is told from one that is not there."""
-    home.mkdir()
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(home / "agentd.sock"))
-    ended = agentd(home, "call", "Health")
-    assert (ended.code, ended.out) == (3, "")
-    assert "nobody listens on" in ended.error
-
-
-# Imported before the rights are given up: nobody may read the libraries of a user's own Python.
-AS_NOBODY = """
-import locale, os, shutil, sys
-from agentd import cli
-from agentd.cli import call
-if os.getuid() == 0:
-    os.setuid(int(sys.argv[1]))
-sys.exit(cli.main(["call", "Health"]))
-"""
-
-
-def test_permission_denied(home: Path) -> None:
-    """A socket that this user may not reach is told from one where nobody listens."""
-    home.mkdir()
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(home / "agentd.sock"))
-        server.listen()
-        home.chmod(0)
-        command = [sys.executable, "-c", AS_NOBODY, str(NOBODY)]
-        env = environment(home, {"HOME": "/nonexistent"})
-        ended = subprocess.run(
-            command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False
-        )
-        home.chmod(0o700)
-    assert ended.returncode == 3
-    assert ended.stderr.startswith("agentd: permission denied on ")
-
-
-def test_no_answer(home: Path) -> None:
-    """A daemon that does not answer in time is not reachable."""
-    told = os.pipe()
-    with listening(home, lambda _client: os.read(told[0], 1)):
-        ended = agentd(home, "call", "Health", "--timeout", "0.1")
-        os.write(told[1], b".")
-    for end in told:
-        os.close(end)
-    assert ended.code == 3
-    assert "no answer on" in ended.error
-    assert " 0.1 s" in ended.error
-
-
-def test_a_connection_that_breaks(home: Path) -> None:
-    """A daemon that goes away before it answers what is not to be repeated is not reachable."""
-    with listening(home, lambda client: client.close()):
-        ended = agentd(home, "call", "RegisterTask", '{"goal":"g"}')
-    assert ended.code == 3
-    assert "closed it before it answered" in ended.error
-
-
-def test_something_else_that_answers(home: Path) -> None:
-    """What does not speak the protocol is said to be no agentd."""
-    with listening(home, lambda client: client.sendall(b"220 ready\n")):
-        ended = agentd(home, "call", "Health")
-    assert ended.code == 3
-    assert "does not speak the protocol" in ended.error
 
 
 # serve

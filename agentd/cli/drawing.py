@@ -54,11 +54,12 @@ def draw(
 ) -> list[Line]:
     """The lines of the drawing; with `columns` it has to fit. Raises `TooLarge`."""
     if len(nodes) > MOST:
-        raise _too_large(nodes, f"drawings end at {MOST}")
+        raise _too_large(nodes, f"drawings end at {MOST}", "dot")
     rows = _rows(nodes, found, ascii_only=ascii_only)
     width = max((len(line) for _, lines in rows for line in lines), default=0) + _GAP
     if columns is not None and width + LEAST > columns:
-        raise _too_large(nodes, f"the drawing takes {width + LEAST} columns, here are {columns}")
+        why = f"it takes {width + LEAST} columns, and here are {columns}"
+        raise _too_large(nodes, why, "svg")
     drawn = []
     for node, (first, *rest) in rows:
         owner = f" ({node.lease_owner})" if node.lease_owner else ""
@@ -87,9 +88,9 @@ def _rows(
     return rows
 
 
-def _too_large(nodes: Sequence[NodeView], why: str) -> TooLarge:
+def _too_large(nodes: Sequence[NodeView], why: str, form: str) -> TooLarge:
     return TooLarge(
-        f"a graph of {len(nodes):,} nodes is too large to draw: {why}; "
-        f"`agentd task show {nodes[0].task_id}` lists them, and `--format dot`, mermaid or svg is "
-        "for programs that zoom"
+        f"a graph of {len(nodes):,} nodes is too large to draw here: {why}; "
+        f"`agentd task show {nodes[0].task_id}` lists the nodes, and `--format {form}` is for "
+        "programs that zoom"
     )

@@ -52,6 +52,7 @@ NEXT: Mapping[str, str] = {
     "disk_failed": "look after the disk, then `agentd doctor` says more",
     "journal_damaged": "`agentd doctor` says more",
     "record_damaged": "`agentd doctor` says more",
+    "too_large": "`agentd task show TASK` lists the nodes",
     "failure": "`agentd doctor` says more",
     "system": "look after what it names, and try again",
     "interrupted": "run it again when you are ready",
@@ -81,7 +82,7 @@ def report(error: BaseException, *, as_json: bool) -> int:
     if as_json:
         if isinstance(error, Ambiguous):
             message = f"{message}: {', '.join(error.candidates)}"
-        failure = {"kind": kind, "message": message, "next": NEXT[kind]}
+        failure = {"kind": kind, "message": message, "next": _next(error, kind)}
         print_json(msgspec.json.encode({"ok": False, "error": failure}))
     else:
         if isinstance(error, Usage):
@@ -95,12 +96,23 @@ def report(error: BaseException, *, as_json: bool) -> int:
 
 def _kind(error: BaseException) -> str:
     if isinstance(error, RequestRefused):
-        return str(error.data.get("kind")) if error.data.get("kind") in NEXT else error.kind
+        return str(error.data["kind"])
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     if isinstance(error, OSError):
         return "system"
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
+    return kind_of(type(error))
+
+
+def _next(error: BaseException, kind: str) -> str:
+    """What to do next; about a kind that has no word of its own, what its ancestors say."""
+    kinds = [kind, *(getattr(each, "kind", kind_of(each)) for each in type(error).__mro__)]
+    return next(NEXT[each] for each in kinds if each in NEXT)
+
+
+def kind_of(failing: type[BaseException]) -> str:
+    """The word for a class of failures: its name as programs write it."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", failing.__name__).lower()
 
 
 def _message(error: BaseException) -> str:

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from os.path import commonprefix
 from typing import Any, NoReturn
 
 import msgspec
@@ -99,7 +100,7 @@ def shortened(ids: Iterable[str]) -> dict[str, str]:
     ordered = sorted(set(ids))
     lengths = dict.fromkeys(ordered, SHORTEST)
     for one, other in pairwise(ordered):  # only neighbours share much
-        shared = next(i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
+        shared = len(commonprefix((one, other)))  # noqa: RUF071 - ids are compared by characters
         for each in (one, other):
             lengths[each] = max(lengths[each], shared + 1)
     return {each: each[:length] for each, length in lengths.items()}

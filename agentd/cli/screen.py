@@ -95,7 +95,7 @@ def drawing(line: "Line") -> "Text":
     drawn = text(line.plain)
     drawn.stylize("dim", 0, len(line.beside))
     if line.state is not None:
-        drawn.highlight_words([line.state.sign], line.state.colour)
+        drawn.highlight_words([line.state.sign], f"not dim {line.state.colour}")
         end = len(line.beside) + len(line.state.word)
         drawn.stylize(line.state.colour, len(line.beside), end)
     return drawn

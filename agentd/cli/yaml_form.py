@@ -5,7 +5,7 @@ key that is given twice and a number that JSON does not have are refused, with t
 """
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import yaml
@@ -15,6 +15,8 @@ from agentd.cli.fields import BadDocument
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _FLOAT = "tag:yaml.org,2002:float"
 
+_DEEPEST = 200
+"""More than the daemon takes in any case."""
 
 _Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """A document of 10,000 nodes takes seconds without libyaml, which some builds lack."""
@@ -52,9 +54,25 @@ class _Loader(_Fastest):  # type: ignore[misc] # one of two
 _Loader.add_constructor(_FLOAT, _Loader.construct_number)
 
 
+def _check_depth(text: str) -> None:
+    """Refuse what libyaml would follow down until the process is out of stack."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            raise yaml.MarkedYAMLError(
+                problem=f"nested more than {_DEEPEST} deep",
+                problem_mark=cast("yaml.error.Mark", event.start_mark),
+            )
+
+
 def as_json(text: str, source: str) -> bytes:
     """The same document in JSON. Raises `BadDocument`, with the line where it is known."""
     try:
+        _check_depth(text)
         return msgspec.json.encode(yaml.load(text, _Loader))  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark

@@ -1,6 +1,7 @@
 """`agentd task graph ID`: the graph, drawn here or written down for a program that draws."""
 
 import argparse
+import re
 from collections.abc import Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ from agentd.client import Client
 
 if TYPE_CHECKING:
     from agentd.cli.drawing import Line
+
+_FONTS = re.compile(r"@font-face \{[^}]*\}\s*")
+"""Who looks at a picture is not to ask a server for its letters."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,7 +41,7 @@ def _written(status: TaskStatusResult, form: str) -> str:
     if form == "dot":
         return diagram.dot(status.nodes, labels(status.nodes), states(status.nodes))
     if form == "svg":
-        return _svg(status)
+        return svg(status)
     return "\n".join(line.plain for line in _lines(status))
 
 
@@ -60,7 +64,7 @@ def _show(status: TaskStatusResult) -> None:
         print_line(screen, drawing(line))
 
 
-def _svg(status: TaskStatusResult) -> str:
+def svg(status: TaskStatusResult) -> str:
     """The drawing as a picture of a terminal: no other program is needed."""
     from rich.console import Console
 
@@ -69,4 +73,5 @@ def _svg(status: TaskStatusResult) -> str:
     screen = Console(record=True, file=StringIO(), width=width + 1, highlight=False)
     for line in lines:
         screen.print(drawing(line))
-    return screen.export_svg(title=shown(status.task.goal))
+    drawn = screen.export_svg(title=shown(status.task.goal))
+    return _FONTS.sub("", drawn)

@@ -14,6 +14,7 @@ from agentd.cli.screen import (
     print_fields,
     print_line,
     print_table,
+    print_whole,
     state,
     text,
 )
@@ -65,7 +66,7 @@ def _show(status: TaskStatusResult) -> None:
     screen.print()
     print_table(screen, ("NODE", "STATE", ""), rows, flexible=2)
     if more := len(status.nodes) - len(kept):
-        print_line(screen, f"and {more:,} more: `agentd task show {task.id} | less` has all")
+        print_whole(screen, f"and {more:,} more: `agentd task show {task.id} | less` has all")
 
 
 def _about(node: NodeView, found: dict[str, State], called: dict[str, str]) -> str:

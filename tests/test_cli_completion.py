@@ -1,0 +1,54 @@
+"""`agentd completion`: a script for each shell, tried in bash."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import agentd_here
+
+BASH = shutil.which("bash")
+
+
+def completed(script: str, line: str) -> set[str]:
+    """What bash offers where somebody pressed TAB at the end of a line."""
+    words = line.split(" ")
+    ask = f"""
+{script}
+COMP_WORDS=({" ".join(map(repr, words))})
+COMP_CWORD={len(words) - 1}
+$(complete -p agentd | sed 's/.*-F \\([^ ]*\\) .*/\\1/')
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+    assert BASH
+    ended = subprocess.run(
+        [BASH, "--norc", "-c", ask], capture_output=True, text=True, check=True, timeout=10
+    )
+    return set(ended.stdout.split())
+
+
+@pytest.mark.skipif(BASH is None, reason="no bash")
+def test_in_bash(home: Path) -> None:
+    """Bash completes verbs, the verbs below them, options, and what those may be."""
+    script = agentd_here(home, "completion", "bash").out
+    assert {"task", "node", "status"} <= completed(script, "agentd ")
+    assert completed(script, "agentd sta") == {"status"}
+    assert completed(script, "agentd task re") == {"register"}
+    assert completed(script, "agentd task list --l") == {"--limit"}
+    assert completed(script, "agentd task graph x --format m") == {"mermaid"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh", "fish"])
+def test_for_each_shell(home: Path, shell: str) -> None:
+    """Every script knows the verbs; none needs a daemon."""
+    ended = agentd_here(home, "completion", shell)
+    assert ended.code == 0
+    assert "register" in ended.out
+
+
+def test_for_a_shell_that_nobody_knows(home: Path) -> None:
+    """Another shell is refused with those that there are."""
+    ended = agentd_here(home, "completion", "sh")
+    assert ended.code == 2
+    assert "there is no completion for 'sh': there is for bash, zsh, tcsh" in ended.error

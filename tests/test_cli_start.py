@@ -1,0 +1,72 @@
+"""How a verb starts: with what it needs, and nothing heavy besides."""
+
+import subprocess
+import sys
+from uuid import UUID
+
+import pytest
+
+from tests.daemon_process import REPOSITORY, DaemonProcess, environment
+from tests.graphs import DIAMOND
+
+NOBODYS = str(UUID(int=5))
+WATCHED = """
+import sys
+from agentd.cli import main
+code = main(sys.argv[1:])
+print(code, *sorted(sys.modules), file=sys.stderr)
+"""
+HEAVY = {
+    "agentd.backup",
+    "agentd.daemon",
+    "agentd.doctor",
+    "agentd.loop",
+    "agentd.methods",
+    "agentd.store",
+    "agentd.transact",
+    "agentd.worker",
+    "apsw",
+    "dotenv",
+    "httpx",
+    "renderdag",
+    "rich",
+    "shtab",
+    "transitions",
+    "uvloop",
+    "yaml",
+}
+
+
+def imported(daemon: DaemonProcess, *arguments: str) -> set[str]:
+    """What a verb imports of what takes its time."""
+    ended = subprocess.run(
+        [sys.executable, "-c", WATCHED, *arguments],
+        cwd=REPOSITORY,
+        env=environment(daemon.home, {}),
+        input=DIAMOND,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, *modules = ended.stderr.splitlines()[-1].split()
+    assert code == "0", ended
+    return HEAVY & set(modules)
+
+
+@pytest.mark.parametrize(
+    ("verb", "needs"),
+    [
+        ("call Health", set()),
+        ("status", set()),
+        ("task list", set()),
+        ("task events TASK", set()),
+        ("task show TASK", set()),
+        ("task graph TASK", {"renderdag"}),
+        ("task register -", {"yaml"}),
+    ],
+)
+def test_a_verb_imports_what_it_needs(shared: DaemonProcess, verb: str, needs: set[str]) -> None:
+    """In a pipe no verb imports what draws, and none of them what only the daemon needs."""
+    with shared.connect() as connection:
+        task = connection.call("RegisterTask", goal="g")["task_id"]
+    assert imported(shared, *verb.replace("TASK", task).split()) == needs

@@ -1,0 +1,166 @@
+"""What the command line looks like on a terminal of 80 columns, and on one of 200."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.command_line import Ended, on_a_terminal
+from tests.daemon_process import REPOSITORY, DaemonProcess, temporary_home
+from tests.graphs import DIAMOND
+
+HOSTILE = "[red]no markup[/red] \x1b[31mno control\x07\n" + "and long " * 20
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*3[1-6]m")
+
+
+class Stage(NamedTuple):
+    """A daemon with the release of the demo, some of it done, and a task that nobody trusts."""
+
+    daemon: DaemonProcess
+    release: str
+    hostile: str
+
+    def shows(self, *arguments: str, columns: int = 80, **env: Any) -> Ended:
+        """What a person sees."""
+        ended = on_a_terminal(self.daemon.home, *arguments, columns=columns, **env)
+        assert ended.code == 0, ended
+        return ended
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """The release has one node COMPLETED, one FAILED and one RUNNING."""
+    with temporary_home() as home, DaemonProcess(home) as daemon, daemon.connect() as connection:
+        nodes = [{"payload_schema": {"name": HOSTILE}}]
+        hostile = connection.call("RegisterTask", goal=HOSTILE, initial_nodes=nodes)["task_id"]
+        path = REPOSITORY / "examples" / "release.json"
+        release = json.loads(path.read_text(encoding="utf-8"))
+        for node in release["initial_nodes"]:
+            node["payload_schema"]["name"] = node["payload_schema"]["title"]
+        task = connection.call("RegisterTask", **release)["task_id"]
+        for method in ("CompleteNode", "FailNode", None):
+            held = connection.call("AcquireNextNode", task_id=task, lease_owner="worker-1")
+            lease = {name: held[name] for name in ("task_id", "node_id", "lease_id")}
+            if method:
+                connection.call(method, **lease, payload={"report": "x" * 300, "n": 1})
+        yield Stage(daemon, task, hostile)
+
+
+def test_list(stage: Stage) -> None:
+    """Tasks are a table of short ids, goals, progress and age that fits the terminal."""
+    ended = stage.shows("task", "list")
+    head, first, second = ended.plain.splitlines()
+    assert re.split(r" {2,}", head) == ["TASK", "GOAL", "DONE", "RUNNING", "FAILED", "AGE"]
+    short, goal, *progress, age = re.split(r" {2,}", first)
+    assert stage.release.startswith(short)
+    assert len(short) < 36
+    assert (goal, progress) == ("Release orchard 0.1.0", ["1/12", "1", "1"])
+    assert re.fullmatch(r"\d+ s|1 min", age)
+    assert "[red]no markup[/red] " in second
+    assert ended.width <= 80
+
+
+def test_nothing_to_list(home: Path) -> None:
+    """Where there are no tasks, what makes one is said."""
+    with DaemonProcess(home):
+        ended = on_a_terminal(home, "task", "list")
+    assert ended == (0, "no tasks; `agentd task register FILE` makes one\n", "")
+
+
+def test_show(stage: Stage) -> None:
+    """A task shows how far each node has come, who works on it, and what it waits for."""
+    ended = stage.shows("task", "show", stage.release)
+    lines = ended.plain.splitlines()
+    assert lines[0] == "Release orchard 0.1.0"
+    assert lines[1].startswith(f"task     {stage.release}, registered ")
+    assert lines[2] == "nodes    1 RUNNING, 1 FAILED, 9 blocked, 1 COMPLETED"
+    table = {line[:25].strip(): re.split(r" {2,}", line[25:].strip()) for line in lines[5:]}
+    assert table["Plan the release"][0] == "✓ COMPLETED"
+    assert table["Plan the release"][1].startswith('{"report":"xxx')
+    assert table["Implement the change"][0] == "✗ FAILED"
+    assert table["Write the documentation"][0] == "● RUNNING"
+    assert table["Write the documentation"][1].startswith("worker-1, 4 min left")
+    assert table["Run the unit tests"] == ["⊘ blocked", "waits for Implement the change"]
+    assert ended.width <= 80
+
+
+def test_show_on_a_wide_terminal(stage: Stage) -> None:
+    """On 200 columns more of the results is seen."""
+    narrow, wide = (stage.shows("task", "show", stage.release, columns=n) for n in (80, 200))
+    assert narrow.width <= 80 < wide.width <= 200
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_graph(stage: Stage, columns: int) -> None:
+    """The graph is drawn with a sign and a word for each state, in its colour."""
+    ended = stage.shows("task", "graph", stage.release, columns=columns)
+    assert ended.width <= 80
+    rows = [line for line in ended.plain.splitlines() if re.search(r"[✓✗●◎○⊘]", line)]
+    assert len(rows) == 12
+    assert re.search(
+        r"● .*RUNNING +Write the documentation \(worker-1\)$", ended.plain, re.MULTILINE
+    )
+    assert COLOUR.search(ended.out)
+
+
+def test_events(stage: Stage) -> None:
+    """Events are lines with the nodes' names, cut where the terminal ends."""
+    ended = stage.shows("task", "events", stage.release, "--last", "3")
+    assert [line.split()[3] for line in ended.plain.splitlines()] == [
+        "ACQUIRE_NODE",
+        "FAIL_NODE",
+        "ACQUIRE_NODE",
+    ]
+    assert "Implement the change" in ended.plain
+    assert ended.width <= 80
+
+
+@pytest.mark.parametrize("verb", ["list", "show", "graph", "events"])
+def test_what_users_wrote_is_text(stage: Stage, verb: str) -> None:
+    """Markup is not interpreted, and control characters never reach the terminal."""
+    ended = stage.shows("task", verb, *([stage.hostile] if verb != "list" else []))
+    assert "[red]no markup[/red] \\x1b[31m" in ended.plain
+    assert re.fullmatch(r"[^\x00-\x09\x0b-\x1f\x7f]*", ended.plain)
+    assert "\x1b[31mno" not in ended.out
+    assert ended.width <= 80
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_no_colours(stage: Stage, env: dict[str, Any]) -> None:
+    """NO_COLOR and a terminal that knows no colours are honoured; the words stay the same."""
+    ended = stage.shows("task", "graph", stage.release, **env)
+    assert not COLOUR.search(ended.out)
+    assert "COMPLETED" in ended.out
+
+
+def test_too_large_a_graph(stage: Stage) -> None:
+    """A graph that does not fit is answered with what to look at instead, not with a wall."""
+    with stage.daemon.connect() as connection:
+        nodes: list[dict[str, str]] = [{}] * 600
+        task = connection.call("RegisterTask", goal="many", initial_nodes=nodes)["task_id"]
+    ended = on_a_terminal(stage.daemon.home, "task", "graph", task)
+    assert ended.code == 1
+    assert "a graph of 600 nodes is too large to draw here" in ended.out
+    shown = stage.shows("task", "show", task)
+    assert len(shown.plain.splitlines()) < 120
+    assert "and 500 more" in shown.plain
+
+
+def test_a_session_by_hand(home: Path) -> None:
+    """A person registers, acquires and completes, and each step says what the next can be."""
+    with DaemonProcess(home):
+        (home / "ship.yaml").write_text(DIAMOND)
+        said = on_a_terminal(home, "task", "register", str(home / "ship.yaml")).plain
+        task = re.search(r"^task   (\S+)$", said, re.MULTILINE)
+        assert task
+        assert "nodes  4, 1 runnable now" in said
+        held = on_a_terminal(home, "node", "acquire", task[1], "--owner", "me").plain
+        assert held.startswith("node     plan\nlease    ")
+        then = re.search(r"then +agentd (node complete .*) '\{\}'", held)
+        assert then
+        done = on_a_terminal(home, *then[1].split(), '{"said":"hello"}').plain
+        assert done.startswith("completed, event ")
+        assert "input    {" in on_a_terminal(home, "node", "acquire", task[1]).plain
