@@ -31,7 +31,8 @@ RequestId = Annotated[
     Id,
     Meta(
         description="chosen by the client: a command repeated under it, within 24 h, is answered "
-        "as the first time and changes nothing; queries change nothing anyway"
+        "as the first time and changes nothing, but one that found nothing to do is tried again; "
+        "queries change nothing anyway"
     ),
 ]
 OptionalObject = Annotated[
