@@ -24,6 +24,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
+@pytest.fixture(params=[4_000, 1], ids=["few", "many"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many tasks with one prefix are few: an engine may look for many in another way."""
+    monkeypatch.setattr("agentd.store.sqlite.reader._FEW", request.param)
+
+
 @pytest.fixture
 def new_id() -> Callable[[], str]:
     return Ids()
@@ -46,6 +52,7 @@ def numbers(rows: list[TaskRow]) -> list[int]:
 # Tasks
 
 
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(
     ("prefix", "before", "limit", "tasks"),
     [
@@ -90,6 +97,7 @@ def test_a_listed_task_is_its_row(store: Store, new_id: Callable[[], str]) -> No
         assert tx.tasks("", None, 9) == rows[::-1]
 
 
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("prefix", ["", "0", PREFIX])
 @pytest.mark.parametrize(
     ("after", "limit", "tasks"),
@@ -109,6 +117,7 @@ def test_runnable_tasks_come_oldest_first(
         assert numbers(reader.runnable_tasks(prefix, after, limit)) == tasks
 
 
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(
     ("prefix", "tasks"),
     [("1", []), (PREFIX + "a", [A, C]), (PREFIX + "b", [B]), (uid(C), [C]), (uid(0xAFF), [])],

@@ -77,4 +77,5 @@ def test_the_core_on_a_sqlite_file_that_is_remembered_little(
     monkeypatch.setattr("agentd.store.sqlite.kept._TASKS", 1)
     monkeypatch.setattr("agentd.store.sqlite.kept._LARGEST_PAYLOAD", 4)
     monkeypatch.setattr("agentd.store.sqlite.tx._AHEAD", 2)
+    monkeypatch.setattr("agentd.store.sqlite.reader._FEW", 1)
     run_state_machine_as_test(SqliteMachine, settings=settings(MACHINE, max_examples=FEWER))

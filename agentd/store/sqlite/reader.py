@@ -30,7 +30,8 @@ _RUNNABLE = (
 )
 _TASK_NODES = f"{_NODES} WHERE task_id = ? ORDER BY position"
 _TASKS = f"SELECT {columns(TASKS)} FROM tasks"
-# The + keeps the planner on the one index or on the other.
+# Ids that begin alike were registered together, so many may share a prefix: few are sorted, many
+# are met along the order of registration. The + keeps the planner on the one index or the other.
 _BEFORE = (
     f"{_TASKS} WHERE +task_id >= ?1 AND +task_id < ?2 AND registered_seq < ?3 "
     "ORDER BY registered_seq DESC LIMIT ?4"
@@ -44,8 +45,9 @@ _RUNNABLE_OF_FEW = (
     f"AND (SELECT task_id FROM nodes WHERE {_IS_RUNNABLE} AND added_seq > registered_seq "
     "ORDER BY added_seq LIMIT 1) = tasks.task_id ORDER BY +registered_seq LIMIT ?4"
 )
-_FEW = 3
-"""Characters of a prefix that one task in 4,096 has: those are found by id and sorted."""
+_SHARING = "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE task_id >= ? AND task_id < ? LIMIT ?)"
+_FEW = 4_000
+"""Tasks that share a prefix and are sorted, in some milliseconds."""
 
 _NEXT_TASK = "SELECT min(registered_seq) FROM tasks WHERE registered_seq > ?"
 _FIRST_RUNNABLE = (
@@ -112,13 +114,13 @@ class SqliteReader:
 
     def tasks(self, prefix: str, before: int | None, limit: int) -> list[TaskRow]:
         """See `Reader.tasks`."""
-        sql = _BEFORE_OF_FEW if len(prefix) >= _FEW else _BEFORE
+        sql = _BEFORE_OF_FEW if self._have_few(prefix) else _BEFORE
         last = _LARGEST if before is None else before
         return [TaskRow(*row) for row in self._all(sql, (*_beginning(prefix), last, limit))]
 
     def runnable_tasks(self, prefix: str, after: int, limit: int) -> list[TaskRow]:
         """See `Reader.runnable_tasks`: from task to task, however many nodes of one there are."""
-        if len(prefix) >= _FEW:
+        if self._have_few(prefix):
             found = self._all(_RUNNABLE_OF_FEW, (*_beginning(prefix), after, limit))
             return [TaskRow(*row) for row in found]
         tasks: list[TaskRow] = []
@@ -127,6 +129,12 @@ class SqliteReader:
             if task.task_id.startswith(prefix):
                 tasks.append(task)
         return tasks
+
+    def _have_few(self, prefix: str) -> bool:
+        if not prefix:  # which all have
+            return False
+        [(sharing,)] = self._all(_SHARING, (*_beginning(prefix), _FEW + 1))
+        return bool(sharing <= _FEW)
 
     def _next_runnable_task(self, after: int) -> TaskRow | None:
         [(start,)] = self._all(_NEXT_TASK, (after,))
