@@ -207,13 +207,30 @@ def test_the_account(shared: DaemonProcess, offline: tuple[Ended, str]) -> None:
     assert re.fullmatch(r"4 of 4 artifacts in \d+\.\d s; [\d,]+ tokens in, [\d,]+ out", lines[-1])
 
 
-def test_on_a_terminal(shared: DaemonProcess) -> None:
-    """The account fits into 80 columns, and what is good is green; paths are whole."""
-    ended = on_a_terminal(shared.home, "loop", "--offline")
+@pytest.mark.parametrize("columns", [80, 200])
+def test_on_a_terminal(
+    shared: DaemonProcess, there: Endpoint, tmp_path: Path, columns: int
+) -> None:
+    """The account fits, what is good is green; reasons and paths are whole, and mean nothing."""
+    long = "\x1b[31m[bold]not[/bold] " + "long " * 50
+    there.faults.append(refuses(402, long))
+    env = variables(there, tmp_path)
+    ended = on_a_terminal(shared.home, "loop", "--workers", "1", columns=columns, **env)
+    assert ended.code == 1
+    assert re.search(r"\x1b\[32m +\d+\.\d\ds  worker-\d+ +completes", ended.out)
+    assert "\x1b[31m[bold]" not in ended.out
+    account, _, endings = ended.plain.partition("\n\n")
+    assert max(map(len, account.splitlines())) == columns
+    assert f"\\x1b[31m[bold]not[/bold] {'long ' * 49}long: top up the account" in endings
+    assert str(tmp_path / newest_task(shared) / "ipc-contract.md") in endings
+
+
+def test_without_colour(shared: DaemonProcess, there: Endpoint, tmp_path: Path) -> None:
+    """NO_COLOR is honoured."""
+    env = variables(there, tmp_path)
+    ended = on_a_terminal(shared.home, "loop", **env, NO_COLOR="1")
     assert ended.code == 0
-    assert re.search(r"\x1b\[32m +\d\.\d\ds  worker-\d+ +completes", ended.out)
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", ended.out).splitlines()
-    assert all(len(line) <= 80 for line in plain if not line.startswith("  /"))
+    assert "\x1b[3" not in ended.out
 
 
 def test_an_artifact_that_was_cut(shared: DaemonProcess, there: Endpoint, tmp_path: Path) -> None:

@@ -68,6 +68,12 @@ def kinds(daemon: DaemonProcess, agent: str) -> list[str]:
     return [e["action_type"] for e in events(daemon, task_id) if e["node_id"] == node_id]
 
 
+def heartbeats(daemon: DaemonProcess) -> int:
+    """How many the daemon has had."""
+    with daemon.connect() as connection:
+        return int(connection.call("Metrics")["runtime"]["heartbeats"])
+
+
 def wait_until(is_true: Callable[[], bool]) -> None:
     """Wait for what another process does."""
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -88,6 +94,21 @@ def owners(found: list[Json]) -> list[str]:
     """Who has held the nodes, in order."""
     acquired = [event for event in found if event["action_type"] == "ACQUIRE_NODE"]
     return [event["payload"]["lease_owner"] for event in acquired]
+
+
+def test_a_slow_answer(
+    quick: DaemonProcess, there: Endpoint, held: threading.Event, tmp_path: Path
+) -> None:
+    """Heartbeats go out beside the request, so an answer may take longer than the lease."""
+    there.faults.append(hangs(held))
+    before = heartbeats(quick)
+    with started(quick, "--workers", "1", **variables(there, tmp_path)) as running:
+        there.wait_for_asks(1)
+        agent, _ = holder(quick, there)
+        wait_until(lambda: heartbeats(quick) >= before + 4)  # one in a third of a second
+        held.set()
+        assert running.end().code == 0
+    assert "TIMEOUT_ROLLBACK" not in kinds(quick, agent)
 
 
 def test_a_worker_is_killed_in_mid_call(

@@ -8,16 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from agentd.cli.loop import FLAGS
 from agentd.errors import Failure
 from agentd.loop.agents import AGENTS, agent_of, nodes
 from agentd.loop.artifacts import Artifacts, flaw
 from agentd.loop.chat import Answer
 from agentd.loop.completion import Completion
-from agentd.loop.handler import artifact_text
+from agentd.loop.handler import ANSWERED, RETRIED, STARTED, artifact_text
 from agentd.loop.prompts import messages
 from agentd.loop.result import Artifact, Result, result_of
 from agentd.loop.script import SCRIPT
+from tests.daemon_process import REPOSITORY
+from tests.documents import quoted, rows, section
 
+PAGE = REPOSITORY / "docs" / "agent-loop.md"
 REVIEW = AGENTS["integration-review"]
 SCRIPT_RESULT = Result(
     "worker-script", "m", Artifact("/a/worker.py", 9, "00"), "import os\n", is_cut=True, usage=None
@@ -69,6 +73,31 @@ def test_the_offline_script_fits() -> None:
     assert list(SCRIPT) == list(AGENTS)
     assert all(len(text) <= 480 for text in SCRIPT.values())
     compile(written("worker-script", SCRIPT["worker-script"]), "worker.py", "exec")
+
+
+# The page
+
+
+def test_the_page_lists_the_agents() -> None:
+    """docs/agent-loop.md names every agent with its file, in order."""
+    told = [(quoted(row[0])[0], quoted(row[2])[0]) for row in rows(section("The agents", PAGE))]
+    assert told == [(agent.name, agent.file) for agent in AGENTS.values()]
+
+
+def test_the_page_names_the_flags() -> None:
+    """Every setting but the key has the flag that the page gives it."""
+    told = {
+        quoted(variable)[0]: quoted(purpose)[0]
+        for variable, _, purpose in rows(section("Settings", PAGE))
+        if purpose.startswith("`--")
+    }
+    assert told == {variable: f"--{name.replace('_', '-')}" for name, variable in FLAGS.items()}
+
+
+def test_the_page_names_the_events() -> None:
+    """What the workers journal is on the page."""
+    told = [quoted(row[0])[0] for row in rows(section("What is journalled", PAGE))]
+    assert told == [STARTED, RETRIED, ANSWERED]
 
 
 # Prompts

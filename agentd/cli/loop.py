@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agentd.loop.run import Ending, Outcome
     from agentd.loop.settings import Settings
 
-_FLAGS = {
+FLAGS = {
     "workers": "AGENTD_AGENT_WORKERS",
     "model": "DEEPSEEK_MODEL",
     "base_url": "DEEPSEEK_BASE_URL",
@@ -59,9 +59,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _flags(options: argparse.Namespace) -> dict[str, Flag]:
-    given = {name: getattr(options, name) for name in _FLAGS}
+    given = {name: getattr(options, name) for name in FLAGS}
     return {
-        _FLAGS[name]: Flag(f"--{name.replace('_', '-')}", str(value))
+        FLAGS[name]: Flag(f"--{name.replace('_', '-')}", str(value))
         for name, value in given.items()
         if value is not None
     }
@@ -176,7 +176,8 @@ class _Teller:
         elif whole:
             self._console.print(shown(line), style=style or None, soft_wrap=True)
         else:
-            self._console.print(screen.text(line, style))
+            text = screen.text(line, style)
+            self._console.print(text, no_wrap=True, overflow="ellipsis")
 
 
 def _print_envelope(outcome: "Outcome", seconds: float) -> int:

@@ -7,12 +7,16 @@ settings    what can be set: flags, environment, env file
 secret      the key, which shows itself to nobody
 agents      the four agents and the graph of their nodes
 prompts     from an acquired node to the messages for the model
-chat        one request to an OpenAI-compatible endpoint, and what its answer is worth
-retries     which failures pass, and how long to wait for that
+chat        one request to an OpenAI-compatible endpoint
+completion  what the body of an answer is worth
+failures    those that pass, and those that do not
+retries     how often to try again, and how long to wait for that
+result      what a node is completed with
 artifacts   files that are there as a whole or not at all
 handler     the work on one node
 worker      a worker process
 crew        the worker processes of one run
+account     who does what, told from the journal
 run         a task from its registration to its artifacts
 offline     a chat endpoint on loopback with scripted answers
 script      those answers
