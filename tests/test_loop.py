@@ -228,7 +228,7 @@ def test_on_a_terminal(
 def test_without_colour(shared: DaemonProcess, there: Endpoint, tmp_path: Path) -> None:
     """NO_COLOR is honoured."""
     env = variables(there, tmp_path)
-    ended = on_a_terminal(shared.home, "loop", **env, NO_COLOR="1")
+    ended = on_a_terminal(shared.home, "loop", columns=80, **env, NO_COLOR="1")
     assert ended.code == 0
     assert "\x1b[3" not in ended.out
 
