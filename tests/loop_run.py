@@ -83,10 +83,15 @@ def error(ended: Ended) -> Json:
     return found
 
 
+def tasks(daemon: DaemonProcess) -> list[str]:
+    """The ids of the tasks, the newest first."""
+    with daemon.connect() as connection:
+        return [task["id"] for task in connection.call("ListTasks")["tasks"]]
+
+
 def newest_task(daemon: DaemonProcess) -> str:
     """The task that was registered last."""
-    with daemon.connect() as connection:
-        return str(connection.call("ListTasks", limit=1)["tasks"][0]["id"])
+    return tasks(daemon)[0]
 
 
 def events(daemon: DaemonProcess, task_id: str) -> list[Json]:

@@ -16,7 +16,7 @@ import pytest
 from agentd.loop.agents import AGENTS, DEFAULT_GOAL
 from agentd.loop.offline import Ask, Reply
 from agentd.loop.script import SCRIPT
-from tests.command_line import Ended, agentd, on_a_terminal
+from tests.command_line import Ended, on_a_terminal
 from tests.daemon_process import REPOSITORY, DaemonProcess, environment
 from tests.loop_endpoint import Endpoint, echoes, endpoint, refuses, says
 from tests.loop_run import (
@@ -239,63 +239,6 @@ def test_an_artifact_that_was_cut(shared: DaemonProcess, there: Endpoint, tmp_pa
     assert ended.out.count("cut off at DEEPSEEK_MAX_TOKENS") == 4
     made = tmp_path / newest_task(shared) / "worker.py"
     assert made.read_text().endswith("\n# Cut off after 20 tokens.\n")
-
-
-# What is refused before anything happens
-
-
-def test_without_a_daemon(home: Path) -> None:
-    """The loop needs one, says so, and sends nothing anywhere."""
-    ended = agentd(home, "loop", "--offline")
-    assert ended.code == 3
-    assert "no socket at" in ended.error
-    assert "agentd serve" in ended.error
-
-
-def test_without_a_key(shared: DaemonProcess) -> None:
-    """Nothing is registered; the error names the variable and the way without it."""
-    before = newest_task(shared)
-    ended = loop(shared, DEEPSEEK_API_KEY=None)
-    assert ended.code == 2
-    assert "DEEPSEEK_API_KEY is not set" in ended.error
-    assert "--offline" in ended.error
-    assert newest_task(shared) == before
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["--offline", "--workers", "65"], "--workers='65': expected workers"),
-        (["--offline", "--temperature", "3"], "--temperature='3.0': expected a number"),
-        (["--offline", "--base-url", "http://a"], "leave --base-url out"),
-        (["--offline", "--task", "0" * 32, "--goal", "x"], "--goal is for a new task"),
-    ],
-)
-def test_arguments_that_do_not_fit(shared: DaemonProcess, arguments: list[str], told: str) -> None:
-    """The flag is named, and nothing is registered."""
-    before = newest_task(shared)
-    ended = loop(shared, *arguments)
-    assert ended.code == 2
-    assert told in ended.err
-    assert newest_task(shared) == before
-
-
-def test_a_task_of_somebody_else(shared: DaemonProcess) -> None:
-    """A task whose nodes name no agents is left alone."""
-    with shared.connect() as connection:
-        task_id = connection.call("RegisterTask", goal="g", initial_nodes=[{}])["task_id"]
-    ended = loop(shared, "--offline", "--task", task_id)
-    assert ended.code == 1
-    assert f"task {task_id} was not registered by agentd loop" in ended.error
-    assert [e["action_type"] for e in events(shared, task_id)] == ["REGISTER_TASK", "ADD_NODE"]
-
-
-def test_a_place_that_cannot_be_written(shared: DaemonProcess, tmp_path: Path) -> None:
-    """It is known before the first request."""
-    (tmp_path / "file").touch()
-    ended = loop(shared, "--offline", "--artifact-dir", str(tmp_path / "file"))
-    assert ended.code == 1
-    assert "set AGENTD_ARTIFACT_DIR to another place" in ended.error
 
 
 def test_a_task_that_has_ended(shared: DaemonProcess, there: Endpoint, tmp_path: Path) -> None:

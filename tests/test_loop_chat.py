@@ -9,13 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from agentd.errors import Failure
-from agentd.loop.chat import Answer, Chat, Timeouts
+from agentd.loop.chat import Chat, Timeouts
 from agentd.loop.failures import ChatFailed, Final, Passing
 from agentd.loop.offline import Reply, Script
-from agentd.loop.prompts import INTRODUCTION, Messages
-from agentd.loop.retries import ATTEMPTS, LONGEST_RETRY_AFTER, patiently, retry_after
 from agentd.loop.script import SCRIPT
-from agentd.loop.settings import Settings, load
+from tests.loop_asking import KEY, MESSAGES, ask, ask_patiently, settings
 from tests.loop_endpoint import (
     Endpoint,
     body,
@@ -28,15 +26,6 @@ from tests.loop_endpoint import (
     refuses,
     says,
 )
-
-KEY = "sk-0123456789abcdef"
-NOW = 1_800_000_000.0
-"""Fri, 15 Jan 2027 08:00:00 GMT."""
-
-MESSAGES: Messages = [
-    {"role": "system", "content": INTRODUCTION.format("synthesis")},
-    {"role": "user", "content": "go"},
-]
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +43,6 @@ def there(listening: Endpoint) -> Endpoint:
     return listening
 
 
-def settings(base_url: str, **environment: str) -> Settings:
-    """The settings for that endpoint."""
-    return load(None, {"DEEPSEEK_API_KEY": KEY, "DEEPSEEK_BASE_URL": base_url, **environment})
-
-
-def ask(there: Endpoint, timeouts: Timeouts | None = None, **environment: str) -> Answer:
-    """Ask once."""
-    chat = Chat(settings(there.base_url, **environment), timeouts or Timeouts(), now=lambda: NOW)
-    return asyncio.run(chat.ask(MESSAGES))
-
-
 def failure(there: Endpoint, fault: Script, timeouts: Timeouts | None = None) -> ChatFailed:
     """How one request fails."""
     there.faults.append(fault)
@@ -72,24 +50,6 @@ def failure(there: Endpoint, fault: Script, timeouts: Timeouts | None = None) ->
         ask(there, timeouts)
     assert KEY not in f"{failed.value} {failed.value!r} {failed.value.payload()}"
     return failed.value
-
-
-def ask_patiently(there: Endpoint) -> tuple[Answer, list[float], list[str]]:
-    """Ask until it goes well: the answer, the seconds that were slept, and what was told."""
-    slept: list[float] = []
-    told: list[str] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    async def tell(failed: Passing, attempt: int, seconds: float) -> None:
-        told.append(failed.message)
-        assert attempt == len(slept) + 1
-        assert seconds >= 0
-
-    chat = Chat(settings(there.base_url), now=lambda: NOW)
-    answer = asyncio.run(patiently(lambda: chat.ask(MESSAGES), tell, sleep))
-    return answer, slept, told
 
 
 # The request
@@ -282,56 +242,3 @@ def test_an_answer_without_end(there: Endpoint, monkeypatch: pytest.MonkeyPatch)
     """An answer is read up to a bound."""
     monkeypatch.setattr("agentd.loop.chat.LARGEST_ANSWER", 1000)
     assert "more than 1000 bytes" in failure(there, body("x" * 2000)).message
-
-
-# Patience
-
-
-def test_the_wait_grows(there: Endpoint) -> None:
-    """Each wait is about twice the one before, with up to a second of chance; then it is over."""
-    there.faults.extend([refuses(503)] * ATTEMPTS)
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    async def tell(_failed: Passing, _attempt: int, _seconds: float) -> None:
-        pass
-
-    chat = Chat(settings(there.base_url))
-    with pytest.raises(Passing, match="answered 503"):
-        asyncio.run(patiently(lambda: chat.ask(MESSAGES), tell, sleep))
-    assert len(there.asks) == ATTEMPTS == 6
-    for seconds, least in zip(slept, [1, 2, 4, 8, 16], strict=True):
-        assert least <= seconds <= least + 1
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("7", 7),
-        ("0", 0),
-        ("Fri, 15 Jan 2027 08:00:12 GMT", 12),
-        ("Fri, 15 Jan 2027 07:00:00 GMT", 0),
-        ("86400", LONGEST_RETRY_AFTER),
-    ],
-)
-def test_retry_after_is_honoured(there: Endpoint, header: str, seconds: float) -> None:
-    """A number of seconds or a date says how long to wait, up to a bound."""
-    there.faults.append(refuses(429, Retry_After=header))
-    _, slept, _ = ask_patiently(there)
-    assert slept == [seconds]
-
-
-@pytest.mark.parametrize("header", [None, "", "soon", "nan", "inf", "Fri, 99 Jan 2027"])
-def test_a_retry_after_that_says_nothing(header: str | None) -> None:
-    """Then the backoff decides."""
-    assert retry_after(header, NOW) is None
-
-
-def test_who_waits_is_told(there: Endpoint) -> None:
-    """Each failure that passes is told before the wait."""
-    there.faults.extend([refuses(429, "slow down", Retry_After="1"), drops])
-    _, _, told = ask_patiently(there)
-    assert told[0] == "the endpoint answered 429: slow down"
-    assert told[1].startswith("RemoteProtocolError")
