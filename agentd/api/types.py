@@ -43,7 +43,7 @@ OptionalObject = Annotated[
 def canonical(text: str) -> str:
     """A UUID as agentd writes it: lower case, with its dashes."""
     text = text.lower()
-    if "-" not in text:  # a form that is legal on input
+    if len(text) == 32:  # noqa: PLR2004 - a form that is legal on input, without dashes
         text = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
     return text
 

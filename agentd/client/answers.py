@@ -36,7 +36,7 @@ def decoded(line: bytes, result: type[Result]) -> Result:
     kind: Any = result
     try:
         response = _decoder(kind).decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NotAgentd(f"what answers does not speak the protocol: {error}") from error
     if not isinstance(response.error, UnsetType):
         raise _refusal(response.error)
@@ -52,7 +52,9 @@ def _decoder(result: Any) -> "msgspec.json.Decoder[_Response[Any]]":
 
 
 def _refusal(error: _Error) -> RequestRefused:
-    """The exception that the daemon raised, raised again on this side."""
-    data = dict(error.data)
-    kind = data.pop("kind", "")
-    return _BY_KIND.get(kind, RequestRefused)(error.message, **data)
+    """The exception that the daemon raised, raised again on this side, with all of its data."""
+    kind = error.data.get("kind")
+    known = _BY_KIND.get(kind) if isinstance(kind, str) else None
+    refusal = (known or RequestRefused)(error.message)
+    refusal.data.update(error.data)
+    return refusal

@@ -118,6 +118,7 @@ class AsyncClient:
         opening = self._opening
         if opening is None or opening.get_loop() is not loop or _has_ended(opening):
             opening = self._opening = loop.create_task(Stream.connect(self._path))
+            opening.add_done_callback(_is_usable)  # who waited for it may have given up
         if opening.done():
             return opening.result()
         return await asyncio.shield(opening)

@@ -116,7 +116,9 @@ class Client:
         lost: ConnectionLost | None = None
         for wait in waits():
             try:
-                connection = connection or Connection(self._path, left)
+                if connection is None:
+                    connection = Connection(self._path, left)
+                    left = deadline - time.monotonic()
                 answer = connection.exchange(line, left)
             except DaemonUnreachable as error:
                 lost = still_trying(error, lost, repeat=repeat)

@@ -6,6 +6,7 @@ socket(7)): with `settimeout` Python polls before every call, and does not wait 
 daemon's queue of connections is full.
 """
 
+import contextlib
 import errno
 import socket
 import struct
@@ -13,18 +14,22 @@ import time
 
 from agentd.client.unreachable import NotSent, cannot_connect, lost, no_answer
 
-_READ_SIZE = 64 * 1024
+_PIECE = 64 * 1024
+"""Bytes that are sent or received at once."""
 
 
 class Connection:
-    """Connected from the start. `seconds` bounds every wait of the call that it is given to."""
+    """Connected from the start. `seconds` bounds the call that it is given to, as a whole."""
 
     def __init__(self, path: str, seconds: float) -> None:
         """Raises `DaemonUnreachable`: then nothing was sent."""
         self._path = path
         self._seconds = 0.0
         self._buffer = bytearray()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as error:
+            raise cannot_connect(path, error) from error
         try:
             self._limit(seconds)
             self._socket.connect(path)
@@ -48,8 +53,12 @@ class Connection:
         try:
             if seconds != self._seconds:
                 self._limit(seconds)
-            self._send(line)
-            return self._receive(time.monotonic() + seconds)
+            deadline = time.monotonic() + seconds
+            try:
+                self._send(line, deadline)
+            except NotSent as unsent:
+                return self._last_words(unsent)
+            return self._receive(deadline)
         except BlockingIOError as error:  # how the kernel says that the time is over
             self.close()
             raise no_answer(self._path, seconds) from error
@@ -70,22 +79,40 @@ class Connection:
             self._socket.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", whole, micros))
         self._seconds = seconds
 
-    def _send(self, line: bytes) -> None:
+    def _limit_to(self, deadline: float) -> None:
+        """The kernel bounds each piece by itself, so it is told anew what is left."""
+        left = deadline - time.monotonic()
+        if left <= 0:  # it goes on, but too slowly
+            raise BlockingIOError
+        self._limit(left)
+
+    def _send(self, line: bytes, deadline: float) -> None:
         try:
-            self._socket.sendall(line)
+            sent = self._socket.send(line[:_PIECE])
+            while sent < len(line):
+                self._limit_to(deadline)
+                sent += self._socket.send(line[sent : sent + _PIECE])
         except BlockingIOError:
             raise
         except OSError as error:  # a part of a line is no request
-            self.close()
             raise NotSent(f"the connection to {self._path} broke: {error}") from error
+
+    def _last_words(self, unsent: NotSent) -> bytes:
+        """What the daemon said before it closed: why it takes no request. Else raises `unsent`."""
+        try:
+            with contextlib.suppress(OSError):
+                return self._receive(0.0)
+            raise unsent
+        finally:
+            self.close()
 
     def _receive(self, deadline: float) -> bytes:
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0:
-            if searched and time.monotonic() > deadline:  # it comes, but too slowly
-                raise BlockingIOError
+            if self._buffer:
+                self._limit_to(deadline)
             searched = len(self._buffer)
-            chunk = self._socket.recv(_READ_SIZE)
+            chunk = self._socket.recv(_PIECE)
             if not chunk:
                 raise ConnectionResetError(
                     errno.ECONNRESET, "the daemon closed it before it answered"
@@ -93,4 +120,6 @@ class Connection:
             self._buffer += chunk
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
+        if self._buffer:  # nobody asked for more: it would be taken for the next answer
+            self.close()
         return line

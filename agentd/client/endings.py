@@ -13,7 +13,14 @@ from msgspec import Raw
 from agentd.errors import RequestTooLarge, WorkFailed
 from agentd.protocol import LINE_LIMIT
 
-UNSENDABLE = (TypeError, ValueError, OverflowError, RecursionError, RequestTooLarge)
+UNSENDABLE = (
+    TypeError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+    msgspec.MsgspecError,
+    RequestTooLarge,
+)
 """What `payload` raises."""
 
 LONGEST = 4096
@@ -30,9 +37,11 @@ def payload(value: Any) -> Raw:
     """The value as JSON.
 
     Raises `RequestTooLarge`, or what msgspec raises where a value is no JSON (`TypeError`,
-    `ValueError`, `OverflowError`, `RecursionError`).
+    `ValueError`, `OverflowError`, `RecursionError`, `msgspec.DecodeError`).
     """
     encoded = msgspec.json.encode(value)
+    if b"\n" in encoded:  # a Raw value: whether it is one at all is found out here
+        encoded = msgspec.json.format(encoded, indent=-1)
     if len(encoded) > LINE_LIMIT - _ENVELOPE:
         raise RequestTooLarge(
             f"the payload has {len(encoded)} bytes, one line may have {LINE_LIMIT} in all: keep "
@@ -48,10 +57,11 @@ def failure(error: BaseException) -> Raw:
             return payload(error.payload)
         except UNSENDABLE as unsendable:
             return failure(unsendable)
-    lines = "".join(traceback.format_exception(error)).splitlines()[-_LINES:]
+    shown = traceback.TracebackException.from_exception(error)
+    lines = "".join(shown.format()).splitlines()[-_LINES:]
     told = {
         "type": type(error).__qualname__,
-        "message": _plain(str(error)[:LONGEST]),
+        "message": _plain(str(shown)[:LONGEST]),  # `str(error)` is free to fail
         "traceback": _plain("\n".join(lines)[-LONGEST:]),
     }
     return Raw(msgspec.json.encode(told))

@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from agentd import api
-from agentd.errors import RequestTooLarge
+from agentd.errors import InvalidParams, RequestTooLarge
 from agentd.protocol import LINE_LIMIT
 
 Result = TypeVar("Result")
@@ -182,7 +182,10 @@ def list_tasks(
     `prefix` begins their ids. At most `limit` (1 to 1,000), fewer where they are large; `before` is
     the `next` of the page before this one.
     """
-    params = api.ListTasksParams(prefix=prefix, runnable=runnable, limit=limit, before=before)
+    try:
+        params = api.ListTasksParams(prefix=prefix, runnable=runnable, limit=limit, before=before)
+    except ValueError as error:  # of the prefix: what the daemon would say of it
+        raise InvalidParams(f"ListTasks: {error}") from error
     return Request("ListTasks", params, api.ListTasksResult)
 
 

@@ -26,11 +26,15 @@ class Stream(asyncio.Protocol):
     async def connect(cls, path: str) -> "Stream":
         """Raises `DaemonUnreachable`: then nothing was sent."""
         try:
-            _, stream = await asyncio.get_running_loop().create_unix_connection(
+            transport, stream = await asyncio.get_running_loop().create_unix_connection(
                 lambda: cls(path), path
             )
         except OSError as error:
             raise cannot_connect(path, error) from error
+        if transport.get_extra_info("peername") is None:
+            # Where the daemon's queue is full the kernel says "again", and asyncio hears "done".
+            transport.abort()
+            raise NotSent(f"no daemon let us in on {path}: it is busy or stopped")
         return stream
 
     @property
@@ -51,9 +55,9 @@ class Stream(asyncio.Protocol):
         return await answer
 
     def close(self) -> None:
-        """Close it for good; calls that are under way raise `ConnectionLost`."""
+        """Close it for good, sent or not; calls that are under way raise `ConnectionLost`."""
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""

@@ -34,7 +34,7 @@ def cannot_connect(path: str, error: OSError) -> DaemonUnreachable:
 def no_answer(path: str, seconds: float) -> NoAnswer:
     """The request was sent, and the time is over."""
     return NoAnswer(
-        f"no answer on {path} in {seconds:g} s: the daemon is busy or stopped. {UNKNOWN}"
+        f"no answer on {path} in {round(seconds, 2):g} s: the daemon is busy or stopped. {UNKNOWN}"
     )
 
 

@@ -1,0 +1,304 @@
+"""Every method of both clients against a real daemon, and what they find by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+import agentd
+from agentd import AsyncClient, Client, api
+from agentd.client import requests
+from agentd.errors import BadSetting, InvalidParams, NoSocket, RequestTooLarge, TaskNotFound
+from agentd.methods import METHODS, Method
+from tests.clients import blocking, each_client
+from tests.fake_daemon import answers, fake_daemon
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tests.daemon_process import DaemonProcess
+
+NODE = {"payload_schema": {"name": "a"}}
+
+
+def snake(method: str) -> str:
+    """The name of a method in Python."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in method)[1:]
+
+
+def registered(client: Any, *nodes: Any) -> str:
+    """A task of the test's own."""
+    task_id: str = client.register_task("g", initial_nodes=nodes or (NODE,)).task_id
+    return task_id
+
+
+def acquired(client: Any) -> Any:
+    """A node that is held."""
+    return client.acquire_next_node(registered(client), lease_owner="me")
+
+
+def ids(held: Any) -> tuple[str, str, str]:
+    """What a holder sends with every write."""
+    return held.task_id, held.node_id, held.lease_id
+
+
+def committed(client: Any, held: Any) -> Any:
+    """An event about a node that is held."""
+    task_id, node_id, lease_id = ids(held)
+    return client.commit_event(task_id, node_id, lease_id=lease_id, action_type="SAW", payload=1)
+
+
+EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
+    "DescribeInterface": lambda client: client.describe_interface(),
+    "Health": lambda client: client.health(),
+    "Metrics": lambda client: client.metrics(),
+    "RegisterTask": lambda client: client.register_task("g", context=[1], initial_nodes=[NODE]),
+    "AcquireNextNode": lambda client: client.acquire_next_node(registered(client)),
+    "CommitEvent": lambda client: committed(client, acquired(client)),
+    "HeartbeatNode": lambda client: client.heartbeat_node(*ids(acquired(client))),
+    "CompleteNode": lambda client: client.complete_node(*ids(acquired(client)), {"done": 1}),
+    "FailNode": lambda client: client.fail_node(*ids(acquired(client)), "why"),
+    "TaskStatus": lambda client: client.task_status(registered(client)),
+    "ListTasks": lambda client: client.list_tasks(limit=1),
+    "TaskEvents": lambda client: client.task_events(registered(client), limit=1),
+}
+
+each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+
+
+# The methods
+
+
+@each_client
+@each_method
+def test_a_method_answers_with_its_struct(
+    shared: DaemonProcess, opened: Any, method: Method
+) -> None:
+    """Every method of the API is a method of both clients, and answers with its Struct."""
+    with opened(shared.socket_path) as client:
+        answer = EXAMPLES[method.name](client)
+    # What the daemon encodes from its Struct is what the client decodes into it.
+    assert type(answer) in getattr(method.result, "__args__", (method.result,))
+
+
+@each_method
+def test_both_clients_agree(method: Method) -> None:
+    """Both clients have every method, with one signature and one docstring."""
+    name = snake(method.name)
+    build, here, there = (getattr(room, name) for room in (requests, Client, AsyncClient))
+    assert here.__name__ == there.__name__ == name
+    assert here.__doc__ == there.__doc__ == build.__doc__
+    assert inspect.signature(here) == inspect.signature(there)
+    _this, *taken = inspect.signature(here).parameters.values()
+    assert taken == list(inspect.signature(build).parameters.values())
+    assert here.__doc__.endswith((".", ".\n    "))
+    assert inspect.iscoroutinefunction(there)
+
+
+@each_method
+def test_every_parameter_of_the_wire_can_be_given(method: Method) -> None:
+    """What a method takes on the wire, its Python method takes, under the wire's preferred name."""
+    given = set(inspect.signature(getattr(Client, snake(method.name))).parameters) - {"self"}
+    fields = set(method.params.__struct_fields__)
+    aliases = {"CommitEvent": {"event_payload"}, "CompleteNode": {"payload"}}
+    fields -= aliases.get(method.name, {"payload"})
+    if "request_id" not in given:  # what needs none to be repeated
+        fields -= {"request_id"}
+    assert given == fields
+
+
+@each_client
+def test_what_a_worker_does(shared: DaemonProcess, opened: Any) -> None:
+    """Register, acquire, commit, heartbeat, complete: payloads come back as they went in."""
+    with opened(shared.socket_path) as client:
+        first, second = uuid.uuid4(), uuid.uuid4()
+        nodes = [
+            api.NodeSpec(id=str(first), payload_schema=msgspec.Raw(b'{"n":1.50}')),
+            {"id": second, "dependencies": (first,), "payload_schema": {"name": "b"}},
+        ]
+        made = client.register_task("g", context={"z": 1, "a": "\u00f6"}, initial_nodes=nodes)
+        assert made.node_ids == [str(first), str(second)]
+        held = client.acquire_next_node(uuid.UUID(made.task_id), lease_owner="me")
+        assert (held.node_id, held.lease_owner) == (str(first), "me")
+        assert bytes(held.context.node.payload_schema) == b'{"n":1.50}'
+        assert bytes(held.context.task.context) == '{"z":1,"a":"\u00f6"}'.encode()
+        committed(client, held)
+        assert client.heartbeat_node(*ids(held)).ok
+        client.complete_node(*map(uuid.UUID, ids(held)), result_payload={"r": [1]})
+        held = client.acquire_next_node(made.task_id)
+        assert held.lease_owner == "anonymous"
+        (done,) = held.context.completed_dependencies
+        assert (done.node_id, bytes(done.result_payload)) == (str(first), b'{"r":[1]}')
+        client.fail_node(*ids(held), "no")
+        assert client.acquire_next_node(made.task_id) is None
+        assert client.task_status(made.task_id).counts == {"COMPLETED": 1, "FAILED": 1}
+        assert [event.action_type for event in client.task_events(made.task_id).events][3:] == [
+            "ACQUIRE_NODE",
+            "SAW",
+            "COMPLETE_NODE",
+            "ACQUIRE_NODE",
+            "FAIL_NODE",
+        ]
+        assert made.task_id in [task.id for task in client.list_tasks(prefix=made.task_id).tasks]
+
+
+@each_client
+def test_a_node_of_the_caller_is_left_as_it_is(shared: DaemonProcess, opened: Any) -> None:
+    """Registering reads the caller's nodes and changes none of them."""
+    node_id = str(uuid.uuid4()).upper()
+    spec, mapping = api.NodeSpec(id=node_id), {"dependencies": [node_id]}
+    with opened(shared.socket_path) as client:
+        client.register_task("g", initial_nodes=(spec, mapping))
+    assert spec.id == node_id
+    assert mapping == {"dependencies": [node_id]}
+
+
+@each_client
+def test_any_method_by_its_name(shared: DaemonProcess, opened: Any) -> None:
+    """`call` sends plain values and answers with plain values, aliases and Structs included."""
+    with opened(shared.socket_path) as client:
+        task_id = client.call("register_task", {"goal": "g"})["task_id"]
+        assert client.call("GetTaskStatus", {"task_id": task_id})["counts"] == {}
+        assert client.call("TaskStatus", api.TaskStatusParams(task_id))["task"]["goal"] == "g"
+        assert client.call("Health")["status"] == "ok"
+
+
+def test_the_result_as_the_daemon_wrote_it(shared: DaemonProcess) -> None:
+    """`raw_call` leaves the result's JSON alone."""
+    with blocking(shared.socket_path) as client:
+        task_id = client.call("RegisterTask", {"goal": "g", "context": 1.50})["task_id"]
+        raw = client.raw_call("TaskStatus", {"task_id": task_id})
+        assert raw.startswith(b'{"task":{"id":"')
+        assert client.exchange(b'{"id":7,"method":"Health"}').startswith(b'{"id":7,"result":{')
+
+
+# What is sent
+
+
+@each_client
+@pytest.mark.parametrize("value", [object(), {(1, 2): 3}, "\ud800"], ids=["object", "key", "text"])
+def test_what_is_no_json_is_never_sent(tmp_path: Path, opened: Any, value: Any) -> None:
+    """A value that no JSON stands for is the caller's error, and the daemon never hears of it."""
+    path = tmp_path / "s"
+    with fake_daemon(path, answers({})) as daemon, opened(path) as client:
+        asks: tuple[Callable[[], Any], ...] = (
+            lambda: client.register_task("g", context=value),
+            lambda: client.commit_event("t", "n", payload=value),
+            lambda: client.call("Health", {"x": value}),
+        )
+        for ask in asks:
+            with pytest.raises((TypeError, ValueError)):
+                ask()
+    assert (daemon.accepted, daemon.requests) == (0, [])
+
+
+@each_client
+def test_a_line_that_is_too_long_is_never_sent(tmp_path: Path, opened: Any) -> None:
+    """More than a line may have is refused before it is sent, with what to do instead."""
+    path = tmp_path / "s"
+    told = r"1048\d{3} bytes.*1048576.*send their paths"
+    with (
+        fake_daemon(path, answers({})) as daemon,
+        opened(path) as client,
+        pytest.raises(RequestTooLarge, match=told),
+    ):
+        client.register_task("g" * 1_048_576)
+    assert daemon.accepted == 0
+
+
+@each_client
+def test_the_longest_line_and_the_longest_answer(shared: DaemonProcess, opened: Any) -> None:
+    """What fits in a line goes through, there and back."""
+    context = "x" * 1_048_000
+    with opened(shared.socket_path) as client:
+        task_id = client.register_task("g", context=context).task_id
+        assert msgspec.json.decode(client.task_status(task_id).task.context) == context
+        assert client.health().status == "ok"
+
+
+@each_client
+def test_raw_json_over_several_lines(shared: DaemonProcess, opened: Any) -> None:
+    """JSON that the caller spread over several lines is one request all the same."""
+    with opened(shared.socket_path) as client:
+        task_id = client.register_task("g", context=msgspec.Raw(b'{\n "a": 1.50\n}')).task_id
+        assert bytes(client.task_status(task_id).task.context) == b'{"a":1.50}'
+
+
+@each_client
+def test_a_malformed_id_is_named(shared: DaemonProcess, opened: Any) -> None:
+    """An id that is none is refused by the daemon with the value that was given."""
+    with opened(shared.socket_path) as client:
+        with pytest.raises(InvalidParams, match=r"`\$\.task_id`.*nonsense"):
+            client.task_status("nonsense")
+        missing = uuid.uuid4()
+        with pytest.raises(TaskNotFound, match=str(missing)) as caught:
+            client.task_status(missing)
+        assert caught.value.data["task_id"] == str(missing)
+
+
+# Where the daemon is
+
+
+def test_the_socket_is_found_as_the_daemon_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AGENTD_SOCKET_PATH wins over AGENTD_HOME, the environment over the env file."""
+    for name in ("AGENTD_SOCKET_PATH", "AGENTD_HOME", "AGENTD_ENV_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Client().socket_path == tmp_path / ".agentd/agentd.sock"
+    file = tmp_path / "env"
+    file.write_text(f"AGENTD_SOCKET_PATH={tmp_path}/from-file.sock\n")
+    monkeypatch.setenv("AGENTD_HOME", str(tmp_path / "h"))
+    assert Client().socket_path == tmp_path / "h/agentd.sock"
+    monkeypatch.setenv("AGENTD_ENV_FILE", str(file))
+    assert Client().socket_path == AsyncClient().socket_path == tmp_path / "from-file.sock"
+    monkeypatch.setenv("AGENTD_SOCKET_PATH", "~/mine.sock")
+    assert Client().socket_path == AsyncClient().socket_path == tmp_path / "mine.sock"
+    assert Client(tmp_path / "given").socket_path == tmp_path / "given"
+    assert str(Client("given").socket_path) == "given"
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_bad_setting(
+    kind: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A setting that does not parse is an error at once, not a default in silence."""
+    monkeypatch.setenv("AGENTD_ENV_FILE", str(tmp_path / "missing"))
+    with pytest.raises(BadSetting, match="AGENTD_ENV_FILE"):
+        kind()
+
+
+def test_it_is_offered_by_the_package() -> None:
+    """`from agentd import Client` works, and what is not offered is said so."""
+    assert agentd.Client is Client
+    assert agentd.AsyncClient is AsyncClient
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = agentd.nothing
+
+
+def test_a_client_connects_at_its_first_call(tmp_path: Path) -> None:
+    """A client may be made before its daemon is there."""
+    with Client(tmp_path / "s") as client:
+        with pytest.raises(NoSocket):
+            client.health()
+        with fake_daemon(tmp_path / "s", answers(7)):
+            assert client.call("Health") == 7
+
+
+def test_an_event_loop_after_the_other(shared: DaemonProcess) -> None:
+    """One `AsyncClient` serves one event loop after the other, closed in between."""
+    client = AsyncClient(shared.socket_path)
+
+    async def once() -> str:
+        async with client:
+            return (await client.health()).status
+
+    assert [asyncio.run(once()), asyncio.run(once())] == ["ok", "ok"]

@@ -1,0 +1,276 @@
+"""A caller never has to guess: lost answers are asked for again, and nothing is done twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agentd.errors import ConnectionLost, NobodyListens
+from agentd.methods import METHODS, Method
+from tests.clients import blocking, each_client
+from tests.daemon_process import REPOSITORY
+from tests.fake_daemon import (
+    answers,
+    fake_daemon,
+    hangs_up,
+    reads_and_hangs_up,
+    refuses,
+)
+from tests.losing_answers import losing_answers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.daemon_process import DaemonProcess
+    from tests.fake_daemon import Peer
+
+TIMEOUT = 0.3
+ID = str(uuid.UUID(int=7))
+OK = {"event_id": ID}
+WITHOUT_A_REPEAT = {"RegisterTask", "AcquireNextNode", "CommitEvent"}
+"""What has a second effect, unless it carries a request_id."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where nothing listens yet."""
+    return tmp_path / "s"
+
+
+# Against a daemon
+
+
+@each_client
+def test_a_lost_answer_has_one_effect(daemon: DaemonProcess, opened: Any, path: Path) -> None:
+    """Every answer is lost after the work was done; the caller gets it all the same."""
+    with losing_answers(daemon, path) as lost, opened(path) as client:
+        task_id = client.register_task("g", initial_nodes=[{}, {}]).task_id
+        for end in (client.complete_node, client.fail_node):
+            held = client.acquire_next_node(task_id)
+            ids = held.task_id, held.node_id, held.lease_id
+            seen = client.commit_event(*ids[:2], lease_id=ids[2], action_type="SAW")
+            assert client.heartbeat_node(*ids).ok
+            ended = end(*ids, "how")
+            events = client.task_events(task_id).events
+            assert [event.id for event in events][-2:] == [seen.event_id, ended.event_id]
+        assert client.task_status(task_id).counts == {"COMPLETED": 1, "FAILED": 1}
+        assert [task.id for task in client.list_tasks().tasks] == [task_id]
+        database = client.metrics().database
+        client.health()
+        client.describe_interface()
+    assert database.total_tasks == 1
+    again = 1  # a heartbeat may come twice
+    assert database.total_events == len(["task", "node", "node"]) + 2 * len(events[3:7]) + again
+    assert set(lost) == {method.name for method in METHODS}
+
+
+@each_client
+def test_a_daemon_that_was_killed_and_is_back(daemon: DaemonProcess, opened: Any) -> None:
+    """A call that finds its daemon gone waits for the next one, and does its work once."""
+    with opened(daemon.socket_path) as client:
+        client.health()
+        for number in range(2):
+            daemon.kill()
+            starting = threading.Thread(target=daemon.start)
+            starting.start()
+            try:
+                client.register_task(f"g{number}")
+            finally:
+                starting.join()
+        assert [task.goal for task in client.list_tasks().tasks] == ["g1", "g0"]
+
+
+def test_a_daemon_that_is_killed_before_it_answers(daemon: DaemonProcess) -> None:
+    """What a stopped daemon was asked is asked of the next one."""
+    with blocking(daemon.socket_path) as client:
+        client.health()
+        daemon.signal(signal.SIGSTOP)
+        asking = threading.Thread(target=client.register_task, args=("g",))
+        asking.start()
+        daemon.kill()
+        daemon.start()
+        asking.join()
+        assert [task.goal for task in client.list_tasks().tasks] == ["g"]
+
+
+# What is repeated
+
+
+@each_client
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_what_is_repeated(path: Path, opened: Any, method: Method) -> None:
+    """A plain call is repeated where it has no second effect, and with a request_id."""
+    for name in (method.name, *method.aliases):
+        with fake_daemon(path, reads_and_hangs_up, answers(1)) as daemon, opened(path) as client:
+            if method.name in WITHOUT_A_REPEAT:
+                with pytest.raises(ConnectionLost, match="unknown: repeat it"):
+                    client.call(name, {"x": 1, "request_id": None})
+                assert daemon.methods == [name]
+                assert client.call(name, {"request_id": ID}) == 1
+            else:
+                assert client.call(name, {"x": 1}) == 1
+                assert daemon.methods == [name] * 2
+        path.unlink()
+
+
+@each_client
+def test_the_same_request_is_sent_again(path: Path, opened: Any) -> None:
+    """A repeat is known to the daemon: by the request_id of the caller, or by one made for it."""
+    calls: tuple[Callable[[Any], Any], ...] = (
+        lambda client: client.register_task("g"),
+        lambda client: client.register_task("g", request_id=ID),
+        lambda client: client.commit_event(ID, ID, payload={"x": 1}),
+        lambda client: client.acquire_next_node(ID, request_id=uuid.UUID(ID)),
+    )
+    for ask in calls:
+        script = refuses(-32000, "no", {})
+        with fake_daemon(path, reads_and_hangs_up, reads_and_hangs_up, script) as daemon:
+            with opened(path) as client, pytest.raises(Exception, match=r"^no$"):
+                ask(client)
+            first, *others = daemon.requests
+            assert others == [first, first]
+            assert str(uuid.UUID(first["params"]["request_id"]))
+        path.unlink()
+
+
+def test_two_requests_are_not_one(path: Path) -> None:
+    """Each request of the caller's has an id of its own."""
+    with fake_daemon(path, answers(OK)) as daemon, blocking(path) as client:
+        for _ in range(3):
+            client.commit_event(ID, ID)
+    assert len({request["params"]["request_id"] for request in daemon.requests}) == 3
+
+
+# Connections that have gone
+
+
+def once(peer: Peer) -> None:
+    """Answer once, and close when the test says so."""
+    peer.read()
+    peer.answer(1)
+    peer.read_on.wait()
+
+
+@each_client
+def test_a_connection_that_went_stale(path: Path, opened: Any) -> None:
+    """A connection that was closed while it was idle costs the next call nothing."""
+    with fake_daemon(path, once, answers(2)) as daemon, opened(path) as client:
+        assert client.call("Health") == 1
+        daemon.read_on.set()
+        daemon.closed.wait()
+        assert client.call("Health") == 2
+
+
+def test_a_stale_connection_has_taken_nothing(path: Path) -> None:
+    """What a closed connection never took is sent again, repeatable or not."""
+    with fake_daemon(path, once, answers(2)) as daemon, blocking(path) as client:
+        assert client.call("Health") == 1
+        daemon.read_on.set()
+        daemon.closed.wait()
+        assert client.call("RegisterTask", {"goal": "g"}) == 2
+    assert daemon.methods == ["Health", "RegisterTask"]
+
+
+@each_client
+@pytest.mark.parametrize("script", [hangs_up, reads_and_hangs_up])
+def test_a_daemon_that_never_answers(path: Path, opened: Any, script: Any) -> None:
+    """A connection that is lost again and again is given up when the time is over."""
+    with fake_daemon(path, script) as daemon, opened(path, TIMEOUT) as client:
+        began = time.monotonic()
+        with pytest.raises(ConnectionLost, match=r"No daemon came back within 0\.3 s"):
+            client.health()
+        assert TIMEOUT - 0.01 <= time.monotonic() - began < TIMEOUT + 0.25
+    assert 3 <= daemon.accepted <= 9, "it waits longer and longer between two attempts"
+
+
+@each_client
+def test_a_daemon_that_never_comes_back(path: Path, opened: Any) -> None:
+    """A daemon that was there and is gone is waited for as long as the call may take."""
+
+    def dies(peer: Peer) -> None:
+        peer.read()
+        path.unlink()
+
+    told = rf"{path} broke: .* within 0\.3 s"
+    with (
+        fake_daemon(path, dies),
+        opened(path, TIMEOUT) as client,
+        pytest.raises(ConnectionLost, match=told),
+    ):
+        client.health()
+
+
+@each_client
+def test_a_daemon_that_never_was_there(path: Path, opened: Any) -> None:
+    """A call that finds no daemon to begin with says so at once."""
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    with opened(path, 30) as client:
+        began = time.monotonic()
+        with pytest.raises(NobodyListens):
+            client.health()
+        assert time.monotonic() - began < 5
+
+
+# Calls that are interrupted
+
+
+@each_client
+def test_an_interrupted_call_leaves_no_answer_behind(path: Path, opened: Any) -> None:
+    """Ctrl-C in the middle of a call: its answer, when it comes, is nobody's."""
+
+    def interrupts(peer: Peer) -> None:
+        peer.read()
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)
+        peer.read_on.wait()
+        peer.answer("late")
+        peer.read()
+        peer.answer("in time")
+
+    with fake_daemon(path, interrupts, answers("in time")) as daemon, opened(path) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.call("Health")
+        daemon.read_on.set()
+        assert client.call("Health") == "in time"
+
+
+_FORKS = """
+import os, sys
+from agentd import Client
+client = Client(sys.argv[1])
+client.health()
+child = os.fork() == 0
+task_id = client.register_task("child" if child else "parent").task_id
+for _ in range(300):
+    assert client.task_status(task_id).task.id == task_id
+client.close()
+if child:
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+def test_a_fork_shares_no_connection(shared: DaemonProcess) -> None:
+    """Parent and child use one client, and each gets its own answers."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _FORKS, str(shared.socket_path)],
+        cwd=REPOSITORY,
+        env={**os.environ},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

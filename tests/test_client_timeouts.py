@@ -1,0 +1,135 @@
+"""A call is over when its time is, and an answer that comes then is nobody's."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agentd.errors import ConnectionLost, DaemonUnreachable, NoAnswer, NobodyListens, NotAgentd
+from tests.clients import each_client
+from tests.fake_daemon import answers, breaks_off, fake_daemon, says, trickles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.fake_daemon import Peer, Script
+
+TIMEOUT = 0.3
+SLACK_SECONDS = 0.25
+"""What a busy machine may add; half a timeout more is already a broken promise."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where nothing listens yet."""
+    return tmp_path / "s"
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """The block takes as long as that, and no longer."""
+    began = time.monotonic()
+    yield
+    took = time.monotonic() - began
+    assert seconds - 0.01 <= took <= seconds + SLACK_SECONDS, took
+
+
+LINE = b'{"result":{"status":"ok"}}\n'
+
+
+def starts_late(peer: Peer) -> None:
+    """Send the first byte when the time is almost over, and no other."""
+    peer.read()
+    time.sleep(TIMEOUT * 0.9)
+    peer.send(LINE[:1])
+    peer.until_closed()
+
+
+@each_client
+@pytest.mark.parametrize(
+    "script",
+    [trickles(LINE, TIMEOUT / 8), starts_late],
+    ids=["a trickle", "late"],
+)
+def test_a_timeout_bounds_the_call_as_a_whole(path: Path, opened: Any, script: Script) -> None:
+    """However the answer fails to come, the call is over when its time is."""
+    told = rf"no answer on {path} in 0\.3 s: .*request_id"
+    with (
+        fake_daemon(path, script),
+        opened(path, TIMEOUT) as client,
+        within(TIMEOUT),
+        pytest.raises(NoAnswer, match=told),
+    ):
+        client.health()
+
+
+def reads_slowly(peer: Peer) -> None:
+    """Take a part of the request whenever half of the time is over."""
+    while not peer.read_on.wait(TIMEOUT / 2):
+        peer.take(150_000)
+
+
+@each_client
+def test_a_timeout_bounds_the_sending_too(path: Path, opened: Any) -> None:
+    """A daemon that reads too slowly does not answer in time."""
+    with fake_daemon(path, reads_slowly) as daemon, opened(path, TIMEOUT) as client:
+        with within(TIMEOUT), pytest.raises(NoAnswer):
+            client.register_task("x" * 1_000_000)
+        daemon.read_on.set()
+
+
+@each_client
+def test_a_daemon_that_lets_nobody_in(path: Path, opened: Any) -> None:
+    """Where the daemon's queue is full, the call waits for its turn as long as its time allows."""
+    with socket.socket(socket.AF_UNIX) as deaf, socket.socket(socket.AF_UNIX) as first:
+        deaf.bind(str(path))
+        deaf.listen(0)
+        first.connect(str(path))
+        with (
+            opened(path, TIMEOUT) as client,
+            within(TIMEOUT),
+            pytest.raises(DaemonUnreachable, match="let us in") as caught,
+        ):
+            client.health()
+    assert not isinstance(caught.value, NobodyListens | NotAgentd)
+
+
+@each_client
+def test_after_a_timeout_the_next_call_gets_its_own_answer(path: Path, opened: Any) -> None:
+    """The answer to a call that gave up is nobody's."""
+
+    def late(peer: Peer) -> None:
+        peer.read()
+        peer.read_on.wait()
+        peer.answer("late")
+        peer.read()
+        peer.answer("in time")
+
+    with fake_daemon(path, late, answers("in time")) as daemon, opened(path, TIMEOUT) as client:
+        with pytest.raises(NoAnswer):
+            client.call("Health")
+        daemon.read_on.set()
+        assert client.call("Health") == "in time"
+
+
+@each_client
+def test_an_answer_that_nobody_asked_for(path: Path, opened: Any) -> None:
+    """Two answers in one piece: the second belongs to no later call."""
+    one = b'{"result": 1}\n'
+    with fake_daemon(path, says(one + b'{"result": 2}\n', one)) as _, opened(path) as client:
+        assert [client.call("Health") for _ in range(3)] == [1, 1, 1]
+
+
+@each_client
+def test_half_an_answer(path: Path, opened: Any) -> None:
+    """A line that breaks off is no answer, even where it could be read."""
+    scripts = breaks_off(b'{"result": 1}'), answers(2)
+    with fake_daemon(path, *scripts), opened(path) as client:
+        with pytest.raises(ConnectionLost, match=r"unknown: repeat it, under the same request_id"):
+            client.call("RegisterTask", {"goal": "g"})
+        assert client.call("Health") == 2
