@@ -15,7 +15,8 @@ result      what a node is completed with
 artifacts   files that are there as a whole or not at all
 handler     the work on one node
 worker      a worker process
-crew        the worker processes of one run
+member      one such process, as the loop sees it
+crew        those of one run
 account     who does what, told from the journal
 run         a task from its registration to its artifacts
 offline     a chat endpoint on loopback with scripted answers
