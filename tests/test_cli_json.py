@@ -1,6 +1,7 @@
 """`--json`: one envelope around whatever a verb found, did, or failed at."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,8 +10,8 @@ import pytest
 
 from agentd import errors
 from agentd.cli.failing import NEXT
-from tests.command_line import Ended, agentd, agentd_here
-from tests.daemon_process import DaemonProcess
+from tests.command_line import AGENTD, Ended, agentd, agentd_here
+from tests.daemon_process import REPOSITORY, DaemonProcess, environment
 from tests.graphs import DIAMOND
 
 NOBODYS = str(UUID(int=5))
@@ -147,6 +148,24 @@ def test_without_a_daemon(home: Path) -> None:
     assert ended.code == 3
     assert failure(ended)["kind"] == "no_socket"
     assert "`agentd serve`" in failure(ended)["next"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk(home: Path) -> None:
+    """Where standard output takes nothing more, standard error says so."""
+    command = [*AGENTD, "status", "--json"]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            command,
+            cwd=REPOSITORY,
+            env=environment(home, {}),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 3
+    assert ended.stderr.startswith("agentd: no socket at ")
 
 
 def test_candidates_are_in_the_message(shared: DaemonProcess) -> None:

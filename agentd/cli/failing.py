@@ -5,6 +5,7 @@ with `--json`, as one envelope on standard output, and its exit code is the same
 do next is a look or a repeat, never something that destroys.
 """
 
+import contextlib
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -78,20 +79,31 @@ class Ambiguous(Failure):
 
 def report(error: BaseException, *, as_json: bool) -> int:
     """Say what went wrong and return the exit code."""
-    kind, message = _kind(error), shown(_message(error))
+    told = False
     if as_json:
-        if isinstance(error, Ambiguous):
-            message = f"{message}: {', '.join(error.candidates)}"
-        failure = {"kind": kind, "message": message, "next": _next(error, kind)}
-        print_json(msgspec.json.encode({"ok": False, "error": failure}))
-    else:
-        if isinstance(error, Usage):
-            print(error.usage, file=sys.stderr, end="")
-        suffix = f" ({kind})" if isinstance(error, RequestRefused) else ""
-        print(f"agentd: {message}{suffix}", file=sys.stderr)
-        if isinstance(error, Ambiguous):
-            print(*(f"  {shown(each)}" for each in error.candidates), sep="\n", file=sys.stderr)
+        with contextlib.suppress(OSError):  # the output itself may be what fails
+            _tell_program(error)
+            told = True
+    if not told:
+        _tell_person(error)
     return _exit_code(error)
+
+
+def _tell_program(error: BaseException) -> None:
+    kind, message = _kind(error), shown(_message(error))
+    if isinstance(error, Ambiguous):
+        message = f"{message}: {', '.join(error.candidates)}"
+    failure = {"kind": kind, "message": message, "next": _next(error, kind)}
+    print_json(msgspec.json.encode({"ok": False, "error": failure}))
+
+
+def _tell_person(error: BaseException) -> None:
+    if isinstance(error, Usage):
+        print(error.usage, file=sys.stderr, end="")
+    suffix = f" ({_kind(error)})" if isinstance(error, RequestRefused) else ""
+    print(f"agentd: {shown(_message(error))}{suffix}", file=sys.stderr)
+    if isinstance(error, Ambiguous):
+        print(*(f"  {shown(each)}" for each in error.candidates), sep="\n", file=sys.stderr)
 
 
 def _kind(error: BaseException) -> str:
