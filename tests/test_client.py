@@ -170,12 +170,18 @@ def test_any_method_by_its_name(shared: DaemonProcess, opened: Any) -> None:
         assert client.call("Health")["status"] == "ok"
 
 
-def test_the_result_as_the_daemon_wrote_it(shared: DaemonProcess) -> None:
+@each_client
+def test_the_result_as_the_daemon_wrote_it(shared: DaemonProcess, opened: Any) -> None:
     """`raw_call` leaves the result's JSON alone."""
-    with blocking(shared.socket_path) as client:
-        task_id = client.call("RegisterTask", {"goal": "g", "context": 1.50})["task_id"]
+    with opened(shared.socket_path) as client:
+        task_id = client.register_task("g", context=msgspec.Raw(b"1.50")).task_id
         raw = client.raw_call("TaskStatus", {"task_id": task_id})
-        assert raw.startswith(b'{"task":{"id":"')
+        assert b'"context":1.50,' in raw
+
+
+def test_one_line_as_it_is(shared: DaemonProcess) -> None:
+    """`exchange` sends a line and returns the line that answers it."""
+    with blocking(shared.socket_path) as client:
         assert client.exchange(b'{"id":7,"method":"Health"}').startswith(b'{"id":7,"result":{')
 
 

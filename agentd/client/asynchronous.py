@@ -79,22 +79,35 @@ class AsyncClient:
         self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
     ) -> Any:
         """The decoded result of one request, whatever its method: see `Client.call`."""
+        return msgspec.json.decode(await self.raw_call(method, params))
+
+    async def raw_call(
+        self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
+    ) -> bytes:
+        """As `call`, but the result is JSON as the daemon wrote it."""
         line = requests.line(method, params or {})
         answer = await self._answer(line, repeat=is_repeatable(method, params))
-        return decoded(answer, Any)
+        return bytes(decoded(answer, msgspec.Raw))
 
     def lease(self, acquired: AcquireNextNodeResult) -> AsyncLease:
         """Hold an acquired node for the length of an `async with` block: see `AsyncLease`."""
-        return AsyncLease(acquired, self.ask, self._heartbeats)
+        return AsyncLease(acquired, self._ask_patiently, self._heartbeats)
 
     async def close(self) -> None:
         """Close the connection; the next call opens another."""
         opening, self._opening = self._opening, None
-        if opening is not None and _is_usable(opening):
-            opening.result().close()
+        if opening is not None and not opening.done():
+            opening.add_done_callback(_close)
+        elif opening is not None:
+            _close(opening)
         self._beside.close()
 
-    async def _answer(self, line: bytes, *, repeat: bool) -> bytes:
+    async def _ask_patiently(self, request: Request[Result]) -> Result:
+        """As `ask`, where work is at stake: a daemon that is not there is waited for."""
+        line = requests.line(request.method, request.params)
+        return decoded(await self._answer(line, repeat=True, patient=True), request.result)
+
+    async def _answer(self, line: bytes, *, repeat: bool, patient: bool = False) -> bytes:
         """The line that answers this one, sent again after a lost connection where it may be."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.timeout
@@ -107,7 +120,7 @@ class AsyncClient:
                 if previous is None:
                     raise no_answer(self._path, self.timeout) from error
             except DaemonUnreachable as error:
-                previous = still_trying(error, previous, repeat=repeat)
+                previous = still_trying(error, previous, repeat=repeat, patient=patient)
             if loop.time() >= deadline:
                 raise gave_up(previous, self.timeout)
             await asyncio.sleep(max(min(wait, deadline - loop.time()), 0))
@@ -118,7 +131,7 @@ class AsyncClient:
         opening = self._opening
         if opening is None or opening.get_loop() is not loop or _has_ended(opening):
             opening = self._opening = loop.create_task(Stream.connect(self._path))
-            opening.add_done_callback(_is_usable)  # who waited for it may have given up
+            opening.add_done_callback(_is_usable)  # looks at its error: nobody may wait for it
         if opening.done():
             return opening.result()
         return await asyncio.shield(opening)
@@ -138,6 +151,11 @@ class AsyncClient:
 def _is_usable(opening: "asyncio.Task[Stream]") -> bool:
     made = opening.done() and not opening.cancelled() and opening.exception() is None
     return made and opening.result().is_open
+
+
+def _close(opening: "asyncio.Task[Stream]") -> None:
+    if _is_usable(opening):
+        opening.result().close()
 
 
 def _has_ended(opening: "asyncio.Task[Stream]") -> bool:

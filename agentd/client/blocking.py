@@ -4,6 +4,7 @@ The rule this file keeps: a connection belongs to one call at a time. Idle ones 
 program of one thread uses one connection, and threads never wait for each other's answers.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -100,30 +101,36 @@ class Client:
 
     def lease(self, acquired: AcquireNextNodeResult) -> Lease:
         """Hold an acquired node for the length of a `with` block: see `Lease`."""
-        return Lease(acquired, self.ask, self._heartbeats)
+        return Lease(acquired, self._ask_patiently, self._heartbeats)
 
     def close(self) -> None:
         """Close the connections that are idle; the next call opens another."""
         idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        _close(idle)
 
-    def _answer(self, line: bytes, timeout: float, *, repeat: bool) -> bytes:
+    def _ask_patiently(self, request: Request[Result]) -> Result:
+        """As `ask`, where work is at stake: a daemon that is not there is waited for."""
+        line = requests.line(request.method, request.params)
+        answer = self._answer(line, self.timeout, repeat=True, patient=True)
+        return decoded(answer, request.result)
+
+    def _answer(self, line: bytes, timeout: float, *, repeat: bool, patient: bool = False) -> bytes:
         """The line that answers this one, sent again after a lost connection where it may be."""
         deadline = time.monotonic() + timeout
         left = timeout
         connection = self._take()
         lost: ConnectionLost | None = None
         for wait in waits():
+            idle = self._idle
             try:
                 if connection is None:
                     connection = Connection(self._path, left)
                     left = deadline - time.monotonic()
                 answer = connection.exchange(line, left)
             except DaemonUnreachable as error:
-                lost = still_trying(error, lost, repeat=repeat)
+                lost = still_trying(error, lost, repeat=repeat, patient=patient)
             else:
-                self._give_back(connection)
+                self._give_back(connection, idle)
                 return answer
             self.close()  # what one connection lost, the others lost as well
             time.sleep(max(min(wait, deadline - time.monotonic()), 0))
@@ -143,9 +150,11 @@ class Client:
         except IndexError:
             return None
 
-    def _give_back(self, connection: Connection) -> None:
+    def _give_back(self, connection: Connection, idle: list[Connection]) -> None:
         if connection.is_open:
-            self._idle.append(connection)
+            idle.append(connection)
+        if idle is not self._idle:  # the client was closed during the call
+            _close(idle)
 
     def __enter__(self) -> Self:
         return self
@@ -157,3 +166,9 @@ class Client:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _close(idle: list[Connection]) -> None:
+    with contextlib.suppress(IndexError):  # another thread may close them too
+        while True:
+            idle.pop().close()

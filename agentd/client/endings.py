@@ -61,8 +61,8 @@ def failure(error: BaseException) -> Raw:
     lines = "".join(shown.format()).splitlines()[-_LINES:]
     told = {
         "type": type(error).__qualname__,
-        "message": _plain(str(shown)[:LONGEST]),  # `str(error)` is free to fail
-        "traceback": _plain("\n".join(lines)[-LONGEST:]),
+        "message": _plain(str(shown))[:LONGEST],  # `str(error)` is free to fail
+        "traceback": _plain("\n".join(lines))[-LONGEST:],
     }
     return Raw(msgspec.json.encode(told))
 

@@ -6,6 +6,7 @@ for its whole length. While no daemon runs nobody else can get the node, so it i
 daemon honours such a lease for a while after it is back.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -34,6 +35,11 @@ class Held:
         self.confirmed_at = time.monotonic()
         self.due_at = self.confirmed_at + self.every
 
+    def patience(self, now: float) -> float:
+        """Seconds that a heartbeat may take: what is over when the lease is, is told in time."""
+        left = self.confirmed_at + self.seconds - now
+        return min(self.every, left) if left > 0 else self.every
+
 
 class Heartbeats:
     """Sends the heartbeats of all leases that one client holds."""
@@ -41,6 +47,10 @@ class Heartbeats:
     def __init__(self, ask: Callable[[Request[Any], float], Any]) -> None:
         """`ask` sends a request and waits for its answer for so many seconds at most."""
         self._ask = ask
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._held: set[Held] = set()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -49,10 +59,12 @@ class Heartbeats:
         self, lease: tuple[str, str, str], seconds: float, lose: Callable[[str], None]
     ) -> Held:
         """Keep a lease (task, node and lease id) alive; `lose` is told why it is gone."""
+        if self._process != os.getpid():  # a fork leaves the thread behind, and its leases
+            self._begin()
         held = Held(requests.heartbeat_node(*lease), seconds, lose)
         with self._changed:
             self._held.add(held)
-            if self._thread is None or not self._thread.is_alive():  # a fork leaves it behind
+            if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="agentd-heartbeats", daemon=True
                 )
@@ -84,21 +96,28 @@ class Heartbeats:
 
     def _beat(self, held: Held) -> None:
         sent_at = time.monotonic()
-        why = None
+        wait = held.every / 3
         try:
-            self._ask(held.request, held.every)
-            held.confirmed_at = sent_at
+            self._ask(held.request, held.patience(sent_at))
+        except (NobodyListens, NoSocket):
+            pass  # nobody gets the node while no daemon runs
         except PASSING as error:
-            # Nobody gets the node while no daemon runs.
-            nobody = isinstance(error, NobodyListens | NoSocket)
-            if sent_at - held.confirmed_at > held.seconds and not nobody:
-                why = f"not confirmed for {held.seconds:g} s: {error}"
+            self._lose_overdue(error)
         except RequestRefused as refusal:
-            why = refusal.message
+            self._lose(held, refusal.message)
+        else:
+            held.confirmed_at = sent_at
+            wait = held.every
+        held.due_at = time.monotonic() + wait
+
+    def _lose_overdue(self, error: Exception) -> None:
+        """What one heartbeat met, the others would meet: they need not wait for their turn."""
+        with self._changed:
+            held = list(self._held)
         now = time.monotonic()
-        held.due_at = now + (held.every if held.confirmed_at == sent_at else held.every / 3)
-        if why is not None:
-            self._lose(held, why)
+        for each in held:
+            if now - each.confirmed_at >= each.seconds:
+                self._lose(each, f"not confirmed for {each.seconds:g} s: {error}")
 
     def _lose(self, held: Held, why: str) -> None:
         with self._changed:

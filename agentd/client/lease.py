@@ -22,7 +22,18 @@ from agentd.client.heartbeats import Heartbeats, Held
 from agentd.client.interrupt import Interrupt
 from agentd.client.repeats import PASSING
 from agentd.client.requests import Request
-from agentd.errors import DaemonUnreachable, LeaseLost, RequestRefused, StaleLease
+from agentd.errors import (
+    DaemonUnreachable,
+    IllegalTransition,
+    LeaseLost,
+    NodeNotFound,
+    RequestRefused,
+    StaleLease,
+    TaskNotFound,
+)
+
+_GONE = (StaleLease, IllegalTransition, NodeNotFound, TaskNotFound)
+"""How the daemon says that a lease is gone: it is another's, has ended, or never was."""
 
 
 class Grip:
@@ -109,7 +120,8 @@ class Grip:
             except UNSENDABLE as unsendable:
                 return requests.fail_node(*self._ids, failure(unsendable)), unsendable
         if isinstance(error, LeaseLost):
-            error.args = (self._lost(),)  # it was raised from outside, without its reason
+            if self.is_lost and error.args == LeaseLost().args:
+                error.args = (self._lost(),)  # it was raised from outside, without its reason
         elif isinstance(error, Exception):
             return requests.fail_node(*self._ids, failure(error)), None
         return None, None
@@ -134,7 +146,7 @@ class Grip:
         except (RequestRefused, DaemonUnreachable) as problem:
             if error is not None:
                 error.add_note(f"node {self.node_id} could not be failed: {problem}")
-            elif isinstance(problem, StaleLease):
+            elif isinstance(problem, _GONE):
                 self._why = problem.message
                 raise LeaseLost(self._lost()) from problem
             else:
@@ -213,6 +225,7 @@ class AsyncLease(Grip):
         super().__init__(acquired, heartbeats)
         self._ask = ask
         self._task: asyncio.Task[Any] | None = None
+        self._has_cancelled = False
 
     async def commit(self, action_type: str, payload: Any = None) -> EventResult:
         """Journal an event about the node. Raises `LeaseLost`, or as `Client.commit_event`."""
@@ -227,11 +240,20 @@ class AsyncLease(Grip):
 
     def _cancel(self) -> None:
         if self._task is not None:
+            self._has_cancelled = True
             self._task.cancel()
+
+    def _was_ours(self, task: "asyncio.Task[Any] | None", error: BaseException | None) -> bool:
+        """Whether our cancelling is what left the block, and nobody else's: as asyncio.timeout."""
+        if not self._has_cancelled or task is None:
+            return False
+        is_last = task.uncancel() <= self._cancelled_before
+        return is_last and isinstance(error, asyncio.CancelledError)
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
+        self._cancelled_before = self._task.cancelling() if self._task else 0
         self._keep()
         return self
 
@@ -243,8 +265,7 @@ class AsyncLease(Grip):
     ) -> None:
         task, self._task = self._task, None
         try:
-            if isinstance(error, asyncio.CancelledError) and self.is_lost and task is not None:
-                task.uncancel()  # it was ours, as in asyncio.timeout
+            if self._was_ours(task, error):
                 self.check()
             request, problem = self._ending(error)
             if request is not None:

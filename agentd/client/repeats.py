@@ -15,6 +15,8 @@ from agentd.errors import (
     ConnectionLost,
     DaemonUnreachable,
     InternalError,
+    NobodyListens,
+    NoSocket,
     StorageError,
     TooManyConnections,
 )
@@ -63,14 +65,20 @@ def waits(first: float = _FIRST, longest: float = _LONGEST) -> Iterator[float]:
 
 
 def still_trying(
-    error: DaemonUnreachable, lost: ConnectionLost | None, *, repeat: bool
+    error: DaemonUnreachable,
+    lost: ConnectionLost | None,
+    *,
+    repeat: bool,
+    patient: bool = False,
 ) -> ConnectionLost:
     """What to raise if no later attempt succeeds. Raises `error` where there must be none.
 
     `lost` is what an earlier attempt of the same call came to. Where there was no connection to
-    lose, there is nobody to come back; where the time is over, it is over; and what may have been
-    taken is sent again only if `repeat` allows it.
+    lose, there is nobody to come back, unless the caller is `patient`; where the time is over, it
+    is over; and what may have been taken is sent again only if `repeat` allows it.
     """
+    if patient and isinstance(error, NobodyListens | NoSocket):
+        error = NotSent(str(error))
     goes_on = isinstance(error, NotSent) or (repeat and isinstance(error, ConnectionLost))
     if not goes_on and (lost is None or isinstance(error, ConnectionLost)):
         raise error

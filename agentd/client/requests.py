@@ -208,7 +208,11 @@ def _request_id(chosen: Id | None) -> str:
 
 def _node(node: api.NodeSpec | Mapping[str, Any]) -> api.NodeSpec:
     """A node of ours: the caller's is left as it is."""
-    spec = node if isinstance(node, api.NodeSpec) else api.NodeSpec(**node)
+    try:
+        spec = node if isinstance(node, api.NodeSpec) else api.NodeSpec(**node)
+    except TypeError as error:
+        fields = ", ".join(api.NodeSpec.__struct_fields__)
+        raise TypeError(f"{error}: a node is a NodeSpec or a mapping with {fields}") from error
     return api.NodeSpec(
         id=None if spec.id is None else str(spec.id),
         dependencies=[str(dependency) for dependency in spec.dependencies],

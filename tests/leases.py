@@ -1,0 +1,55 @@
+"""Nodes that are held through the client, and what became of them."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from agentd import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from agentd.api import AcquireNextNodeResult
+    from tests.daemon_process import DaemonProcess
+
+
+def held(daemon: DaemonProcess, *nodes: Any) -> Generator[AcquireNextNodeResult, None, None]:
+    """Register a task with these nodes (one, if none is named) and acquire node after node."""
+    with Client(daemon.socket_path) as client:
+        task_id = client.register_task("g", initial_nodes=nodes or ({},)).task_id
+        while (acquired := client.acquire_next_node(task_id, lease_owner="me")) is not None:
+            yield acquired
+
+
+def hold(daemon: DaemonProcess) -> AcquireNextNodeResult:
+    """The one node of a task, acquired."""
+    with contextlib.closing(held(daemon)) as nodes:
+        return next(nodes)
+
+
+def taken(daemon: DaemonProcess, acquired: AcquireNextNodeResult) -> None:
+    """Give the node to another worker: its lease has run out."""
+    with Client(daemon.socket_path) as other:
+        again = other.acquire_next_node(acquired.task_id, lease_owner="another")
+        assert again is not None
+        assert again.node_id == acquired.node_id
+        other.fail_node(again.task_id, again.node_id, again.lease_id, "taken")
+
+
+def outcome(daemon: DaemonProcess, acquired: AcquireNextNodeResult) -> tuple[str, Any]:
+    """The node's status and its result, decoded."""
+    with Client(daemon.socket_path) as client:
+        nodes = client.task_status(acquired.task_id).nodes
+    [node] = [node for node in nodes if node.id == acquired.node_id]
+    return node.status, msgspec.json.decode(node.result_payload)
+
+
+def actions(daemon: DaemonProcess, acquired: AcquireNextNodeResult) -> list[str]:
+    """What the journal says of the task since the node was acquired."""
+    with Client(daemon.socket_path) as client:
+        events = client.task_events(acquired.task_id).events
+    told = [event.action_type for event in events if event.node_id == acquired.node_id]
+    return told[told.index("ACQUIRE_NODE") :]
