@@ -4,7 +4,6 @@ The rule this file keeps: an id in full is taken as it is, without asking the da
 has to stand for exactly one task or node.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -14,7 +13,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from agentd.api import NodeView
-from agentd.api.types import canonical
+from agentd.api.types import canonical_prefix
 from agentd.cli.failing import Ambiguous, Usage
 from agentd.client import Client
 from agentd.errors import NodeNotFound, TaskNotFound
@@ -25,16 +24,15 @@ SHORTEST = 8
 NO_LEASE = "none"
 """Stands for the lease of a node that nobody holds."""
 
-_DIGITS = re.compile(r"[0-9a-f]{1,32}")
-_WHOLE = 32
+_WHOLE = 36
 _LISTED = 10
 """Candidates that are named where an id could be several."""
 
 
 def full_id(given: str) -> str | None:
     """The id as agentd writes it; None where it is not one in full."""
-    digits = _digits(given)
-    return canonical(digits) if digits is not None and len(digits) == _WHOLE else None
+    begin = _beginning(given)
+    return begin if begin is not None and len(begin) == _WHOLE else None
 
 
 def task_id(client: Client, given: str) -> str:
@@ -117,15 +115,12 @@ def labels(nodes: Sequence[NodeView]) -> dict[str, str]:
     }
 
 
-def _digits(given: str) -> str | None:
-    digits = given.lower().replace("-", "")
-    return digits if _DIGITS.fullmatch(digits) else None
-
-
 def _beginning(given: str) -> str | None:
-    """The beginning of an id with its dashes in place."""
-    digits = _digits(given)
-    return None if digits is None else canonical(digits).rstrip("-")
+    """The beginning of an id as agentd writes it; None where no id begins so."""
+    try:
+        return canonical_prefix(given) or None
+    except ValueError:
+        return None
 
 
 def _refuse(given: str, what: str, found: Sequence[tuple[str, str]]) -> NoReturn:
