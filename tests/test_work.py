@@ -1,24 +1,19 @@
 """`agentd work -- COMMAND`: what the command gets, and what becomes of what it says."""
 
 import json
-import os
 import shlex
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentd import Client
-from agentd.api import NodeView
 from agentd.cli.work import LONGEST_LINE, MOST_LINES
 from tests.command_line import Ended, agentd
-from tests.daemon_process import REPOSITORY, DaemonProcess, environment
+from tests.daemon_process import DaemonProcess
+from tests.working import node, task, waiting
 
 
 @pytest.fixture
@@ -28,20 +23,9 @@ def client(shared: DaemonProcess) -> Iterator[Client]:
         yield opened
 
 
-def task(client: Client, *payloads: Any) -> str:
-    """A task with a node for each payload."""
-    nodes = [{"payload_schema": payload} for payload in payloads]
-    return client.register_task("work", initial_nodes=nodes).task_id
-
-
 def work(shared: DaemonProcess, task_id: str, script: str, *flags: str) -> Ended:
     """Work on that task with a shell script."""
     return agentd(shared.home, "work", "--task", task_id, *flags, "--", "sh", "-c", script)
-
-
-def node(client: Client, task_id: str) -> NodeView:
-    """The task's only node."""
-    return client.task_status(task_id).nodes[0]
 
 
 def result(client: Client, task_id: str) -> Any:
@@ -127,8 +111,7 @@ def test_an_exit_code_fails_the_node(shared: DaemonProcess, client: Client) -> N
     """A command that exits with a code fails its node with it, and the verb ends with 1."""
     task_id = task(client, 1)
     ended = work(shared, task_id, "echo unheard; echo 'oh no' >&2; exit 3")
-    assert (ended.code, ended.out) == (1, "0 completed, 1 failed, 0 lost\n")
-    assert node(client, task_id).status == "FAILED"
+    assert (ended.code, ended.out) == (1, "0 completed, 1 failed, 0 lost\nthe task: 1 FAILED\n")
     assert result(client, task_id) == {"exit_code": 3, "stderr": "oh no\n"}
 
 
@@ -209,7 +192,10 @@ def test_the_envelope(shared: DaemonProcess, client: Client) -> None:
     """With --json standard output is one envelope with the numbers."""
     task_id = task(client, 1, 2)
     ended = work(shared, task_id, "exit $(wc -c < /dev/null)", "--json", "--concurrency", "2")
-    assert json.loads(ended.out) == {"ok": True, "data": {"completed": 2, "failed": 0, "lost": 0}}
+    assert json.loads(ended.out) == {
+        "ok": True,
+        "data": {"completed": 2, "failed": 0, "lost": 0, "task": {"COMPLETED": 2}},
+    }
 
 
 def test_the_owner(shared: DaemonProcess, client: Client) -> None:
@@ -222,6 +208,30 @@ def test_the_owner(shared: DaemonProcess, client: Client) -> None:
         if event.action_type == "ACQUIRE_NODE"
     ]
     assert json.loads(bytes(acquired.payload))["lease_owner"] == "me"
+
+
+def test_nodes_that_can_never_run(shared: DaemonProcess, client: Client) -> None:
+    """Nodes behind a failed one are told of, and nobody mistakes them for done."""
+    first = "00000000-0000-4000-8000-00000000000a"
+    nodes: list[dict[str, Any]] = [{"id": first}, {"dependencies": [first]}]
+    task_id = client.register_task("chain", initial_nodes=nodes).task_id
+    work(shared, task_id, "exit 1")
+    ended = work(shared, task_id, "true")
+    told = "0 completed, 0 failed, 0 lost\nthe task: 1 PENDING, 1 FAILED\n"
+    assert (ended.code, ended.out) == (1, told)
+
+
+def test_waiting_is_told_once(shared: DaemonProcess, client: Client) -> None:
+    """A worker that waits for others says so, once."""
+    task_id = task(client, 1)
+    acquired = client.acquire_next_node(task_id)
+    assert acquired is not None
+    with waiting(shared, task_id) as process:
+        with client.lease(acquired):
+            assert process.stderr is not None
+            assert "waiting" in process.stderr.readline()
+            time.sleep(0.3)
+        assert process.communicate(timeout=10) == ("0 completed, 0 failed, 0 lost\n", "")
 
 
 # Wrong
@@ -254,108 +264,6 @@ def test_a_program_that_cannot_be_started(
 def test_no_daemon(home: Path) -> None:
     """Without a daemon the verb ends with exit code 3."""
     assert agentd(home, "work", "--", "true").code == 3
-
-
-# Told to stop
-
-
-@contextmanager
-def working(shared: DaemonProcess, task_id: str, script: str) -> Iterator[subprocess.Popen[str]]:
-    """A worker whose command has said that it begins."""
-    command = [sys.executable, "-m", "agentd", "work", "--task", task_id, "--", "sh", "-c", script]
-    with subprocess.Popen(
-        command,
-        cwd=REPOSITORY,
-        env=environment(shared.home, {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stderr is not None
-            assert process.stderr.readline().endswith("begins\n")
-            yield process
-        finally:
-            process.kill()
-
-
-def is_gone(process_id: int) -> bool:
-    """Whether there is no such process, in a few seconds."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        try:
-            os.kill(process_id, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.02)
-    return False
-
-
-POLITE = "trap 'echo stops >&2; exit 1' TERM; echo begins >&2; sleep 60 & wait"
-STUBBORN = "trap '' TERM; echo begins >&2; sleep 60 & echo $! >&2; while :; do sleep 1; done"
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_an_interrupt_ends_the_command(
-    shared: DaemonProcess, client: Client, number: signal.Signals
-) -> None:
-    """Ctrl-C, or a terminal that goes away, ends the command politely; the node is let go of."""
-    task_id = task(client, 1)
-    with working(shared, task_id, POLITE) as process:
-        process.send_signal(number)
-        out, err = process.communicate(timeout=10)
-    assert (process.returncode, out) == (130, "")
-    assert "] stops\n" in err
-    assert "goes back when its lease runs out" in err
-    assert node(client, task_id).status == "RUNNING"
-
-
-def test_a_second_interrupt_is_firm(shared: DaemonProcess, client: Client) -> None:
-    """A command that ignores SIGTERM is killed at the second Ctrl-C, with what it has started."""
-    task_id = task(client, 1)
-    with working(shared, task_id, STUBBORN) as process:
-        assert process.stderr is not None
-        helper = int(process.stderr.readline().rpartition(" ")[2])
-        process.send_signal(signal.SIGINT)
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.3)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=4)
-    assert process.returncode == 130
-    assert is_gone(helper)
-    assert node(client, task_id).status == "RUNNING"
-
-
-def test_sigterm_lets_it_finish(shared: DaemonProcess, client: Client) -> None:
-    """SIGTERM lets the command finish its node, and no other is acquired."""
-    task_id = task(client, 1, 2)
-    with working(shared, task_id, "echo begins >&2; sleep 0.5; echo 7") as process:
-        process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=10)
-    assert (process.returncode, out) == (0, "1 completed, 0 failed, 0 lost\n")
-    assert client.task_status(task_id).counts == {"PENDING": 1, "COMPLETED": 1}
-
-
-def test_a_lost_lease_ends_the_command(daemon: DaemonProcess) -> None:
-    """A command whose lease is lost is ended: its node is another's."""
-    daemon.stop()
-    with (
-        DaemonProcess(daemon.home, AGENTD_NODE_TIMEOUT_SECS="1") as brief,
-        Client(brief.socket_path) as client,
-    ):
-        task_id = task(client, 1)
-        with working(brief, task_id, POLITE) as process:
-            [event] = [
-                event
-                for event in client.task_events(task_id, after=0).events
-                if event.action_type == "ACQUIRE_NODE"
-            ]
-            lease_id = node(client, task_id).lease_id
-            assert lease_id is not None
-            client.complete_node(task_id, event.node_id or "", lease_id, "taken")
-            out, err = process.communicate(timeout=10)
-        assert out == "0 completed, 0 failed, 1 lost\n"
-        assert "] stops\n" in err
 
 
 def test_helpers_that_stay_hold_nothing_up(shared: DaemonProcess, client: Client) -> None:

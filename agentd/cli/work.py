@@ -11,7 +11,7 @@ import logging
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 from agentd.cli.naming import task_id
@@ -38,24 +38,27 @@ _ENDS = ("completed", "failed", "lost")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Work until nothing is left to do, or until stopped; 1 when a node of the --task failed.
+    """Work until nothing is left to do, or until stopped; 1 when a node of the --task has failed.
 
     Raises `BadSetting` or `Failure` where the command cannot be started, and what `Worker` raises.
     """
-    command: Sequence[str] = options.command
-    _check(command[0])
+    _check(options.command[0])
     with Client() as client:
-        outcomes = _work(client, command, options)
+        task = None if options.task is None else task_id(client, options.task)
+        outcomes = _work(client, task, options)
+        counts = None if task is None else client.list_tasks(prefix=task).tasks[0].counts
     told = {end: outcomes.get(end, 0) for end in _ENDS}
     if options.json:
-        print_data(told)
+        print_data({**told, "task": counts})
     else:
-        print(", ".join(f"{number} {end}" for end, number in told.items()))
-    return 1 if options.task is not None and told["failed"] else 0
+        print(_counted(told.items()))
+        if counts is not None and counts.keys() != {"COMPLETED"}:
+            print(f"the task: {_counted(counts.items())}")
+    return 1 if counts is not None and "FAILED" in counts else 0
 
 
-def _work(client: Client, command: Sequence[str], options: argparse.Namespace) -> dict[str, int]:
-    task = None if options.task is None else task_id(client, options.task)
+def _work(client: Client, task: str | None, options: argparse.Namespace) -> Mapping[str, int]:
+    command: Sequence[str] = options.command
     broken: list[OSError] = []
 
     def give_up(error: OSError) -> None:
@@ -75,7 +78,11 @@ def _work(client: Client, command: Sequence[str], options: argparse.Namespace) -
     worker.run()
     if broken:
         raise Failure(f"{command[0]} cannot be started: {broken[0].strerror}")
-    return dict(worker.outcomes)
+    return worker.outcomes
+
+
+def _counted(numbers: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{number} {what}" for what, number in numbers)
 
 
 def _check(program: str) -> None:
@@ -88,7 +95,8 @@ def _check(program: str) -> None:
 
 
 def _log_to_stderr() -> None:
-    logging.basicConfig(format="agentd: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.basicConfig(format="agentd: %(message)s", stream=sys.stderr)
+    logging.getLogger("agentd.worker").setLevel(logging.INFO)
 
 
 class _Screen:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncClient, AsyncLease, Client, Lease
+from agentd.client.endings import failure
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.repeats import PASSING, waits
 from agentd.client.requests import Request
@@ -29,6 +30,9 @@ logger = logging.getLogger("agentd.worker")
 
 _ENDS = {"CompleteNode": "completed", "FailNode": "failed"}
 _LONGEST_WAIT = 2.0
+_LONGEST_TOLD = 200
+"""Bytes of a failure that the log repeats; the node has all of it."""
+
 _LAST_WAIT = 5.0
 """Seconds that a handler's thread has to end when the worker is stopped at once."""
 
@@ -160,7 +164,9 @@ def _left(exit_: SystemExit) -> RuntimeError:
 
 
 def _told(error: Exception) -> str:
-    return str(error.payload if isinstance(error, WorkFailed) else repr(error))
+    if isinstance(error, WorkFailed):
+        return bytes(failure(error))[:_LONGEST_TOLD].decode(errors="replace")
+    return repr(error)
 
 
 def _no_awaitable(result: Any) -> Any:

@@ -25,6 +25,7 @@ class Source:
         self._owner = owner
         self._was_reached = False
         self.is_exhausted = False
+        self._said = ""
 
     async def next(self) -> AcquireNextNodeResult | None:
         """A node, or None when nothing is runnable now.
@@ -37,10 +38,20 @@ class Source:
         except PASSING as error:
             if not self._was_reached:
                 raise
-            logger.warning("no node for now: %s", error)
+            self._say("no node for now, trying again: %s", error)
             return None
         self._was_reached = True
+        if acquired is not None:
+            self._said = ""
+        elif not self.is_exhausted:
+            self._say("nothing is runnable now: waiting for what others do")
         return acquired
+
+    def _say(self, words: str, *about: object) -> None:
+        """Once, not at every attempt."""
+        if words != self._said:
+            logger.info(words, *about)
+        self._said = words
 
     async def _acquire(self) -> AcquireNextNodeResult | None:
         if self._task_id is not None:
