@@ -83,13 +83,10 @@ def test_on_a_terminal(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_without_colour(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_colour(home: Path) -> None:
     """NO_COLOR is honoured, as it is written at https://no-color.org."""
-    monkeypatch.setenv("NO_COLOR", "1")
-    shown = on_a_terminal(home, "doctor").out
-    assert not re.search(r"\x1b\[\d+m", shown)
-    monkeypatch.setenv("NO_COLOR", "")
-    assert re.search(r"\x1b\[\d+m", on_a_terminal(home, "doctor").out)
+    assert not re.search(r"\x1b\[\d+m", on_a_terminal(home, "doctor", NO_COLOR="1").out)
+    assert re.search(r"\x1b\[\d+m", on_a_terminal(home, "doctor", NO_COLOR="").out)
 
 
 def test_as_json(home: Path, database: Path) -> None:
