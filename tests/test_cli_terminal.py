@@ -82,7 +82,7 @@ def test_show(stage: Stage) -> None:
     assert table["Plan the release"][1].startswith('{"report":"xxx')
     assert table["Implement the change"][0] == "✗ FAILED"
     assert table["Write the documentation"][0] == "● RUNNING"
-    assert table["Write the documentation"][1].startswith("worker-1, 4 min left")
+    assert re.fullmatch(r"worker-1, [45] min left", table["Write the documentation"][1])
     assert table["Run the unit tests"] == ["⊘ blocked", "waits for Implement the change"]
     assert ended.width <= 80
 
