@@ -46,7 +46,10 @@ def run(options: argparse.Namespace) -> int:
     missing = [name for name in _EXTRA if find_spec(name) is None]
     if missing:
         what = " and ".join(missing)
-        raise Failure(f"agentd loop needs {what}: pip install 'agentd[agents]', and run it again")
+        raise Failure(
+            f"agentd loop needs {what}: install agentd with its extra (`pip install '.[agents]'`), "
+            "and run it again"
+        )
     from agentd.loop.settings import load
 
     settings = load(_flags(options), offline=bool(options.offline))
