@@ -17,6 +17,7 @@ code = main(sys.argv[1:])
 print(code, *sorted(sys.modules), file=sys.stderr)
 """
 HEAVY = {
+    "asyncio",
     "agentd.backup",
     "agentd.daemon",
     "agentd.doctor",

@@ -17,10 +17,10 @@ from agentd import config
 from agentd.api import AcquireNextNodeResult
 from agentd.client import requests
 from agentd.client.answers import decoded
+from agentd.client.async_lease import AsyncLease
 from agentd.client.binding import bound
 from agentd.client.blocking import Client
 from agentd.client.heartbeats import Heartbeats
-from agentd.client.lease import AsyncLease
 from agentd.client.repeats import gave_up, is_repeatable, still_trying, waits
 from agentd.client.requests import Request
 from agentd.client.stream import Stream

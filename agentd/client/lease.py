@@ -5,9 +5,7 @@ completes it, an exception fails it for good, and what only stops the program (`
 `SystemExit`, a cancelled task) does neither: the lease runs out, and another worker gets the node.
 """
 
-import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
@@ -203,77 +201,6 @@ class Lease(Grip):
                         self._ask(request)
                 except RequestRefused as refusal:
                     self._ask(self._instead(refusal))
-                    raise
-            if problem is not None:
-                raise problem
-        finally:
-            self._release()
-
-
-class AsyncLease(Grip):
-    """Holds a node in an `async with` block, as `Lease` does in a `with` block.
-
-    When the lease is gone, the task that holds it is cancelled, and `LeaseLost` leaves the block.
-    """
-
-    def __init__(
-        self,
-        acquired: AcquireNextNodeResult,
-        ask: Callable[[Request[EventResult]], Awaitable[EventResult]],
-        heartbeats: Heartbeats,
-    ) -> None:
-        super().__init__(acquired, heartbeats)
-        self._ask = ask
-        self._task: asyncio.Task[Any] | None = None
-        self._has_cancelled = False
-
-    async def commit(self, action_type: str, payload: Any = None) -> EventResult:
-        """Journal an event about the node. Raises `LeaseLost`, or as `Client.commit_event`."""
-        self.check()
-        with self._said():
-            return await self._ask(self._event(action_type, payload))
-
-    def _lose(self, why: str) -> None:
-        super()._lose(why)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
-            self._loop.call_soon_threadsafe(self._cancel)
-
-    def _cancel(self) -> None:
-        if self._task is not None:
-            self._has_cancelled = True
-            self._task.cancel()
-
-    def _was_ours(self, task: "asyncio.Task[Any] | None", error: BaseException | None) -> bool:
-        """Whether our cancelling is what left the block, and nobody else's: as asyncio.timeout."""
-        if not self._has_cancelled or task is None:
-            return False
-        is_last = task.uncancel() <= self._cancelled_before
-        return is_last and isinstance(error, asyncio.CancelledError)
-
-    async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
-        self._cancelled_before = self._task.cancelling() if self._task else 0
-        self._keep()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        task, self._task = self._task, None
-        try:
-            if self._was_ours(task, error):
-                self.check()
-            request, problem = self._ending(error)
-            if request is not None:
-                try:
-                    with self._said(error):
-                        await self._ask(request)
-                except RequestRefused as refusal:
-                    await self._ask(self._instead(refusal))
                     raise
             if problem is not None:
                 raise problem

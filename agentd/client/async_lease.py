@@ -1,0 +1,88 @@
+"""A node that is held while a task of asyncio works on it.
+
+The rule this file keeps: what `lease` says of a block holds for an `async with` block too. Only the
+way in which the news of a lost lease gets there differs: the task that holds the node is cancelled.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self
+
+from agentd.api import AcquireNextNodeResult, EventResult
+from agentd.client.heartbeats import Heartbeats
+from agentd.client.lease import Grip
+from agentd.client.requests import Request
+from agentd.errors import RequestRefused
+
+
+class AsyncLease(Grip):
+    """Holds a node in an `async with` block, as `Lease` does in a `with` block.
+
+    When the lease is gone, the task that holds it is cancelled, and `LeaseLost` leaves the block.
+    """
+
+    def __init__(
+        self,
+        acquired: AcquireNextNodeResult,
+        ask: Callable[[Request[EventResult]], Awaitable[EventResult]],
+        heartbeats: Heartbeats,
+    ) -> None:
+        super().__init__(acquired, heartbeats)
+        self._ask = ask
+        self._task: asyncio.Task[Any] | None = None
+        self._has_cancelled = False
+
+    async def commit(self, action_type: str, payload: Any = None) -> EventResult:
+        """Journal an event about the node. Raises `LeaseLost`, or as `Client.commit_event`."""
+        self.check()
+        with self._said():
+            return await self._ask(self._event(action_type, payload))
+
+    def _lose(self, why: str) -> None:
+        super()._lose(why)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._has_cancelled = True
+            self._task.cancel()
+
+    def _was_ours(self, task: "asyncio.Task[Any] | None", error: BaseException | None) -> bool:
+        """Whether our cancelling is what left the block, and nobody else's: as asyncio.timeout."""
+        if not self._has_cancelled or task is None:
+            return False
+        is_last = task.uncancel() <= self._cancelled_before
+        return is_last and isinstance(error, asyncio.CancelledError)
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._cancelled_before = self._task.cancelling() if self._task else 0
+        self._keep()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        task, self._task = self._task, None
+        try:
+            if self._was_ours(task, error):
+                self.check()
+            request, problem = self._ending(error)
+            if request is not None:
+                try:
+                    with self._said(error):
+                        await self._ask(request)
+                except RequestRefused as refusal:
+                    await self._ask(self._instead(refusal))
+                    raise
+            if problem is not None:
+                raise problem
+        finally:
+            self._release()
