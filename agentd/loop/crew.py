@@ -5,7 +5,6 @@ is replaced, but not without end. The key is in their environment, never among t
 """
 
 import time
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from agentd.errors import Failure
@@ -42,12 +41,7 @@ class Crew:
         self._members = [self._hire() for _ in range(self._settings.workers)]
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for member in self._members:
             member.close()
 
