@@ -30,7 +30,7 @@ class Peer:
         self._socket = connection
         self._lines = connection.makefile("rb")
         self._requests = daemon.requests
-        self.read_on, self.closed = daemon.read_on, daemon.closed
+        self.asked, self.read_on, self.closed = daemon.asked, daemon.read_on, daemon.closed
 
     def read(self) -> Object:
         """Wait for the next request. Raises EOFError where the client has closed."""
@@ -72,13 +72,14 @@ class Peer:
 class FakeDaemon:
     """What was asked: `requests` in their order of arrival, `accepted` connections.
 
-    `read_on` is for a script that waits for a word from its test, `closed` is set when the first
-    connection has come to its end.
+    A script tells its test that it was `asked`, and waits for its word to `read_on`; `closed` is
+    set when the first connection has come to its end.
     """
 
     def __init__(self, path: Path, scripts: tuple[Script, ...]) -> None:
         self.requests: list[Object] = []
         self.accepted = 0
+        self.asked = threading.Event()
         self.read_on, self.closed = threading.Event(), threading.Event()
         self._scripts = scripts
         self._peers: list[Peer] = []

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tests.daemon_process import DaemonProcess
     from tests.fake_daemon import Peer
 
-TIMEOUT = 0.3
+TIMEOUT = 0.15
 ID = str(uuid.UUID(int=7))
 OK = {"event_id": ID}
 WITHOUT_A_REPEAT = {"RegisterTask", "AcquireNextNode", "CommitEvent"}
@@ -79,15 +79,14 @@ def test_a_daemon_that_was_killed_and_is_back(daemon: DaemonProcess, opened: Any
     """A call that finds its daemon gone waits for the next one, and does its work once."""
     with opened(daemon.socket_path) as client:
         client.health()
-        for number in range(2):
-            daemon.kill()
-            starting = threading.Thread(target=daemon.start)
-            starting.start()
-            try:
-                client.register_task(f"g{number}")
-            finally:
-                starting.join()
-        assert [task.goal for task in client.list_tasks().tasks] == ["g1", "g0"]
+        daemon.kill()
+        starting = threading.Thread(target=daemon.start)
+        starting.start()
+        try:
+            client.register_task("g")
+        finally:
+            starting.join()
+        assert [task.goal for task in client.list_tasks().tasks] == ["g"]
 
 
 def test_a_daemon_that_is_killed_before_it_answers(daemon: DaemonProcess) -> None:
@@ -187,10 +186,10 @@ def test_a_daemon_that_never_answers(path: Path, opened: Any, script: Any) -> No
     """A connection that is lost again and again is given up when the time is over."""
     with fake_daemon(path, script) as daemon, opened(path, TIMEOUT) as client:
         began = time.monotonic()
-        with pytest.raises(ConnectionLost, match=r"No daemon came back within 0\.3 s"):
+        with pytest.raises(ConnectionLost, match=r"No daemon came back within 0\.15 s"):
             client.health()
         assert TIMEOUT - 0.01 <= time.monotonic() - began < TIMEOUT + 0.25
-    assert 3 <= daemon.accepted <= 9, "it waits longer and longer between two attempts"
+    assert 3 <= daemon.accepted <= 7, "it waits longer and longer between two attempts"
 
 
 @each_client
@@ -201,7 +200,7 @@ def test_a_daemon_that_never_comes_back(path: Path, opened: Any) -> None:
         peer.read()
         path.unlink()
 
-    told = rf"{path} broke: .* within 0\.3 s"
+    told = rf"{path} broke: .* within 0\.15 s"
     with (
         fake_daemon(path, dies),
         opened(path, TIMEOUT) as client,

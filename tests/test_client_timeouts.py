@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.fake_daemon import Peer, Script
+    from tests.fake_daemon import Peer
 
 TIMEOUT = 0.3
 SLACK_SECONDS = 0.25
@@ -42,25 +42,12 @@ def within(seconds: float) -> Iterator[None]:
 LINE = b'{"result":{"status":"ok"}}\n'
 
 
-def starts_late(peer: Peer) -> None:
-    """Send the first byte when the time is almost over, and no other."""
-    peer.read()
-    time.sleep(TIMEOUT * 0.9)
-    peer.send(LINE[:1])
-    peer.until_closed()
-
-
 @each_client
-@pytest.mark.parametrize(
-    "script",
-    [trickles(LINE, TIMEOUT / 8), starts_late],
-    ids=["a trickle", "late"],
-)
-def test_a_timeout_bounds_the_call_as_a_whole(path: Path, opened: Any, script: Script) -> None:
+def test_a_timeout_bounds_the_call_as_a_whole(path: Path, opened: Any) -> None:
     """However the answer fails to come, the call is over when its time is."""
     told = rf"no answer on {path} in 0\.3 s: .*request_id"
     with (
-        fake_daemon(path, script),
+        fake_daemon(path, trickles(LINE[:5], TIMEOUT / 6)),
         opened(path, TIMEOUT) as client,
         within(TIMEOUT),
         pytest.raises(NoAnswer, match=told),

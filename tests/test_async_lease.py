@@ -1,0 +1,282 @@
+"""A lease in an `async with` block: as in a `with` block, and what a cancelled task is told."""
+
+# ruff: noqa: PT012 - what is tested is what leaves a block
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from msgspec import Raw
+
+from agentd import AsyncClient
+from agentd.errors import LeaseLost, ParseError, WorkFailed
+from tests.daemon_process import DaemonProcess, temporary_home
+from tests.leases import actions, hold, outcome, taken
+
+if TYPE_CHECKING:
+    from agentd import AsyncLease
+    from agentd.api import AcquireNextNodeResult
+
+    Block = Callable[[AsyncLease], Awaitable[Any]]
+
+PATIENCE_SECONDS = 5
+
+
+@pytest.fixture(scope="module")
+def fleeting() -> Iterator[DaemonProcess]:
+    """A daemon whose leases have run out when they are made: the next to ask gets the node."""
+    with temporary_home() as path, DaemonProcess(path, AGENTD_NODE_TIMEOUT_SECS="0") as process:
+        yield process
+
+
+def run(daemon: DaemonProcess, acquired: AcquireNextNodeResult, block: Block) -> None:
+    """Run the block under the lease, in a loop of its own."""
+
+    async def main() -> None:
+        async with AsyncClient(daemon.socket_path) as client, client.lease(acquired) as lease:
+            lease.result = await block(lease)
+
+    asyncio.run(main())
+
+
+def lost(daemon: DaemonProcess, block: Block, match: str = "") -> AcquireNextNodeResult:
+    """Run the block under a lease that another takes meanwhile: it raises LeaseLost."""
+    acquired = hold(daemon)
+
+    async def losing(lease: AsyncLease) -> Any:
+        taken(daemon, acquired)
+        return await block(lease)
+
+    with pytest.raises(LeaseLost, match=f"^node {acquired.node_id}: .*{match}"):
+        run(daemon, acquired, losing)
+    assert outcome(daemon, acquired) == ("FAILED", "taken")
+    return acquired
+
+
+async def work(_lease: AsyncLease) -> None:
+    """Wait for longer than any test may take."""
+    await asyncio.sleep(PATIENCE_SECONDS)
+    raise AssertionError("nothing was raised")
+
+
+# The end of the block
+
+
+def test_it_completes_the_node(shared: DaemonProcess) -> None:
+    """What the block leaves in `result` is the node's result."""
+    acquired = hold(shared)
+
+    async def block(lease: AsyncLease) -> Any:
+        await lease.commit("SAW", lease.payload)
+        return {"inputs": lease.inputs}
+
+    run(shared, acquired, block)
+    assert outcome(shared, acquired) == ("COMPLETED", {"inputs": {}})
+    assert actions(shared, acquired) == ["ACQUIRE_NODE", "SAW", "COMPLETE_NODE"]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(KeyError("gone"), "KeyError"), (WorkFailed({"type": "mine"}), "mine")]
+)
+def test_it_fails_the_node(shared: DaemonProcess, error: Exception, told: str) -> None:
+    """What the block raises fails the node, and goes on."""
+    acquired = hold(shared)
+
+    async def block(_lease: AsyncLease) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        run(shared, acquired, block)
+    status, payload = outcome(shared, acquired)
+    assert (status, payload["type"]) == ("FAILED", told)
+
+
+@pytest.mark.parametrize(
+    ("result", "error"), [(object(), TypeError), (Raw(b"rubbish"), ParseError)]
+)
+def test_a_result_that_cannot_be_sent(
+    shared: DaemonProcess, result: Any, error: type[Exception]
+) -> None:
+    """A result that is no JSON fails the node and is raised."""
+    acquired = hold(shared)
+
+    async def block(_lease: AsyncLease) -> Any:
+        return result
+
+    with pytest.raises(error):
+        run(shared, acquired, block)
+    status, payload = outcome(shared, acquired)
+    assert (status, payload["type"]) == ("FAILED", error.__name__)
+
+
+def test_a_loop_that_is_blocked(fleeting: DaemonProcess) -> None:
+    """Heartbeats go out though the block lets nothing else run, and a loss is told after it."""
+
+    async def block(lease: AsyncLease) -> None:
+        ends_at = time.monotonic() + PATIENCE_SECONDS
+        while not lease.is_lost and time.monotonic() < ends_at:
+            pass
+
+    lost(fleeting, block, match="no longer current")
+
+
+# Leases that are lost
+
+
+def test_it_is_lost_in_the_middle_of_work(fleeting: DaemonProcess) -> None:
+    """The task that waits is told within a heartbeat, with the reason."""
+    lost(fleeting, work, match="no longer current")
+
+
+def test_a_commit_says_that_it_is_lost(fleeting: DaemonProcess) -> None:
+    """A commit under a lease that is gone raises LeaseLost."""
+
+    async def block(lease: AsyncLease) -> None:
+        with pytest.raises(LeaseLost):
+            await lease.commit("SAW")
+        assert lease.is_lost
+
+    lost(fleeting, block)
+
+
+def test_a_block_that_swallows_it(fleeting: DaemonProcess) -> None:
+    """A block that swallows the cancellation does not get past its end; nothing is left of it."""
+    acquired = hold(fleeting)
+
+    async def main() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        async with AsyncClient(fleeting.socket_path) as client:
+            with pytest.raises(LeaseLost):
+                async with client.lease(acquired) as lease:
+                    taken(fleeting, acquired)
+                    with pytest.raises(asyncio.CancelledError):
+                        await work(lease)
+            assert task.cancelling() == 0
+            await asyncio.sleep(0)
+        async with asyncio.TaskGroup() as group:  # it would take a leftover for its own
+            group.create_task(asyncio.sleep(0))
+
+    asyncio.run(main())
+
+
+def test_a_block_with_tasks_of_its_own(fleeting: DaemonProcess) -> None:
+    """The tasks of a group within the block end with it."""
+    ended: list[bool] = []
+
+    async def child() -> None:
+        try:
+            await asyncio.sleep(PATIENCE_SECONDS)
+        finally:
+            ended.append(True)
+
+    async def block(_lease: AsyncLease) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(child())
+            group.create_task(child())
+
+    lost(fleeting, block)
+    assert ended == [True, True]
+
+
+# Cancelled from outside
+
+
+def cancelled(daemon: DaemonProcess, acquired: AcquireNextNodeResult, block: Block) -> None:
+    """Cancel the block from outside once it has begun: that is what leaves it."""
+
+    async def main() -> None:
+        begun = asyncio.Event()
+
+        async def begins(lease: AsyncLease) -> Any:
+            begun.set()
+            return await block(lease)
+
+        async def hold_on() -> None:
+            async with AsyncClient(daemon.socket_path) as client, client.lease(acquired) as lease:
+                lease.result = await begins(lease)
+
+        task = asyncio.create_task(hold_on())
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_task(shared: DaemonProcess) -> None:
+    """A cancellation leaves the block as it came, and the node alone."""
+    acquired = hold(shared)
+    cancelled(shared, acquired, work)
+    assert outcome(shared, acquired) == ("RUNNING", None)
+
+
+def test_a_cancelled_task_whose_lease_was_lost(fleeting: DaemonProcess) -> None:
+    """Who was told of the loss already, and is then cancelled from outside, is cancelled."""
+    acquired = hold(fleeting)
+
+    async def block(lease: AsyncLease) -> None:
+        taken(fleeting, acquired)
+        with pytest.raises(LeaseLost):
+            await lease.commit("SAW")
+        await work(lease)
+
+    cancelled(fleeting, acquired, block)
+
+
+def test_cancelled_twice(shared: DaemonProcess) -> None:
+    """Lost and cancelled from outside at once, the block is cancelled: that must not be lost."""
+    acquired = hold(shared)
+
+    async def block(lease: AsyncLease) -> None:
+        lease.drop("at once")
+        await work(lease)
+
+    cancelled(shared, acquired, block)
+    assert outcome(shared, acquired) == ("RUNNING", None)
+
+
+def test_a_timeout_around_the_block(shared: DaemonProcess) -> None:
+    """A timeout outside is a timeout, and leaves the node alone."""
+    acquired = hold(shared)
+
+    async def main() -> None:
+        async with AsyncClient(shared.socket_path) as client:
+            async with asyncio.timeout(0.02):
+                async with client.lease(acquired) as lease:
+                    await work(lease)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(main())
+    assert outcome(shared, acquired) == ("RUNNING", None)
+
+
+def test_a_timeout_within_the_block(shared: DaemonProcess) -> None:
+    """A timeout inside is the block's own affair."""
+    acquired = hold(shared)
+
+    async def block(lease: AsyncLease) -> str:
+        try:
+            async with asyncio.timeout(0.02):
+                await work(lease)
+        except TimeoutError:
+            return "in time"
+        return "never"
+
+    run(shared, acquired, block)
+    assert outcome(shared, acquired) == ("COMPLETED", "in time")
+
+
+def test_a_timeout_does_not_take_the_loss_for_its_own(fleeting: DaemonProcess) -> None:
+    """The loss goes through a timeout that has not come yet."""
+
+    async def block(lease: AsyncLease) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await work(lease)
+
+    lost(fleeting, block)

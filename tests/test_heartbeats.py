@@ -1,0 +1,245 @@
+"""When heartbeats go out, and when they say that a lease is gone: without a daemon."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agentd import Client
+from agentd.client.heartbeats import Heartbeats
+from agentd.errors import (
+    ConnectionLost,
+    IllegalTransition,
+    NoAnswer,
+    NobodyListens,
+    NoSocket,
+    StaleLease,
+    StorageFull,
+    UnknownMethod,
+)
+from tests.daemon_process import REPOSITORY
+from tests.fake_daemon import fake_daemon, says_nothing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agentd.client.requests import Request
+
+SECONDS = 0.18
+"""How long the leases here last."""
+
+PATIENCE_SECONDS = 5.0
+
+
+class Daemon:
+    """Stands for the daemon: raises `errors`, and then the last of them (None: it answers)."""
+
+    def __init__(self, *errors: Exception | None, takes: bool = False) -> None:
+        self._errors = errors or (None,)
+        self._takes_its_time = takes
+        self.asked: queue.Queue[tuple[float, str, float]] = queue.Queue()
+        self.count = 0
+
+    def ask(self, request: Request[Any], timeout: float) -> None:
+        """Answer a heartbeat, within the time that it has."""
+        lease_id: str = getattr(request.params, "lease_id")  # noqa: B009 - of any params
+        self.asked.put((time.monotonic(), lease_id, timeout))
+        error = self._errors[min(self.count, len(self._errors) - 1)]
+        self.count += 1
+        if error is not None:
+            if self._takes_its_time:
+                time.sleep(timeout)
+            raise error
+
+
+class Loss:
+    """Waits for the news that a lease is gone."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.news: queue.Queue[tuple[float, str]] = queue.Queue()
+
+    def tell(self, why: str) -> None:
+        """What a lease is told."""
+        self.news.put((time.monotonic() - self.began, why))
+
+    def wait(self) -> tuple[float, str]:
+        """Seconds until the news came, and the reason."""
+        return self.news.get(timeout=PATIENCE_SECONDS)
+
+
+def test_a_third_of_the_lease() -> None:
+    """A heartbeat goes out at a third of the lease, and a third later again."""
+    daemon, loss = Daemon(), Loss()
+    heartbeats = Heartbeats(daemon.ask)
+    held = heartbeats.keep(("t", "n", "l"), SECONDS * 2, loss.tell)
+    times = [daemon.asked.get(timeout=PATIENCE_SECONDS)[0] - loss.began for _ in range(3)]
+    heartbeats.release(held)
+    for number, at in enumerate(times, 1):
+        assert at >= SECONDS * 2 / 3 * number
+    assert times[-1] < SECONDS * 3, "halves of the lease would take as long as this"
+    assert loss.news.empty()
+
+
+def test_several_leases() -> None:
+    """One thread keeps all leases, each at its own pace, until it is released."""
+    daemon, loss = Daemon(), Loss()
+    heartbeats = Heartbeats(daemon.ask)
+    before = threading.active_count()
+    slow = heartbeats.keep(("t", "n", "slow"), SECONDS * 4, loss.tell)
+    quick = heartbeats.keep(("t", "n", "quick"), SECONDS, loss.tell)
+    assert threading.active_count() == before + 1
+    seen = [daemon.asked.get(timeout=PATIENCE_SECONDS)[1] for _ in range(5)]
+    assert 3 <= Counter(seen)["quick"] <= 4
+    heartbeats.release(quick)
+    heartbeats.release(slow)
+    time.sleep(SECONDS / 2)
+    assert daemon.count <= len(seen) + 1
+    again = heartbeats.keep(("t", "n", "again"), SECONDS, loss.tell)
+    while daemon.asked.get(timeout=PATIENCE_SECONDS)[1] != "again":
+        pass
+    heartbeats.release(again)
+    assert threading.active_count() == before + 1
+
+
+@pytest.mark.parametrize(
+    "refusal", [StaleLease("why"), IllegalTransition("why"), UnknownMethod("why")]
+)
+def test_the_daemon_says_so(refusal: Exception) -> None:
+    """A refused heartbeat is the end of the lease, with the daemon's reason."""
+    daemon, loss = Daemon(None, refusal), Loss()
+    Heartbeats(daemon.ask).keep(("t", "n", "l"), SECONDS, loss.tell)
+    after, why = loss.wait()
+    assert why == "why"
+    assert after >= SECONDS * 2 / 3
+    assert daemon.count == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NoAnswer("no answer"), ConnectionLost("no answer"), StorageFull("no answer")],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_daemon_that_others_may_reach(error: Exception) -> None:
+    """Where nothing is confirmed for the length of the lease, it is lost, and told in time."""
+    daemon, loss = Daemon(error, takes=isinstance(error, NoAnswer)), Loss()
+    Heartbeats(daemon.ask).keep(("t", "n", "l"), SECONDS, loss.tell)
+    after, why = loss.wait()
+    assert why == "not confirmed for 0.18 s: no answer"
+    assert after >= SECONDS
+    *_, (asked_at, _, patience) = daemon.asked.queue
+    if isinstance(error, NoAnswer):
+        assert asked_at + patience <= loss.began + SECONDS + 0.02, "the last one ends with it"
+
+
+def test_many_leases_that_nobody_confirms() -> None:
+    """Every lease is told in time, though one heartbeat after the other takes its time."""
+    daemon, losses = Daemon(NoAnswer("no answer"), takes=True), [Loss() for _ in range(5)]
+    heartbeats = Heartbeats(daemon.ask)
+    for number, loss in enumerate(losses):
+        heartbeats.keep(("t", "n", str(number)), SECONDS, loss.tell)
+    for loss in losses:
+        loss.wait()
+    assert daemon.count <= 3, "one heartbeat tells for all"
+
+
+@pytest.mark.parametrize("error", [NobodyListens("none"), NoSocket("none")])
+def test_no_daemon_at_all(error: Exception) -> None:
+    """While no daemon runs the lease is held on to, and kept again as soon as one is back."""
+    daemon, loss = Daemon(*[error] * 8, None), Loss()
+    heartbeats = Heartbeats(daemon.ask)
+    held = heartbeats.keep(("t", "n", "l"), SECONDS / 2, loss.tell)
+    for _ in range(10):
+        at = daemon.asked.get(timeout=PATIENCE_SECONDS)[0]
+    heartbeats.release(held)
+    assert at - loss.began > SECONDS / 2
+    assert loss.news.empty()
+
+
+def test_one_that_passes() -> None:
+    """A heartbeat that failed is tried again soon, and then all is as before."""
+    daemon, loss = Daemon(NoAnswer("no"), None), Loss()
+    heartbeats = Heartbeats(daemon.ask)
+    held = heartbeats.keep(("t", "n", "l"), SECONDS, loss.tell)
+    times = [daemon.asked.get(timeout=PATIENCE_SECONDS)[0] - loss.began for _ in range(3)]
+    heartbeats.release(held)
+    for at, expected in zip(times, (3 / 9, 4 / 9, 7 / 9), strict=True):
+        assert at >= SECONDS * expected
+    assert times[1] < SECONDS * 2 / 3, "not as late as an ordinary one"
+    assert loss.news.empty()
+
+
+def test_no_news_after_it_was_released() -> None:
+    """A lease that was released hears of no loss, even if its heartbeat is under way."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def ask(_request: Any, _timeout: float) -> None:
+        asked.set()
+        go_on.wait()
+        raise StaleLease("why")
+
+    loss = Loss()
+    heartbeats = Heartbeats(ask)
+    held = heartbeats.keep(("t", "n", "l"), SECONDS / 3, loss.tell)
+    asked.wait()
+    heartbeats.release(held)
+    go_on.set()
+    heartbeats.release(held)
+    [thread] = [each for each in threading.enumerate() if each.name == "agentd-heartbeats"][-1:]
+    thread.join(SECONDS / 3)
+    assert loss.news.empty()
+
+
+def test_a_client_that_gets_no_answer(tmp_path: Path) -> None:
+    """The same through a client: heartbeats have the time of the lease, not the client's."""
+    with fake_daemon(tmp_path / "s", says_nothing) as daemon, Client(tmp_path / "s") as client:
+        loss = Loss()
+        Heartbeats(client.ask).keep(("t", "n", "l"), SECONDS, loss.tell)
+        after, why = loss.wait()
+    assert SECONDS - 0.01 <= after < PATIENCE_SECONDS
+    assert why.startswith("not confirmed for 0.18 s: no answer on ")
+    assert set(daemon.methods) == {"HeartbeatNode"}
+
+
+_FORKS = """
+import os, sys, time, warnings
+from agentd.client.heartbeats import Heartbeats
+warnings.simplefilter("ignore", DeprecationWarning)  # of threads and forks: that is the question
+def ask(request, timeout):
+    os.write(1, f"{os.getpid()} {request.params.lease_id}\\n".encode())
+heartbeats = Heartbeats(ask)
+heartbeats.keep(("t", "n", "parent"), 0.15, print)
+if os.fork() == 0:
+    heartbeats.keep(("t", "n", "child"), 0.15, print)
+    time.sleep(0.3)
+    os._exit(0)
+os.wait()
+os.write(1, f"{os.getpid()}\\n".encode())
+"""
+
+
+def test_a_fork_keeps_its_own_leases_only() -> None:
+    """A child keeps what it holds itself: a parent that dies does not live on in its leases."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _FORKS],
+        cwd=REPOSITORY,
+        env={**os.environ},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    *beats, parent = ended.stdout.splitlines()
+    kept = {"parent" if beat.split()[0] == parent else "child": set[str]() for beat in beats}
+    for beat in beats:
+        pid, lease = beat.split()
+        kept["parent" if pid == parent else "child"].add(lease)
+    assert kept == {"parent": {"parent"}, "child": {"child"}}
