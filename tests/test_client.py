@@ -185,6 +185,16 @@ def test_one_line_as_it_is(shared: DaemonProcess) -> None:
         assert client.exchange(b'{"id":7,"method":"Health"}').startswith(b'{"id":7,"result":{')
 
 
+@each_client
+def test_an_id_of_the_daemon_is_not_doubted(tmp_path: Path, opened: Any) -> None:
+    """Ids of results are described as UUIDs, and taken as they are: to match them costs time."""
+    path = tmp_path / "s"
+    with fake_daemon(path, answers({"event_id": "e"})), opened(path) as client:
+        assert client.fail_node("t", "n", "l").event_id == "e"
+    schema = msgspec.json.schema(api.EventResult)["$defs"]["EventResult"]["properties"]
+    assert schema["event_id"] == msgspec.json.schema(api.types.Id)
+
+
 # What is sent
 
 

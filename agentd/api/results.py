@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from agentd.api.types import Id, Json, Timestamp, UnixSeconds
+from agentd.api.types import GivenId, Json, Timestamp, UnixSeconds
 from agentd.events import Status
 
 
@@ -100,14 +100,14 @@ class MetricsResult(Struct):
 class RegisterTaskResult(Struct):
     """The new ids, the nodes' in the order given."""
 
-    task_id: Id
-    node_ids: list[Id]
+    task_id: GivenId
+    node_ids: list[GivenId]
 
 
 class TaskView(Struct):
     """A task as clients see it."""
 
-    id: Id
+    id: GivenId
     goal: str
     context: Json
     created_at: Timestamp
@@ -116,14 +116,14 @@ class TaskView(Struct):
 class NodeView(Struct):
     """A node as clients see it."""
 
-    id: Id
-    task_id: Id
+    id: GivenId
+    task_id: GivenId
     status: Status
-    dependencies: list[Id]
+    dependencies: list[GivenId]
     payload_schema: Json
     result_payload: Json
     acquired_at: UnixSeconds | None
-    lease_id: Id | None
+    lease_id: GivenId | None
     lease_owner: str | None
     lease_expires_at: UnixSeconds | None
     updated_at: UnixSeconds
@@ -132,16 +132,16 @@ class NodeView(Struct):
 class DependencyView(Struct):
     """What a completed dependency left for its dependents."""
 
-    node_id: Id
+    node_id: GivenId
     result_payload: Json
 
 
 class EventView(Struct):
     """An event of the journal as clients see it."""
 
-    id: Id
-    task_id: Id
-    node_id: Id | None
+    id: GivenId
+    task_id: GivenId
+    node_id: GivenId | None
     action_type: str
     payload: Json
     timestamp: Timestamp
@@ -160,9 +160,9 @@ class NodeContext(Struct):
 class AcquireNextNodeResult(Struct):
     """A lease and the context of its node."""
 
-    task_id: Id
-    node_id: Id
-    lease_id: Id
+    task_id: GivenId
+    node_id: GivenId
+    lease_id: GivenId
     lease_owner: str
     lease_expires_at: UnixSeconds
     context: NodeContext
@@ -171,7 +171,7 @@ class AcquireNextNodeResult(Struct):
 class EventResult(Struct):
     """The id of the recorded event."""
 
-    event_id: Id
+    event_id: GivenId
 
 
 class HeartbeatNodeResult(Struct):
@@ -192,7 +192,7 @@ class TaskStatusResult(Struct):
 class TaskSummary(Struct):
     """A task in a list; `counts` has only statuses that occur, `runnable`: it has such a node."""
 
-    id: Id
+    id: GivenId
     goal: str
     created_at: Timestamp
     counts: dict[str, int]

@@ -22,6 +22,10 @@ _UUID = r"^(?:[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9A-Fa-f]{3
 _NIL = "00000000-0000-0000-0000-000000000000"
 
 Id = Annotated[str, Meta(pattern=_UUID, extra_json_schema={"format": "uuid"})]
+GivenId = Annotated[str, Meta(extra_json_schema={"pattern": _UUID, "format": "uuid"})]
+"""An id in a result, described alike: the daemon made sure of it, and matching 150 of them anew
+would cost a client more than all the rest of its call."""
+
 Json = Annotated[Raw, Meta(description="any JSON value")]
 OptionalJson = Annotated[
     Json | UnsetType, Meta(description="any JSON value; null where it is left out")
