@@ -138,7 +138,7 @@ def test_an_interrupted_backup_leaves_nothing(
     home: Path, target: Path, stage: str, number: signal.Signals
 ) -> None:
     """Whenever it is told to stop, and by whatever signal, it cleans up and exits with 130."""
-    assert interrupt(home, stage, number, target) == (130, "")
+    assert interrupt(home, stage, number, target) == (130, "agentd: interrupted\n")
     assert list(target.parent.iterdir()) == []
 
 
