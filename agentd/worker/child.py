@@ -1,20 +1,25 @@
 """A command that runs as a child process in a session of its own.
 
-The rule this file keeps: whoever waits for it waits for the command alone. Helpers that it leaves
-behind may hold its pipes open; they are listened to for a moment more, no longer. That is why this
-is not asyncio's own subprocess, whose `wait` waits for the pipes as well (CPython issue 119710).
+The rule this file keeps: whoever waits for it gets all that the command itself has written, however
+slowly that is taken. Helpers that it leaves behind may hold its pipes open; they are listened to
+for a moment more, no longer. That is why this is not asyncio's own subprocess, whose `wait` waits
+for the pipes as well (CPython issue 119710).
 """
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
+import sys
 import tempfile
+import termios
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import IO
+from typing import IO, TypeVar
 
+Result = TypeVar("Result")
 Sink = Callable[[bytes], Awaitable[None]]
 """Takes a piece of output; while it does, no more is read, so a flood waits in the pipe."""
 
@@ -42,24 +47,29 @@ class Child:
                 stdin=file,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                bufsize=0,
                 env=environment,
                 start_new_session=True,
             )
         loop = asyncio.get_running_loop()
         self._exited: asyncio.Future[int] = loop.create_future()
+        self._is_history: asyncio.Future[None] = loop.create_future()
         threading.Thread(target=self._wait, args=(loop,), daemon=True).start()
 
     async def run(self, out: Sink, err: Sink) -> int:
-        """Its exit code, negative the number of the signal that ended it. Cancelled, it ends it."""
+        """Its exit code, negative the number of the signal that ended it. Cancelled, it ends it.
+
+        Raises what a sink raises.
+        """
         assert self._process.stdout is not None  # noqa: S101 - both are pipes
         assert self._process.stderr is not None  # noqa: S101
         readers = [
-            asyncio.create_task(_read(self._process.stdout, out)),
-            asyncio.create_task(_read(self._process.stderr, err)),
+            asyncio.create_task(self._read(self._process.stdout, out)),
+            asyncio.create_task(self._read(self._process.stderr, err)),
         ]
         try:
+            await asyncio.wait(readers)
             code = await asyncio.shield(self._exited)
-            await asyncio.wait(readers, timeout=_LAST_WORDS)
         except asyncio.CancelledError:
             await self._end()
             await asyncio.wait(readers, timeout=_LAST_WORDS)
@@ -68,6 +78,8 @@ class Child:
             for reader in readers:
                 reader.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
+        for reader in readers:
+            reader.result()
         return code
 
     async def _end(self) -> None:
@@ -87,20 +99,41 @@ class Child:
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         code = self._process.wait()
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(self._settle, code)
+            loop.call_soon_threadsafe(self._gone, code)
 
-    def _settle(self, code: int) -> None:
-        if not self._exited.done():
-            self._exited.set_result(code)
+    def _gone(self, code: int) -> None:
+        _settle(self._exited, code)
+        asyncio.get_running_loop().call_later(_LAST_WORDS, _settle, self._is_history, None)
+
+    async def _read(self, pipe: IO[bytes], sink: Sink) -> None:
+        """Until the pipe's end; where a helper keeps it open, what is in it after that moment."""
+        with pipe:
+            while await self._has_more(pipe):
+                if not (piece := os.read(pipe.fileno(), _PIECE)):
+                    return
+                await sink(piece)
+            left = _waiting(pipe)
+            while left > 0 and (piece := os.read(pipe.fileno(), min(left, _PIECE))):
+                left -= len(piece)
+                await sink(piece)
+
+    async def _has_more(self, pipe: IO[bytes]) -> bool:
+        """Wait for a piece or for the end; False when the command has been gone for a moment."""
+        loop = asyncio.get_running_loop()
+        readable: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(pipe.fileno(), _settle, readable, None)
+        try:
+            await asyncio.wait([readable, self._is_history], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            loop.remove_reader(pipe.fileno())
+        return not self._is_history.done()
 
 
-async def _read(pipe: IO[bytes], sink: Sink) -> None:
-    reader = asyncio.StreamReader()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), pipe
-    )
-    try:
-        while piece := await reader.read(_PIECE):
-            await sink(piece)
-    finally:
-        transport.close()
+def _settle(future: "asyncio.Future[Result]", result: Result) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _waiting(pipe: IO[bytes]) -> int:
+    """Bytes that are in the pipe."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)

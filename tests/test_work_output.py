@@ -1,0 +1,97 @@
+"""`agentd work` loses nothing of what a command has written, whoever is slow: it is the result."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from agentd import Client
+from agentd.worker import child
+from agentd.worker.child import Child
+from tests.daemon_process import DaemonProcess
+from tests.working import node, task, working
+
+
+@pytest.fixture
+def client(shared: DaemonProcess) -> Iterator[Client]:
+    """A client of the daemon that all of them share."""
+    with Client(shared.socket_path) as opened:
+        yield opened
+
+
+def result(client: Client, task_id: str) -> object:
+    """What the task's only node was completed or failed with."""
+    return json.loads(bytes(node(client, task_id).result_payload))
+
+
+def payloads(client: Client, task_id: str) -> list[str]:
+    """The payloads of the events that the command said, as the journal has them."""
+    events = client.task_events(task_id, after=0, limit=1000).events
+    return [bytes(event.payload).decode() for event in events if event.action_type == "SAID"]
+
+
+def test_what_is_taken_slowly_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that a command has written is taken, though that lasts longer than the command does."""
+    monkeypatch.setattr(child, "_LAST_WORDS", 0.05)
+    taken = bytearray()
+
+    async def slowly(piece: bytes) -> None:
+        await asyncio.sleep(0.1)
+        taken.extend(piece)
+
+    async def run() -> int:
+        return await Child(["seq", "50000"], b"", {}).run(slowly, slowly)
+
+    assert asyncio.run(run()) == 0
+    assert bytes(taken).split() == [b"%d" % number for number in range(1, 50001)]
+
+
+def test_a_helper_that_goes_on_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A helper that never stops to write is left to itself soon after the command has ended."""
+    monkeypatch.setattr(child, "_LAST_WORDS", 0.05)
+    taken = bytearray()
+
+    async def take(piece: bytes) -> None:
+        taken.extend(piece)
+
+    async def run() -> int:
+        return await Child(["sh", "-c", "yes & echo done >&2"], b"", dict(os.environ)).run(
+            take, take
+        )
+
+    assert asyncio.run(asyncio.wait_for(run(), 10)) == 0
+    assert b"done\n" in taken
+
+
+def test_a_sink_that_breaks() -> None:
+    """What a sink raises is raised, and nobody waits for a command that nobody listens to."""
+
+    async def refuse(_piece: bytes) -> None:
+        raise ValueError("no room")
+
+    async def run() -> int:
+        return await Child(["yes"], b"", dict(os.environ)).run(refuse, refuse)
+
+    with pytest.raises(ValueError, match="no room"):
+        asyncio.run(asyncio.wait_for(run(), 10))
+
+
+def test_the_daemon_is_slow_at_the_end(shared: DaemonProcess, client: Client) -> None:
+    """Events and complaints that stand behind a slow answer are there when the node fails."""
+    task_id = task(client, 1)
+    event = """echo 'AGENTD_EVENT {"action_type":"SAID"}'"""
+    script = f"exec >&2; echo begins; sleep 0.3; {event}; {event}; echo because; exit 3"
+    with working(shared, task_id, script) as process:
+        shared.signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(2)
+        finally:
+            shared.signal(signal.SIGCONT)
+        process.communicate(timeout=10)
+    assert payloads(client, task_id) == ["null", "null"]
+    assert result(client, task_id) == {"exit_code": 3, "stderr": "begins\nbecause\n"}
