@@ -14,7 +14,7 @@ import pytest
 import agentd
 from agentd import AsyncClient, Client, api
 from agentd.client import requests
-from agentd.errors import BadSetting, InvalidParams, NoSocket, RequestTooLarge, TaskNotFound
+from agentd.errors import BadSetting, NoSocket
 from agentd.methods import METHODS, Method
 from tests.clients import blocking, each_client
 from tests.fake_daemon import answers, fake_daemon
@@ -193,70 +193,6 @@ def test_an_id_of_the_daemon_is_not_doubted(tmp_path: Path, opened: Any) -> None
         assert client.fail_node("t", "n", "l").event_id == "e"
     schema = msgspec.json.schema(api.EventResult)["$defs"]["EventResult"]["properties"]
     assert schema["event_id"] == msgspec.json.schema(api.types.Id)
-
-
-# What is sent
-
-
-@each_client
-@pytest.mark.parametrize("value", [object(), {(1, 2): 3}, "\ud800"], ids=["object", "key", "text"])
-def test_what_is_no_json_is_never_sent(tmp_path: Path, opened: Any, value: Any) -> None:
-    """A value that no JSON stands for is the caller's error, and the daemon never hears of it."""
-    path = tmp_path / "s"
-    with fake_daemon(path, answers({})) as daemon, opened(path) as client:
-        asks: tuple[Callable[[], Any], ...] = (
-            lambda: client.register_task("g", context=value),
-            lambda: client.commit_event("t", "n", payload=value),
-            lambda: client.call("Health", {"x": value}),
-        )
-        for ask in asks:
-            with pytest.raises((TypeError, ValueError)):
-                ask()
-    assert (daemon.accepted, daemon.requests) == (0, [])
-
-
-@each_client
-def test_a_line_that_is_too_long_is_never_sent(tmp_path: Path, opened: Any) -> None:
-    """More than a line may have is refused before it is sent, with what to do instead."""
-    path = tmp_path / "s"
-    told = r"1048\d{3} bytes.*1048576.*send their paths"
-    with (
-        fake_daemon(path, answers({})) as daemon,
-        opened(path) as client,
-        pytest.raises(RequestTooLarge, match=told),
-    ):
-        client.register_task("g" * 1_048_576)
-    assert daemon.accepted == 0
-
-
-@each_client
-def test_the_longest_line_and_the_longest_answer(shared: DaemonProcess, opened: Any) -> None:
-    """What fits in a line goes through, there and back."""
-    context = "x" * 1_048_000
-    with opened(shared.socket_path) as client:
-        task_id = client.register_task("g", context=context).task_id
-        assert msgspec.json.decode(client.task_status(task_id).task.context) == context
-        assert client.health().status == "ok"
-
-
-@each_client
-def test_raw_json_over_several_lines(shared: DaemonProcess, opened: Any) -> None:
-    """JSON that the caller spread over several lines is one request all the same."""
-    with opened(shared.socket_path) as client:
-        task_id = client.register_task("g", context=msgspec.Raw(b'{\n "a": 1.50\n}')).task_id
-        assert bytes(client.task_status(task_id).task.context) == b'{"a":1.50}'
-
-
-@each_client
-def test_a_malformed_id_is_named(shared: DaemonProcess, opened: Any) -> None:
-    """An id that is none is refused by the daemon with the value that was given."""
-    with opened(shared.socket_path) as client:
-        with pytest.raises(InvalidParams, match=r"`\$\.task_id`.*nonsense"):
-            client.task_status("nonsense")
-        missing = uuid.uuid4()
-        with pytest.raises(TaskNotFound, match=str(missing)) as caught:
-            client.task_status(missing)
-        assert caught.value.data["task_id"] == str(missing)
 
 
 # Where the daemon is

@@ -125,20 +125,21 @@ def test_what_is_repeated(path: Path, opened: Any, method: Method) -> None:
 @each_client
 def test_the_same_request_is_sent_again(path: Path, opened: Any) -> None:
     """A repeat is known to the daemon: by the request_id of the caller, or by one made for it."""
-    calls: tuple[Callable[[Any], Any], ...] = (
-        lambda client: client.register_task("g"),
-        lambda client: client.register_task("g", request_id=ID),
-        lambda client: client.commit_event(ID, ID, payload={"x": 1}),
-        lambda client: client.acquire_next_node(ID, request_id=uuid.UUID(ID)),
+    calls: tuple[tuple[bool, Callable[[Any], Any]], ...] = (
+        (False, lambda client: client.register_task("g")),
+        (True, lambda client: client.register_task("g", request_id=ID)),
+        (False, lambda client: client.commit_event(ID, ID, payload={"x": 1})),
+        (True, lambda client: client.acquire_next_node(ID, request_id=uuid.UUID(ID))),
     )
-    for ask in calls:
+    for chosen, ask in calls:
         script = refuses(-32000, "no", {})
         with fake_daemon(path, reads_and_hangs_up, reads_and_hangs_up, script) as daemon:
             with opened(path) as client, pytest.raises(Exception, match=r"^no$"):
                 ask(client)
             first, *others = daemon.requests
             assert others == [first, first]
-            assert str(uuid.UUID(first["params"]["request_id"]))
+            sent = str(uuid.UUID(first["params"]["request_id"]))
+            assert (sent == ID) == chosen
         path.unlink()
 
 
@@ -180,6 +181,20 @@ def test_a_stale_connection_has_taken_nothing(path: Path) -> None:
     assert daemon.methods == ["Health", "RegisterTask"]
 
 
+def test_what_was_sent_at_last_is_not_sent_again(path: Path) -> None:
+    """A stale connection makes no command repeatable that may have been taken after it."""
+    with (
+        fake_daemon(path, once, reads_and_hangs_up, answers(2)) as daemon,
+        blocking(path) as client,
+    ):
+        client.call("Health")
+        daemon.read_on.set()
+        daemon.closed.wait()
+        with pytest.raises(ConnectionLost, match="unknown: repeat it"):
+            client.call("RegisterTask", {"goal": "g"})
+    assert daemon.methods == ["Health", "RegisterTask"]
+
+
 @each_client
 @pytest.mark.parametrize("script", [hangs_up, reads_and_hangs_up])
 def test_a_daemon_that_never_answers(path: Path, opened: Any, script: Any) -> None:
@@ -190,6 +205,17 @@ def test_a_daemon_that_never_answers(path: Path, opened: Any, script: Any) -> No
             client.health()
         assert TIMEOUT - 0.01 <= time.monotonic() - began < TIMEOUT + 0.25
     assert 3 <= daemon.accepted <= 7, "it waits longer and longer between two attempts"
+
+
+def test_what_may_have_been_taken_stays_unknown(path: Path) -> None:
+    """What a stale connection did not take, a later one may have: the error says so."""
+    with fake_daemon(path, once, reads_and_hangs_up) as daemon, blocking(path, TIMEOUT) as client:
+        client.call("Health")
+        daemon.read_on.set()
+        daemon.closed.wait()
+        with pytest.raises(ConnectionLost, match="unknown") as caught:
+            client.health()
+    assert type(caught.value) is ConnectionLost
 
 
 @each_client

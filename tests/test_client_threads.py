@@ -19,7 +19,7 @@ from tests.fake_daemon import answers, fake_daemon, says_nothing
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.fake_daemon import Peer
+    from tests.fake_daemon import FakeDaemon, Peer
 
 THREADS = 20
 CALLS = 50
@@ -109,26 +109,58 @@ def test_tasks_share_a_connection(path: Path) -> None:
         assert daemon.accepted == 1
 
 
+def reads_all(peer: Peer) -> list[int]:
+    """Take all requests, and answer none before the test says so."""
+    numbers = [peer.read()["params"]["n"] for _ in range(CALLS)]
+    peer.asked.set()
+    peer.read_on.wait()
+    return numbers
+
+
+async def give_up(path: Path, daemon: FakeDaemon) -> list[Any]:
+    """Make so many calls at once, and cancel every third of them when all have been sent."""
+    async with AsyncClient(path) as client:
+        calls = [
+            asyncio.create_task(client.call("Health", {"n": number})) for number in range(CALLS)
+        ]
+        await asyncio.to_thread(daemon.asked.wait)
+        for call in calls[1::3]:
+            call.cancel()
+        await asyncio.sleep(0)
+        daemon.read_on.set()
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+
+def answered(results: list[Any]) -> bool:
+    """Whether every call has its own answer, but those that were cancelled."""
+    return all(
+        isinstance(result, asyncio.CancelledError) if number % 3 == 1 else result == number
+        for number, result in enumerate(results)
+    )
+
+
 def test_tasks_that_give_up(path: Path) -> None:
     """Calls that were cancelled leave the answers of the others in their order."""
 
-    async def main() -> list[Any]:
-        async with AsyncClient(path) as client:
-            calls = [
-                asyncio.create_task(client.call("Health", {"n": number})) for number in range(100)
-            ]
-            await asyncio.sleep(0)
-            for call in calls[1::3]:
-                call.cancel()
-            return await asyncio.gather(*calls, return_exceptions=True)
+    def answers_all(peer: Peer) -> None:
+        for number in reads_all(peer):
+            peer.answer(number)
+        peer.until_closed()
 
-    with fake_daemon(path, echoes) as daemon:
-        for number, answer in enumerate(asyncio.run(main())):
-            if number % 3 == 1:
-                assert isinstance(answer, asyncio.CancelledError)
-            else:
-                assert answer == number
+    with fake_daemon(path, answers_all) as daemon:
+        assert answered(asyncio.run(give_up(path, daemon)))
         assert daemon.accepted == 1
+
+
+def test_tasks_that_give_up_and_lose_their_connection(path: Path) -> None:
+    """Calls that were cancelled are not repeated with the others."""
+
+    def breaks(peer: Peer) -> None:
+        reads_all(peer)
+
+    with fake_daemon(path, breaks, echoes) as daemon:
+        assert answered(asyncio.run(give_up(path, daemon)))
+        assert len(daemon.requests) == CALLS + CALLS - len(range(1, CALLS, 3))
 
 
 def test_tasks_lose_their_connection_together(path: Path) -> None:
@@ -185,7 +217,36 @@ def test_outer_timeouts_and_inner_ones(path: Path) -> None:
         asyncio.run(main())
 
 
+def test_a_loop_that_ended_with_its_connection(path: Path) -> None:
+    """A connection of a loop that has ended is not used by the next one."""
+    client = AsyncClient(path)
+    with fake_daemon(path, echoes) as daemon, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # nobody closed the first one
+        assert asyncio.run(client.call("Health", {"n": 1})) == 1
+        assert asyncio.run(client.call("Health", {"n": 2})) == 2
+        assert daemon.accepted == 2
+        del client
+        gc.collect()
+
+
 # Nothing is left behind
+
+
+def test_nobody_waits_for_a_connection(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A connection that failed when nobody waited for it any more is no news."""
+
+    async def main() -> None:
+        client = AsyncClient(path)
+        call = asyncio.create_task(client.health())
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.wait([call])
+        await asyncio.sleep(0.01)
+        await client.close()
+
+    asyncio.run(main())
+    gc.collect()
+    assert caplog.records == []
 
 
 @each_client

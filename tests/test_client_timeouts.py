@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agentd import AsyncClient
+from agentd.client import requests
 from agentd.errors import ConnectionLost, DaemonUnreachable, NoAnswer, NobodyListens, NotAgentd
-from tests.clients import each_client
+from tests.clients import blocking, each_client
 from tests.fake_daemon import answers, breaks_off, fake_daemon, says, trickles
 
 if TYPE_CHECKING:
@@ -47,7 +51,7 @@ def test_a_timeout_bounds_the_call_as_a_whole(path: Path, opened: Any) -> None:
     """However the answer fails to come, the call is over when its time is."""
     told = rf"no answer on {path} in 0\.3 s: .*request_id"
     with (
-        fake_daemon(path, trickles(LINE[:5], TIMEOUT / 6)),
+        fake_daemon(path, trickles(LINE[:4], TIMEOUT * 0.3)),
         opened(path, TIMEOUT) as client,
         within(TIMEOUT),
         pytest.raises(NoAnswer, match=told),
@@ -86,6 +90,36 @@ def test_a_daemon_that_lets_nobody_in(path: Path, opened: Any) -> None:
     assert not isinstance(caught.value, NobodyListens | NotAgentd)
 
 
+def test_who_is_let_in_late_has_less_time_left(path: Path) -> None:
+    """Waiting to be let in and waiting for the answer are one wait."""
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as first:
+        busy.bind(str(path))
+        busy.listen(0)
+        first.connect(str(path))
+        accepted: list[socket.socket] = []
+        late = threading.Timer(TIMEOUT * 0.9, lambda: accepted.append(busy.accept()[0]))
+        late.start()
+        with blocking(path, TIMEOUT) as client, within(TIMEOUT), pytest.raises(NoAnswer):
+            client.health()
+        late.join()
+        accepted[0].close()
+
+
+def test_a_shorter_time_for_one_call(path: Path) -> None:
+    """A request may have less time than the client's other calls, over the same connection."""
+
+    def answers_once(peer: Peer) -> None:
+        peer.read()
+        peer.answer(1)
+        peer.until_closed()
+
+    with fake_daemon(path, answers_once) as daemon, blocking(path, 30) as client:
+        assert client.call("Health") == 1
+        with within(TIMEOUT), pytest.raises(NoAnswer, match=r"in 0\.3 s"):
+            client.ask(requests.health(), TIMEOUT)
+        assert daemon.accepted == 1
+
+
 @each_client
 def test_after_a_timeout_the_next_call_gets_its_own_answer(path: Path, opened: Any) -> None:
     """The answer to a call that gave up is nobody's."""
@@ -105,11 +139,42 @@ def test_after_a_timeout_the_next_call_gets_its_own_answer(path: Path, opened: A
 
 
 @each_client
-def test_an_answer_that_nobody_asked_for(path: Path, opened: Any) -> None:
+def test_an_answer_that_nobody_asked_for(
+    path: Path, opened: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     """Two answers in one piece: the second belongs to no later call."""
     one = b'{"result": 1}\n'
     with fake_daemon(path, says(one + b'{"result": 2}\n', one)) as _, opened(path) as client:
         assert [client.call("Health") for _ in range(3)] == [1, 1, 1]
+    assert caplog.records == []
+
+
+@each_client
+def test_an_answer_in_pieces(path: Path, opened: Any) -> None:
+    """However a line is cut into pieces, it is one answer."""
+    with fake_daemon(path, trickles(b'{"result": [1, 2]}\n', 0)), opened(path) as client:
+        assert client.call("Health") == [1, 2]
+
+
+def test_answers_in_pieces(path: Path) -> None:
+    """Answers to several calls may come in one piece, and the last in two."""
+
+    def answers_both(peer: Peer) -> None:
+        peer.read()
+        peer.read()
+        peer.send(b'{"result": 1}\n{"result"')
+        peer.read()
+        peer.send(b": 2}\n")
+        peer.send(b'{"result": 3}\n')
+
+    async def main() -> list[Any]:
+        async with AsyncClient(path, 5) as client:
+            first = asyncio.create_task(client.call("Health"))
+            second = asyncio.create_task(client.call("Health"))
+            return [await first, await client.call("Health"), await second]
+
+    with fake_daemon(path, answers_both):
+        assert asyncio.run(main()) == [1, 3, 2]
 
 
 @each_client
