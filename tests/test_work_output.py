@@ -7,10 +7,11 @@ import signal
 import subprocess
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from agentd import Client
-from agentd.worker import child
+from agentd.worker import child, command
 from agentd.worker.child import Child
 from tests.daemon_process import DaemonProcess
 from tests.working import node, task, working
@@ -95,3 +96,20 @@ def test_the_daemon_is_slow_at_the_end(shared: DaemonProcess, client: Client) ->
         process.communicate(timeout=10)
     assert payloads(client, task_id) == ["null", "null"]
     assert result(client, task_id) == {"exit_code": 3, "stderr": "begins\nbecause\n"}
+
+
+@pytest.mark.parametrize(
+    ("said", "action_type", "payload"),
+    [
+        ('{"action_type":"SAID","payload":{"b":1.50,"a":1E2}}', "SAID", '{"b":1.50,"a":1E2}'),
+        ('{"action_type":"SAID"}', "SAID", "null"),
+        ('{"payload":0}', "COMMIT_EVENT", "0"),
+        ("{}", "COMMIT_EVENT", "{}"),
+        ('{"payload":1,"more":2}', "COMMIT_EVENT", '{"payload":1,"more":2}'),
+        ('{"action_type":5}', "COMMIT_EVENT", '{"action_type":5}'),
+        (" [1.0] ", "COMMIT_EVENT", "[1.0]"),
+    ],
+)
+def test_an_event_is_kept_byte_for_byte(said: str, action_type: str, payload: str) -> None:
+    """An event's payload is what the command wrote; what has no event's form is a payload."""
+    assert command.event_of(said.encode()) == (action_type, msgspec.Raw(payload.encode()))

@@ -77,6 +77,22 @@ def test_sigterm_lets_it_finish(shared: DaemonProcess, client: Client) -> None:
     assert client.task_status(task_id).counts == {"PENDING": 1, "COMPLETED": 1}
 
 
+@pytest.mark.parametrize("script", ["exec sleep 60", "trap 'exit 143' TERM; sleep 60 & wait"])
+def test_sigterm_for_all_processes(shared: DaemonProcess, client: Client, script: str) -> None:
+    """A machine that shuts down sends SIGTERM to the command too: its node is not failed."""
+    task_id = task(client, 1)
+    with working(shared, task_id, f"echo begins >&2; echo $$ >&2; {script}") as process:
+        assert process.stderr is not None
+        command = int(process.stderr.readline().rpartition(" ")[2])
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        os.killpg(command, signal.SIGTERM)
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out.splitlines()[0]) == (0, "0 completed, 0 failed, 0 lost")
+    assert "goes back when its lease runs out" in err
+    assert node(client, task_id).status == "RUNNING"
+
+
 def test_a_lost_lease_ends_the_command(daemon: DaemonProcess) -> None:
     """A command whose lease is lost is ended: its node is another's."""
     daemon.stop()

@@ -67,7 +67,7 @@ def _work(client: Client, task: str | None, options: argparse.Namespace) -> Mapp
 
     worker = Worker(
         client,
-        Command(command, client.socket_path, _Screen().show, give_up),
+        Command(command, client.socket_path, _Screen().show, give_up, lambda: worker.is_stopping),
         concurrency=options.concurrency or 1,
         task_id=task,
         owner=options.owner,

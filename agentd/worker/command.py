@@ -2,7 +2,8 @@
 
 The rule this file keeps: what the command says of itself is believed. Exit code 0 completes the
 node, any other fails it; a command that cannot be started says nothing about the node, so the node
-is let go of, and the worker stops.
+is let go of, and the worker stops. Nor does one that SIGTERM ends together with the worker: a
+machine that shuts down sends it to all of its processes.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from agentd.client import AsyncLease
 from agentd.errors import LeaseLost, RequestRefused, WorkFailed
@@ -31,8 +32,18 @@ STDERR_KEPT = 4096
 _SIGNALLED = 128
 """A command that a signal ended has this plus its number as exit code, as shells say."""
 
+_TERMINATED = (-signal.SIGTERM, _SIGNALLED + signal.SIGTERM)
+"""How a command ends that is told to stop: by the signal, or as a shell reports it."""
+
 Show = Callable[[AsyncLease, str], None]
 """Is given each line that a command writes, events apart."""
+
+
+class _Event(Struct, forbid_unknown_fields=True):
+    """What stands behind `EVENT_PREFIX`; any other JSON is the payload itself."""
+
+    action_type: str | UnsetType = UNSET
+    payload: Raw | UnsetType = UNSET
 
 
 class Command:
@@ -44,12 +55,14 @@ class Command:
         socket_path: Path,
         show: Show,
         give_up: Callable[[OSError], None],
+        is_stopping: Callable[[], bool],
     ) -> None:
-        """`give_up` is told why the command cannot be started."""
+        """`give_up` is told why the command cannot be started; `is_stopping` asks the worker."""
         self._command = command
         self._socket_path = socket_path
         self._show = show
         self._give_up = give_up
+        self._is_stopping = is_stopping
 
     async def __call__(self, lease: AsyncLease) -> Any:
         """The node's result. Raises `WorkFailed` with exit code and standard error."""
@@ -62,6 +75,8 @@ class Command:
         run = _Run(lease, self._show)
         code = await child.run(run.out, run.err)
         await run.end()
+        if code in _TERMINATED and self._is_stopping():
+            raise asyncio.CancelledError
         if code:
             raise WorkFailed(run.failure(code))
         return run.result()
@@ -135,14 +150,12 @@ class _Run:
 
     async def _commit(self, line: bytes) -> bool:
         """Whether the line is an event; what is refused is shown beside it."""
+        text = line.removeprefix(EVENT_PREFIX)
         try:
-            payload = msgspec.json.decode(line.removeprefix(EVENT_PREFIX))
+            msgspec.json.decode(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
-        action_type = "COMMIT_EVENT"
-        if isinstance(payload, dict) and payload.keys() <= {"action_type", "payload"}:
-            action_type = str(payload.get("action_type", action_type))
-            payload = payload.get("payload")
+        action_type, payload = event_of(text)
         try:
             await self._lease.commit(action_type, payload)
         except LeaseLost as lost:
@@ -153,3 +166,14 @@ class _Run:
 
     def _tell(self, line: bytes) -> None:
         self._show(self._lease, line.decode(errors="replace").rstrip("\r"))
+
+
+def event_of(text: bytes) -> tuple[str, Raw]:
+    """Action type and payload of an event that is JSON, the payload byte for byte."""
+    try:
+        event = msgspec.json.decode(text, type=_Event)
+    except msgspec.ValidationError:
+        event = _Event()
+    if event == _Event():
+        event.payload = Raw(text.strip())
+    return event.action_type or "COMMIT_EVENT", event.payload or Raw(b"null")

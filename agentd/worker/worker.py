@@ -74,6 +74,11 @@ class Worker:
             if not self._stopping:
                 raise
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopping
+
     def stop(self) -> None:
         """Acquire no more, and let the handlers finish. From any thread."""
         self._stopping = True
