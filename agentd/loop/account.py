@@ -4,7 +4,7 @@ The rule this file keeps: nothing is told that is not recorded, so a person sees
 see, whichever process did it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -40,9 +40,10 @@ class Account:
         for event in events:
             payload = msgspec.json.decode(event.payload)
             node = event.node_id or ""
-            if event.action_type == "ACQUIRE_NODE":
-                self._owners[node] = str(payload["lease_owner"])
-            told = _told(event.action_type, payload if isinstance(payload, dict) else {})
+            match event.action_type, payload:
+                case "ACQUIRE_NODE", {"lease_owner": str(owner)}:
+                    self._owners[node] = owner
+            told = _told(event.action_type, payload)
             if told is not None:
                 what, more, mood = told
                 about = self._names.get(node, node) + (f": {more}" if more else "")
@@ -59,21 +60,22 @@ def names(status: TaskStatusResult) -> dict[str, str]:
     return found
 
 
-def _told(action_type: str, payload: Mapping[str, Any]) -> tuple[str, str, Mood] | None:
-    match action_type:
-        case "ACQUIRE_NODE":
+def _told(action_type: str, payload: Any) -> tuple[str, str, Mood] | None:
+    # Any client may commit an event of any type, so what is not as we know it is passed over.
+    match action_type, payload:
+        case "ACQUIRE_NODE", {"lease_owner": str()}:
             return "takes", "", "plain"
-        case "TIMEOUT_ROLLBACK":
+        case "TIMEOUT_ROLLBACK", _:
             return "loses", "the lease ran out, another worker gets the node", "news"
-        case "COMPLETE_NODE":
-            result = result_of(payload["result"])
-            return "completes", result.artifact.name if result else "", "good"
-        case "FAIL_NODE":
-            return "FAILS", complaint(payload["error"]), "bad"
+        case "COMPLETE_NODE", {"result": result}:
+            ours = result_of(result)
+            return "completes", ours.artifact.name if ours else "", "good"
+        case "FAIL_NODE", {"error": error}:
+            return "FAILS", complaint(error), "bad"
     return _told_by_handler(action_type, payload)
 
 
-def _told_by_handler(action_type: str, payload: Mapping[str, Any]) -> tuple[str, str, Mood] | None:
+def _told_by_handler(action_type: str, payload: Any) -> tuple[str, str, Mood] | None:
     match action_type, payload:
         case _, {"model": str(model)} if action_type == STARTED:
             return "asks", model, "plain"

@@ -18,6 +18,9 @@ Scrub = Callable[[str], str]
 _QUOTED = 500
 """Characters of what the endpoint said that an error repeats."""
 
+_NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What is raised of a body that is not what it should be."""
+
 _AGAIN = "the endpoint is not well: try later"
 
 
@@ -59,7 +62,7 @@ def parse(body: bytes, scrub: Scrub, max_tokens: int) -> Completion:
     """The completion in the body of a 200. Raises `Passing` or `Final`."""
     try:
         decoded = _decode_body(body)  # blank lines before it keep a connection alive
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _NOT_JSON:
         told = f"an answer that is no chat completion: {_shortened(_text(body), scrub)}"
         raise Passing(told, _AGAIN) from None
     if not decoded.choices:
@@ -74,7 +77,7 @@ def complaint(body: bytes, scrub: Scrub) -> str:
     """What the body of an error says, without the key and not too long."""
     try:
         text = _decode_error(body).error.message
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _NOT_JSON:
         text = _text(body)
     return _shortened(text, scrub) or "without a word"
 

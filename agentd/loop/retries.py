@@ -70,7 +70,7 @@ def retry_after(value: str | None, now: float) -> float | None:
 def _until(date: str, now: float) -> float:
     try:
         moment = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):
         return math.nan
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
 
