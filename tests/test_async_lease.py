@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -122,6 +123,23 @@ def test_a_loop_that_is_blocked(fleeting: DaemonProcess) -> None:
             pass
 
     lost(fleeting, block, match="no longer current")
+
+
+def test_finished_work_waits_for_the_daemon(daemon: DaemonProcess) -> None:
+    """A block that ends while no daemon runs waits for one as long as a call may take."""
+    acquired = hold(daemon)
+    starting = threading.Thread(target=daemon.start)
+
+    async def main() -> None:
+        async with AsyncClient(daemon.socket_path) as client, client.lease(acquired) as lease:
+            await client.close()
+            daemon.kill()
+            starting.start()
+            lease.result = "precious"
+
+    asyncio.run(main())
+    starting.join()
+    assert outcome(daemon, acquired) == ("COMPLETED", "precious")
 
 
 # Leases that are lost

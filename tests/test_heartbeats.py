@@ -93,10 +93,10 @@ def test_several_leases() -> None:
     """One thread keeps all leases, each at its own pace, until it is released."""
     daemon, loss = Daemon(), Loss()
     heartbeats = Heartbeats(daemon.ask)
-    before = threading.active_count()
+    before = set(threading.enumerate())
     slow = heartbeats.keep(("t", "n", "slow"), SECONDS * 4, loss.tell)
     quick = heartbeats.keep(("t", "n", "quick"), SECONDS, loss.tell)
-    assert threading.active_count() == before + 1
+    [thread] = set(threading.enumerate()) - before
     seen = [daemon.asked.get(timeout=PATIENCE_SECONDS)[1] for _ in range(5)]
     assert 3 <= Counter(seen)["quick"] <= 4
     heartbeats.release(quick)
@@ -107,7 +107,7 @@ def test_several_leases() -> None:
     while daemon.asked.get(timeout=PATIENCE_SECONDS)[1] != "again":
         pass
     heartbeats.release(again)
-    assert threading.active_count() == before + 1
+    assert set(threading.enumerate()) - before == {thread}
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,18 @@ def test_one_that_passes() -> None:
     for at, expected in zip(times, (3 / 9, 4 / 9, 7 / 9), strict=True):
         assert at >= SECONDS * expected
     assert times[1] < SECONDS * 2 / 3, "not as late as an ordinary one"
+    assert loss.news.empty()
+
+
+def test_one_that_fails_after_many() -> None:
+    """A lease lasts from the last heartbeat that was confirmed, not from the first."""
+    daemon, loss = Daemon(*[None] * 4, NoAnswer("no"), None), Loss()
+    heartbeats = Heartbeats(daemon.ask)
+    held = heartbeats.keep(("t", "n", "l"), SECONDS, loss.tell)
+    for _ in range(6):
+        at = daemon.asked.get(timeout=PATIENCE_SECONDS)[0]
+    heartbeats.release(held)
+    assert at - loss.began > SECONDS
     assert loss.news.empty()
 
 

@@ -76,6 +76,15 @@ def deep(levels: int) -> None:
     raise ValueError(work_on + "\ud800\x00")
 
 
+def chained(links: int) -> None:
+    """Raise what was raised while handling what was raised, and so on."""
+    try:
+        if links:
+            chained(links - 1)
+    finally:
+        raise ValueError(links)
+
+
 def test_a_failure_can_always_be_said(client: Client, shared: DaemonProcess) -> None:
     """However large, odd or mute an exception is, the node fails with a bounded account of it."""
     acquired = hold(shared)
@@ -90,6 +99,11 @@ def test_a_failure_can_always_be_said(client: Client, shared: DaemonProcess) -> 
         raise Mute
     status, error = outcome(shared, acquired)
     assert (status, error["type"]) == ("FAILED", "Mute")
+    acquired = hold(shared)
+    with pytest.raises(ValueError, match="9"), client.lease(acquired):
+        chained(9)
+    _, error = outcome(shared, acquired)
+    assert len(error["traceback"].splitlines()) == 20
     acquired = hold(shared)
     with pytest.raises(RecursionError), client.lease(acquired):
         deep(10_000)

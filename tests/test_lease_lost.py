@@ -14,7 +14,6 @@ from collections.abc import Iterator
 import pytest
 
 from agentd import Client
-from agentd.client.interrupt import Interrupt
 from agentd.errors import LeaseLost
 from tests.daemon_process import REPOSITORY, DaemonProcess, temporary_home
 from tests.leases import hold, outcome, taken
@@ -180,26 +179,13 @@ def test_dropped_work(client: Client, shared: DaemonProcess) -> None:
         lease.drop("no time")
         work()
     assert outcome(shared, acquired) == ("RUNNING", None)
-
-
-def test_nothing_is_raised_after_the_block() -> None:
-    """What comes too late for the block is raised in no later step, on the thread's own word."""
-    for number in range(400):
-        interrupt = Interrupt(LeaseLost)
-        firing = threading.Thread(target=interrupt.fire)
+    with pytest.raises(LeaseLost, match="no time"), client.lease(acquired) as lease:
         try:
-            interrupt.arm()
-            firing.start()
-            for _ in range(number % 40):
-                pass
+            lease.drop("no time")
+            work()
         except LeaseLost:
-            pass
-        finally:
-            interrupt.disarm()
-        firing.join()
-        interrupt.fire()
-        for _ in range(20):
-            pass
+            lease.result = "all the same"
+    assert outcome(shared, acquired) == ("RUNNING", None)
 
 
 # Several leases

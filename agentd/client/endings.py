@@ -13,14 +13,7 @@ from msgspec import Raw
 from agentd.errors import RequestTooLarge, WorkFailed
 from agentd.protocol import LINE_LIMIT
 
-UNSENDABLE = (
-    TypeError,
-    ValueError,
-    OverflowError,
-    RecursionError,
-    msgspec.MsgspecError,
-    RequestTooLarge,
-)
+UNSENDABLE = (TypeError, ValueError, OverflowError, RecursionError, RequestTooLarge)
 """What `payload` raises."""
 
 LONGEST = 4096
@@ -37,7 +30,7 @@ def payload(value: Any) -> Raw:
     """The value as JSON.
 
     Raises `RequestTooLarge`, or what msgspec raises where a value is no JSON (`TypeError`,
-    `ValueError`, `OverflowError`, `RecursionError`, `msgspec.DecodeError`).
+    `ValueError`, `OverflowError`, `RecursionError`).
     """
     encoded = msgspec.json.encode(value)
     if b"\n" in encoded:  # a Raw value: whether it is one at all is found out here
