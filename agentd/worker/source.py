@@ -1,14 +1,17 @@
 """Where a worker's nodes come from: one task, or all tasks that have a runnable node.
 
 The rule this file keeps: a daemon that goes away for a while is waited for, but one that never was
-there is an error, and so is a task that does not exist.
+there is an error, and so is a task that does not exist. A question whose answer did not come is
+asked again as it was: the daemon may have leased a node for it.
 """
 
 import logging
+import uuid
 
 from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncClient
 from agentd.client.repeats import PASSING
+from agentd.errors import RequestRefused
 
 logger = logging.getLogger("agentd.worker")
 
@@ -23,6 +26,7 @@ class Source:
         self._client = client
         self._task_id = task_id
         self._owner = owner
+        self._unanswered: tuple[str, uuid.UUID] | None = None
         self._was_reached = False
         self.is_exhausted = False
         self._said = ""
@@ -54,6 +58,8 @@ class Source:
         self._said = words
 
     async def _acquire(self) -> AcquireNextNodeResult | None:
+        if self._unanswered and (acquired := await self._again(*self._unanswered)) is not None:
+            return acquired
         if self._task_id is not None:
             acquired = await self._of(self._task_id)
             self.is_exhausted = acquired is None and await self._has_ended(self._task_id)
@@ -64,7 +70,29 @@ class Source:
         return None
 
     async def _of(self, task_id: str) -> AcquireNextNodeResult | None:
-        return await self._client.acquire_next_node(task_id, lease_owner=self._owner)
+        request_id = uuid.uuid4()
+        self._unanswered = task_id, request_id
+        acquired = await self._ask(task_id, request_id)
+        self._unanswered = None
+        return acquired
+
+    async def _again(self, task_id: str, request_id: uuid.UUID) -> AcquireNextNodeResult | None:
+        """The answer that did not come; None where its lease, which is older now, is gone."""
+        acquired = await self._ask(task_id, request_id)
+        if acquired is not None:
+            try:
+                await self._client.heartbeat_node(task_id, acquired.node_id, acquired.lease_id)
+            except PASSING:
+                raise
+            except RequestRefused:
+                acquired = None
+        self._unanswered = None
+        return acquired
+
+    async def _ask(self, task_id: str, request_id: uuid.UUID) -> AcquireNextNodeResult | None:
+        return await self._client.acquire_next_node(
+            task_id, lease_owner=self._owner, request_id=request_id
+        )
 
     async def _has_ended(self, task_id: str) -> bool:
         """Whether no node is runnable, and none is RUNNING that could make another runnable."""

@@ -1,0 +1,90 @@
+"""Where a worker's nodes come from: none is lost between the daemon and the worker."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from agentd import AsyncClient, Client
+from agentd.api import AcquireNextNodeResult
+from agentd.worker.source import Source
+from tests.daemon_process import DaemonProcess
+
+
+@contextmanager
+def stopped(daemon: DaemonProcess) -> Iterator[None]:
+    """The daemon takes no request, and finds those that wait when it goes on."""
+    daemon.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        daemon.signal(signal.SIGCONT)
+
+
+@asynccontextmanager
+async def reached(daemon: DaemonProcess, task_id: str | None) -> AsyncIterator[Source]:
+    """A source of impatient questions that has got its first node."""
+    async with AsyncClient(daemon.socket_path) as client:
+        source = Source(client, task_id, "me")
+        assert await source.next() is not None
+        client.timeout = 0.3
+        yield source
+
+
+def nodes_of(daemon: DaemonProcess, task_id: str) -> dict[str, str]:
+    """The status of every node of the task."""
+    with Client(daemon.socket_path) as client:
+        return {node.id: node.status for node in client.task_status(task_id).nodes}
+
+
+def registered(daemon: DaemonProcess) -> tuple[str, list[str]]:
+    """A task of three nodes."""
+    with Client(daemon.socket_path) as client:
+        task = client.register_task("three", initial_nodes=[{}, {}, {}])
+        return task.task_id, task.node_ids
+
+
+def end(daemon: DaemonProcess, task_id: str, node_id: str) -> None:
+    """Complete a node behind its holder's back, as soon as somebody holds it."""
+    deadline = time.monotonic() + 10
+    with Client(daemon.socket_path) as client:
+        while time.monotonic() < deadline:
+            for node in client.task_status(task_id).nodes:
+                if node.id == node_id and node.lease_id:
+                    client.complete_node(task_id, node_id, node.lease_id, "by another")
+                    return
+    raise AssertionError(f"nobody got {node_id}")
+
+
+async def asked_again(daemon: DaemonProcess, task_id: str) -> AcquireNextNodeResult | None:
+    """What comes of a question whose answer came too late."""
+    async with reached(daemon, task_id) as source:
+        with stopped(daemon):
+            assert await source.next() is None
+        return await source.next()
+
+
+def test_an_answer_that_came_too_late(shared: DaemonProcess) -> None:
+    """The node that was leased for it is worked on: it need not wait for its lease to run out."""
+    task_id, ids = registered(shared)
+    acquired = asyncio.run(asked_again(shared, task_id))
+    assert acquired is not None
+    assert acquired.node_id == ids[1]
+    assert list(nodes_of(shared, task_id).values()) == ["RUNNING", "RUNNING", "PENDING"]
+
+
+def test_an_answer_that_came_much_too_late(shared: DaemonProcess) -> None:
+    """A node whose lease is gone since is another's: the next one is acquired."""
+    task_id, ids = registered(shared)
+
+    async def ask() -> AcquireNextNodeResult | None:
+        async with reached(shared, task_id) as source:
+            with stopped(shared):
+                assert await source.next() is None
+            end(shared, task_id, ids[1])
+            return await source.next()
+
+    acquired = asyncio.run(ask())
+    assert acquired is not None
+    assert acquired.node_id == ids[2]
