@@ -21,8 +21,9 @@ demo: $(STAMP) ## two workers drain a release graph while the daemon is killed
 demo-agents: $(STAMP) ## four agents work on one goal, offline: no key is needed
 	@$(PY) -m examples.demo_agents $(ARGS)
 
+# A file's tests share its daemon, so files run side by side, not tests. ARGS="-n 0" for one after the other.
 test: $(STAMP) ## the whole test suite, property tests included
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 # Some of its tests take longer than a test may that hangs: pyproject.toml says 5 minutes.
 soak: $(VENV)/.has-soak ## the fault laboratory with its full numbers: most of an hour
