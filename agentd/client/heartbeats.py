@@ -2,14 +2,16 @@
 
 The rule this file keeps: a heartbeat goes out at a third of the lease, so two of them may be lost;
 a lease is gone when the daemon says so, or when no daemon that others may reach has confirmed it
-for its whole length. While no daemon runs nobody else can get the node, so it is held on to: the
-daemon honours such a lease for a while after it is back.
+for its whole length. While no daemon runs nobody else can get the node, so it is held on to. After
+the daemon, or the whole machine, was away, a heartbeat goes out within a few seconds, because the
+daemon honours a lease that ran out meanwhile for 10 s at most.
 """
 
 import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from agentd.client import requests
@@ -20,19 +22,31 @@ from agentd.errors import NobodyListens, NoSocket, RequestRefused
 _SHORTEST = 0.05
 """Seconds between two heartbeats, at least, however short the lease."""
 
+_RETRY = 2.0
+"""Seconds after which a heartbeat that failed is repeated, at most."""
+
+_NAP = 2.0
+"""Seconds between two looks at the clock: whoever waits does not notice that the machine slept."""
+
 _LINGER = 10.0
 """Seconds that the thread waits for another lease before it ends."""
 
 
-class Held:
-    """One lease that is kept alive. `seconds` is its length."""
+_steady = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Seconds, also while the machine is suspended: leases run out meanwhile."""
 
-    def __init__(self, request: Request[Any], seconds: float, lose: Callable[[str], None]) -> None:
+
+class Held:
+    """One lease that is kept alive since `now`. `seconds` is its length."""
+
+    def __init__(
+        self, request: Request[Any], seconds: float, lose: Callable[[str], None], now: float
+    ) -> None:
         self.request = request
         self.seconds = seconds
         self.every = max(seconds / 3, _SHORTEST)
         self.lose = lose
-        self.confirmed_at = time.monotonic()
+        self.confirmed_at = now
         self.due_at = self.confirmed_at + self.every
 
     def patience(self, now: float) -> float:
@@ -44,9 +58,14 @@ class Held:
 class Heartbeats:
     """Sends the heartbeats of all leases that one client holds."""
 
-    def __init__(self, ask: Callable[[Request[Any], float], Any]) -> None:
+    def __init__(
+        self,
+        ask: Callable[[Request[Any], float], Any],
+        clock: Callable[[], float] = _steady,
+    ) -> None:
         """`ask` sends a request and waits for its answer for so many seconds at most."""
         self._ask = ask
+        self._clock = clock
         self._begin()
 
     def _begin(self) -> None:
@@ -61,7 +80,7 @@ class Heartbeats:
         """Keep a lease (task, node and lease id) alive; `lose` is told why it is gone."""
         if self._process != os.getpid():  # a fork leaves the thread behind, and its leases
             self._begin()
-        held = Held(requests.heartbeat_node(*lease), seconds, lose)
+        held = Held(requests.heartbeat_node(*lease), seconds, lose, self._clock())
         with self._changed:
             self._held.add(held)
             if self._thread is None:
@@ -89,14 +108,14 @@ class Heartbeats:
                     self._thread = None
                     return None
                 first = min(self._held, key=lambda held: held.due_at, default=None)
-                wait = first.due_at - time.monotonic() if first else 0.0
+                wait = first.due_at - self._clock() if first else 0.0
                 if first and wait <= 0:
                     return first
-                self._changed.wait(wait)
+                self._changed.wait(min(wait, _NAP))
 
     def _beat(self, held: Held) -> None:
-        sent_at = time.monotonic()
-        wait = held.every / 3
+        sent_at = self._clock()
+        wait = min(held.every / 3, _RETRY)
         try:
             self._ask(held.request, held.patience(sent_at))
         except (NobodyListens, NoSocket):
@@ -108,13 +127,13 @@ class Heartbeats:
         else:
             held.confirmed_at = sent_at
             wait = held.every
-        held.due_at = time.monotonic() + wait
+        held.due_at = self._clock() + wait
 
     def _lose_overdue(self, error: Exception) -> None:
         """What one heartbeat met, the others would meet: they need not wait for their turn."""
         with self._changed:
             held = list(self._held)
-        now = time.monotonic()
+        now = self._clock()
         for each in held:
             if now - each.confirmed_at >= each.seconds:
                 self._lose(each, f"not confirmed for {each.seconds:g} s: {error}")
