@@ -172,6 +172,16 @@ def test_it_is_raised_at_the_end_if_it_was_swallowed(
     assert outcome(fleeting, acquired) == ("FAILED", "taken")
 
 
+def test_a_block_that_was_left_keeps_nothing(fleeting: DaemonProcess, losing: Client) -> None:
+    """After the block no heartbeat goes out: a node that was left alone goes back."""
+    acquired = hold(fleeting)
+    with pytest.raises(KeyboardInterrupt), losing.lease(acquired):
+        raise KeyboardInterrupt
+    before = losing.metrics().runtime.heartbeats
+    time.sleep(0.12)  # more than two heartbeats of the shortest kind
+    assert losing.metrics().runtime.heartbeats == before
+
+
 def test_dropped_work(client: Client, shared: DaemonProcess) -> None:
     """`drop` lets go of the node: nothing is written, and the block does not get past its end."""
     acquired = hold(shared)
