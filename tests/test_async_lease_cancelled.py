@@ -1,6 +1,4 @@
-"""A task that holds a lease and is cancelled by others: that is theirs, and leaves the node alone."""
-
-# ruff: noqa: PT012 - what is tested is what leaves a block
+"""A task that holds a lease and is cancelled by others: it hears that, and the node is let be."""
 
 from __future__ import annotations
 
