@@ -118,11 +118,12 @@ class Handling:
         return None
 
     async def _ask(self, request: Request[Result]) -> Result:
+        trouble = _Trouble(request.method)
         for wait in waits(longest=_LONGEST_WAIT):
             try:
                 answer = await self._client.ask(request)
             except PASSING as error:
-                logger.warning("%s is tried again: %s", request.method, error)
+                trouble.tell(error)
                 await asyncio.sleep(wait)
             else:
                 self._count(_ENDS.get(request.method))
@@ -130,13 +131,14 @@ class Handling:
         raise AssertionError  # waits() has no end
 
     def _ask_here(self, request: Request[Result], stopped: threading.Event) -> Result:
+        trouble = _Trouble(request.method)
         for wait in waits(longest=_LONGEST_WAIT):
             try:
                 answer = self._blocking.ask(request)
             except PASSING as error:
+                trouble.tell(error)
                 if stopped.wait(wait):
                     raise
-                logger.warning("%s is tried again: %s", request.method, error)
             else:
                 self._count(_ENDS.get(request.method))
                 return answer
@@ -146,6 +148,20 @@ class Handling:
         if outcome is not None:
             with self._counting:
                 self.outcomes[outcome] += 1
+
+
+class _Trouble:
+    """Why a request is not answered, said once as long as it stays the same."""
+
+    def __init__(self, method: str) -> None:
+        self._method = method
+        self._said: type[Exception] | None = None
+
+    def tell(self, error: Exception) -> None:
+        """Log it, if it is news."""
+        if type(error) is not self._said:
+            logger.warning("%s is tried until it is answered: %s", self._method, error)
+        self._said = type(error)
 
 
 def _settle(ended: "asyncio.Future[None]", outcome: BaseException | None) -> None:

@@ -1,0 +1,39 @@
+"""A worker whose daemon goes away: it keeps what was finished, and says what is the matter once."""
+
+import logging
+import threading
+
+import pytest
+
+from agentd import AsyncLease, Client, Lease, Worker
+from tests.daemon_process import DaemonProcess
+from tests.working import node, task
+
+
+@pytest.mark.parametrize("kind", ["blocking", "async"])
+def test_trouble_is_said_once(
+    daemon: DaemonProcess, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    """However often a result is told in vain, the log says so once."""
+    back = threading.Timer(0.4, daemon.start)
+
+    def finish_without_a_daemon() -> str:
+        daemon.kill()
+        back.start()
+        return "done"
+
+    def handle(_lease: Lease) -> str:
+        return finish_without_a_daemon()
+
+    async def handle_async(_lease: AsyncLease) -> str:
+        return finish_without_a_daemon()
+
+    caplog.set_level(logging.WARNING, "agentd.worker")
+    with Client(daemon.socket_path, timeout=0.1) as client:
+        task_id = task(client, 1)
+        Worker(client, handle if kind == "blocking" else handle_async, task_id=task_id).run()
+        back.join()
+        client.timeout = 30.0
+        assert node(client, task_id).status == "COMPLETED"
+    told = [message for message in caplog.messages if message.startswith("CompleteNode")]
+    assert 1 <= len(told) == len(set(told))
