@@ -11,7 +11,7 @@ import pytest
 from agentd.cli.loop import FLAGS
 from agentd.errors import Failure
 from agentd.loop.agents import AGENTS, agent_of, nodes
-from agentd.loop.artifacts import Artifacts, flaw
+from agentd.loop.artifacts import Artifacts, check, flaw
 from agentd.loop.chat import Answer
 from agentd.loop.completion import Completion
 from agentd.loop.handler import ANSWERED, RETRIED, STARTED, artifact_text
@@ -197,7 +197,7 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     """The error names the place and the variable to change."""
     (tmp_path / "file").touch()
     with pytest.raises(Failure, match="set AGENTD_ARTIFACT_DIR to another place"):
-        Artifacts(tmp_path / "file", "t").prepare()
+        check(tmp_path / "file")
 
 
 def test_an_artifact_is_held_against_its_hash(tmp_path: Path) -> None:

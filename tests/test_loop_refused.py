@@ -34,6 +34,7 @@ def test_without_a_key(shared: DaemonProcess) -> None:
         (["--offline", "--temperature", "3"], "--temperature='3.0': expected a number"),
         (["--offline", "--base-url", "http://a"], "leave --base-url out"),
         (["--offline", "--task", "0" * 32, "--goal", "x"], "--goal is for a new task"),
+        (["--offline", "--goal", " "], "--goal is empty: say what the agents are to do"),
     ],
 )
 def test_arguments_that_do_not_fit(shared: DaemonProcess, arguments: list[str], told: str) -> None:
@@ -56,8 +57,10 @@ def test_a_task_of_somebody_else(shared: DaemonProcess) -> None:
 
 
 def test_a_place_that_cannot_be_written(shared: DaemonProcess, tmp_path: Path) -> None:
-    """It is known before the first request."""
+    """It is known before the first request, and before anything is registered."""
+    before = tasks(shared)
     (tmp_path / "file").touch()
     ended = loop(shared, "--offline", "--artifact-dir", str(tmp_path / "file"))
     assert ended.code == 1
     assert "set AGENTD_ARTIFACT_DIR to another place" in ended.error
+    assert tasks(shared) == before

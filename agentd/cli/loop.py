@@ -81,13 +81,13 @@ def _offline(stack: ExitStack, options: argparse.Namespace, settings: "Settings"
 
 
 def _run(options: argparse.Namespace, client: Client, settings: "Settings") -> int:
-    from agentd.loop.artifacts import Artifacts
+    from agentd.loop import artifacts
     from agentd.loop.chat import Chat
     from agentd.loop.run import play
 
     Chat(settings).client()  # what cannot be made is better known before a node fails of it
+    artifacts.check(settings.artifact_dir)
     task_id = _task(options, client, settings)
-    Artifacts(settings.artifact_dir, task_id).prepare()
     teller = _Teller(options, settings, task_id)
     try:
         outcome = play(client, task_id, settings, teller.tell)
@@ -101,6 +101,8 @@ def _task(options: argparse.Namespace, client: Client, settings: "Settings") -> 
     from agentd.loop.agents import DEFAULT_GOAL
     from agentd.loop.run import check, register
 
+    if options.goal is not None and not options.goal.strip():
+        raise Usage("--goal is empty: say what the agents are to do, or leave it out")
     if options.task is None:
         return register(client, options.goal or DEFAULT_GOAL, settings)
     if options.goal is not None:

@@ -13,26 +13,28 @@ from agentd.errors import Failure
 from agentd.loop.result import Artifact
 
 
+def check(directory: Path) -> None:
+    """Make the directory of all tasks. Raises `Failure` where no file can be written there."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError as error:
+        raise Failure(_why(directory, error)) from error
+
+
 class Artifacts:
     """The artifacts of one task."""
 
     def __init__(self, directory: Path, task_id: str) -> None:
         self.folder = directory / task_id
 
-    def prepare(self) -> None:
-        """Make the folders. Raises `Failure` where that cannot be."""
-        try:
-            self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise Failure(_why(self.folder, error)) from error
-
     def write(self, name: str, text: str) -> Artifact:
         """Write one artifact, in the place of an earlier one. Raises `Failure`."""
-        self.prepare()
         path = self.folder / name
         content = text.encode(errors="replace")  # a lone surrogate is no reason to stop
         try:
+            self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
             _replace(path, content)
         except OSError as error:
             raise Failure(_why(path, error)) from error
