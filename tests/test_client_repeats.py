@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tests.daemon_process import DaemonProcess
     from tests.fake_daemon import Peer
 
-TIMEOUT = 0.15
+TIMEOUT = 0.1
 ID = str(uuid.UUID(int=7))
 OK = {"event_id": ID}
 WITHOUT_A_REPEAT = {"RegisterTask", "AcquireNextNode", "CommitEvent"}
@@ -201,7 +201,7 @@ def test_a_daemon_that_never_answers(path: Path, opened: Any, script: Any) -> No
     """A connection that is lost again and again is given up when the time is over."""
     with fake_daemon(path, script) as daemon, opened(path, TIMEOUT) as client:
         began = time.monotonic()
-        with pytest.raises(ConnectionLost, match=r"No daemon came back within 0\.15 s"):
+        with pytest.raises(ConnectionLost, match=r"No daemon came back within 0\.1 s"):
             client.health()
         assert TIMEOUT - 0.01 <= time.monotonic() - began < TIMEOUT + 0.25
     assert 3 <= daemon.accepted <= 7, "it waits longer and longer between two attempts"
@@ -226,7 +226,7 @@ def test_a_daemon_that_never_comes_back(path: Path, opened: Any) -> None:
         peer.read()
         path.unlink()
 
-    told = rf"{path} broke: .* within 0\.15 s"
+    told = rf"{path} broke: .* within 0\.1 s"
     with (
         fake_daemon(path, dies),
         opened(path, TIMEOUT) as client,

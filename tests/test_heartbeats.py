@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from agentd.client.requests import Request
 
-SECONDS = 0.18
+SECONDS = 0.15
 """How long the leases here last."""
 
 PATIENCE_SECONDS = 5.0
@@ -133,7 +133,7 @@ def test_a_daemon_that_others_may_reach(error: Exception) -> None:
     daemon, loss = Daemon(error, takes=isinstance(error, NoAnswer)), Loss()
     Heartbeats(daemon.ask).keep(("t", "n", "l"), SECONDS, loss.tell)
     after, why = loss.wait()
-    assert why == "not confirmed for 0.18 s: no answer"
+    assert why == "not confirmed for 0.15 s: no answer"
     assert after >= SECONDS
     *_, (asked_at, _, patience) = daemon.asked.queue
     if isinstance(error, NoAnswer):
@@ -217,7 +217,7 @@ def test_a_client_that_gets_no_answer(tmp_path: Path) -> None:
         Heartbeats(client.ask).keep(("t", "n", "l"), SECONDS, loss.tell)
         after, why = loss.wait()
     assert SECONDS - 0.01 <= after < PATIENCE_SECONDS
-    assert why.startswith("not confirmed for 0.18 s: no answer on ")
+    assert why.startswith("not confirmed for 0.15 s: no answer on ")
     assert set(daemon.methods) == {"HeartbeatNode"}
 
 

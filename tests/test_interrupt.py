@@ -10,7 +10,7 @@ import pytest
 from agentd.client.interrupt import Interrupt
 from agentd.errors import LeaseLost
 
-ROUNDS = 200
+ROUNDS = 60
 
 
 def fire(interrupt: Interrupt) -> None:
