@@ -83,6 +83,24 @@ def test_a_date_stays_text() -> None:
     assert bytes(context) == b'["2026-01-31","2026-01-31 12:00:00"]'
 
 
+def test_nothing_is_changed_in_silence() -> None:
+    """What JSON does not write so is text in YAML, a key is text, a number keeps its digits."""
+    context = understood(
+        "goal: g\ncontext: {on: no, at: 12:30, zip: 01234, hex: 0x1F, n: 1.10, yes: true, 1: ~}"
+    ).context
+    assert bytes(context) == (
+        b'{"on":"no","at":"12:30","zip":"01234","hex":"0x1F","n":1.10,"yes":true,"1":null}'
+    )
+
+
+def test_what_is_merged_is_given_once() -> None:
+    """A mapping may take in another and say more, wherever both stand."""
+    context = understood(
+        "goal: g\ncontext: {deep: [&more {<<: {n: 1}, n: 2}], shallow: {<<: *more}}"
+    ).context
+    assert bytes(context) == b'{"deep":[{"n":2}],"shallow":{"n":2}}'
+
+
 def test_a_byte_order_mark_is_no_text() -> None:
     """Editors of Windows put one at the beginning."""
     assert understood('\ufeff{"goal":"g"}').goal == "g"
@@ -90,6 +108,11 @@ def test_a_byte_order_mark_is_no_text() -> None:
 
 # How it is refused
 
+
+BOMB = "goal: g\ncontext:\n  a0: &a0 []\n" + "".join(
+    f"  a{number + 1}: &a{number + 1} [{', '.join([f'*a{number}'] * 10)}]\n" for number in range(99)
+)
+"""Each list has the one before it ten times."""
 
 REFUSED = [
     ("", "f: expected an object with the fields `goal`, `context`, `nodes`, `initial_nodes`"),
@@ -135,7 +158,14 @@ REFUSED = [
     ("goal: g\ncontext: !!python/object:os.system {}", "f is not valid YAML: line 2, column 10"),
     ("goal: g\n---\ngoal: h", "f is not valid YAML: line 2"),
     ("goal: g\ncontext: &a [*a]", "f is more than JSON can say"),
-    ("goal: g\ncontext: {? [a] : b}", "f is more than JSON can say"),
+    ("goal: g\ncontext: {? [a] : b}", "f is not valid YAML: line 2, column 13: a key is a text"),
+    (
+        "goal: g\ncontext: {1: a, '1': b}",
+        "f is not valid YAML: line 2, column 17: the key '1' is",
+    ),
+    ("goal: g\ncontext: !!bool maybe", "f is not valid YAML: line 2, column 10: maybe is neither"),
+    ("goal: g\ncontext: !!int 0x1F", "f is not valid YAML: line 2, column 10: 0x1F is no number"),
+    (BOMB, "f is not valid YAML: line 10, column 42: with every alias written out it is too large"),
     ('{"goal":"g","context":' + "[" * 100_000, "f is nested too deeply"),
     (
         "goal: " + "[" * 100_000,
