@@ -123,20 +123,16 @@ def test_it_is_lost_while_the_program_sleeps(brief: DaemonProcess, hurried: Clie
             sleeper.kill()
 
 
-def test_a_commit_says_that_it_is_lost(fleeting: DaemonProcess, losing: Client) -> None:
+def test_a_commit_says_that_it_is_lost(client: Client, shared: DaemonProcess) -> None:
     """Whatever is written under a lease that is gone raises LeaseLost, and so does the end."""
-    acquired = hold(fleeting)
-    with pytest.raises(LeaseLost, match=acquired.node_id), losing.lease(acquired) as lease:
-        taken(fleeting, acquired)
+    acquired = hold(shared)
+    with pytest.raises(LeaseLost, match=acquired.node_id), client.lease(acquired) as lease:
+        client.fail_node(acquired.task_id, acquired.node_id, acquired.lease_id, "by hand")
         with pytest.raises(LeaseLost, match=acquired.node_id):
             lease.commit("SAW")
         with pytest.raises(LeaseLost, match=acquired.node_id):
             lease.check()
-    acquired = hold(fleeting)
-    with pytest.raises(LeaseLost, match=acquired.node_id), losing.lease(acquired) as lease:
-        taken(fleeting, acquired)
-        lease.result = "too late"
-    assert outcome(fleeting, acquired) == ("FAILED", "taken")
+    assert outcome(shared, acquired) == ("FAILED", "by hand")
 
 
 def test_a_node_that_was_ended_with_its_own_lease(client: Client, shared: DaemonProcess) -> None:

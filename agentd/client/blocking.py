@@ -23,7 +23,7 @@ from agentd.client.heartbeats import Heartbeats
 from agentd.client.lease import Lease
 from agentd.client.repeats import gave_up, is_repeatable, still_trying, waits
 from agentd.client.requests import Request
-from agentd.errors import ConnectionLost, DaemonUnreachable
+from agentd.errors import DaemonUnreachable
 
 Result = TypeVar("Result")
 P = ParamSpec("P")
@@ -116,28 +116,35 @@ class Client:
     def _answer(self, line: bytes, timeout: float, *, repeat: bool, patient: bool = False) -> bytes:
         """The line that answers this one, sent again after a lost connection where it may be."""
         deadline = time.monotonic() + timeout
-        left = timeout
-        connection = self._take()
-        lost: ConnectionLost | None = None
-        for wait in waits():
-            idle = self._idle
+        connection, idle, lost = self._take(), self._idle, None
+        if connection is not None:
             try:
-                if connection is None:
-                    connection = Connection(self._path, left)
-                    left = deadline - time.monotonic()
-                answer = connection.exchange(line, left)
+                answer = connection.exchange(line, timeout)
             except DaemonUnreachable as error:
-                lost = still_trying(error, lost, repeat=repeat, patient=patient)
+                lost = still_trying(error, None, repeat=repeat, patient=patient)
             else:
                 self._give_back(connection, idle)
                 return answer
-            self.close()  # what one connection lost, the others lost as well
-            time.sleep(max(min(wait, deadline - time.monotonic()), 0))
+        for wait in waits():
+            if lost is not None:
+                self.close()  # what one connection lost, the others lost as well
+                time.sleep(max(min(wait, deadline - time.monotonic()), 0))
             left = deadline - time.monotonic()
-            if left <= 0:
+            if left <= 0 and lost is not None:
                 raise gave_up(lost, timeout)
-            connection = None
+            try:
+                return self._answer_anew(line, left)
+            except DaemonUnreachable as error:
+                lost = still_trying(error, lost, repeat=repeat, patient=patient)
         raise AssertionError  # waits() has no end
+
+    def _answer_anew(self, line: bytes, seconds: float) -> bytes:
+        """The line that answers this one, on a connection that is made for it."""
+        deadline, idle = time.monotonic() + seconds, self._idle
+        connection = Connection(self._path, seconds)
+        answer = connection.exchange(line, max(deadline - time.monotonic(), 0))
+        self._give_back(connection, idle)
+        return answer
 
     def _take(self) -> Connection | None:
         """An idle connection. After a fork they are the parent's, who may be using them."""

@@ -25,7 +25,7 @@ class Connection:
         """Raises `DaemonUnreachable`: then nothing was sent."""
         self._path = path
         self._seconds = 0.0
-        self._buffer = bytearray()
+        self.is_open = True
         try:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError as error:
@@ -39,11 +39,6 @@ class Connection:
         except BaseException:
             self.close()
             raise
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it can be used for another call."""
-        return self._socket.fileno() >= 0
 
     def exchange(self, line: bytes, seconds: float) -> bytes:
         """Send one line and return the line that answers it, without its newline.
@@ -70,7 +65,8 @@ class Connection:
             raise
 
     def close(self) -> None:
-        """Close it for good."""
+        """Close it for good; it cannot be used for another call."""
+        self.is_open = False
         self._socket.close()
 
     def _limit(self, seconds: float) -> None:
@@ -107,19 +103,26 @@ class Connection:
             self.close()
 
     def _receive(self, deadline: float) -> bytes:
-        searched = 0
-        while (end := self._buffer.find(b"\n", searched)) < 0:
-            if self._buffer:
-                self._limit_to(deadline)
-            searched = len(self._buffer)
-            chunk = self._socket.recv(_PIECE)
-            if not chunk:
-                raise ConnectionResetError(
-                    errno.ECONNRESET, "the daemon closed it before it answered"
-                )
-            self._buffer += chunk
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        if self._buffer:  # nobody asked for more: it would be taken for the next answer
+        received = self._piece()
+        end = received.find(b"\n")
+        if end < 0:
+            received, end = self._receive_more(received, deadline)
+        if end + 1 != len(received):  # nobody asked for more: it would be the next answer
             self.close()
-        return line
+        return received[:end]
+
+    def _receive_more(self, first: bytes, deadline: float) -> tuple[bytes, int]:
+        """All that came up to the piece that ends the line, and where in it the line ends."""
+        received, searched, end = bytearray(first), 0, -1
+        while end < 0:
+            self._limit_to(deadline)
+            searched = len(received)
+            received += self._piece()
+            end = received.find(b"\n", searched)
+        return bytes(received), end
+
+    def _piece(self) -> bytes:
+        piece = self._socket.recv(_PIECE)
+        if not piece:
+            raise ConnectionResetError(errno.ECONNRESET, "the daemon closed it before it answered")
+        return piece
