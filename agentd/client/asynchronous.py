@@ -23,8 +23,8 @@ from agentd.client.heartbeats import Heartbeats
 from agentd.client.repeats import gave_up, is_repeatable, still_trying, waits
 from agentd.client.requests import Request
 from agentd.client.stream import Stream
-from agentd.client.unreachable import no_answer
-from agentd.errors import ConnectionLost, DaemonUnreachable
+from agentd.client.unreachable import cannot_connect
+from agentd.errors import DaemonUnreachable
 
 Result = TypeVar("Result")
 P = ParamSpec("P")
@@ -65,6 +65,7 @@ class AsyncClient:
         self.timeout = timeout
         self._path = str(self.socket_path)
         self._opening: asyncio.Task[Stream] | None = None
+        self._stream: Stream | None = None
         # Heartbeats must not wait for a handler that blocks the event loop.
         self._beside = Client(self.socket_path, timeout)
         self._heartbeats = Heartbeats(self._beside.ask)
@@ -94,7 +95,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connection; the next call opens another."""
-        opening, self._opening = self._opening, None
+        opening, self._opening, self._stream = self._opening, None, None
         if opening is not None and not opening.done():
             opening.add_done_callback(_close)
         elif opening is not None:
@@ -110,30 +111,36 @@ class AsyncClient:
         """The line that answers this one, sent again after a lost connection where it may be."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.timeout
-        previous: ConnectionLost | None = None
-        for wait in waits():
+        stream, lost = self._stream, None
+        if stream is not None and stream.is_open_in(loop):
             try:
-                async with asyncio.timeout_at(deadline):
-                    return await (await self._connected(loop)).exchange(line)
-            except TimeoutError as error:
-                if previous is None:
-                    raise no_answer(self._path, self.timeout) from error
+                return await stream.exchange(line, deadline, self.timeout)
             except DaemonUnreachable as error:
-                previous = still_trying(error, previous, repeat=repeat, patient=patient)
-            if loop.time() >= deadline:
-                raise gave_up(previous, self.timeout)
-            await asyncio.sleep(max(min(wait, deadline - loop.time()), 0))
+                lost = still_trying(error, None, repeat=repeat, patient=patient)
+        for wait in waits():
+            if lost is not None:
+                await asyncio.sleep(max(min(wait, deadline - loop.time()), 0))
+            if loop.time() >= deadline and lost is not None:
+                raise gave_up(lost, self.timeout)
+            try:
+                stream = await self._connected(loop, deadline)
+                return await stream.exchange(line, deadline, self.timeout)
+            except DaemonUnreachable as error:
+                lost = still_trying(error, lost, repeat=repeat, patient=patient)
         raise AssertionError  # waits() has no end
 
-    async def _connected(self, loop: asyncio.AbstractEventLoop) -> Stream:
+    async def _connected(self, loop: asyncio.AbstractEventLoop, deadline: float) -> Stream:
         """The connection of this event loop, made by the first call that needs it."""
         opening = self._opening
         if opening is None or opening.get_loop() is not loop or _has_ended(opening):
             opening = self._opening = loop.create_task(Stream.connect(self._path))
             opening.add_done_callback(_is_usable)  # looks at its error: nobody may wait for it
-        if opening.done():
-            return opening.result()
-        return await asyncio.shield(opening)
+        try:
+            async with asyncio.timeout_at(deadline):
+                self._stream = await asyncio.shield(opening)
+        except TimeoutError as error:
+            raise cannot_connect(self._path, error) from error
+        return self._stream
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,7 +2,8 @@
 
 The rule this file keeps: whoever leaves the block has ended the node, or knows why not. A result
 completes it, an exception fails it for good, and what only stops the program (`KeyboardInterrupt`,
-`SystemExit`, a cancelled task) does neither: the lease runs out, and another worker gets the node.
+`SystemExit`, a cancelled task) or says that no daemon was there (`DaemonUnreachable`) does neither:
+the lease runs out, and another worker gets the node.
 """
 
 from collections.abc import Callable, Iterator
@@ -93,7 +94,7 @@ class Grip:
             self._heartbeats.release(self._held)
 
     def _lose(self, why: str) -> None:
-        self._why = why
+        self._why = self._why or why
 
     def _event(self, action_type: str, payload: Any) -> Request[EventResult]:
         return requests.commit_event(
@@ -120,7 +121,7 @@ class Grip:
         if isinstance(error, LeaseLost):
             if self.is_lost and error.args == LeaseLost().args:
                 error.args = (self._lost(),)  # it was raised from outside, without its reason
-        elif isinstance(error, Exception):
+        elif isinstance(error, Exception) and not isinstance(error, DaemonUnreachable):
             return requests.fail_node(*self._ids, failure(error)), None
         return None, None
 

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from typing import cast
 
-from agentd.client.unreachable import NotSent, cannot_connect, lost
+from agentd.client.unreachable import NotSent, cannot_connect, lost, no_answer
 
 
 class Stream(asyncio.Protocol):
@@ -42,17 +42,30 @@ class Stream(asyncio.Protocol):
         """Whether another request may be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
-    async def exchange(self, line: bytes) -> bytes:
+    def is_open_in(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether a call in that event loop may send another request."""
+        return self._loop is loop and self.is_open
+
+    async def exchange(self, line: bytes, deadline: float, seconds: float) -> bytes:
         """Send one line and return the line that answers it, without its newline.
 
-        Raises `NotSent` or `ConnectionLost`.
+        It has to come before `deadline`, by the event loop's clock: the end of the `seconds` that
+        the call may take. Raises `NotSent`, `ConnectionLost` or `NoAnswer`.
         """
         if self._transport is None or self._transport.is_closing():
             raise NotSent(f"the connection to {self._path} is closed")
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._waiting.append(answer)
         self._transport.write(line)
-        return await answer
+        end = self._loop.call_at(deadline, self._expire, answer, seconds)
+        try:
+            return await answer
+        finally:
+            end.cancel()
+
+    def _expire(self, answer: "asyncio.Future[bytes]", seconds: float) -> None:
+        if not answer.done():
+            answer.set_exception(no_answer(self._path, seconds))
 
     def close(self) -> None:
         """Close it for good, sent or not; calls that are under way raise `ConnectionLost`."""
