@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from agentd import AsyncClient, Client
 from agentd.errors import InvalidParams, RequestTooLarge, TaskNotFound
 from tests.clients import each_client
 from tests.fake_daemon import answers, fake_daemon
@@ -78,3 +79,13 @@ def test_a_malformed_id_is_named(shared: DaemonProcess, opened: Any) -> None:
         with pytest.raises(TaskNotFound, match=str(missing)) as caught:
             client.task_status(missing)
         assert caught.value.data["task_id"] == str(missing)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_timeout_that_is_none(
+    kind: type[Client | AsyncClient], timeout: float, tmp_path: Path
+) -> None:
+    """A call takes more than no time, and less than for ever."""
+    with pytest.raises(ValueError, match=f"timeout={timeout!r}"):
+        kind(tmp_path / "agentd.sock", timeout)

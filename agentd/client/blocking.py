@@ -6,6 +6,7 @@ program of one thread uses one connection, and threads never wait for each other
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -66,6 +67,8 @@ class Client:
     task_events = _blocking(requests.task_events)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
+        if not 0 < timeout <= threading.TIMEOUT_MAX:
+            raise ValueError(f"timeout={timeout!r}: expected seconds, more than 0 and not for ever")
         self.socket_path = Path(socket_path or config.load().socket_path)
         self.timeout = timeout
         self._path = str(self.socket_path)

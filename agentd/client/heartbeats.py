@@ -47,7 +47,7 @@ class Held:
         self.every = max(seconds / 3, _SHORTEST)
         self.lose = lose
         self.confirmed_at = now
-        self.due_at = self.confirmed_at + self.every
+        self.due_at = now + self.every
 
     def patience(self, now: float) -> float:
         """Seconds that a heartbeat may take: what is over when the lease is, is told in time."""
@@ -75,12 +75,21 @@ class Heartbeats:
         self._thread: threading.Thread | None = None
 
     def keep(
-        self, lease: tuple[str, str, str], seconds: float, lose: Callable[[str], None]
+        self,
+        lease: tuple[str, str, str],
+        seconds: float,
+        lose: Callable[[str], None],
+        age: float = 0.0,
     ) -> Held:
-        """Keep a lease (task, node and lease id) alive; `lose` is told why it is gone."""
+        """Keep a lease (task, node and lease id) alive; `lose` is told why it is gone.
+
+        The lease is so many `seconds` long, and `age` of them have passed.
+        """
         if self._process != os.getpid():  # a fork leaves the thread behind, and its leases
             self._begin()
-        held = Held(requests.heartbeat_node(*lease), seconds, lose, self._clock())
+        now = self._clock()
+        held = Held(requests.heartbeat_node(*lease), seconds, lose, now)
+        held.due_at = now + max(held.every - max(age, 0.0), 0.0)
         with self._changed:
             self._held.add(held)
             if self._thread is None:

@@ -6,6 +6,7 @@ completes it, an exception fails it for good, and what only stops the program (`
 the lease runs out, and another worker gets the node.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -87,7 +88,10 @@ class Grip:
         self._lose(why)
 
     def _keep(self) -> None:
-        self._held = self._heartbeats.keep(self._ids, self._seconds, self._lose)
+        # Whoever took the time for something else has the first heartbeat sooner. `acquired_at` is
+        # in whole seconds; a wall clock that was set in between is no harm.
+        age = time.time() - (self.context.node.acquired_at or 0) - 1
+        self._held = self._heartbeats.keep(self._ids, self._seconds, self._lose, age)
 
     def _release(self) -> None:
         if self._held is not None:
