@@ -19,7 +19,7 @@ from agentd.client.endings import failure
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.repeats import PASSING, waits
 from agentd.client.requests import Request
-from agentd.errors import LeaseLost, WorkFailed
+from agentd.errors import DaemonUnreachable, LeaseLost, WorkFailed
 
 Result = TypeVar("Result")
 BlockingHandler = Callable[[Lease], Any]
@@ -52,8 +52,8 @@ class Handling:
     async def work(self, acquired: AcquireNextNodeResult) -> None:
         """Run the handler on the node and end the node with what came of it.
 
-        What the handler raises is logged: the node has failed with it. Cancelled, it lets go of the
-        node.
+        What the handler raises is logged: the node has failed with it. Cancelled, or told that the
+        daemon is away, it lets go of the node.
         """
         try:
             await (self._await if self._is_async else self._in_thread)(acquired)
@@ -65,6 +65,8 @@ class Handling:
                 "let go of node %s: it goes back when its lease runs out", acquired.node_id
             )
             raise
+        except DaemonUnreachable as error:
+            logger.warning("let go of node %s, it goes back: %s", acquired.node_id, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next node is another matter
             told = " ".join([_told(error), *getattr(error, "__notes__", ())])
             logger.warning("node %s failed: %s", acquired.node_id, told)
