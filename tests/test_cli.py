@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from agentd import __version__
+from agentd.cli.verbs import parser
 from tests.command_line import COLUMNS, agentd, agentd_here, on_a_terminal
 from tests.daemon_process import REPOSITORY, DaemonProcess, environment
 from tests.listening import listening
@@ -74,7 +75,8 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("bogus",), "invalid choice: 'bogus'"),
     (("--bogus",), "--bogus"),
     (("call",), "METHOD"),
-    (("call", "Health", "{}", "more"), "more"),
+    (("call", "Health", "{}", "more"), "more; see `agentd call --help`"),
+    (("task", "list", "more"), "more; see `agentd task list --help`"),
     *[(("call", "Health", f"--timeout={n}"), f"{n!r}") for n in ("soon", "0", "-1", "nan", "inf")],
     (("call", "Health", "{"), "not a JSON object"),
     (("call", "Health", "[1]"), "not a JSON object"),
@@ -95,6 +97,17 @@ def test_wrong_usage(shared: DaemonProcess, arguments: tuple[str, ...], words: s
     assert (ended.code, ended.out) == (2, "")
     assert words in ended.err.splitlines()[-1]
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    "options", [("--json",), ("--type", "X"), ("--type", "X", "--json", "--")], ids=" ".join
+)
+@pytest.mark.parametrize("given", ["{}", "-"])
+def test_the_last_argument_may_stand_behind_options(options: tuple[str, ...], given: str) -> None:
+    """Options may stand anywhere: JSON that may be left out is not lost behind one."""
+    found = parser().parse_args(("node", "commit", "TASK", "NODE", "LEASE", *options, given))
+    assert (found.lease, found.payload) == ("LEASE", given)
+    assert found.type == ("X" if "X" in options else "COMMIT_EVENT")
 
 
 @pytest.mark.parametrize("verb", SETTLED)

@@ -125,14 +125,15 @@ FAILURES: list[tuple[tuple[str, ...], int, str]] = [
     (("task", "register", "/nonexistent", "--json"), 2, "bad_document"),
     (("node", "complete", NOBODYS, NOBODYS, NOBODYS, "{", "--json"), 2, "usage"),
     (("call", "Bogus", "--json"), 1, "unknown_method"),
-    (("call", "Health", "{", "--json"), 2, "bad_setting"),
+    (("call", "Health", "{", "--json"), 2, "usage"),
+    (("call", "Health", '{"a":' * 50_000, "--json"), 2, "usage"),
     (("replay", "--json"), 4, "already_running"),
     (("backup", "/nonexistent/a.db", "--json"), 1, "failure"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "kind"), FAILURES, ids=[" ".join(a) for a, *_ in FAILURES]
+    ("arguments", "code", "kind"), FAILURES, ids=[" ".join(a)[:60] for a, *_ in FAILURES]
 )
 def test_failures(shared: DaemonProcess, arguments: tuple[str, ...], code: int, kind: str) -> None:
     """Every failure has a kind, a message and what to do next, and the exit code stays the same."""

@@ -186,6 +186,17 @@ def test_events(shared: DaemonProcess) -> None:
     assert last == lines[-2:]
 
 
+def test_the_newest_events_of_a_large_task(shared: DaemonProcess) -> None:
+    """What happened last is shown, however many bytes stand before it."""
+    with shared.connect() as connection:
+        made = connection.call("RegisterTask", goal="g", initial_nodes=[{}])
+        event = {"task_id": made["task_id"], "node_id": made["node_ids"][0]}
+        for payload in ("x" * 700_000, "y" * 700_000, "z"):
+            connection.call("CommitEvent", **event, action_type="NOTE", payload=payload)
+    shown = fields(agentd_here(shared.home, "task", "events", made["task_id"], "--last", "3"))
+    assert [line[-1][1] for line in shown] == ["x", "y", "z"]
+
+
 def test_follow(shared: DaemonProcess) -> None:
     """With --follow new events are printed as they happen, until somebody interrupts."""
     task = register(shared)
@@ -208,8 +219,9 @@ def test_follow(shared: DaemonProcess) -> None:
         assert process.stderr.read() == "agentd: interrupted\n"
 
 
-def test_follow_ends_with_its_reader(shared: DaemonProcess) -> None:
-    """A reader that has had enough, such as `head`, ends it without a word."""
+@pytest.mark.parametrize("something_happens", [True, False])
+def test_follow_ends_with_its_reader(shared: DaemonProcess, *, something_happens: bool) -> None:
+    """A reader that has had enough, such as `head`, ends it without a word, whatever happens."""
     task = register(shared)
     process = subprocess.Popen(
         [*AGENTD, "task", "events", task, "--follow"],
@@ -224,7 +236,8 @@ def test_follow_ends_with_its_reader(shared: DaemonProcess) -> None:
     with process, shared.connect() as connection:
         assert "REGISTER_TASK" in process.stdout.readline()
         process.stdout.close()
-        connection.call("AcquireNextNode", task_id=task)
+        if something_happens:
+            connection.call("AcquireNextNode", task_id=task)
         assert process.wait(10) == 0
         assert process.stderr.read() == ""
 

@@ -4,22 +4,22 @@ import argparse
 
 import msgspec
 
+from agentd.cli.failing import Usage
 from agentd.cli.payload import given_bytes
 from agentd.cli.printing import print_data, print_json
 from agentd.client import Client
-from agentd.errors import BadSetting
 
 
 def run(options: argparse.Namespace) -> int:
-    """Send one request. Raises `RequestRefused` or `DaemonUnreachable`."""
+    """Send one request. Raises `Usage`, `RequestRefused` or `DaemonUnreachable`."""
     if not options.method.isprintable():
-        raise BadSetting(f"{options.method!r} is no method's name")
-    text = given_bytes(options.params, "the params")
+        raise Usage(f"{options.method!r} is no method's name")
+    text = given_bytes(options.params or "{}", "the params")
     try:
         text.decode()
         params = msgspec.json.decode(text.strip() or b"{}", type=dict[str, msgspec.Raw])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadSetting(f"the params are not a JSON object: {error}") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Usage(f"the params are not a JSON object: {error}") from error
     with Client(timeout=options.timeout) as client:
         result = client.raw_call(options.method, params)
     if options.json:

@@ -28,6 +28,9 @@ _WHOLE = 36
 _LISTED = 10
 """Candidates that are named where an id could be several."""
 
+_LONGEST = 60
+"""Characters of what is said about each."""
+
 
 def full_id(given: str) -> str | None:
     """The id as agentd writes it; None where it is not one in full."""
@@ -124,7 +127,7 @@ def _beginning(given: str) -> str | None:
 
 
 def _refuse(given: str, what: str, found: Sequence[tuple[str, str]]) -> NoReturn:
-    candidates = [f"{each}  {about}".rstrip() for each, about in found[:_LISTED]]
+    candidates = [f"{each}  {about[:_LONGEST]}".rstrip() for each, about in found[:_LISTED]]
     if len(found) > _LISTED:
         candidates.append("and more")
     raise Ambiguous(f"several {what} are meant by {given!r}; give more of the id", candidates)

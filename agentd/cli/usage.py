@@ -45,9 +45,34 @@ class Parser(argparse.ArgumentParser):
             self.epilog = f"{self.details()}\n{EXIT_CODES}"
         return super().format_help()
 
+    def parse_known_args(  # type: ignore[override] # as argparse calls it
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """What argparse makes of them; an argument that may be left out may come behind options.
+
+        argparse takes it for left out as soon as an option follows the arguments before it.
+        """
+        found, rest = super().parse_known_args(args, namespace)
+        for action in self._get_positional_actions():
+            if action.nargs == argparse.OPTIONAL and getattr(found, action.dest) is None:
+                rest = _taken(found, action.dest, rest)
+        if rest and self._subparsers is None:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
+
     def error(self, message: str) -> NoReturn:
         """Raise `Usage`."""
         raise Usage(f"{message}; see `{self.prog} --help`", self.format_usage())
+
+
+def _taken(found: argparse.Namespace, name: str, rest: list[str]) -> list[str]:
+    """What is left when the argument of that name took the one that is there."""
+    marked = rest[:1] == ["--"]
+    match rest[marked:]:
+        case [given] if marked or given == "-" or not given.startswith("-"):
+            setattr(found, name, given)
+            return []
+    return rest
 
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - it has no public name

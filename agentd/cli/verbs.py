@@ -159,8 +159,7 @@ def _add_call(verbs: Verbs) -> None:
         "params",
         metavar="JSON",
         nargs="?",
-        default="{}",
-        help="the params, or - for standard input",
+        help="the params, or - for standard input (default: {})",
     )
     verb.add_argument("--timeout", type=seconds, default=30.0, help="seconds to wait (default: 30)")
 
@@ -215,7 +214,7 @@ def _add_texts(verbs: Verbs) -> None:
         "completion",
         json=False,
     )
-    verb.add_argument("shell", metavar="SHELL", help="bash, zsh or tcsh")
+    verb.add_argument("shell", metavar="SHELL", help="bash, zsh, tcsh or fish")
 
 
 def _methods() -> str:

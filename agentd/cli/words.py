@@ -21,7 +21,10 @@ def size(number: float) -> str:
 
 def shown(text: Path | str) -> str:
     """A path, or what has one in it, that fits on a line, whatever bytes it is made of."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+    words = str(text)
+    if words.isprintable():  # nearly always, and a goal may have a million characters
+        return words
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
 
 
 def contents(found: "Contents") -> str:

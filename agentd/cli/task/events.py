@@ -1,8 +1,8 @@
 """`agentd task events ID`: what happened, the newest last; with `--follow` what happens."""
 
 import argparse
+import select
 import sys
-import time
 
 from agentd.api import TaskEventsResult
 from agentd.cli.moments import day_and_clock
@@ -23,16 +23,34 @@ def run(options: argparse.Namespace) -> int:
     """Print events. Raises `TaskNotFound`, `Ambiguous`, `DaemonUnreachable`."""
     with Client() as client:
         task = task_id(client, options.task)
-        page = client.task_events(task, limit=options.last)
+        page = _newest(client, task, options.last)
         called = _called(client, task)
         _print(page, called, as_json=options.json)
         while options.follow:
             if not page.more:
-                time.sleep(_PAUSE_SECONDS)
+                _pause()
             page = client.task_events(task, after=page.last_seq, limit=_PAGE)
             if page.events:
                 _print(page, called, as_json=options.json)
     return 0
+
+
+def _newest(client: Client, task: str, number: int) -> TaskEventsResult:
+    """So many of the newest events, in as many pages as it takes: the last are on the last."""
+    page = client.task_events(task, limit=number)
+    events = page.events
+    while page.more and len(events) < number:
+        page = client.task_events(task, after=page.last_seq, limit=number - len(events))
+        events += page.events
+    return TaskEventsResult(events, page.last_seq, page.more)
+
+
+def _pause() -> None:
+    """Wait for what happens next. Raises `BrokenPipeError` when nobody would read it any more."""
+    watched = select.poll()
+    watched.register(sys.stdout, 0)  # what is told in any case: its reader is gone
+    if watched.poll(_PAUSE_SECONDS * 1000):
+        raise BrokenPipeError
 
 
 def _called(client: Client, task: str) -> dict[str, str]:
