@@ -224,7 +224,7 @@ def test_follow_ends_with_its_reader(shared: DaemonProcess, *, something_happens
     """A reader that has had enough, such as `head`, ends it without a word, whatever happens."""
     task = register(shared)
     process = subprocess.Popen(
-        [*AGENTD, "task", "events", task, "--follow"],
+        [*AGENTD, "task", "events", task, "--follow", "--last", "1"],
         cwd=REPOSITORY,
         env=environment(shared.home, {}),
         stdout=subprocess.PIPE,
@@ -234,11 +234,14 @@ def test_follow_ends_with_its_reader(shared: DaemonProcess, *, something_happens
     assert process.stdout
     assert process.stderr
     with process, shared.connect() as connection:
-        assert "REGISTER_TASK" in process.stdout.readline()
+        assert "ADD_NODE" in process.stdout.readline()
         process.stdout.close()
         if something_happens:
             connection.call("AcquireNextNode", task_id=task)
-        assert process.wait(10) == 0
+        try:
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
         assert process.stderr.read() == ""
 
 
