@@ -23,6 +23,7 @@ from agentd.errors import (
     NoSocket,
     StaleLease,
     StorageFull,
+    TooManyConnections,
     UnknownMethod,
 )
 from tests.daemon_process import REPOSITORY
@@ -134,7 +135,7 @@ def test_the_daemon_says_so(refusal: Exception) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [NoAnswer("no answer"), ConnectionLost("no answer"), StorageFull("no answer")],
+    [NoAnswer("no answer"), ConnectionLost("no answer"), TooManyConnections("no answer")],
     ids=lambda error: type(error).__name__,
 )
 def test_a_daemon_that_others_may_reach(error: Exception) -> None:
@@ -160,9 +161,9 @@ def test_many_leases_that_nobody_confirms() -> None:
     assert daemon.count <= 3, "one heartbeat tells for all"
 
 
-@pytest.mark.parametrize("error", [NobodyListens("none"), NoSocket("none")])
+@pytest.mark.parametrize("error", [NobodyListens("none"), NoSocket("none"), StorageFull("full")])
 def test_no_daemon_at_all(error: Exception) -> None:
-    """While no daemon runs the lease is held on to, and kept again as soon as one is back."""
+    """While no daemon runs, or none that can record, the lease is held on to, and kept again."""
     daemon, loss = Daemon(*[error] * 8, None), Loss()
     heartbeats = Heartbeats(daemon.ask)
     held = heartbeats.keep(("t", "n", "l"), SECONDS / 2, loss.tell)

@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if sys.stdout is None:  # closed by whoever started us: then nobody reads what is printed
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
+    if sys.stderr is None:  # else print() takes standard output in its place
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
     if isinstance(sys.stdout, TextIOWrapper):  # a character that it cannot say is no failure
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -17,7 +17,7 @@ from typing import Any
 from agentd.client import requests
 from agentd.client.repeats import PASSING
 from agentd.client.requests import Request
-from agentd.errors import NobodyListens, NoSocket, RequestRefused
+from agentd.errors import NobodyListens, NoSocket, RequestRefused, StorageError
 
 _SHORTEST = 0.05
 """Seconds between two heartbeats, at least, however short the lease."""
@@ -127,8 +127,8 @@ class Heartbeats:
         wait = min(held.every / 3, _RETRY)
         try:
             self._ask(held.request, held.patience(sent_at))
-        except (NobodyListens, NoSocket):
-            pass  # nobody gets the node while no daemon runs
+        except (NobodyListens, NoSocket, StorageError):
+            pass  # nobody gets the node while no daemon runs, or while it can record nothing
         except PASSING as error:
             self._lose_overdue(error)
         except RequestRefused as refusal:

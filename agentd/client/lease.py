@@ -32,7 +32,7 @@ from agentd.errors import (
     TaskNotFound,
 )
 
-_GONE = (StaleLease, IllegalTransition, NodeNotFound, TaskNotFound)
+GONE = (StaleLease, IllegalTransition, NodeNotFound, TaskNotFound)
 """How the daemon says that a lease is gone: it is another's, has ended, or never was."""
 
 
@@ -149,7 +149,7 @@ class Grip:
         except (RequestRefused, DaemonUnreachable) as problem:
             if error is not None:
                 error.add_note(f"node {self.node_id} could not be failed: {problem}")
-            elif isinstance(problem, _GONE):
+            elif isinstance(problem, GONE):
                 self._why = problem.message
                 raise LeaseLost(self._lost()) from problem
             else:

@@ -17,6 +17,7 @@ from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncClient, AsyncLease, Client, Lease
 from agentd.client.endings import failure
 from agentd.client.heartbeats import Heartbeats
+from agentd.client.lease import GONE
 from agentd.client.repeats import PASSING, waits
 from agentd.client.requests import Request
 from agentd.errors import DaemonUnreachable, LeaseLost, WorkFailed
@@ -29,6 +30,7 @@ Handler = BlockingHandler | AsyncHandler
 logger = logging.getLogger("agentd.worker")
 
 _ENDS = {"CompleteNode": "completed", "FailNode": "failed"}
+_LOST = {"FailNode": "lost"}  # what the handler raised leaves the block; else it is LeaseLost
 _LONGEST_WAIT = 2.0
 _LONGEST_TOLD = 200
 """Bytes of a failure that the log repeats; the node has all of it."""
@@ -127,6 +129,9 @@ class Handling:
             except PASSING as error:
                 trouble.tell(error)
                 await asyncio.sleep(wait)
+            except GONE:
+                self._count(_LOST.get(request.method))
+                raise
             else:
                 self._count(_ENDS.get(request.method))
                 return answer
@@ -141,6 +146,9 @@ class Handling:
                 trouble.tell(error)
                 if stopped.wait(wait):
                     raise
+            except GONE:
+                self._count(_LOST.get(request.method))
+                raise
             else:
                 self._count(_ENDS.get(request.method))
                 return answer
