@@ -86,7 +86,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("replay", "--until", "5"), "--until and --task go together"),
     (("replay", "--task", "5"), "--until and --task go together"),
     (("replay", "--until", "soon", "--task", str(UUID(int=5))), "--until 'soon': expected a seq"),
-    (("replay", "--until", "5", "--task", "x"), "--task 'x' is not a UUID"),
+    (("replay", "--until", "5", "--task", "x"), "'x' is no task's id"),
 ]
 
 

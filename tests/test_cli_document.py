@@ -109,6 +109,11 @@ def test_a_byte_order_mark_is_no_text() -> None:
 # How it is refused
 
 
+MANY = (
+    f"goal: g\nnodes: [{', '.join(f'{{name: {n}}}' for n in 'abcdefghijk')}, {{dependencies: [z]}}]"
+)
+"""More names than are listed."""
+
 BOMB = "goal: g\ncontext:\n  a0: &a0 []\n" + "".join(
     f"  a{number + 1}: &a{number + 1} [{', '.join([f'*a{number}'] * 10)}]\n" for number in range(99)
 )
@@ -180,6 +185,12 @@ def test_refused(text: str, words: str) -> None:
     with pytest.raises(BadDocument) as refused:
         understood(text)
     assert str(refused.value).startswith(words)
+
+
+def test_few_of_many_names_are_listed() -> None:
+    """Where no name was meant, ten are named."""
+    with pytest.raises(BadDocument, match=r"names there are: a, .*, j, \.\.\.$"):
+        understood(MANY)
 
 
 def test_what_is_not_text_is_refused() -> None:

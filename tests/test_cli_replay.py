@@ -184,6 +184,12 @@ def test_until_a_seq(home: Path, task: str, seq: int, expected: list[str]) -> No
     assert statuses(until(home, task, str(seq))) == expected
 
 
+def test_until_of_a_beginning(home: Path, task: str) -> None:
+    """The beginning of an id stands for it here too, though no daemon is asked."""
+    assert until(home, task[:13], "1") == until(home, task, "1")
+    assert until(home, "ffff", "1").error.startswith("agentd: no task's id begins with ffff")
+
+
 @pytest.mark.parametrize(
     ("milliseconds", "expected"), [(0, "PENDING"), (999, "PENDING"), (1000, "RUNNING")]
 )

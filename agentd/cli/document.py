@@ -18,6 +18,9 @@ from agentd.cli.naming import full_id
 
 _TASK_FIELDS = ("goal", "context", "nodes", "initial_nodes")
 _NODE_FIELDS = ("name", "id", "dependencies", "payload_schema", "payload")
+_NAMED = 10
+"""Names that are listed where none was meant."""
+
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
@@ -129,7 +132,8 @@ def _spec(node: _Node, ids: Mapping[str, str]) -> NodeSpec:
 
 def _unknown(node: _Node, need: str, ids: Mapping[str, str]) -> str:
     meant = closest(need, list(ids))
-    hint = f"did you mean {meant}" if meant else f"names there are: {', '.join(ids) or 'none'}"
+    some = ", ".join([*ids][:_NAMED]) + (", ..." if len(ids) > _NAMED else "")
+    hint = f"did you mean {meant}" if meant else f"names there are: {some or 'none'}"
     raise node.fields.refused(f"`dependencies`: no node is named {need!r}; {hint}")
 
 

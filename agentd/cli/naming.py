@@ -5,7 +5,7 @@ has to stand for exactly one task or node.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from os.path import commonprefix
 from typing import Any, NoReturn
@@ -39,23 +39,37 @@ def full_id(given: str) -> str | None:
 
 
 def task_id(client: Client, given: str) -> str:
-    """The task that this id, or the beginning of one, stands for.
+    """The task that this id, or the beginning of one, stands for, among those of the daemon.
 
-    Raises `TaskNotFound` where it stands for none, `Ambiguous` for several, `Usage` for no id.
+    Raises what `one_task` raises.
+    """
+
+    def named(begin: str, limit: int) -> list[tuple[str, str]]:
+        tasks = client.list_tasks(prefix=begin, limit=limit).tasks
+        return [(task.id, task.goal) for task in tasks]
+
+    return one_task(given, named)
+
+
+def one_task(given: str, named: Callable[[str, int], Sequence[tuple[str, str]]]) -> str:
+    """The task that this id stands for, or the beginning of one; an id in full is not looked up.
+
+    `named` finds the ids, and what to say of each, that begin with a text: so many at most. Raises
+    `TaskNotFound` where it stands for none, `Ambiguous` for several, `Usage` for no id.
     """
     if (whole := full_id(given)) is not None:
         return whole
     begin = _beginning(given)
     if begin is None:
         raise Usage(f"{given!r} is no task's id: `agentd task list` shows the ids there are")
-    found = client.list_tasks(prefix=begin, limit=_LISTED + 1).tasks
+    found = named(begin, _LISTED + 1)
     if not found:
         raise TaskNotFound(
             f"no task's id begins with {given}: `agentd task list` shows the tasks there are"
         )
     if len(found) > 1:
-        _refuse(given, "tasks", [(task.id, task.goal) for task in found])
-    return found[0].id
+        _refuse(given, "tasks", found)
+    return found[0][0]
 
 
 def node_id(client: Client, task: str, given: str) -> str:

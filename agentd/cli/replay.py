@@ -3,7 +3,6 @@
 import argparse
 import itertools
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from agentd import config, replay
+from agentd.cli.naming import one_task
 from agentd.cli.printing import print_data, print_json
 from agentd.cli.progress import Progress, progress_bar
 from agentd.daemon.lock import database_lock
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         raise DatabaseRefused(f"there is no database at {database}: start the daemon to create it")
     if options.until is not None:
         bound = _bound(options.until)
-        return _until(database, _task_id(options.task), bound, as_json=options.json)
+        return _until(database, options.task, bound, as_json=options.json)
     run_ = _check if options.check else _rebuild
     return run_(database, as_json=options.json)
 
@@ -89,24 +89,20 @@ def _tell(first: Sequence[object], more: int) -> None:
     print(f"replay check: {found} {noun}" + (f", {more} not shown" if more else ""))
 
 
-def _until(
-    database: Path, task_id: str, bound: Callable[[Recorded], bool], *, as_json: bool
-) -> int:
+def _until(database: Path, task: str, bound: Callable[[Recorded], bool], *, as_json: bool) -> int:
     store = SqliteStore.open_read_only(database)
-    status = replay.task_at(store, task_id, bound)
+
+    def named(begin: str, limit: int) -> list[tuple[str, str]]:
+        with store.read() as reader:
+            return [(row.task_id, "") for row in reader.tasks(begin, None, limit)]
+
+    status = replay.task_at(store, one_task(task, named), bound)
     store.close()
     if as_json:
         print_data(status)
     else:
         print_json(msgspec.json.encode(status))
     return 0
-
-
-def _task_id(text: str) -> str:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError as error:
-        raise BadSetting(f"--task {text!r} is not a UUID") from error
 
 
 def _bound(text: str) -> Callable[[Recorded], bool]:
