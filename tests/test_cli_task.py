@@ -284,3 +284,13 @@ def test_an_id_that_is_none(shared: DaemonProcess, given: str, code: int, words:
     assert ended.code == code
     assert words in ended.error
     assert ended.error.isprintable()
+
+
+def test_a_task_that_is_too_large(shared: DaemonProcess, tmp_path: Path) -> None:
+    """A document that no request has room for is told so, and what to do."""
+    path = tmp_path / "large.json"
+    path.write_text(json.dumps({"goal": "g", "nodes": [{"name": f"n{n}"} for n in range(20_000)]}))
+    ended = agentd_here(shared.home, "task", "register", str(path))
+    assert ended.code == 1
+    assert "large.json, 20,000 nodes" in ended.error
+    assert "or make it several tasks" in ended.error

@@ -164,3 +164,15 @@ def test_a_session_by_hand(home: Path) -> None:
         done = on_a_terminal(home, *then[1].split(), '{"said":"hello"}').plain
         assert done.startswith("completed, event ")
         assert "input    {" in on_a_terminal(home, "node", "acquire", task[1]).plain
+
+
+def test_a_terminal_without_a_width(stage: Stage) -> None:
+    """A terminal that claims to have no columns is taken for an ordinary one."""
+    assert stage.shows("task", "list", COLUMNS="0").plain == stage.shows("task", "list").plain
+
+
+def test_a_terminal_that_knows_ascii_only(stage: Stage) -> None:
+    """Where the terminal has no signs, a state has its first letter in their place."""
+    shown = stage.shows("task", "show", stage.release, PYTHONIOENCODING="ascii").plain
+    assert "\\u25" not in shown
+    assert re.search(r" R RUNNING ", shown)

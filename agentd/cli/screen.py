@@ -5,6 +5,7 @@ plain lines, with tabs between fields and ids in full. What users wrote is text:
 markup nor control characters.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -24,6 +25,10 @@ _WIDEST = 32
 _GAP = 2
 
 
+_NO_WIDTH = 80
+"""Columns of a terminal that says it has none."""
+
+
 def is_terminal() -> bool:
     """Is a person looking at our output?"""
     return sys.stdout.isatty()
@@ -33,7 +38,8 @@ def console() -> "Console":
     """The terminal. It leaves out colours where NO_COLOR or TERM=dumb asks for that."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, emoji=False)
+    width = _NO_WIDTH if os.environ.get("COLUMNS") == "0" else None  # rich would show nothing
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def text(words: object, style: str = "") -> "Text":
@@ -45,7 +51,15 @@ def text(words: object, style: str = "") -> "Text":
 
 def state(of: State) -> "Text":
     """The sign and the word of a state, in its colour."""
-    return text(f"{of.sign} {of.word}", of.colour)
+    return text(f"{_sign(of)} {of.word}", of.colour)
+
+
+def _sign(of: State) -> str:
+    try:
+        of.sign.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return of.word[0]
+    return of.sign
 
 
 def counted(found: Iterable[State]) -> "Text":

@@ -30,6 +30,10 @@ _SHOWN = 3
 
 _WHAT = "database"
 _RESTORE = "`agentd restore` a backup"
+_ANEW = (
+    "`agentd replay --check` shows all; where only rows differ, stop the daemon and fold them anew "
+    f"with `agentd replay`, else {_RESTORE}"
+)
 
 
 def file(subject: Subject) -> Iterator[Finding]:
@@ -121,7 +125,7 @@ def journal(subject: Subject, progress: Progress) -> Iterator[Finding]:
     progress("checking events", 0, last)
     found = _certain(view, lambda: _differences(view, partial(_tell, progress, last)))
     for difference in found:
-        yield failed("journal", difference, f"`agentd replay --check` shows all; {_RESTORE}")
+        yield failed("journal", difference, _ANEW)
     if not found:
         yield ok("journal", f"{last:,} events; hash chains whole, rows as they say")
 

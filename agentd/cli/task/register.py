@@ -10,7 +10,7 @@ from agentd.cli.payload import given_bytes
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_line
 from agentd.client import Client
-from agentd.errors import InvalidGraph
+from agentd.errors import InvalidGraph, RequestTooLarge
 
 _FORMS = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 
@@ -25,6 +25,11 @@ def run(options: argparse.Namespace) -> int:
             )
         except InvalidGraph as refusal:
             raise InvalidGraph(document.renamed(refusal.message)) from refusal
+        except RequestTooLarge as refusal:
+            many = f"{options.path}, {len(document.nodes):,} nodes"
+            raise RequestTooLarge(
+                f"{many}: {refusal.message}, or make it several tasks"
+            ) from refusal
     if options.json:
         ids = {name: node_id for node_id, name in document.names.items()}
         print_data({"task_id": made.task_id, "node_ids": made.node_ids, "names": ids})
