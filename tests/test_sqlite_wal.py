@@ -9,7 +9,7 @@ import pytest
 from agentd.store.sqlite import SqliteStore
 from tests.core import Core, open_sqlite
 
-AT_ONCE_SECONDS = 1.0
+AT_ONCE_SECONDS = 5.0
 """Far more than a checkpoint of some pages takes, far less than a lock is waited for here."""
 
 

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 CROWD = 20
 ALREADY_RUNNING = 4
-AT_ONCE_SECONDS = 1.0
+AT_ONCE_SECONDS = 1
+BESIDE_OTHERS_SECONDS = 5
+"""Where the rest of the suite runs beside it: a loser that waits for the winner takes longer."""
+
 PATIENCE_SECONDS = 20
 ENOUGH = 20
 """Answers of the winner: it may be ready only when the last loser has gone."""
@@ -149,10 +152,10 @@ class Crowd:
         return winner, losers
 
 
-def assert_sent_away(loser: Contender, winner: Contender, machine_seconds: float) -> None:
+def assert_sent_away(loser: Contender, winner: Contender, most_seconds: float) -> None:
     """Check that a loser left at once, with one line that names the winner or nobody."""
     assert loser.code == ALREADY_RUNNING, loser.said
-    assert loser.seconds - machine_seconds <= AT_ONCE_SECONDS
+    assert loser.seconds <= most_seconds
     assert re.fullmatch(
         rf"agentd: another agentd is already running with pid ({winner.process.pid}|unknown) .*\n",
         loser.said,
@@ -175,7 +178,8 @@ def test_one_of_a_crowd_serves(lab: Laboratory, home: Path) -> None:
             assert winner.process.poll() is None
         assert regular.dropped == []
         for loser in losers:
-            assert_sent_away(loser, winner, machine_seconds)
+            at_once = lab.amount(BESIDE_OTHERS_SECONDS, AT_ONCE_SECONDS)
+            assert_sent_away(loser, winner, at_once + machine_seconds)
         lab.count(rounds=1, sent_away=len(losers), answered_meanwhile=regular.answers)
 
 
