@@ -30,6 +30,7 @@ from tests.daemon_process import REPOSITORY
 from tests.fake_daemon import (
     answers,
     fake_daemon,
+    hangs_up,
     refuses,
     says,
 )
@@ -256,6 +257,26 @@ def test_permission_denied(home: Path) -> None:
     told = f"NotPermitted permission denied on {path}: the daemon is another user's, or a sandbox"
     assert [line.startswith(told) for line in ended.stdout.splitlines()] == [True, True], ended
     assert daemon.accepted == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_a_daemon_of_another_user(home: Path) -> None:
+    """A daemon that closes without a word, because it serves only its own user, is told as such."""
+    path = home.parent / "s"
+    home.parent.chmod(0o711)
+    with fake_daemon(path, hangs_up) as daemon:
+        path.chmod(0o666)
+        ended = subprocess.run(
+            [sys.executable, "-c", _AS_NOBODY.format(user=NOBODY, path=str(path))],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    told = f"NotPermitted permission denied on {path}: the daemon is for user 0 only"
+    assert ended.stdout.splitlines() == [told, told], ended
+    assert daemon.accepted == 2
 
 
 def test_a_process_without_a_free_descriptor(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

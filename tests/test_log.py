@@ -15,7 +15,7 @@ from agentd.daemon.clock import Clock
 from agentd.daemon.contexts import Contexts
 from agentd.daemon.counters import new_counters
 from agentd.daemon.grace import Grace
-from agentd.daemon.log import logger, set_up
+from agentd.daemon.log import Seldom, logger, set_up
 from agentd.daemon.queries import Queries
 from agentd.daemon.writer import log_fault
 from agentd.errors import InternalError, RequestRefused
@@ -148,3 +148,12 @@ def test_a_refusal_is_no_fault(log: StringIO) -> None:
     answer = answer_to(Method("Refusing", TaskParams, None, (), query=refusing), PARAMS)
     assert b"not today" in answer
     assert log.getvalue() == ""
+
+
+def test_what_is_said_again_and_again(caplog: pytest.LogCaptureFixture) -> None:
+    """A line that would fill the disk is written once in a while, with how often it was not."""
+    often, seldom = Seldom(0.0), Seldom(60.0)
+    for number in range(3):
+        often.error("full: %d", number)
+        seldom.error("full: %d", number)
+    assert caplog.messages == ["full: 0", "full: 0", "full: 1", "full: 2"]

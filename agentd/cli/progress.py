@@ -1,5 +1,9 @@
-"""A progress bar where somebody is watching: on standard error, when that is a terminal."""
+"""A progress bar where somebody is watching: on standard error, when that is a terminal.
 
+The rule this file keeps: a terminal that cannot clear a line is shown none.
+"""
+
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +21,7 @@ Where nothing is being done ("") the line is cleared, for others to print.
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """Shows what it is told on one line, which is gone at the end of the block."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda _what, _done, _total: None
         return
     try:

@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from agentd.cli.naming import task_id
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         print_data({**told, "task": counts})
     else:
         print(_counted(told.items()))
-        if counts is not None and counts.keys() != {"COMPLETED"}:
+        if counts and counts.keys() != {"COMPLETED"}:
             print(f"the task: {_counted(counts.items())}")
     return 1 if counts is not None and "FAILED" in counts else 0
 
@@ -87,11 +88,14 @@ def _counted(numbers: Iterable[tuple[str, int]]) -> str:
 
 def _check(program: str) -> None:
     """Before any node is acquired: raises `BadSetting` if there is no such program."""
-    if shutil.which(program) is None:
-        raise BadSetting(
-            f"no program {program!r} is on the PATH or at that place: check its spelling, or give "
-            "its whole path"
-        )
+    if shutil.which(program) is not None:
+        return
+    if Path(program).is_file() and "/" in program:
+        raise BadSetting(f"{program!r} may not be executed: `chmod +x` makes it a program")
+    raise BadSetting(
+        f"no program {program!r} is on the PATH or at that place: check its spelling, or give its "
+        "whole path"
+    )
 
 
 def _log_to_stderr() -> None:

@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 
-from agentd.client.unreachable import NotSent, cannot_connect, lost, no_answer
+from agentd.client.unreachable import NotSent, cannot_connect, lost, no_answer, strangers
 
 _PIECE = 64 * 1024
 """Bytes that are sent or received at once."""
@@ -58,8 +58,9 @@ class Connection:
             self.close()
             raise no_answer(self._path, seconds) from error
         except OSError as error:
+            reason = strangers(self._path, self._socket) or lost(self._path, error)
             self.close()
-            raise lost(self._path, error) from error
+            raise reason from error
         except BaseException:
             self.close()
             raise
@@ -98,7 +99,7 @@ class Connection:
         try:
             with contextlib.suppress(OSError):
                 return self._receive(0.0)
-            raise unsent
+            raise strangers(self._path, self._socket) or unsent
         finally:
             self.close()
 

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from typing import cast
 
-from agentd.client.unreachable import NotSent, cannot_connect, lost, no_answer
+from agentd.client.unreachable import NotSent, cannot_connect, lost, no_answer, strangers
 
 
 class Stream(asyncio.Protocol):
@@ -93,7 +93,8 @@ class Stream(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         reason = error if isinstance(error, OSError) else ConnectionResetError("it was closed")
+        ours = None if self._transport is None else self._transport.get_extra_info("socket")
         while self._waiting:
             answer = self._waiting.popleft()
             if not answer.done():
-                answer.set_exception(lost(self._path, reason))
+                answer.set_exception(strangers(self._path, ours) or lost(self._path, reason))

@@ -1,5 +1,9 @@
 """Why no daemon could be reached, each reason as an error of its own with what to do next."""
 
+import os
+import socket
+import struct
+
 from agentd.errors import (
     ConnectionLost,
     DaemonUnreachable,
@@ -8,6 +12,8 @@ from agentd.errors import (
     NoSocket,
     NotPermitted,
 )
+
+_CREDENTIALS = struct.Struct("iII")
 
 UNKNOWN = "Whether the request was recorded is unknown: repeat it, under the same request_id"
 
@@ -41,6 +47,19 @@ def no_answer(path: str, seconds: float) -> NoAnswer:
 def lost(path: str, error: OSError) -> ConnectionLost:
     """The request was sent, and then the connection broke."""
     return ConnectionLost(f"the connection to {path} broke: {error}. {UNKNOWN}")
+
+
+def strangers(path: str, connection: socket.socket | None) -> NotPermitted | None:
+    """Why a daemon closed without a word, where it is another user's: it serves only its own."""
+    option = getattr(socket, "SO_PEERCRED", None)  # unix(7); other systems do not tell
+    if connection is None or option is None or os.getuid() == 0:
+        return None
+    _, user, _ = _CREDENTIALS.unpack(
+        connection.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
+    )
+    if user == os.getuid():
+        return None
+    return NotPermitted(f"permission denied on {path}: the daemon is for user {user} only")
 
 
 class NotSent(ConnectionLost):

@@ -33,21 +33,33 @@ class _Formatter(logging.Formatter):
 
 
 class Seldom:
-    """A warning that is written at most once a second, however often it is given."""
+    """A line that is written at most once in so many seconds, however often it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 1.0) -> None:
+        self._seconds = seconds
         self._next = 0.0
         self._left_out = 0
 
     def warning(self, message: str, *values: object) -> None:
-        """Write it, with how often it was left out before."""
+        """Write a warning, with how often it was left out before."""
+        self._write(logging.WARNING, message, *values)
+
+    def error(self, message: str, *values: object) -> None:
+        """Write an error, with how often it was left out before."""
+        self._write(logging.ERROR, message, *values)
+
+    def _write(self, level: int, message: str, *values: object) -> None:
         if (now := time.monotonic()) < self._next:
             self._left_out += 1
             return
         more = f" ({self._left_out} more were not logged)" if self._left_out else ""
-        logger.warning(f"{message}%s", *values, more)  # noqa: G004 - the message is the format
-        self._next = now + 1.0
+        logger.log(level, f"{message}%s", *values, more)  # noqa: G004 - the message is the format
+        self._next = now + self._seconds
         self._left_out = 0
+
+
+FAILURES_SECONDS = 10.0
+"""At most so often the log says that the database cannot be written: it may be on the full disk."""
 
 
 def _escaped(text: str) -> str:

@@ -10,7 +10,7 @@ import asyncio
 from agentd.api import TaskParams
 from agentd.daemon.clock import Clock
 from agentd.daemon.grace import Grace
-from agentd.daemon.log import logger
+from agentd.daemon.log import FAILURES_SECONDS, Seldom
 from agentd.daemon.writer import Submitted, Writer
 from agentd.errors import StorageError
 from agentd.methods import ROLL_BACK_EXPIRED
@@ -35,6 +35,7 @@ class Sweeper:
         self._timer: asyncio.TimerHandle | None = None
         self._due: int | None = None
         self._looked_at = 0
+        self._failures = Seldom(FAILURES_SECONDS)
 
     def lease_ends(self, at: int) -> None:
         """Be awake when a lease ends that was granted or extended."""
@@ -50,7 +51,7 @@ class Sweeper:
         try:
             tasks, next_end = self._ask(now, honoured)
         except StorageError as error:
-            logger.error("cannot look for leases that ran out: %s", error)
+            self._failures.error("cannot look for leases that ran out: %s", error)
             self._sleep_until(now)
             return
         for task_id in tasks:
@@ -60,7 +61,7 @@ class Sweeper:
     def answer(self, _command: Submitted, outcome: Outcome) -> None:
         """The writer counts what was rolled back; what was not is looked for again."""
         if outcome.refusal is not None:
-            logger.error("a rollback failed: %s", outcome.refusal)
+            self._failures.error("a rollback failed: %s", outcome.refusal)
             self.lease_ends(self._looked_at)
 
     def stop(self) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from agentd.daemon.contexts import Contexts
-from agentd.daemon.log import logger
+from agentd.daemon.log import FAILURES_SECONDS, Seldom, logger
 from agentd.errors import StorageError, SyncFailed
 from agentd.journal import Recorded
 from agentd.store import CheckpointedStore
@@ -66,6 +66,7 @@ class Writer:
         self._watch = watch
         self._give_up = give_up
         self._gave_up = False
+        self._failures = Seldom(FAILURES_SECONDS)
         self._waiting: deque[Submitted] = deque()
         self._last_clients: tuple[set[Client], set[Client]] = set(), set()
         self._expected = 0
@@ -120,7 +121,9 @@ class Writer:
             return
         # They may differ: a batch that a full disk undid is run again one by one.
         worst = next((f for f in failures if isinstance(f, SyncFailed)), failures[0])
-        logger.error("a batch failed, %d of its requests: %s", len(failures), worst)
+        # A disk that is full stays so for a while; one that fails is the end, and told at once.
+        log = logger if isinstance(worst, SyncFailed) else self._failures
+        log.error("a batch failed, %d of its requests: %s", len(failures), worst)
         self._give_up_over(worst)
 
     def _give_up_over(self, error: Exception) -> None:

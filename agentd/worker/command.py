@@ -154,6 +154,7 @@ class _Run:
         try:
             msgspec.json.decode(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self._show(self._lease, "the next line is no event: what it has is not JSON")
             return False
         action_type, payload = event_of(text)
         try:

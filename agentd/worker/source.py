@@ -28,6 +28,7 @@ class Source:
         self._owner = owner
         self._unanswered: tuple[str, uuid.UUID] | None = None
         self._was_reached = False
+        self._is_away = False
         self.is_exhausted = False
         self._said = ""
 
@@ -43,13 +44,17 @@ class Source:
             if not self._was_reached:
                 raise
             self._say("no node for now, trying again: %s", error)
+            self._is_away = True
             return None
-        self._was_reached = True
+        self._was_reached, self._is_away = True, False
         if acquired is not None:
             self._said = ""
-        elif not self.is_exhausted:
-            self._say("nothing is runnable now: waiting for what others do")
         return acquired
+
+    def tell_that_it_waits(self) -> None:
+        """Log, once, that nothing is runnable, if that is why there is no node."""
+        if not self._is_away:
+            self._say("nothing is runnable now: waiting")
 
     def _say(self, words: str, *about: object) -> None:
         """Once, not at every attempt."""

@@ -66,8 +66,13 @@ class Worker:
         """Work until there is nothing left to do, or until the worker is stopped.
 
         In the main thread SIGTERM stops it. Raises `DaemonUnreachable` if there is no daemon at the
-        start, `TaskNotFound`, and `KeyboardInterrupt`.
+        start, `TaskNotFound`, `KeyboardInterrupt`, and `RuntimeError` in a thread whose event loop
+        it would block: there it is `await asyncio.to_thread(worker.run)`.
         """
+        if _is_in_event_loop():
+            raise RuntimeError(
+                "run() blocks: in an event loop, `await asyncio.to_thread(worker.run)`"
+            )
         try:
             asyncio.run(self._run())
         except asyncio.CancelledError:  # by a second SIGTERM
@@ -109,10 +114,14 @@ class Worker:
             elif (acquired := await source.next()) is not None:
                 self._begin(handling, acquired)
                 pauses = waits(FIRST_WAIT, LONGEST_WAIT)
-            elif source.is_exhausted and not self._running:
+            elif self._running:
+                if await self._pause(next(pauses)):
+                    pauses = waits(FIRST_WAIT, LONGEST_WAIT)  # a node has ended: others may follow
+            elif source.is_exhausted:
                 return
-            elif await self._pause(next(pauses)):
-                pauses = waits(FIRST_WAIT, LONGEST_WAIT)  # a node has ended: others may follow
+            else:
+                source.tell_that_it_waits()
+                await self._pause(next(pauses))
         if self._running:
             await asyncio.wait(self._running)
 
@@ -154,3 +163,11 @@ class Worker:
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
             signal.signal(signal.SIGTERM, previous)
+
+
+def _is_in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -73,12 +73,13 @@ def _print(page: TaskEventsResult, called: dict[str, str], *, as_json: bool) -> 
 def _show(page: TaskEventsResult, called: dict[str, str]) -> None:
     screen = console()
     width = min(max(map(len, called.values()), default=0), _WIDEST)
+    kinds = max((min(len(event.action_type), _WIDEST) for event in page.events), default=0)
     for event in page.events:
         node = called.get(event.node_id or "", event.node_id or "")
         print_line(
             screen,
             text(f"{day_and_clock(event.timestamp)}  ", "dim"),
-            text(f"{event.action_type:14}  ", _COLOURS.get(event.action_type, "")),
+            text(f"{event.action_type:{kinds}}  ", _COLOURS.get(event.action_type, "")),
             text(f"{node:{width}}  "),
             text(bytes(event.payload).decode(), "dim"),
         )
