@@ -10,6 +10,7 @@ from collections import deque
 from typing import cast
 
 from agentd.client.unreachable import NotSent, cannot_connect, lost, no_answer, strangers
+from agentd.errors import NotPermitted
 
 
 class Stream(asyncio.Protocol):
@@ -21,6 +22,7 @@ class Stream(asyncio.Protocol):
         self._waiting: deque[asyncio.Future[bytes]] = deque()
         self._pieces: list[bytes] = []
         self._transport: asyncio.Transport | None = None
+        self._stranger: NotPermitted | None = None  # why it was closed, if that is why
 
     @classmethod
     async def connect(cls, path: str) -> "Stream":
@@ -33,8 +35,9 @@ class Stream(asyncio.Protocol):
             raise cannot_connect(path, error) from error
         if transport.get_extra_info("peername") is None:
             # Where the daemon's queue is full the kernel says "again", and asyncio hears "done".
+            stranger = strangers(path, transport.get_extra_info("socket"))
             transport.abort()
-            raise NotSent(f"no daemon let us in on {path}: it is busy or stopped")
+            raise stranger or NotSent(f"no daemon let us in on {path}: it is busy or stopped")
         return stream
 
     @property
@@ -53,7 +56,7 @@ class Stream(asyncio.Protocol):
         the call may take. Raises `NotSent`, `ConnectionLost` or `NoAnswer`.
         """
         if self._transport is None or self._transport.is_closing():
-            raise NotSent(f"the connection to {self._path} is closed")
+            raise self._stranger or NotSent(f"the connection to {self._path} is closed")
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._waiting.append(answer)
         self._transport.write(line)
@@ -93,8 +96,9 @@ class Stream(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         reason = error if isinstance(error, OSError) else ConnectionResetError("it was closed")
-        ours = None if self._transport is None else self._transport.get_extra_info("socket")
+        if self._transport is not None:
+            self._stranger = strangers(self._path, self._transport.get_extra_info("socket"))
         while self._waiting:
             answer = self._waiting.popleft()
             if not answer.done():
-                answer.set_exception(strangers(self._path, ours) or lost(self._path, reason))
+                answer.set_exception(self._stranger or lost(self._path, reason))

@@ -14,6 +14,8 @@ from agentd.errors import (
 )
 
 _CREDENTIALS = struct.Struct("iII")
+_NOBODY_YET = 2**32 - 1
+"""The user of a connection that was never made."""
 
 UNKNOWN = "Whether the request was recorded is unknown: repeat it, under the same request_id"
 
@@ -49,15 +51,15 @@ def lost(path: str, error: OSError) -> ConnectionLost:
     return ConnectionLost(f"the connection to {path} broke: {error}. {UNKNOWN}")
 
 
-def strangers(path: str, connection: socket.socket | None) -> NotPermitted | None:
+def strangers(path: str, connection: socket.socket) -> NotPermitted | None:
     """Why a daemon closed without a word, where it is another user's: it serves only its own."""
     option = getattr(socket, "SO_PEERCRED", None)  # unix(7); other systems do not tell
-    if connection is None or option is None or os.getuid() == 0:
+    if option is None or os.getuid() == 0:
         return None
     _, user, _ = _CREDENTIALS.unpack(
         connection.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
     )
-    if user == os.getuid():
+    if user in (os.getuid(), _NOBODY_YET):
         return None
     return NotPermitted(f"permission denied on {path}: the daemon is for user {user} only")
 
