@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from agentd.cli import verbs
 from agentd.config import EnvFile, Flag, Values, unknown
 from agentd.errors import BadSetting
 from agentd.loop.secret import Secret
-from agentd.loop.settings import OFFLINE_KEY, Settings, load
+from agentd.loop.settings import MOST_WORKERS, OFFLINE_KEY, Settings, load
 
 KEY = "sk-0123456789abcdef"
 
@@ -167,3 +168,8 @@ def test_a_flag_that_does_not_parse(value: str, told: str) -> None:
     with pytest.raises(BadSetting) as refusal:
         values.whole("AGENTD_X", 5, "events", 1, 64)
     assert str(refusal.value) == told
+
+
+def test_the_command_line_knows_the_bound() -> None:
+    """As many agents as a setting may ask for, a flag may ask for."""
+    assert verbs.MOST_AGENTS == MOST_WORKERS

@@ -12,6 +12,8 @@ from agentd.cli.usage import EXIT_CODES, Help, Parser, Verbs, add, add_group, se
 _MOST_TASKS = 100_000
 _MOST_EVENTS = 1000
 _MOST_AT_ONCE = 1000
+MOST_AGENTS = 64
+"""As in agentd.loop.settings, which is not imported to parse a command line."""
 
 
 def parser() -> Parser:
@@ -126,11 +128,18 @@ def _add_held(
 
 def _add_workers(verbs: Verbs) -> None:
     verb = add(verbs, "work", "run a command for every node that is acquired", "work")
+    verb.usage = "agentd work [-h] [--json] [--task ID] [...] -- COMMAND [ARGUMENT ...]"
+    verb.details = _command_form
     verb.add_argument("--task", metavar="ID", help="only this task, until nothing of it can run")
     verb.add_argument(
-        "--concurrency", metavar="N", type=whole(1, _MOST_AT_ONCE), help="nodes at a time"
+        "--concurrency",
+        metavar="N",
+        type=whole(1, _MOST_AT_ONCE),
+        help="nodes at a time (default: 1)",
     )
-    verb.add_argument("--owner", metavar="NAME", help="who holds the leases")
+    verb.add_argument(
+        "--owner", metavar="NAME", help="who holds the leases (default: agentd- and the process)"
+    )
     verb.add_argument("command", metavar="COMMAND", nargs="+", help="behind --, with its arguments")
     verb = add(verbs, "loop", "let agents that call a language model work on a task", "loop")
     verb.add_argument(
@@ -141,9 +150,7 @@ def _add_workers(verbs: Verbs) -> None:
     )
     verb.add_argument("--task", metavar="ID", help="go on with this task")
     verb.add_argument("--goal", metavar="TEXT", help="what the agents are to do")
-    verb.add_argument(
-        "--workers", metavar="N", type=whole(1, _MOST_AT_ONCE), help="agents at a time"
-    )
+    verb.add_argument("--workers", metavar="N", type=whole(1, MOST_AGENTS), help="agents at a time")
     verb.add_argument("--model", metavar="NAME", help="the language model")
     verb.add_argument("--base-url", metavar="URL", help="where its chat endpoint is")
     verb.add_argument("--max-tokens", metavar="N", type=whole(1, 10**9), help="the longest answer")
@@ -215,6 +222,12 @@ def _add_texts(verbs: Verbs) -> None:
         json=False,
     )
     verb.add_argument("shell", metavar="SHELL", help="bash, zsh, tcsh or fish")
+
+
+def _command_form() -> str:
+    from agentd.cli.work import COMMAND_FORM
+
+    return COMMAND_FORM
 
 
 def _methods() -> str:

@@ -35,6 +35,18 @@ _LONGEST_LABEL = 20
 _ID_DIGITS = 6
 """Of a node's id, at its end: ids that were made together begin alike."""
 
+COMMAND_FORM = """\
+the command
+  reads    the node's context, JSON, on standard input; AGENTD_TASK_ID,
+           AGENTD_NODE_ID, AGENTD_LEASE_ID and AGENTD_SOCKET_PATH are set
+  prints   the node's result on standard output: JSON, or else text
+  says     AGENTD_EVENT {"action_type": "STEP", "payload": ...} on a line of
+           standard error: an event of the node
+  exits    with 0: the node is COMPLETED; else it is FAILED, for good
+
+with --task the exit code is 1 if a node of the task has failed
+"""
+
 _ENDS = ("completed", "failed", "lost")
 
 
