@@ -24,6 +24,7 @@ from agentd.protocol import LINE_LIMIT
 
 Result = TypeVar("Result")
 Id = str | UUID
+_encode = msgspec.json.Encoder().encode
 
 
 class Request(NamedTuple, Generic[Result]):
@@ -36,7 +37,7 @@ class Request(NamedTuple, Generic[Result]):
 
 def line(method: str, params: object) -> bytes:
     """One request as it goes over the wire. Raises `RequestTooLarge`, or what msgspec raises."""
-    encoded = msgspec.json.encode({"method": method, "params": params})
+    encoded = _encode({"method": method, "params": params})
     if b"\n" in encoded:  # Raw values may be spread over several lines; a request may not
         encoded = msgspec.json.format(encoded, indent=-1)
     if len(encoded) >= LINE_LIMIT:
