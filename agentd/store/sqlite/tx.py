@@ -251,5 +251,6 @@ class SqliteTx(SqliteReader):
         self._executemany(
             self._tables.put[name], [astuple(rows[key]) for key in changed if rows[key] is not None]
         )
-        self._executemany(self._tables.remove[name], [key for key in changed if rows[key] is None])
+        if gone := [key for key in changed if rows[key] is None]:
+            self._executemany(self._tables.remove[name], gone)
         changed.clear()
