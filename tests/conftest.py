@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
+    from tests.loop_endpoint import Endpoint
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of the laboratory (tests/faults) a run sees, and what chance decides there."""
@@ -54,11 +56,42 @@ def shared() -> Iterator[DaemonProcess]:
         yield process
 
 
+@pytest.fixture(scope="module")
+def brief() -> Iterator[DaemonProcess]:
+    """A daemon whose leases last for a second, the shortest there is."""
+    with temporary_home() as path, DaemonProcess(path, AGENTD_NODE_TIMEOUT_SECS="1") as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def fleeting() -> Iterator[DaemonProcess]:
+    """A daemon whose leases have run out when they are made: the next to ask gets the node."""
+    with temporary_home() as path, DaemonProcess(path, AGENTD_NODE_TIMEOUT_SECS="0") as process:
+        yield process
+
+
 @pytest.fixture
 def connection(shared: DaemonProcess) -> Iterator[Connection]:
     """A connection of the test's own to the shared daemon."""
     with shared.connect() as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def listening() -> Iterator[Endpoint]:
+    """A chat endpoint for all tests of a module."""
+    from tests.loop_endpoint import endpoint
+
+    with endpoint() as made:
+        yield made
+
+
+@pytest.fixture
+def there(listening: Endpoint) -> Endpoint:
+    """The endpoint, as if it had just begun to listen."""
+    listening.asks.clear()
+    listening.faults.clear()
+    return listening
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from agentd import Client
+from agentd import AsyncClient, Client
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Awaitable, Callable, Generator
 
+    from agentd import AsyncLease
     from agentd.api import AcquireNextNodeResult
     from tests.daemon_process import DaemonProcess
+
+    Block = Callable[[AsyncLease], Awaitable[Any]]
 
 
 def held(daemon: DaemonProcess, *nodes: Any) -> Generator[AcquireNextNodeResult, None, None]:
@@ -53,3 +57,13 @@ def actions(daemon: DaemonProcess, acquired: AcquireNextNodeResult) -> list[str]
         events = client.task_events(acquired.task_id).events
     told = [event.action_type for event in events if event.node_id == acquired.node_id]
     return told[told.index("ACQUIRE_NODE") :]
+
+
+def run(daemon: DaemonProcess, acquired: AcquireNextNodeResult, block: Block) -> None:
+    """Run the block under the lease, in a loop of its own."""
+
+    async def main() -> None:
+        async with AsyncClient(daemon.socket_path) as client, client.lease(acquired) as lease:
+            lease.result = await block(lease)
+
+    asyncio.run(main())

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,33 +14,16 @@ from msgspec import Raw
 
 from agentd import AsyncClient
 from agentd.errors import LeaseLost, ParseError, WorkFailed
-from tests.daemon_process import DaemonProcess, temporary_home
-from tests.leases import actions, hold, outcome, taken
+from tests.daemon_process import DaemonProcess
+from tests.leases import actions, hold, outcome, run, taken
 
 if TYPE_CHECKING:
     from agentd import AsyncLease
     from agentd.api import AcquireNextNodeResult
+    from tests.leases import Block
 
-    Block = Callable[[AsyncLease], Awaitable[Any]]
 
 PATIENCE_SECONDS = 5
-
-
-@pytest.fixture(scope="module")
-def fleeting() -> Iterator[DaemonProcess]:
-    """A daemon whose leases have run out when they are made: the next to ask gets the node."""
-    with temporary_home() as path, DaemonProcess(path, AGENTD_NODE_TIMEOUT_SECS="0") as process:
-        yield process
-
-
-def run(daemon: DaemonProcess, acquired: AcquireNextNodeResult, block: Block) -> None:
-    """Run the block under the lease, in a loop of its own."""
-
-    async def main() -> None:
-        async with AsyncClient(daemon.socket_path) as client, client.lease(acquired) as lease:
-            lease.result = await block(lease)
-
-    asyncio.run(main())
 
 
 def lost(daemon: DaemonProcess, block: Block, match: str = "") -> AcquireNextNodeResult:

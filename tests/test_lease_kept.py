@@ -13,7 +13,7 @@ import pytest
 
 from agentd import Client
 from agentd.errors import DaemonUnreachable
-from tests.daemon_process import DaemonProcess, temporary_home
+from tests.daemon_process import DaemonProcess
 from tests.leases import actions, held, hold, outcome
 
 if TYPE_CHECKING:
@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 1
 PATIENCE_SECONDS = 5
-
-
-@pytest.fixture(scope="module")
-def brief() -> Iterator[DaemonProcess]:
-    """A daemon whose leases are as short as leases can be."""
-    with (
-        temporary_home() as path,
-        DaemonProcess(path, AGENTD_NODE_TIMEOUT_SECS=str(LEASE_SECONDS)) as process,
-    ):
-        yield process
 
 
 @pytest.fixture

@@ -15,28 +15,11 @@ import pytest
 
 from agentd import Client
 from agentd.errors import LeaseLost
-from tests.daemon_process import REPOSITORY, DaemonProcess, temporary_home
+from tests.daemon_process import REPOSITORY, DaemonProcess
 from tests.leases import hold, outcome, taken
 
 LEASE_SECONDS = 1
 PATIENCE_SECONDS = 5
-
-
-@pytest.fixture(scope="module")
-def brief() -> Iterator[DaemonProcess]:
-    """A daemon whose leases are as short as leases can be."""
-    with (
-        temporary_home() as path,
-        DaemonProcess(path, AGENTD_NODE_TIMEOUT_SECS=str(LEASE_SECONDS)) as process,
-    ):
-        yield process
-
-
-@pytest.fixture(scope="module")
-def fleeting() -> Iterator[DaemonProcess]:
-    """A daemon whose leases have run out when they are made: the next to ask gets the node."""
-    with temporary_home() as path, DaemonProcess(path, AGENTD_NODE_TIMEOUT_SECS="0") as process:
-        yield process
 
 
 @pytest.fixture

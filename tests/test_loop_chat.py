@@ -4,7 +4,6 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -20,27 +19,11 @@ from tests.loop_endpoint import (
     breaks_off,
     drops,
     echoes,
-    endpoint,
     finishes,
     hangs,
     refuses,
     says,
 )
-
-
-@pytest.fixture(scope="module")
-def listening() -> Iterator[Endpoint]:
-    """An endpoint for all tests of the module."""
-    with endpoint() as made:
-        yield made
-
-
-@pytest.fixture
-def there(listening: Endpoint) -> Endpoint:
-    """The endpoint, as if it had just begun to listen."""
-    listening.asks.clear()
-    listening.faults.clear()
-    return listening
 
 
 def failure(there: Endpoint, fault: Script, timeouts: Timeouts | None = None) -> ChatFailed:

@@ -30,7 +30,7 @@ def test_without_a_key(shared: DaemonProcess) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--offline", "--workers", "65"], "--workers='65': expected workers"),
+        (["--offline", "--workers", "65"], "argument --workers: '65'"),
         (["--offline", "--temperature", "3"], "--temperature='3.0': expected a number"),
         (["--offline", "--base-url", "http://a"], "leave --base-url out"),
         (["--offline", "--task", "0" * 32, "--goal", "x"], "--goal is for a new task"),

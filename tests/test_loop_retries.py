@@ -1,7 +1,6 @@
 """How patiently a request that failed is repeated: real HTTP, no real waiting."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,24 +11,8 @@ from tests.loop_asking import MESSAGES, NOW, ask_patiently, settings
 from tests.loop_endpoint import (
     Endpoint,
     drops,
-    endpoint,
     refuses,
 )
-
-
-@pytest.fixture(scope="module")
-def listening() -> Iterator[Endpoint]:
-    """An endpoint for all tests of the module."""
-    with endpoint() as made:
-        yield made
-
-
-@pytest.fixture
-def there(listening: Endpoint) -> Endpoint:
-    """The endpoint, as if it had just begun to listen."""
-    listening.asks.clear()
-    listening.faults.clear()
-    return listening
 
 
 def test_the_wait_grows(there: Endpoint) -> None:

@@ -12,16 +12,9 @@ import pytest
 
 from agentd import AsyncClient, AsyncLease, Client, Lease, Worker
 from agentd.errors import LeaseLost, NoSocket, TaskNotFound, WorkFailed
-from tests.daemon_process import DaemonProcess, temporary_home
+from tests.daemon_process import DaemonProcess
 
 Handler = Callable[[Lease], Any] | Callable[[AsyncLease], Awaitable[Any]]
-
-
-@pytest.fixture(scope="module")
-def brief() -> Iterator[DaemonProcess]:
-    """A daemon whose leases last a second."""
-    with temporary_home() as path, DaemonProcess(path, AGENTD_NODE_TIMEOUT_SECS="1") as process:
-        yield process
 
 
 @pytest.fixture

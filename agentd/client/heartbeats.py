@@ -22,6 +22,9 @@ from agentd.errors import NobodyListens, NoSocket, RequestRefused, StorageError
 _SHORTEST = 0.05
 """Seconds between two heartbeats, at least, however short the lease."""
 
+_NO_LENGTH = 1.0
+"""Seconds for which a lease of no length is held on to, unconfirmed: anybody may get its node."""
+
 _RETRY = 2.0
 """Seconds after which a heartbeat that failed is repeated, at most."""
 
@@ -43,7 +46,7 @@ class Held:
         self, request: Request[Any], seconds: float, lose: Callable[[str], None], now: float
     ) -> None:
         self.request = request
-        self.seconds = seconds
+        self.seconds = seconds or _NO_LENGTH
         self.every = max(seconds / 3, _SHORTEST)
         self.lose = lose
         self.confirmed_at = now
