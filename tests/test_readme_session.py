@@ -150,3 +150,31 @@ def test_the_session_from_python(daemon: DaemonProcess) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=env, timeout=10, check=True)
     with daemon.connect() as connection:
         assert connection.call("Metrics")["database"]["node_status_counts"] == {"COMPLETED": 2}
+
+
+def test_the_task_file(daemon: DaemonProcess, tmp_path: Path) -> None:
+    """The task file registers, its graph is drawn, and the worker completes it."""
+    [document] = blocks(section("Agents at work"), "yaml")
+    [lines] = blocks(section("Agents at work"), "sh")
+    (tmp_path / "release.yaml").write_text(document)
+    env = environment(daemon.home, {"AGENTD_HOME": None, "PYTHONPATH": str(REPOSITORY)})
+    task_id = ""
+    for line in lines.splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "agentd"
+        ended = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                program,
+                *(task_id if word == "ID" else word for word in arguments),
+            ],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+        task_id = task_id or ended.stdout.strip()
+    assert ended.stdout == "2 completed, 0 failed, 0 lost\n"
