@@ -1,5 +1,8 @@
 """agentd: a local-first state machine daemon for AI agents.
 
+Programs import `Client`, `AsyncClient` and `Worker` from here: docs/workers.md shows how, and
+`help(agentd.Client)` what each call takes, answers and raises.
+
 A request becomes a decision, a decision becomes events, events become rows, and all of it is one
 SQLite transaction. The map, in the order of that sentence (`transact` first):
 
