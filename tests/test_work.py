@@ -159,6 +159,7 @@ def test_events(shared: DaemonProcess, client: Client) -> None:
     ]
     assert result(client, task_id)["stderr"] == "AGENTD_EVENT nothing\n"
     assert "AGENTD_EVENT {" not in ended.err
+    assert "the next line is no event: what it has is not JSON" in ended.err
 
 
 # What a person sees
@@ -244,6 +245,15 @@ def test_no_such_program(shared: DaemonProcess, client: Client) -> None:
     assert (ended.code, ended.out) == (2, "")
     assert "'nosuchprogram'" in ended.error
     assert node(client, task_id).status == "PENDING"
+
+
+def test_a_program_that_may_not_be_executed(shared: DaemonProcess, tmp_path: Path) -> None:
+    """A file that is no program yet is told apart from one that is not there."""
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\n")
+    ended = agentd(shared.home, "work", "--", str(program))
+    assert ended.code == 2
+    assert f"'{program}' may not be executed: `chmod +x`" in ended.error
 
 
 def test_a_program_that_cannot_be_started(

@@ -288,3 +288,17 @@ def test_it_takes_an_async_client(brief: DaemonProcess, client: Client) -> None:
     task_id = task(client, 1)
     Worker(AsyncClient(brief.socket_path), awaiting(str), task_id=task_id).run()
     assert ends(client, task_id) == [("COMPLETED", "1")]
+
+
+def test_run_in_an_event_loop(client: Client) -> None:
+    """In an event loop, which it would block, `run` says how it is done there; that works."""
+    task_id = task(client, 1)
+    worker = Worker(client, awaiting(str), task_id=task_id)
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="asyncio.to_thread"):
+            worker.run()
+        await asyncio.to_thread(worker.run)
+
+    asyncio.run(main())
+    assert ends(client, task_id) == [("COMPLETED", "1")]
