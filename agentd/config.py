@@ -210,7 +210,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         raise BadSetting(file.problem)
     values = Values(environment, file)
     return Settings(
-        _home(values),
+        home(values),
         _database(values),
         _socket_path(values),
         _node_timeout(values),
@@ -242,14 +242,15 @@ def _explained(name: str, values: Values) -> Setting:
         return Setting(name, origin, None, str(error))
 
 
-def _home(values: Values) -> Path:
+def home(values: Values) -> Path:
+    """The base directory."""
     return values.path("AGENTD_HOME") or expand("AGENTD_HOME", DEFAULT_HOME)
 
 
 def _database(values: Values) -> Path:
     url = values.get("AGENTD_DATABASE_URL")
     if url is None:
-        return _home(values) / DATABASE_NAME
+        return home(values) / DATABASE_NAME
     scheme, separator, path = url.strip().partition("://")
     if scheme != "sqlite" or not separator or not path or "?" in path or path == ":memory:":
         raise BadSetting(
@@ -263,7 +264,7 @@ def _database(values: Values) -> Path:
 
 
 def _socket_path(values: Values) -> Path:
-    return values.path("AGENTD_SOCKET_PATH") or _home(values) / SOCKET_NAME
+    return values.path("AGENTD_SOCKET_PATH") or home(values) / SOCKET_NAME
 
 
 def _node_timeout(values: Values) -> int:
@@ -282,7 +283,7 @@ def _log_level(values: Values) -> int:
 
 
 _SETTINGS: Mapping[str, Callable[[Values], Any]] = {
-    "AGENTD_HOME": _home,
+    "AGENTD_HOME": home,
     "AGENTD_DATABASE_URL": _database,
     "AGENTD_SOCKET_PATH": _socket_path,
     "AGENTD_NODE_TIMEOUT_SECS": _node_timeout,

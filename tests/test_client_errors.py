@@ -240,20 +240,25 @@ for act in (lambda: Client({path!r}).health(), lambda: asyncio.run(ask())):
 """
 
 
+def as_nobody(path: Path) -> subprocess.CompletedProcess[str]:
+    """Ask for Health with both clients, as a user who is not root, and print how that fails."""
+    return subprocess.run(
+        [sys.executable, "-c", _AS_NOBODY.format(user=NOBODY, path=str(path))],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+
+
 def test_permission_denied(home: Path) -> None:
     """A socket that this user may not use: another user's, or a sandbox is in the way."""
     path = home.parent / "s"
     home.parent.chmod(0o711)
     with fake_daemon(path, answers({})) as daemon:
         path.chmod(0)
-        ended = subprocess.run(
-            [sys.executable, "-c", _AS_NOBODY.format(user=NOBODY, path=str(path))],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-        )
+        ended = as_nobody(path)
     told = f"NotPermitted permission denied on {path}: the daemon is another user's, or a sandbox"
     assert [line.startswith(told) for line in ended.stdout.splitlines()] == [True, True], ended
     assert daemon.accepted == 0
@@ -266,14 +271,7 @@ def test_a_daemon_of_another_user(home: Path) -> None:
     home.parent.chmod(0o711)
     with fake_daemon(path, hangs_up) as daemon:
         path.chmod(0o666)
-        ended = subprocess.run(
-            [sys.executable, "-c", _AS_NOBODY.format(user=NOBODY, path=str(path))],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-        )
+        ended = as_nobody(path)
     told = f"NotPermitted permission denied on {path}: the daemon is for user 0 only"
     assert ended.stdout.splitlines() == [told, told], ended
     assert daemon.accepted == 2

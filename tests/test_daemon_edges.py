@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from agentd.daemon.listener import Listener, peer_uid
+from agentd.daemon.listener import Listener
 from agentd.daemon.log import logger, set_up
 from agentd.errors import AlreadyRunning, Failure
 from agentd.events import EventCommitted, LeaseExtended
 from agentd.journal import GENESIS, Draft, Recorded, record
+from agentd.peers import peer_uid
 from agentd.store.sqlite.kept import Tails
 from tests.core import NOW, Ids, uid
 from tests.daemon_process import temporary_home

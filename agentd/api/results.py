@@ -198,6 +198,11 @@ class TaskSummary(Struct):
     counts: dict[str, int]
     runnable: bool
 
+    @property
+    def has_ended(self) -> bool:
+        """Nothing can run any more: no node is runnable, and none RUNNING could make one so."""
+        return not self.runnable and not self.counts.get("RUNNING")
+
 
 class ListTasksResult(Struct):
     """A page of tasks, shorter than `limit` where they are large; `next` is null on the last."""

@@ -24,7 +24,6 @@ _WIDEST = 32
 
 _GAP = 2
 
-
 _NO_WIDTH = 80
 """Columns of a terminal that says it has none."""
 

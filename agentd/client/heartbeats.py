@@ -40,17 +40,22 @@ _steady = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK
 
 
 class Held:
-    """One lease that is kept alive since `now`. `seconds` is its length."""
+    """One lease that is kept alive since `now`. Of its `seconds` so many have passed (`age`)."""
 
     def __init__(
-        self, request: Request[Any], seconds: float, lose: Callable[[str], None], now: float
+        self,
+        request: Request[Any],
+        seconds: float,
+        age: float,
+        lose: Callable[[str], None],
+        now: float,
     ) -> None:
         self.request = request
         self.seconds = seconds or _NO_LENGTH
         self.every = max(seconds / 3, _SHORTEST)
         self.lose = lose
         self.confirmed_at = now
-        self.due_at = now + self.every
+        self.due_at = now + max(self.every - max(age, 0.0), 0.0)
 
     def patience(self, now: float) -> float:
         """Seconds that a heartbeat may take: what is over when the lease is, is told in time."""
@@ -90,9 +95,7 @@ class Heartbeats:
         """
         if self._process != os.getpid():  # a fork leaves the thread behind, and its leases
             self._begin()
-        now = self._clock()
-        held = Held(requests.heartbeat_node(*lease), seconds, lose, now)
-        held.due_at = now + max(held.every - max(age, 0.0), 0.0)
+        held = Held(requests.heartbeat_node(*lease), seconds, age, lose, self._clock())
         with self._changed:
             self._held.add(held)
             if self._thread is None:

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import struct
 
 from agentd.errors import (
     ConnectionLost,
@@ -12,8 +11,8 @@ from agentd.errors import (
     NoSocket,
     NotPermitted,
 )
+from agentd.peers import peer_uid
 
-_CREDENTIALS = struct.Struct("iII")
 _NOBODY_YET = 2**32 - 1
 """The user of a connection that was never made."""
 
@@ -53,13 +52,11 @@ def lost(path: str, error: OSError) -> ConnectionLost:
 
 def strangers(path: str, connection: socket.socket) -> NotPermitted | None:
     """Why a daemon closed without a word, where it is another user's: it serves only its own."""
-    option = getattr(socket, "SO_PEERCRED", None)  # unix(7); other systems do not tell
-    if option is None or os.getuid() == 0:
+    try:
+        user = peer_uid(connection)
+    except OSError:  # where it is not connected, some systems do not tell
         return None
-    _, user, _ = _CREDENTIALS.unpack(
-        connection.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
-    )
-    if user in (os.getuid(), _NOBODY_YET):
+    if user in (os.getuid(), _NOBODY_YET) or os.getuid() == 0:
         return None
     return NotPermitted(f"permission denied on {path}: the daemon is for user {user} only")
 

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from msgspec import Struct
 
 from agentd.api import AcquireNextNodeParams
-from agentd.daemon.listener import peer_name
 from agentd.daemon.log import logger
 from agentd.daemon.writer import Submitted
 from agentd.decoding import decode
 from agentd.errors import InternalError, RequestRefused
 from agentd.methods import Method
+from agentd.peers import peer_name
 from agentd.protocol import Rejected, Request, Requests, encode_error, encode_result
 from agentd.transact import Call, Outcome
 

@@ -5,17 +5,15 @@ replaces whatever socket is there, so this binds by itself: a stale socket is re
 or anything that is not a socket is refused.
 """
 
-import ctypes
 import os
 import socket
 import stat
-import struct
 from pathlib import Path
 
 from agentd.errors import AlreadyRunning, Failure
+from agentd.peers import peer
 
 BACKLOG = 1_024
-_UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7)
 
 
 class Listener:
@@ -43,29 +41,6 @@ class Listener:
         """Remove the file, if it is still this listener's."""
         if _identity(self._path) == self._identity:
             self._path.unlink(missing_ok=True)
-
-
-def peer_uid(connection: socket.socket) -> int:
-    """The user at the other end, as the kernel knows it."""
-    return peer(connection)[1]
-
-
-def peer_name(connection: socket.socket) -> str:
-    """The process at the other end, for the log."""
-    return f"pid {peer(connection)[0]}"
-
-
-def peer(connection: socket.socket) -> tuple[int | str, int]:
-    """Process and user at the other end; where the kernel does not tell the process, a word."""
-    if hasattr(socket, "SO_PEERCRED"):
-        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-        pid, uid, _gid = _UCRED.unpack(credentials)
-        return pid, uid
-    user, group = ctypes.c_uint(), ctypes.c_uint()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.getpeereid(connection.fileno(), ctypes.byref(user), ctypes.byref(group)) != 0:
-        raise OSError(ctypes.get_errno(), "getpeereid failed")
-    return "unknown", user.value
 
 
 def _clear(path: Path) -> None:

@@ -11,7 +11,6 @@ from agentd.daemon.connection import Connection
 from agentd.daemon.contexts import Contexts
 from agentd.daemon.counters import count_attempt, count_event, new_counters
 from agentd.daemon.grace import Grace
-from agentd.daemon.listener import peer_uid
 from agentd.daemon.log import Seldom, logger
 from agentd.daemon.queries import Queries
 from agentd.daemon.stalls import Stalls
@@ -19,6 +18,7 @@ from agentd.daemon.sweeper import Sweeper
 from agentd.daemon.writer import Writer
 from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired
 from agentd.journal import Recorded
+from agentd.peers import peer_uid
 from agentd.store import CheckpointedStore
 
 

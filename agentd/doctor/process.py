@@ -15,10 +15,10 @@ from msgspec import Struct
 
 from agentd.client import Client
 from agentd.daemon.door import MOST_CONNECTIONS, RESERVE
-from agentd.daemon.listener import peer
 from agentd.daemon.lock import database_lock
 from agentd.doctor.finding import Finding, Subject, failed, not_checked, ok, warning
 from agentd.errors import DaemonUnreachable, RequestRefused
+from agentd.peers import peer
 
 PATIENCE_SECONDS = 5.0
 _LONGEST_SOCKET = 107 if os.uname().sysname == "Linux" else 103

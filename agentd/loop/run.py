@@ -114,7 +114,7 @@ def _is_done(client: Client, crew: Crew) -> bool:
     if crew.count_done() == crew.size:
         return True
     (task,) = client.list_tasks(prefix=crew.task_id).tasks
-    return not task.runnable and not task.counts.get("RUNNING")
+    return task.has_ended
 
 
 def _tell_news(client: Client, task_id: str, seq: int, account: Account, tell: Tell) -> int:
@@ -146,7 +146,7 @@ def _ending(node: NodeView, agent: str) -> Ending:
     ending = Ending(agent, node.id, node.status)
     if node.status == "FAILED":
         ending.error = node.result_payload
-    elif node.status == "COMPLETED" and node.result_payload is not None:
+    elif node.status == "COMPLETED":
         ending.result = result_of(msgspec.json.decode(node.result_payload))
         ending.flaw = flaw(ending.result.artifact) if ending.result else "no result of the loop"
     return ending

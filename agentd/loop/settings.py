@@ -77,7 +77,7 @@ def load(
         values.whole("DEEPSEEK_MAX_TOKENS", DEFAULT_MAX_TOKENS, "tokens", 1, MOST_TOKENS),
         _temperature(values),
         values.whole("AGENTD_AGENT_WORKERS", DEFAULT_WORKERS, "workers", 1, MOST_WORKERS),
-        values.path("AGENTD_ARTIFACT_DIR") or config.load(environment).home / ARTIFACTS_NAME,
+        values.path("AGENTD_ARTIFACT_DIR") or config.home(values) / ARTIFACTS_NAME,
     )
 
 

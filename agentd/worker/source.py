@@ -67,7 +67,9 @@ class Source:
             return acquired
         if self._task_id is not None:
             acquired = await self._of(self._task_id)
-            self.is_exhausted = acquired is None and await self._has_ended(self._task_id)
+            if acquired is None:
+                (task,) = (await self._client.list_tasks(prefix=self._task_id)).tasks
+                self.is_exhausted = task.has_ended
             return acquired
         for task in (await self._client.list_tasks(runnable=True, limit=_TASKS)).tasks:
             if (acquired := await self._of(task.id)) is not None:
@@ -98,8 +100,3 @@ class Source:
         return await self._client.acquire_next_node(
             task_id, lease_owner=self._owner, request_id=request_id
         )
-
-    async def _has_ended(self, task_id: str) -> bool:
-        """Whether no node is runnable, and none is RUNNING that could make another runnable."""
-        (task,) = (await self._client.list_tasks(prefix=task_id)).tasks
-        return not task.runnable and not task.counts.get("RUNNING")

@@ -11,14 +11,13 @@ from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_line, print_table, text
 from agentd.cli.states import COMPLETED, FAILED, RUNNING
 from agentd.client import Client
+from agentd.events import STATUSES
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 _PAGE = 1000
 """Tasks that one request may ask for."""
-
-_STATUSES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
         _show(found)
     else:
         for task in found.tasks:
-            counts = (task.counts.get(status, 0) for status in _STATUSES)
+            counts = (task.counts.get(status, 0) for status in STATUSES)
             print_fields(task.id, task.created_at, *counts, task.goal)
     return 0
 

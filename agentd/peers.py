@@ -1,0 +1,33 @@
+"""Who is at the other end of a Unix socket.
+
+The rule this file keeps: the kernel says it, never the other end.
+"""
+
+import ctypes
+import socket
+import struct
+
+_UCRED = struct.Struct("iII")  # pid, uid, gid: unix(7)
+
+
+def peer_uid(connection: socket.socket) -> int:
+    """The user at the other end, as the kernel knows it."""
+    return peer(connection)[1]
+
+
+def peer_name(connection: socket.socket) -> str:
+    """The process at the other end, for the log."""
+    return f"pid {peer(connection)[0]}"
+
+
+def peer(connection: socket.socket) -> tuple[int | str, int]:
+    """Process and user at the other end; where the kernel does not tell the process, a word."""
+    if hasattr(socket, "SO_PEERCRED"):
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        pid, uid, _gid = _UCRED.unpack(credentials)
+        return pid, uid
+    user, group = ctypes.c_uint(), ctypes.c_uint()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.getpeereid(connection.fileno(), ctypes.byref(user), ctypes.byref(group)) != 0:
+        raise OSError(ctypes.get_errno(), "getpeereid failed")
+    return "unknown", user.value
