@@ -3,7 +3,10 @@
 import json
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from uuid import UUID
 
 import pytest
@@ -197,52 +200,50 @@ def test_the_newest_events_of_a_large_task(shared: DaemonProcess) -> None:
     assert [line[-1][1] for line in shown] == ["x", "y", "z"]
 
 
-def test_follow(shared: DaemonProcess) -> None:
-    """With --follow new events are printed as they happen, until somebody interrupts."""
-    task = register(shared)
-    process = subprocess.Popen(
+@contextmanager
+def following(
+    shared: DaemonProcess, task: str
+) -> Iterator[tuple[subprocess.Popen[str], IO[str], IO[str]]]:
+    """`task events --follow` from the newest event on, with what it prints; killed at the end."""
+    with subprocess.Popen(
         [*AGENTD, "task", "events", task, "--follow", "--last", "1"],
         cwd=REPOSITORY,
         env=environment(shared.home, {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout
-    assert process.stderr
-    with process, shared.connect() as connection:
-        assert "ADD_NODE" in process.stdout.readline()
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        try:
+            yield process, process.stdout, process.stderr
+        finally:
+            process.kill()
+
+
+def test_follow(shared: DaemonProcess) -> None:
+    """With --follow new events are printed as they happen, until somebody interrupts."""
+    task = register(shared)
+    with following(shared, task) as (process, out, err), shared.connect() as connection:
+        assert "ADD_NODE" in out.readline()
         connection.call("AcquireNextNode", task_id=task)
-        assert "ACQUIRE_NODE" in process.stdout.readline()
+        assert "ACQUIRE_NODE" in out.readline()
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 130
-        assert process.stderr.read() == "agentd: interrupted\n"
+        assert err.read() == "agentd: interrupted\n"
 
 
 @pytest.mark.parametrize("something_happens", [True, False])
 def test_follow_ends_with_its_reader(shared: DaemonProcess, *, something_happens: bool) -> None:
     """A reader that has had enough, such as `head`, ends it without a word, whatever happens."""
     task = register(shared)
-    process = subprocess.Popen(
-        [*AGENTD, "task", "events", task, "--follow", "--last", "1"],
-        cwd=REPOSITORY,
-        env=environment(shared.home, {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    assert process.stderr
-    with process, shared.connect() as connection:
-        assert "ADD_NODE" in process.stdout.readline()
-        process.stdout.close()
+    with following(shared, task) as (process, out, err), shared.connect() as connection:
+        assert "ADD_NODE" in out.readline()
+        out.close()
         if something_happens:
             connection.call("AcquireNextNode", task_id=task)
-        try:
-            assert process.wait(10) == 0
-        finally:
-            process.kill()
-        assert process.stderr.read() == ""
+        assert process.wait(10) == 0
+        assert err.read() == ""
 
 
 # Ids
