@@ -1,15 +1,17 @@
 # Every target sets up .venv by itself; python3 >= 3.11 and make are all it takes.
 # .venv is made once, and again when pyproject.toml changes, when the tree was
 # copied elsewhere, or when its Python went away. Nothing but the package index
-# is reached. ARGS= is passed on: make test ARGS="-k lease".
+# is reached. ARGS= is passed on: make test ARGS="-k lease". VENV= names another
+# folder, OLDEST=1 fills it with the oldest of every range in pyproject.toml.
 
 VENV := .venv
+OLDEST :=
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.made-for
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-agents test soak check run bench soak-load clean
+.PHONY: help demo demo-agents test test-oldest soak check run bench soak-load clean
 
 help: ## list the targets
 	@echo 'make TARGET [ARGS="..."]'
@@ -24,6 +26,9 @@ demo-agents: $(STAMP) ## four agents work on one goal, offline: no key is needed
 # A file's tests share its daemon, so files run side by side, not tests. ARGS="-n 0" for one after the other.
 test: $(STAMP) ## the whole test suite, property tests included
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+test-oldest: ## the same with the oldest version of everything that pyproject.toml allows
+	@$(MAKE) --no-print-directory VENV=.venv-oldest OLDEST=1 test
 
 # Some of its tests take longer than a test may that hangs: pyproject.toml says 5 minutes.
 soak: $(VENV)/.has-soak ## the fault laboratory with its full numbers: most of an hour
@@ -44,7 +49,7 @@ soak-load: $(VENV)/.has-bench ## an hour of load with deaths: does anything grow
 	@$(PY) -m benchmarks.soak $(ARGS)
 
 clean: ## remove .venv and what the tools left behind
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp names the directory that .venv was made for: its scripts hold
@@ -58,7 +63,12 @@ endif
 # then .venv is made without pip and the pip outside installs into it.
 PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 ASK := import sys; print(sys.version.split()[0]); sys.exit(sys.version_info < (3, 11))
-PIP := --quiet --disable-pip-version-check install --editable '.[dev]'
+PIP := --disable-pip-version-check install --editable
+# What builds the package is held to the constraints too; pip has two names for that.
+CONSTRAINTS := $(if $(OLDEST),PIP_CONSTRAINT=$(VENV)/oldest.txt PIP_BUILD_CONSTRAINT=$(VENV)/oldest.txt)
+# Of all that pip says: how much there is to install. A failure's words are on standard error.
+TELL := awk '/^Installing collected packages:/ {printf "  installing %d packages ...\n", NF - 3; fflush()} \
+  /^failed$$/ {exit 1}'
 
 $(STAMP): pyproject.toml
 	@for python in $(PYTHONS); do \
@@ -68,16 +78,20 @@ $(STAMP): pyproject.toml
 	  echo "agentd needs Python 3.11 or newer, found none of: $(strip $(PYTHONS)); say make PYTHON=/path/to/python" >&2; \
 	  exit 1; \
 	fi; \
-	echo "Setting up $(VENV) (Python $$version), once; later runs start at once ..."; \
+	echo "Setting up $(VENV) (Python $$version), once; later runs start at once:"; \
+	echo "  making $(VENV) ..."; \
 	if $$python -m venv --clear $(VENV) >/dev/null 2>&1; then \
-	  $(PY) -m pip $(PIP); \
+	  pip="$(PY) -m pip"; \
 	elif $$python -m pip --version >/dev/null 2>&1; then \
-	  $$python -m venv --clear --without-pip $(VENV) && \
-	  $$python -m pip --python $(PY) $(PIP); \
+	  $$python -m venv --clear --without-pip $(VENV) || exit 1; \
+	  pip="$$python -m pip --python $(PY)"; \
 	else \
 	  echo "$$python has neither ensurepip nor pip; on Debian: apt install python3-venv" >&2; \
 	  exit 1; \
-	fi
+	fi; \
+	$(if $(OLDEST),$(PY) .ci/oldest.py >$(VENV)/oldest.txt || exit 1;) \
+	echo "  fetching agentd's packages ..."; \
+	{ $(CONSTRAINTS) PYTHONUNBUFFERED=1 $$pip $(PIP) '.[dev]' || echo failed; } | $(TELL)
 	@echo "$(CURDIR)" > $@
 
 # What only the benchmarks' peers and plots, or the fuzzers, need. Without it they
@@ -85,5 +99,5 @@ $(STAMP): pyproject.toml
 $(VENV)/.has-%: $(STAMP)
 	@echo "Adding the extra '$*' to $(VENV), once ..."
 	@pip="$(PY) -m pip"; $$pip --version >/dev/null 2>&1 || pip="python3 -m pip --python $(PY)"; \
-	if $$pip --quiet --disable-pip-version-check install --editable '.[$*]'; then touch $@; \
+	if $$pip --quiet $(PIP) '.[$*]'; then touch $@; \
 	else echo "The extra '$*' could not be installed: what needs it is skipped." >&2; fi

@@ -1,0 +1,131 @@
+"""What continuous integration runs on: every Python here, and the oldest of every range."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.daemon_process import REPOSITORY
+from tests.documents import found, text
+
+PYPROJECT = tomllib.loads(text(REPOSITORY / "pyproject.toml"))
+BASH = shutil.which("bash")
+
+only_with_bash = pytest.mark.skipif(BASH is None, reason="bash is not installed")
+
+
+def required() -> list[Requirement]:
+    """What pyproject.toml asks for, to build, to run and by its extras."""
+    project: dict[str, Any] = PYPROJECT["project"]
+    extras = project["optional-dependencies"].values()
+    lists = [PYPROJECT["build-system"]["requires"], project["dependencies"], *extras]
+    return [Requirement(one) for group in lists for one in group]
+
+
+def program(path: Path, script: str) -> Path:
+    """A program of that path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def constraints(pyproject: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What `.ci/oldest.py` makes of this pyproject.toml."""
+    script = folder / ".ci" / "oldest.py"
+    script.parent.mkdir()
+    shutil.copy(REPOSITORY / ".ci" / "oldest.py", script)
+    (folder / "pyproject.toml").write_text(pyproject)
+    return subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_every_range_has_its_oldest_version(tmp_path: Path) -> None:
+    """The constraints hold each requirement to the lowest version that its range allows."""
+    ended = constraints(text(REPOSITORY / "pyproject.toml"), tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    told = dict(line.split("==") for line in ended.stdout.splitlines())
+    ranges = {one.name: one.specifier for one in required() if one.name != "agentd"}
+    assert told.keys() == ranges.keys()
+    for name, version in told.items():
+        assert f">={version}" in [str(part) for part in ranges[name]]
+        assert version in ranges[name]
+
+
+@pytest.mark.parametrize("asked", ["rich", "rich<16", "rich==15", "rich>14", "rich>=14,!=15,<16"])
+def test_a_requirement_without_an_oldest_version(tmp_path: Path, asked: str) -> None:
+    """A range whose end is open, or that is written in another way, stops it with its name."""
+    whole = text(REPOSITORY / "pyproject.toml")
+    ended = constraints(re.sub(r'"rich>=[^"]*"', f'"{asked}"', whole), tmp_path)
+    assert ended.returncode == 1
+    assert f"ValueError: {asked!r} names no oldest version" in ended.stderr
+
+
+@only_with_bash
+def test_every_python_is_asked(tmp_path: Path) -> None:
+    """A shim that fails is left out, and what version managers keep is found, oldest first."""
+    says = 'echo "{version} $0"'
+    path = tmp_path / "bin"
+    program(path / "python3", "exit 127")
+    program(path / "python3.12", "exec nothing-of-that-name")
+    here = program(path / "python3.13", says.format(version="3.13.10"))
+    program(path / "python3.14", says.format(version="3.13.10"))  # the same once more
+    kept = [
+        program(tmp_path / folder / "bin" / "python3", says.format(version=version))
+        for folder, version in (
+            (".pyenv/versions/3.13.9", "3.13.9"),
+            (".asdf/installs/python/3.11.1", "3.11.1"),
+            (".local/share/uv/python/cpython-3.15.0", "3.15.0"),
+        )
+    ]
+    program(tmp_path / ".pyenv/versions/3.10.1/bin/python3", "exit 1")
+    assert BASH is not None
+    (path / "sort").symlink_to(shutil.which("sort") or "sort")
+    ended = subprocess.run(
+        [BASH, str(REPOSITORY / ".ci" / "pythons")],
+        env={"HOME": str(tmp_path), "PATH": str(path), "HOMEBREW_PREFIX": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ended.stdout.splitlines() == [
+        f"3.11.1 {kept[1]}",
+        f"3.13.9 {kept[0]}",
+        f"3.13.10 {here}",
+        f"3.15.0 {kept[2]}",
+    ]
+
+
+@only_with_bash
+def test_the_python_that_runs_is_one_of_them() -> None:
+    """A real Python says its version and its path."""
+    assert BASH is not None
+    base = Path(sys.base_prefix) / "bin"
+    env = os.environ | {"PATH": f"{base}:{os.environ['PATH']}"}
+    ended = subprocess.run(
+        [BASH, str(REPOSITORY / ".ci" / "pythons")],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    versions = [line.split(" ", 1)[0] for line in ended.stdout.splitlines()]
+    assert ".".join(map(str, sys.version_info[:3])) in versions
+
+
+def test_ci_runs_what_make_knows() -> None:
+    """Every target that `.ci/run` makes is one of the Makefile's."""
+    lines = found(r"^make ([a-z -]+)", text(REPOSITORY / ".ci" / "run"))
+    targets = {target for line in lines for target in line.split()}
+    assert targets == {"check", "test", "test-oldest"}
+    assert targets <= set(found(r"^([a-z-]+):", text(REPOSITORY / "Makefile")))
