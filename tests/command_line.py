@@ -17,12 +17,11 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 from agentd.cli import main
-from tests.daemon_process import REPOSITORY, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, environment
 
 AGENTD = (sys.executable, "-m", "agentd")
 COLUMNS = 80
 LINES = 40
-PATIENCE_SECONDS = 20
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 

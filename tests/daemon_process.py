@@ -29,8 +29,8 @@ Object = dict[str, Any]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SERVE = [sys.executable, "-m", "agentd", "serve"]
-READY_WITHIN_SECONDS = 10.0
-STOPPED_WITHIN_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
+"""The longest wait for what should come at once: tells what hangs from a machine that is busy."""
 LONGEST_TEMPORARY_DIRECTORY = 60  # a Unix socket's path has to stay below 104 bytes
 
 
@@ -52,7 +52,7 @@ class Refused(Exception):
 class Connection:
     """One connection, raw: bytes out, lines in."""
 
-    def __init__(self, socket_path: Path, timeout_seconds: float = 10.0) -> None:
+    def __init__(self, socket_path: Path, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         self._received = bytearray()
         self._ids = itertools.count(1)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -80,8 +80,10 @@ class Connection:
         self._socket.close()
 
     def send_raw(self, data: bytes) -> None:
-        """Send these bytes and nothing else."""
-        self._socket.sendall(data)
+        """Send these bytes and nothing else; time runs out where none of them goes."""
+        left = memoryview(data)
+        while left:
+            left = left[self._socket.send(left) :]
 
     def finish_sending(self) -> None:
         """Close the client's side only: the daemon reads an end of file and may still answer."""
@@ -169,7 +171,7 @@ class DaemonProcess:
         return self.process
 
     def _wait_until_healthy(self) -> None:
-        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             code = self.process.poll()
             if code is not None:
@@ -178,7 +180,7 @@ class DaemonProcess:
                 connection.call("Health")
                 return
             time.sleep(0.01)
-        raise AssertionError(f"not healthy in {READY_WITHIN_SECONDS} s:\n{self.stderr()}")
+        raise AssertionError(f"not healthy in {PATIENCE_SECONDS} s:\n{self.stderr()}")
 
     @property
     def pid(self) -> int:
@@ -200,7 +202,7 @@ class DaemonProcess:
     def wait(self) -> int:
         """Wait for the end of the process and return its exit code."""
         try:
-            return self.process.wait(STOPPED_WITHIN_SECONDS)
+            return self.process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
@@ -258,7 +260,7 @@ def serve_to_the_end(home: Path, **env: str | None) -> Exit:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=10,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired as expired:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -35,12 +36,24 @@ def hold(daemon: DaemonProcess) -> AcquireNextNodeResult:
 
 
 def taken(daemon: DaemonProcess, acquired: AcquireNextNodeResult) -> None:
-    """Give the node to another worker: its lease has run out."""
-    with Client(daemon.socket_path) as other:
-        again = other.acquire_next_node(acquired.task_id, lease_owner="another")
-        assert again is not None
-        assert again.node_id == acquired.node_id
-        other.fail_node(again.task_id, again.node_id, again.lease_id, "taken")
+    """Give the node to another worker, in one step: its lease has run out.
+
+    It is done in a thread of its own, because in this one LeaseLost may be raised at any moment.
+    """
+
+    def take() -> None:
+        with Client(daemon.socket_path) as other:
+            other.acquire_next_node(acquired.task_id, lease_owner="another")
+
+    taking = threading.Thread(target=take)
+    taking.start()
+    taking.join()
+
+
+def left_alone(daemon: DaemonProcess, acquired: AcquireNextNodeResult) -> bool:
+    """Whether nobody has ended the node: it is another's, or nobody's again."""
+    status, result = outcome(daemon, acquired)
+    return status in {"RUNNING", "PENDING"} and result is None
 
 
 def outcome(daemon: DaemonProcess, acquired: AcquireNextNodeResult) -> tuple[str, Any]:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from agentd.loop.offline import Ask, ChatServer, Reply, Script
 from agentd.loop.prompts import INTRODUCTION
 from agentd.loop.script import SCRIPT, completion
+from tests.daemon_process import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-PATIENCE_SECONDS = 20.0
 
 
 class Endpoint:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.command_line import AGENTD, Ended, agentd
-from tests.daemon_process import REPOSITORY, DaemonProcess, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tests.loop_endpoint import Endpoint
 
 KEY = "sk-0123456789abcdef"
-PATIENCE_SECONDS = 20.0
 
 Json = dict[str, Any]
 

@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tests.command_line import Ended
-from tests.daemon_process import REPOSITORY, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, environment
 from tests.documents import blocks, text
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SKILL = REPOSITORY / "skills" / "agentd" / "SKILL.md"
-PATIENCE_SECONDS = 20
 
 _PROGRAMS = {
     "agentd": f'#!/bin/sh\nexec "{sys.executable}" -m agentd "$@"\n',

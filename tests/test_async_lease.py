@@ -14,16 +14,13 @@ from msgspec import Raw
 
 from agentd import AsyncClient
 from agentd.errors import LeaseLost, ParseError, WorkFailed
-from tests.daemon_process import DaemonProcess
-from tests.leases import actions, hold, outcome, run, taken
+from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
+from tests.leases import actions, hold, left_alone, outcome, run, taken
 
 if TYPE_CHECKING:
     from agentd import AsyncLease
     from agentd.api import AcquireNextNodeResult
     from tests.leases import Block
-
-
-PATIENCE_SECONDS = 5
 
 
 def lost(daemon: DaemonProcess, block: Block, match: str = "") -> AcquireNextNodeResult:
@@ -36,7 +33,7 @@ def lost(daemon: DaemonProcess, block: Block, match: str = "") -> AcquireNextNod
 
     with pytest.raises(LeaseLost, match=f"^node {acquired.node_id}: .*{match}"):
         run(daemon, acquired, losing)
-    assert outcome(daemon, acquired) == ("FAILED", "taken")
+    assert left_alone(daemon, acquired)
     return acquired
 
 

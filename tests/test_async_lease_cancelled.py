@@ -9,16 +9,13 @@ import pytest
 
 from agentd import AsyncClient
 from agentd.errors import LeaseLost
-from tests.daemon_process import DaemonProcess
+from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.leases import hold, outcome, run, taken
 
 if TYPE_CHECKING:
     from agentd import AsyncLease
     from agentd.api import AcquireNextNodeResult
     from tests.leases import Block
-
-
-PATIENCE_SECONDS = 5
 
 
 async def work(_lease: AsyncLease) -> None:

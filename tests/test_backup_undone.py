@@ -15,7 +15,7 @@ import pytest
 from agentd.backup import backup
 from agentd.errors import DiskFailed
 from tests.command_line import agentd
-from tests.daemon_process import REPOSITORY, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, environment
 from tests.databases import (
     create,
     journal,
@@ -125,7 +125,7 @@ def interrupt(home: Path, stage: str, number: signal.Signals, target: Path) -> t
         cwd=REPOSITORY,
         env=environment(home, {}),
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     return ended.returncode, (ended.stdout + ended.stderr).decode()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import agentd_here
+from tests.daemon_process import PATIENCE_SECONDS
 
 BASH = shutil.which("bash")
 
@@ -23,7 +24,11 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 """
     assert BASH
     ended = subprocess.run(
-        [BASH, "--norc", "-c", ask], capture_output=True, text=True, check=True, timeout=10
+        [BASH, "--norc", "-c", ask],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_SECONDS,
     )
     return set(ended.stdout.split())
 

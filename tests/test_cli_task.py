@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from tests.command_line import AGENTD, Ended, agentd, agentd_here
-from tests.daemon_process import REPOSITORY, DaemonProcess, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.graphs import DIAMOND
 
 HOSTILE = "tabs\tand [red]lines[/red]\n\x1b[31mred\u202e"
@@ -229,7 +229,7 @@ def test_follow(shared: DaemonProcess) -> None:
         connection.call("AcquireNextNode", task_id=task)
         assert "ACQUIRE_NODE" in out.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(PATIENCE_SECONDS) == 130
         assert err.read() == "agentd: interrupted\n"
 
 
@@ -242,7 +242,7 @@ def test_follow_ends_with_its_reader(shared: DaemonProcess, *, something_happens
         out.close()
         if something_happens:
             connection.call("AcquireNextNode", task_id=task)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
         assert err.read() == ""
 
 

@@ -26,7 +26,7 @@ from agentd.errors import (
     TooManyConnections,
 )
 from tests.clients import blocking, each_client
-from tests.daemon_process import REPOSITORY
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY
 from tests.fake_daemon import (
     answers,
     fake_daemon,
@@ -247,7 +247,7 @@ def as_nobody(path: Path) -> subprocess.CompletedProcess[str]:
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE_SECONDS,
         check=True,
     )
 

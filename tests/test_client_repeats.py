@@ -17,7 +17,7 @@ import pytest
 from agentd.errors import ConnectionLost, NobodyListens
 from agentd.methods import METHODS, Method
 from tests.clients import blocking, each_client
-from tests.daemon_process import REPOSITORY
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY
 from tests.fake_daemon import (
     answers,
     fake_daemon,
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from tests.fake_daemon import Peer
 
 TIMEOUT = 0.1
+LONGER = 1.0
+"""A timeout in which a daemon that answers at once has answered, however busy the machine is."""
+
 ID = str(uuid.UUID(int=7))
 OK = {"event_id": ID}
 WITHOUT_A_REPEAT = {"RegisterTask", "AcquireNextNode", "CommitEvent"}
@@ -199,17 +202,17 @@ def test_what_was_sent_at_last_is_not_sent_again(path: Path) -> None:
 @pytest.mark.parametrize("script", [hangs_up, reads_and_hangs_up])
 def test_a_daemon_that_never_answers(path: Path, opened: Any, script: Any) -> None:
     """A connection that is lost again and again is given up when the time is over."""
-    with fake_daemon(path, script) as daemon, opened(path, TIMEOUT) as client:
+    with fake_daemon(path, script) as daemon, opened(path, LONGER) as client:
         began = time.monotonic()
-        with pytest.raises(ConnectionLost, match=r"No daemon came back within 0\.1 s"):
+        with pytest.raises(ConnectionLost, match=r"No daemon came back within 1 s"):
             client.health()
-        assert TIMEOUT - 0.01 <= time.monotonic() - began < TIMEOUT + 5
-    assert 2 <= daemon.accepted <= 7, "it waits longer and longer between two attempts"
+        assert LONGER - 0.01 <= time.monotonic() - began < LONGER + 5
+    assert 2 <= daemon.accepted <= 11, "it waits longer and longer between two attempts"
 
 
 def test_what_may_have_been_taken_stays_unknown(path: Path) -> None:
     """What a stale connection did not take, a later one may have: the error says so."""
-    with fake_daemon(path, once, reads_and_hangs_up) as daemon, blocking(path, TIMEOUT) as client:
+    with fake_daemon(path, once, reads_and_hangs_up) as daemon, blocking(path, LONGER) as client:
         client.call("Health")
         daemon.read_on.set()
         daemon.closed.wait()
@@ -226,10 +229,10 @@ def test_a_daemon_that_never_comes_back(path: Path, opened: Any) -> None:
         peer.read()
         path.unlink()
 
-    told = rf"{path} broke: .* within 0\.1 s"
+    told = rf"{path} broke: .* within 1 s"
     with (
         fake_daemon(path, dies),
-        opened(path, TIMEOUT) as client,
+        opened(path, LONGER) as client,
         pytest.raises(ConnectionLost, match=told),
     ):
         client.health()
@@ -295,7 +298,7 @@ def test_a_fork_shares_no_connection(shared: DaemonProcess) -> None:
         env={**os.environ},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")

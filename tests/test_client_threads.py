@@ -15,6 +15,7 @@ import pytest
 from agentd import AsyncClient, Client
 from agentd.errors import ConnectionLost, NoAnswer
 from tests.clients import each_client
+from tests.daemon_process import PATIENCE_SECONDS
 from tests.fake_daemon import answers, fake_daemon, says_nothing
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def test_closed_during_a_call(path: Path) -> None:
         client.close()
         daemon.read_on.set()
         asking.join()
-        assert daemon.closed.wait(5), "the connection is left open"
+        assert daemon.closed.wait(PATIENCE_SECONDS), "the connection is left open"
     assert got == ["late"]
 
 
@@ -211,7 +212,7 @@ def test_outer_timeouts_and_inner_ones(path: Path) -> None:
                 async with asyncio.timeout(0.02):
                     await client.health()
             with pytest.raises(NoAnswer):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     await client.health()
 
     with fake_daemon(path, says_nothing):

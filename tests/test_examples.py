@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tests.daemon_process import REPOSITORY, DaemonProcess, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.losing_answers import losing_answers
 from tests.wire.steps import register
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from tests.daemon_process import Connection, Object
 
 EXAMPLES = REPOSITORY / "examples"
-PATIENCE_SECONDS = 20
 SHELL_TOOLS = ("sh", "jq", "grep", "cat", "sleep", "mktemp", "rm", "tail")
 WORKED = ["ACQUIRE_NODE", "STARTED", "COMPLETE_NODE"]
 JOURNAL = ["REGISTER_TASK", "ADD_NODE", "ADD_NODE", *WORKED, *WORKED]
@@ -94,7 +93,10 @@ def _missing(runtime: Runtime) -> str | None:
 
 
 def _nc_closes_its_side() -> bool:
-    told = subprocess.run(["nc", "-h"], capture_output=True, text=True, timeout=10, check=False)  # noqa: S607
+    command = ["nc", "-h"]  # whichever PATH has
+    told = subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     return re.search(r"-[A-Za-z]*N", told.stdout + told.stderr) is not None
 
 

@@ -26,10 +26,11 @@ from agentd.errors import (
     TooManyConnections,
     UnknownMethod,
 )
-from tests.daemon_process import REPOSITORY
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY
 from tests.fake_daemon import fake_daemon, says_nothing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from agentd.client.requests import Request
@@ -37,13 +38,41 @@ if TYPE_CHECKING:
 SECONDS = 0.15
 """How long the leases here last."""
 
-PATIENCE_SECONDS = 5.0
+TINY = 1e-6
+"""What sums of fractions may be off."""
+
+
+class Clock:
+    """A clock on which nothing takes time but waiting, so no figure depends on the machine."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """What a clock is asked."""
+        return self.now
+
+
+class Waits(threading.Condition):
+    """A condition that waits on a `Clock`: its time is over at once, and was as long as asked."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Let the others come in, and the time pass."""
+        came = super().wait(0.0001)
+        if not came:
+            self._clock.now += timeout or 0.0
+        return came
 
 
 class Daemon:
     """Stands for the daemon: raises `errors`, and then the last of them (None: it answers)."""
 
     def __init__(self, *errors: Exception | None, takes: bool = False) -> None:
+        self.clock = Clock()
         self._errors = errors or (None,)
         self._takes_its_time = takes
         self.asked: queue.Queue[tuple[float, str, float]] = queue.Queue()
@@ -52,25 +81,36 @@ class Daemon:
     def ask(self, request: Request[Any], timeout: float) -> None:
         """Answer a heartbeat, within the time that it has."""
         lease_id: str = getattr(request.params, "lease_id")  # noqa: B009 - of any params
-        self.asked.put((time.monotonic(), lease_id, timeout))
+        self.asked.put((self.clock.now, lease_id, timeout))
         error = self._errors[min(self.count, len(self._errors) - 1)]
         self.count += 1
         if error is not None:
             if self._takes_its_time:
-                time.sleep(timeout)
+                self.clock.now += timeout
             raise error
+
+    def heartbeats(self) -> Heartbeats:
+        """Those that are sent to it by its own clock."""
+        made = Heartbeats(self.ask, self.clock)
+        made._changed = Waits(self.clock)  # noqa: SLF001 - waiting is what takes time there
+        return made
+
+    def beats(self, count: int) -> list[float]:
+        """When the first so many of them went out, in seconds."""
+        return [self.asked.get(timeout=PATIENCE_SECONDS)[0] for _ in range(count)]
 
 
 class Loss:
     """Waits for the news that a lease is gone."""
 
-    def __init__(self) -> None:
-        self.began = time.monotonic()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.began = clock()
         self.news: queue.Queue[tuple[float, str]] = queue.Queue()
 
     def tell(self, why: str) -> None:
         """What a lease is told."""
-        self.news.put((time.monotonic() - self.began, why))
+        self.news.put((self._clock() - self.began, why))
 
     def wait(self) -> tuple[float, str]:
         """Seconds until the news came, and the reason."""
@@ -79,14 +119,12 @@ class Loss:
 
 def test_a_third_of_the_lease() -> None:
     """A heartbeat goes out at a third of the lease, and a third later again."""
-    daemon, loss = Daemon(), Loss()
-    heartbeats = Heartbeats(daemon.ask)
-    held = heartbeats.keep(("t", "n", "l"), SECONDS * 2, loss.tell)
-    times = [daemon.asked.get(timeout=PATIENCE_SECONDS)[0] - loss.began for _ in range(3)]
+    daemon = Daemon()
+    heartbeats, loss = daemon.heartbeats(), Loss(daemon.clock)
+    held = heartbeats.keep(("t", "n", "l"), SECONDS, loss.tell)
+    times = daemon.beats(3)
     heartbeats.release(held)
-    for number, at in enumerate(times, 1):
-        assert at >= SECONDS * 2 / 3 * number
-    assert times[-1] < SECONDS * 3, "halves of the lease would take as long as this"
+    assert times == pytest.approx([SECONDS / 3, SECONDS * 2 / 3, SECONDS])
     assert loss.news.empty()
 
 
@@ -111,8 +149,10 @@ def test_several_leases() -> None:
     assert 3 <= Counter(seen)["quick"] <= 4
     heartbeats.release(quick)
     heartbeats.release(slow)
+    time.sleep(SECONDS / 2)  # one may be on its way
+    before_it = daemon.count
     time.sleep(SECONDS / 2)
-    assert daemon.count <= len(seen) + 1
+    assert daemon.count == before_it
     again = heartbeats.keep(("t", "n", "again"), SECONDS, loss.tell)
     while daemon.asked.get(timeout=PATIENCE_SECONDS)[1] != "again":
         pass
@@ -125,11 +165,12 @@ def test_several_leases() -> None:
 )
 def test_the_daemon_says_so(refusal: Exception) -> None:
     """A refused heartbeat is the end of the lease, with the daemon's reason."""
-    daemon, loss = Daemon(None, refusal), Loss()
-    Heartbeats(daemon.ask).keep(("t", "n", "l"), SECONDS, loss.tell)
+    daemon = Daemon(None, refusal)
+    loss = Loss(daemon.clock)
+    daemon.heartbeats().keep(("t", "n", "l"), SECONDS, loss.tell)
     after, why = loss.wait()
+    assert after == pytest.approx(SECONDS * 2 / 3)
     assert why == "why"
-    assert after >= SECONDS * 2 / 3
     assert daemon.count == 2
 
 
@@ -140,62 +181,60 @@ def test_the_daemon_says_so(refusal: Exception) -> None:
 )
 def test_a_daemon_that_others_may_reach(error: Exception) -> None:
     """Where nothing is confirmed for the length of the lease, it is lost, and told in time."""
-    daemon, loss = Daemon(error, takes=isinstance(error, NoAnswer)), Loss()
-    Heartbeats(daemon.ask).keep(("t", "n", "l"), SECONDS * 2, loss.tell)
+    daemon = Daemon(error, takes=isinstance(error, NoAnswer))
+    loss = Loss(daemon.clock)
+    daemon.heartbeats().keep(("t", "n", "l"), SECONDS, loss.tell)
     after, why = loss.wait()
-    assert why == "not confirmed for 0.3 s: no answer"
-    assert after >= SECONDS * 2
+    assert why == "not confirmed for 0.15 s: no answer"
+    assert SECONDS <= after <= SECONDS + SECONDS / 9 + TINY, "a ninth is until the next repeat"
     *_, (asked_at, _, patience) = daemon.asked.queue
     if isinstance(error, NoAnswer):
-        assert asked_at + patience <= loss.began + SECONDS * 2 + 0.08, "the last one ends with it"
+        assert asked_at + patience <= SECONDS + TINY, "the last one ends with it"
 
 
 def test_many_leases_that_nobody_confirms() -> None:
     """Every lease is told in time, though one heartbeat after the other takes its time."""
-    daemon, losses = Daemon(NoAnswer("no answer"), takes=True), [Loss() for _ in range(5)]
-    heartbeats = Heartbeats(daemon.ask)
-    for number, loss in enumerate(losses):
-        heartbeats.keep(("t", "n", str(number)), SECONDS, loss.tell)
+    daemon = Daemon(NoAnswer("no answer"), takes=True)
+    heartbeats, losses = daemon.heartbeats(), [Loss(daemon.clock) for _ in range(5)]
+    with heartbeats._changed:  # noqa: SLF001 - all of them are kept at one moment
+        for number, loss in enumerate(losses):
+            heartbeats.keep(("t", "n", str(number)), SECONDS, loss.tell)
     for loss in losses:
-        loss.wait()
+        assert loss.wait()[0] == pytest.approx(SECONDS)
     assert daemon.count <= 3, "one heartbeat tells for all"
 
 
 @pytest.mark.parametrize("error", [NobodyListens("none"), NoSocket("none"), StorageFull("full")])
 def test_no_daemon_at_all(error: Exception) -> None:
     """While no daemon runs, or none that can record, the lease is held on to, and kept again."""
-    daemon, loss = Daemon(*[error] * 8, None), Loss()
-    heartbeats = Heartbeats(daemon.ask)
+    daemon = Daemon(*[error] * 8, None)
+    heartbeats, loss = daemon.heartbeats(), Loss(daemon.clock)
     held = heartbeats.keep(("t", "n", "l"), SECONDS / 2, loss.tell)
-    for _ in range(10):
-        at = daemon.asked.get(timeout=PATIENCE_SECONDS)[0]
+    times = daemon.beats(10)
     heartbeats.release(held)
-    assert at - loss.began > SECONDS / 2
+    assert times[-1] > SECONDS / 2
     assert loss.news.empty()
 
 
 def test_one_that_passes() -> None:
     """A heartbeat that failed is tried again soon, and then all is as before."""
-    daemon, loss = Daemon(NoAnswer("no"), None), Loss()
-    heartbeats = Heartbeats(daemon.ask)
+    daemon = Daemon(NoAnswer("no"), None)
+    heartbeats, loss = daemon.heartbeats(), Loss(daemon.clock)
     held = heartbeats.keep(("t", "n", "l"), SECONDS, loss.tell)
-    times = [daemon.asked.get(timeout=PATIENCE_SECONDS)[0] - loss.began for _ in range(3)]
+    times = daemon.beats(3)
     heartbeats.release(held)
-    for at, expected in zip(times, (3 / 9, 4 / 9, 7 / 9), strict=True):
-        assert at >= SECONDS * expected
-    assert times[1] < SECONDS * 2 / 3, "not as late as an ordinary one"
+    assert times == pytest.approx([SECONDS * ninths / 9 for ninths in (3, 4, 7)])
     assert loss.news.empty()
 
 
 def test_one_that_fails_after_many() -> None:
     """A lease lasts from the last heartbeat that was confirmed, not from the first."""
-    daemon, loss = Daemon(*[None] * 4, NoAnswer("no"), None), Loss()
-    heartbeats = Heartbeats(daemon.ask)
+    daemon = Daemon(*[None] * 4, NoAnswer("no"), None)
+    heartbeats, loss = daemon.heartbeats(), Loss(daemon.clock)
     held = heartbeats.keep(("t", "n", "l"), SECONDS, loss.tell)
-    for _ in range(6):
-        at = daemon.asked.get(timeout=PATIENCE_SECONDS)[0]
+    times = daemon.beats(6)
     heartbeats.release(held)
-    assert at - loss.began > SECONDS
+    assert times[-1] > SECONDS
     assert loss.news.empty()
 
 
@@ -256,7 +295,7 @@ def test_a_fork_keeps_its_own_leases_only() -> None:
         env={**os.environ},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE_SECONDS,
         check=True,
     )
     *beats, parent = ended.stdout.splitlines()

@@ -10,11 +10,10 @@ from agentd.client.heartbeats import Heartbeats
 from agentd.client.requests import Request
 from agentd.daemon.grace import LONGEST_MS
 from agentd.errors import NoAnswer, NobodyListens, StorageFull
+from tests.daemon_process import PATIENCE_SECONDS
 
 LEASE = 300.0
 """Seconds, as long as leases usually are."""
-
-PATIENCE_SECONDS = 5.0
 
 
 class World:

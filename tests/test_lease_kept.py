@@ -13,14 +13,13 @@ import pytest
 
 from agentd import Client
 from agentd.errors import DaemonUnreachable
-from tests.daemon_process import DaemonProcess
+from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.leases import actions, held, hold, outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LEASE_SECONDS = 1
-PATIENCE_SECONDS = 5
 
 
 @pytest.fixture

@@ -15,11 +15,10 @@ import pytest
 
 from agentd import Client
 from agentd.errors import LeaseLost
-from tests.daemon_process import REPOSITORY, DaemonProcess
-from tests.leases import hold, outcome, taken
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess
+from tests.leases import hold, left_alone, outcome, taken
 
 LEASE_SECONDS = 1
-PATIENCE_SECONDS = 5
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ def test_it_is_lost_in_the_middle_of_work(fleeting: DaemonProcess, losing: Clien
             taken(fleeting, acquired)
             work()
     assert lease.is_lost
-    assert outcome(fleeting, acquired) == ("FAILED", "taken")
+    assert left_alone(fleeting, acquired)
 
 
 _SLEEPER = """
@@ -127,11 +126,11 @@ def test_a_node_that_was_ended_with_its_own_lease(client: Client, shared: Daemon
     assert outcome(shared, acquired) == ("FAILED", "by hand")
 
 
-def test_an_error_of_the_work_is_not_hidden(fleeting: DaemonProcess, losing: Client) -> None:
+def test_an_error_of_the_work_is_not_hidden(client: Client, shared: DaemonProcess) -> None:
     """Where the failure cannot be told any more, the work's own error goes on, with a note."""
-    acquired = hold(fleeting)
-    with pytest.raises(KeyError) as caught, losing.lease(acquired):
-        taken(fleeting, acquired)
+    acquired = hold(shared)
+    with pytest.raises(KeyError) as caught, client.lease(acquired):
+        client.complete_node(acquired.task_id, acquired.node_id, acquired.lease_id, "by hand")
         raise KeyError("mine")
     [note] = caught.value.__notes__
     assert note.startswith(f"node {acquired.node_id} could not be failed: ")
@@ -143,12 +142,12 @@ def test_it_is_raised_at_the_end_if_it_was_swallowed(
     """A block that swallows LeaseLost does not get past its end."""
     acquired = hold(fleeting)
     with pytest.raises(LeaseLost, match=acquired.node_id), losing.lease(acquired) as lease:
-        taken(fleeting, acquired)
         try:
+            taken(fleeting, acquired)
             work()
         except LeaseLost:
             lease.result = "as if nothing had happened"
-    assert outcome(fleeting, acquired) == ("FAILED", "taken")
+    assert left_alone(fleeting, acquired)
 
 
 def test_a_block_that_was_left_keeps_nothing(fleeting: DaemonProcess, losing: Client) -> None:
@@ -156,9 +155,13 @@ def test_a_block_that_was_left_keeps_nothing(fleeting: DaemonProcess, losing: Cl
     acquired = hold(fleeting)
     with pytest.raises(KeyboardInterrupt), losing.lease(acquired):
         raise KeyboardInterrupt
-    before = losing.metrics().runtime.heartbeats
-    time.sleep(0.12)  # more than two heartbeats of the shortest kind
-    assert losing.metrics().runtime.heartbeats == before
+
+    def silent() -> bool:
+        before = losing.metrics().runtime.heartbeats
+        time.sleep(0.12)  # more than two heartbeats of the shortest kind
+        return losing.metrics().runtime.heartbeats == before
+
+    assert silent() or silent()  # one may have been on its way
 
 
 def test_dropped_work(client: Client, shared: DaemonProcess) -> None:

@@ -24,6 +24,7 @@ from agentd.protocol import encode_error
 from agentd.store.memory import MemoryStore
 from agentd.transact import Call, run_batch
 from tests.core import EVENT_LIMIT, LEASE_MS, NOW, context, uid
+from tests.daemon_process import PATIENCE_SECONDS
 
 PARAMS = TaskParams(uid(1))
 SECRET = "the secret of the inside"  # noqa: S105 - a word to look for
@@ -126,7 +127,7 @@ def answer_to(method: Method, params: Struct) -> bytes:
         queries = Queries(TidyStore(), contexts)
         queries.submit(method, params, b"1", answered.set_result)
         try:
-            return await asyncio.wait_for(answered, 5)
+            return await asyncio.wait_for(answered, PATIENCE_SECONDS)
         finally:
             queries.close()
 

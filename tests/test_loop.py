@@ -17,7 +17,7 @@ from agentd.loop.agents import AGENTS, DEFAULT_GOAL
 from agentd.loop.offline import Ask, Reply
 from agentd.loop.script import SCRIPT
 from tests.command_line import Ended, on_a_terminal
-from tests.daemon_process import REPOSITORY, DaemonProcess, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.loop_endpoint import Endpoint, echoes, endpoint, refuses, says
 from tests.loop_run import (
     KEY,
@@ -56,7 +56,7 @@ def example(daemon: DaemonProcess, *arguments: str, **env: str | None) -> Ended:
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=PATIENCE_SECONDS,
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 
@@ -266,7 +266,7 @@ def test_the_demo(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=PATIENCE_SECONDS,
     )
     assert "4 of 4 artifacts" in ended.stdout
     assert SCRIPT["synthesis"].splitlines()[2] in ended.stdout

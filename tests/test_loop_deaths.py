@@ -16,11 +16,10 @@ import pytest
 from agentd.errors import Failure
 from agentd.loop.crew import MOST_DEATHS, Crew, Death
 from agentd.loop.settings import load
-from tests.daemon_process import DaemonProcess, temporary_home
+from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess, temporary_home
 from tests.loop_endpoint import Endpoint, agent_of, endpoint, hangs, says, well
 from tests.loop_run import (
     KEY,
-    PATIENCE_SECONDS,
     Json,
     events,
     is_gone,

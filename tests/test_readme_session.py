@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from tests.daemon_process import REPOSITORY, Connection, DaemonProcess, checked, environment
+from tests.daemon_process import (
+    PATIENCE_SECONDS,
+    REPOSITORY,
+    Connection,
+    DaemonProcess,
+    checked,
+    environment,
+)
 from tests.documents import blocks, section
 
 NETCAT = f"""\
@@ -91,7 +98,7 @@ def shell(daemon: DaemonProcess, line: str, tools: Mapping[str, str]) -> Any:
         cwd=REPOSITORY,
         env={**env, "PATH": f"{folder}:{env['PATH']}"},
         stdout=subprocess.PIPE,
-        timeout=10,
+        timeout=PATIENCE_SECONDS,
         check=True,
     )
     return json.loads(ended.stdout)
@@ -102,7 +109,9 @@ def has_netcat() -> bool:
     path = shutil.which("nc")
     if path is None:
         return False
-    told = subprocess.run([path, "-h"], capture_output=True, text=True, timeout=10, check=False)
+    told = subprocess.run(
+        [path, "-h"], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     return re.search(r"-[A-Za-z]*N", told.stdout + told.stderr) is not None
 
 
@@ -147,7 +156,9 @@ def test_the_session_from_python(daemon: DaemonProcess) -> None:
     """The lines for Python complete every node of the task."""
     [code] = blocks(section("A session in five lines"), "python")
     env = environment(daemon.home, {"AGENTD_HOME": None})
-    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=env, timeout=10, check=True)
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=env, timeout=PATIENCE_SECONDS, check=True
+    )
     with daemon.connect() as connection:
         assert connection.call("Metrics")["database"]["node_status_counts"] == {"COMPLETED": 2}
 
@@ -173,7 +184,7 @@ def test_the_task_file(daemon: DaemonProcess, tmp_path: Path) -> None:
             env=env,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=PATIENCE_SECONDS,
             check=True,
         )
         task_id = task_id or ended.stdout.strip()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.command_line import Ended, agentd
-from tests.daemon_process import REPOSITORY, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, environment
 from tests.faults import ordinary_user
 from tests.skill import SKILL
 
@@ -123,7 +123,7 @@ def test_it_is_in_the_package(tmp_path: Path) -> None:
         cwd=tmp_path,
         env=environment(tmp_path / "home", {}),
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE_SECONDS,
         check=True,
     )
     assert printed.stdout == SKILL.read_bytes()

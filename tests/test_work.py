@@ -12,7 +12,7 @@ import pytest
 from agentd import Client
 from agentd.cli.work import LONGEST_LINE, MOST_LINES
 from tests.command_line import Ended, agentd
-from tests.daemon_process import DaemonProcess
+from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.working import node, task, waiting
 
 
@@ -232,7 +232,10 @@ def test_waiting_is_told_once(shared: DaemonProcess, client: Client) -> None:
             assert process.stderr is not None
             assert "waiting" in process.stderr.readline()
             time.sleep(0.3)
-        assert process.communicate(timeout=10) == ("0 completed, 0 failed, 0 lost\n", "")
+        assert process.communicate(timeout=PATIENCE_SECONDS) == (
+            "0 completed, 0 failed, 0 lost\n",
+            "",
+        )
 
 
 # Wrong

@@ -13,7 +13,7 @@ import pytest
 from agentd import Client
 from agentd.worker import child, command
 from agentd.worker.child import Child
-from tests.daemon_process import DaemonProcess
+from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.working import node, task, working
 
 
@@ -64,7 +64,7 @@ def test_a_helper_that_goes_on_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
             take, take
         )
 
-    assert asyncio.run(asyncio.wait_for(run(), 10)) == 0
+    assert asyncio.run(asyncio.wait_for(run(), PATIENCE_SECONDS)) == 0
     assert b"done\n" in taken
 
 
@@ -78,7 +78,7 @@ def test_a_sink_that_breaks() -> None:
         return await Child(["yes"], b"", dict(os.environ)).run(refuse, refuse)
 
     with pytest.raises(ValueError, match="no room"):
-        asyncio.run(asyncio.wait_for(run(), 10))
+        asyncio.run(asyncio.wait_for(run(), PATIENCE_SECONDS))
 
 
 def test_the_daemon_is_slow_at_the_end(shared: DaemonProcess, client: Client) -> None:
@@ -93,7 +93,7 @@ def test_the_daemon_is_slow_at_the_end(shared: DaemonProcess, client: Client) ->
                 process.wait(2)
         finally:
             shared.signal(signal.SIGCONT)
-        process.communicate(timeout=10)
+        process.communicate(timeout=PATIENCE_SECONDS)
     assert payloads(client, task_id) == ["null", "null"]
     assert result(client, task_id) == {"exit_code": 3, "stderr": "begins\nbecause\n"}
 

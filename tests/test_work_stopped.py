@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from agentd import Client
-from tests.daemon_process import DaemonProcess
+from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.working import node, task, working
 
 
@@ -22,7 +22,7 @@ def client(shared: DaemonProcess) -> Iterator[Client]:
 
 def is_gone(process_id: int) -> bool:
     """Whether there is no such process, in a few seconds."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         try:
             os.kill(process_id, 0)
@@ -44,7 +44,7 @@ def test_an_interrupt_ends_the_command(
     task_id = task(client, 1)
     with working(shared, task_id, POLITE) as process:
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, out) == (130, "")
     assert "] stops\n" in err
     assert "goes back when its lease runs out" in err
@@ -61,7 +61,7 @@ def test_a_second_interrupt_is_firm(shared: DaemonProcess, client: Client) -> No
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.3)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=4)
+        process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert is_gone(helper)
     assert node(client, task_id).status == "RUNNING"
@@ -70,9 +70,9 @@ def test_a_second_interrupt_is_firm(shared: DaemonProcess, client: Client) -> No
 def test_sigterm_lets_it_finish(shared: DaemonProcess, client: Client) -> None:
     """SIGTERM lets the command finish its node, and no other is acquired."""
     task_id = task(client, 1, 2)
-    with working(shared, task_id, "echo begins >&2; sleep 0.5; echo 7") as process:
+    with working(shared, task_id, "echo begins >&2; sleep 1.5; echo 7") as process:
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=10)
+        out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, out.splitlines()[0]) == (0, "1 completed, 0 failed, 0 lost")
     assert client.task_status(task_id).counts == {"PENDING": 1, "COMPLETED": 1}
 
@@ -87,7 +87,7 @@ def test_sigterm_for_all_processes(shared: DaemonProcess, client: Client, script
         process.send_signal(signal.SIGTERM)
         time.sleep(0.1)
         os.killpg(command, signal.SIGTERM)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, out.splitlines()[0]) == (0, "0 completed, 0 failed, 0 lost")
     assert "goes back when its lease runs out" in err
     assert node(client, task_id).status == "RUNNING"
@@ -110,6 +110,6 @@ def test_a_lost_lease_ends_the_command(daemon: DaemonProcess) -> None:
             lease_id = node(client, task_id).lease_id
             assert lease_id is not None
             client.complete_node(task_id, event.node_id or "", lease_id, "taken")
-            out, err = process.communicate(timeout=10)
+            out, err = process.communicate(timeout=PATIENCE_SECONDS)
         assert out == "0 completed, 0 failed, 1 lost\n"
         assert "] stops\n" in err

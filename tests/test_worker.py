@@ -13,7 +13,7 @@ import pytest
 
 from agentd import AsyncClient, AsyncLease, Client, Lease, Worker
 from agentd.errors import LeaseLost, NoSocket, TaskNotFound, WorkFailed
-from tests.daemon_process import DaemonProcess
+from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 
 Handler = Callable[[Lease], Any] | Callable[[AsyncLease], Awaitable[Any]]
 
@@ -151,7 +151,7 @@ def test_heartbeats_go_on_beside_the_handler(client: Client, kind: Callable[...,
 def test_handlers_run_side_by_side(client: Client) -> None:
     """With `concurrency` so many handlers run at a time, and no more."""
     task_id = task(client, *range(6))
-    meeting = threading.Barrier(3, timeout=5)
+    meeting = threading.Barrier(3, timeout=PATIENCE_SECONDS)
     together: list[int] = []
     inside = threading.Semaphore(3)
 
@@ -226,7 +226,7 @@ def test_it_waits_for_what_others_do(client: Client) -> None:
         running.join(0.2)
         assert running.is_alive()
         assert seen == []
-    running.join(10)
+    running.join(PATIENCE_SECONDS)
     assert seen == [str(second)]
 
 
@@ -252,11 +252,11 @@ def test_without_a_task_it_serves_all(daemon: DaemonProcess) -> None:
         worker = Worker(client, handle, owner="all")
         running = threading.Thread(target=worker.run)
         running.start()
-        assert all(done.acquire(timeout=10) for _ in early)
+        assert all(done.acquire(timeout=PATIENCE_SECONDS) for _ in early)
         late = task(client, 3)
-        assert done.acquire(timeout=10)
+        assert done.acquire(timeout=PATIENCE_SECONDS)
         worker.stop()
-        running.join(10)
+        running.join(PATIENCE_SECONDS)
         assert not running.is_alive()
         assert [ends(client, each) for each in (*early, late)] == [
             [("COMPLETED", number)] for number in range(4)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from agentd import Client
-from tests.daemon_process import REPOSITORY, DaemonProcess, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 
 either = pytest.mark.parametrize("kind", ["blocking", "async"])
 LONG = 60.0
@@ -48,7 +48,7 @@ def task(client: Client, seconds: float) -> str:
 
 def said(process: subprocess.Popen[str]) -> list[str]:
     """All that it says until it ends, in a few seconds."""
-    out, _ = process.communicate(timeout=15)
+    out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
     return out.splitlines()
 
@@ -56,7 +56,7 @@ def said(process: subprocess.Popen[str]) -> list[str]:
 @either
 def test_sigterm_drains(shared: DaemonProcess, client: Client, kind: str) -> None:
     """SIGTERM lets the handler finish its node, and no other is acquired."""
-    task_id = task(client, 0.5)
+    task_id = task(client, 1.5)
     with worker(shared, kind, task_id) as process:
         process.send_signal(signal.SIGTERM)
         assert said(process) == ["ends", "out"]

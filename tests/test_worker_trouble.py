@@ -15,7 +15,7 @@ def test_trouble_is_said_once(
     daemon: DaemonProcess, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
     """However often a result is told in vain, the log says so once."""
-    back = threading.Timer(0.4, daemon.start)
+    back = threading.Timer(1.5, daemon.start)
 
     def finish_without_a_daemon() -> str:
         daemon.kill()
@@ -29,7 +29,7 @@ def test_trouble_is_said_once(
         return finish_without_a_daemon()
 
     caplog.set_level(logging.WARNING, "agentd.worker")
-    with Client(daemon.socket_path, timeout=0.1) as client:
+    with Client(daemon.socket_path, timeout=0.5) as client:
         task_id = task(client, 1)
         Worker(client, handle if kind == "blocking" else handle_async, task_id=task_id).run()
         back.join()

@@ -8,7 +8,7 @@ import pytest
 from agentd import errors
 from agentd.cli import work
 from agentd.worker import child, command, worker
-from tests.daemon_process import REPOSITORY, DaemonProcess, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.documents import blocks, found, section, text
 
 PAGE = REPOSITORY / "docs" / "workers.md"
@@ -24,7 +24,7 @@ def test_the_lines_for_python(shared: DaemonProcess, code: str) -> None:
         cwd=REPOSITORY,
         env=env,
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert (ended.returncode, ended.stderr.decode()) == (0, "")

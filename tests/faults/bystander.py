@@ -7,7 +7,6 @@ the daemon run. Time that one of them spent in a queue for a processor is the ma
 
 from __future__ import annotations
 
-import contextlib
 import json
 import select
 import subprocess
@@ -16,7 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.daemon_process import REPOSITORY, Connection, DaemonProcess
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, Connection, DaemonProcess
+from tests.stopwatch import queued
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -60,24 +60,15 @@ class Bystander:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        output, _ = self._process.communicate(timeout=20)
+        output, _ = self._process.communicate(timeout=PATIENCE_SECONDS)
         if error is None:
             self.waits = Waits(*json.loads(output))
-
-
-def queued(process_id: int | str) -> float:
-    """Seconds that a process's threads have waited for a processor, where Linux tells."""
-    waited = 0
-    with contextlib.suppress(OSError, LookupError):
-        for thread in Path(f"/proc/{process_id}/task").iterdir():
-            waited += int((thread / "schedstat").read_text().split()[1])
-    return waited / 1e9
 
 
 def main(socket_path: str, process_id: str) -> None:
     """Ask until standard input ends, and print the figures."""
     waits = []
-    with Connection(Path(socket_path), timeout_seconds=30) as connection:
+    with Connection(Path(socket_path)) as connection:
         connection.ask(HEALTH)
         print(flush=True)  # noqa: T201 - says that the asking begins
         while not select.select([sys.stdin], [], [], PAUSE_SECONDS)[0]:

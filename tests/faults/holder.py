@@ -34,7 +34,7 @@ class Holder:
     """Holds the next node of a task from its making on."""
 
     def __init__(self, socket_path: Path, folder: Path, name: str, task_id: str) -> None:
-        self._connection = Connection(socket_path, timeout_seconds=30)
+        self._connection = Connection(socket_path)
         self._account = Account(folder / f"{name}.account")
         self._name = name
         self._numbers = itertools.count()

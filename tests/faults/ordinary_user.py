@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.daemon_process import REPOSITORY, Exit, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, Exit, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def run(home: Path, *arguments: str, **env: str | None) -> Exit:
     began = time.monotonic()
     with start(home, *arguments, **env) as process:
         try:
-            output, _ = process.communicate(timeout=10)
+            output, _ = process.communicate(timeout=PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

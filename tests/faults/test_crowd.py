@@ -17,7 +17,14 @@ import pytest
 
 from agentd.daemon.lock import Lock
 from agentd.errors import AlreadyRunning
-from tests.daemon_process import REPOSITORY, SERVE, Connection, Refused, environment
+from tests.daemon_process import (
+    PATIENCE_SECONDS,
+    REPOSITORY,
+    SERVE,
+    Connection,
+    Refused,
+    environment,
+)
 from tests.faults.processors import Processors
 
 if TYPE_CHECKING:
@@ -33,7 +40,6 @@ AT_ONCE_SECONDS = 1
 BESIDE_OTHERS_SECONDS = 5
 """Where the rest of the suite runs beside it: a loser that waits for the winner takes longer."""
 
-PATIENCE_SECONDS = 20
 ENOUGH = 20
 """Answers of the winner: it may be ready only when the last loser has gone."""
 

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests import daemon_process
-from tests.daemon_process import Connection, DaemonProcess, Object, serve_to_the_end
+from tests.daemon_process import (
+    PATIENCE_SECONDS,
+    Connection,
+    DaemonProcess,
+    Object,
+    serve_to_the_end,
+)
 from tests.faults.bystander import Bystander
 from tests.faults.footprint import (
     MIB,
@@ -58,7 +64,7 @@ def connections(daemon: DaemonProcess, crowd: contextlib.ExitStack, count: int) 
     """
     opened = [crowd.enter_context(daemon.connect()) for _ in range(count - 4)]
     assert served(opened[0])
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_SECONDS
     while len(opened) < count and time.monotonic() < until:
         connection = crowd.enter_context(daemon.connect())
         if served(connection):

@@ -10,7 +10,7 @@ import uuid
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.daemon_process import DaemonProcess, Object, encoded
+from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess, Object, encoded
 from tests.faults.chronicle import Chronicle
 from tests.wire.steps import acquire, complete, flat, held, refusal, register, total_events
 
@@ -74,7 +74,7 @@ class Scene:
 
     def wait_for_commit(self, events_before: int) -> None:
         """Ask until something was recorded."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while total_events(self.connection) == events_before:
             assert time.monotonic() < deadline, "the request was never committed"
 

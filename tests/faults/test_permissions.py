@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.daemon_process import Connection, DaemonProcess
+from tests.daemon_process import PATIENCE_SECONDS, Connection, DaemonProcess
 from tests.faults.ordinary_user import NOBODY, ROOT, hand_over, run, start, until_ready
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ os.setuid({NOBODY})
 got = 0
 for _ in range(200):
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout({PATIENCE_SECONDS})
         client.connect(sys.argv[1])
         try:
             client.sendall(b'{{"id":1,"method":"Health"}}\\n')
@@ -210,7 +210,10 @@ def test_a_crowd_of_another_user(home: Path) -> None:
         outside.chmod(0o755)
         path.chmod(0o666)
         knocked = subprocess.run(
-            [sys.executable, "-c", CROWD, str(path)], capture_output=True, check=True, timeout=30
+            [sys.executable, "-c", CROWD, str(path)],
+            capture_output=True,
+            check=True,
+            timeout=PATIENCE_SECONDS,
         )
         with daemon.connect() as ours:
             assert ours.call("Health")["status"] == "ok"

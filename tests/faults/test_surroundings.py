@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.daemon_process import Connection, DaemonProcess, Object, Refused
+from tests.daemon_process import PATIENCE_SECONDS, Connection, DaemonProcess, Object, Refused
 from tests.wire.steps import (
     SLACK_SECONDS,
     acquire,
@@ -247,16 +247,16 @@ def test_a_wal_that_was_cut_off(daemon: DaemonProcess) -> None:
 # Other users
 
 
-OUTSIDER = """
+OUTSIDER = f"""
 import os, socket, sys
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
 client = socket.socket(socket.AF_UNIX)
-client.settimeout(10)
+client.settimeout({PATIENCE_SECONDS})
 try:
     client.connect(sys.argv[1])
-    client.sendall(b'{"id":1,"method":"Health"}\\n')
+    client.sendall(b'{{"id":1,"method":"Health"}}\\n')
     print("got", client.recv(100))
 except OSError as error:
     print(type(error).__name__)
@@ -271,7 +271,7 @@ def as_another_user(socket_path: Path) -> str:
         stdout=subprocess.PIPE,
         text=True,
     ) as client:
-        output, _ = client.communicate(timeout=10)
+        output, _ = client.communicate(timeout=PATIENCE_SECONDS)
     return output.strip()
 
 

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from tests.daemon_process import PATIENCE_SECONDS
 from tests.wire.steps import (
     acquire,
     complete,
@@ -194,7 +195,7 @@ def test_eight_workers_drain_a_task(shared: DaemonProcess, connection: Connectio
     def work(number: int) -> list[str]:
         mine = []
         with shared.connect() as worker:
-            start.wait(10)
+            start.wait(PATIENCE_SECONDS)
             params = {"task_id": task.id, "lease_owner": f"worker-{number}"}
             while acquired := worker.call("AcquireNextNode", **params):
                 mine.append(acquired["node_id"])
@@ -216,7 +217,7 @@ def test_eight_workers_want_one_node(shared: DaemonProcess, connection: Connecti
         with shared.connect() as worker:
             got = []
             for task in tasks:
-                start.wait(10)
+                start.wait(PATIENCE_SECONDS)
                 got.append(not nothing_to_acquire(worker, task))
         return got
 

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from tests.command_line import agentd
-from tests.daemon_process import DaemonProcess
+from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.wire.steps import acquire, complete, flat, held, refusal, register, status_of, totals
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def test_writers_go_on_while_a_backup_is_made(daemon: DaemonProcess) -> None:
         gained = [now - then for now, then in zip(answered, before, strict=True)]
     over.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
     assert min(gained) > 0
     restore(target, daemon.home.parent / "home2")
     with DaemonProcess(daemon.home.parent / "home2") as second, second.connect() as connection:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.daemon_process import encoded
+from tests.daemon_process import PATIENCE_SECONDS, encoded
 from tests.wire.steps import register, spelled
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def test_a_response_is_one_line(connection: Connection) -> None:
 def test_the_socket_is_a_stream(shared: DaemonProcess) -> None:
     """The transport is a Unix domain socket of type SOCK_STREAM."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as raw:
-        raw.settimeout(10)
+        raw.settimeout(PATIENCE_SECONDS)
         raw.connect(str(shared.socket_path))
         raw.sendall(HEALTH + b"\n")
         assert raw.recv(1) == b"{"

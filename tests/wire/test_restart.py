@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.daemon_process import encoded
+from tests.daemon_process import PATIENCE_SECONDS, encoded
 from tests.wire.steps import (
     acquire,
     complete,
@@ -116,10 +116,10 @@ def test_every_acknowledged_write_survives_sigkill(daemon: DaemonProcess) -> Non
     workers = [threading.Thread(target=work) for _ in range(4)]
     for worker in workers:
         worker.start()
-    assert enough.wait(10)
+    assert enough.wait(PATIENCE_SECONDS)
     daemon.kill()
     for worker in workers:
-        worker.join(10)
+        worker.join(PATIENCE_SECONDS)
     daemon.restart()
     with daemon.connect() as connection:
         for task_id in acknowledged:
