@@ -16,9 +16,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tests.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -251,22 +254,24 @@ class Exit(NamedTuple):
 
 def serve_to_the_end(home: Path, **env: str | None) -> Exit:
     """Run `agentd serve` where it has to refuse, and return how it ended."""
-    began = time.monotonic()
-    try:
-        ended = subprocess.run(
-            SERVE,
-            cwd=REPOSITORY,
-            env=environment(home, env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as expired:
-        raise AssertionError(f"it went on serving:\n{expired.output}") from expired
-    output = ended.stdout.decode(errors="replace")
-    return Exit(ended.returncode, output, time.monotonic() - began)
+    with subprocess.Popen(
+        SERVE,
+        cwd=REPOSITORY,
+        env=environment(home, env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        watch = Stopwatch(process.pid)
+        impatience = threading.Timer(PATIENCE_SECONDS, process.kill)
+        impatience.start()
+        assert process.stdout is not None
+        output = process.stdout.read().decode(errors="replace")
+        seconds = watch.seconds  # before it is waited for: then nobody knows of its queues
+        code = process.wait()
+        impatience.cancel()
+    assert code != -signal.SIGKILL, f"it went on serving:\n{output}"
+    return Exit(code, output, seconds)
 
 
 def environment(home: Path, extra: Mapping[str, str | None]) -> dict[str, str]:

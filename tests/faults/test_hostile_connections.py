@@ -128,7 +128,7 @@ def test_there_is_room_when_one_leaves(daemon: DaemonProcess, crowd: contextlib.
         with daemon.connect() as next_one:
             return served(next_one)
 
-    assert eventually(let_in, time.time() + 5)
+    assert eventually(let_in, time.time() + PATIENCE_SECONDS)
 
 
 # Idle
@@ -205,7 +205,9 @@ def test_a_system_without_descriptors(loop_home: tuple[Path, dict[str, str | Non
             waiting = [opened.enter_context(Rude(daemon.socket_path)) for _ in range(20)]
             for connection in waiting:
                 connection.send_raw(b'{"id":1,"method":"Health"}\n')
-            assert eventually(lambda: "cannot let anybody in" in daemon.stderr(), time.time() + 5)
+            assert eventually(
+                lambda: "cannot let anybody in" in daemon.stderr(), time.time() + PATIENCE_SECONDS
+            )
             assert not select.select(waiting, [], [], 1.2)[0]
             assert inside.call("Health")["status"] == "ok"
             register(inside)

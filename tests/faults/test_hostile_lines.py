@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.daemon_process import REPOSITORY, Connection, DaemonProcess, Object, environment
+from tests.daemon_process import (
+    PATIENCE_SECONDS,
+    REPOSITORY,
+    Connection,
+    DaemonProcess,
+    Object,
+    environment,
+)
 from tests.faults.bystander import Bystander
 from tests.faults.footprint import MIB, memory_of, open_files
 from tests.faults.mutations import LINE_LIMIT, Held, Invalid, good_line, method_of, mutated
@@ -229,7 +236,7 @@ def test_half_a_line_and_gone(shared: DaemonProcess, lab: Laboratory) -> None:
         for _ in range(lab.amount(200, 5_000)):
             with shared.connect() as gone:
                 gone.send_raw(line[: lab.random.randrange(len(line))])
-        assert eventually(lambda: len(open_files(shared)) <= files, time.time() + 5)
+        assert eventually(lambda: len(open_files(shared)) <= files, time.time() + PATIENCE_SECONDS)
         assert totals(witness) == before
 
 

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.daemon_process import Connection, DaemonProcess, Object, encoded
+from tests.daemon_process import PATIENCE_SECONDS, Connection, DaemonProcess, Object, encoded
 from tests.faults.injections import BY_HAND, injections
 from tests.wire.steps import acquire, eventually, flat, held, new_id, register, totals
 
@@ -128,7 +128,8 @@ def test_no_text_reaches_the_log_raw(home: Path) -> None:
             is_no_id(connection, text)
         rolled_back = "rolled back node "
         assert eventually(
-            lambda: daemon.stderr().count(rolled_back) == len(BY_HAND), time.time() + 10
+            lambda: daemon.stderr().count(rolled_back) == len(BY_HAND),
+            time.time() + PATIENCE_SECONDS,
         )
         log = daemon.log_path.read_bytes().decode()
     for line in log.removesuffix("\n").split("\n"):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ROOT = os.geteuid() == 0
 
 
-def soon(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+def soon(holds: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> bool:
     """Ask until `holds`, no longer than that."""
     return eventually(holds, time.time() + seconds)
 

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.daemon_process import DaemonProcess, Object, Refused, encoded, temporary_home
+from tests.daemon_process import (
+    PATIENCE_SECONDS,
+    DaemonProcess,
+    Object,
+    Refused,
+    encoded,
+    temporary_home,
+)
+from tests.stopwatch import Stopwatch
 from tests.wire.steps import (
     SLACK_SECONDS,
     acquire,
@@ -85,16 +93,17 @@ def play(absence: Callable[[DaemonProcess, Connection, bytes], Connection]) -> S
         leases = [acquire(before, task) for _ in range(3)]
         ask = {"id": 1, "method": "AcquireNextNode", "params": {"task_id": task.id}}
         with absence(daemon, before, encoded(ask) + b"\n") as connection:
-            back = time.time()
+            watch = Stopwatch(daemon.pid)
             stolen_at_once = connection.read_response()["result"] is not None
             time.sleep(LATE)
             stolen_in_the_grace = not nothing_to_acquire(connection, task)
             heartbeat = refused(lambda: beat(connection, leases[0]))
             completion = refused(lambda: complete(connection, leases[1]))
             eventually(
-                lambda: node_of(connection, task, "n2")["status"] == "PENDING", until=back + 8
+                lambda: node_of(connection, task, "n2")["status"] == "PENDING",
+                until=time.time() + PATIENCE_SECONDS,
             )
-            abandoned_after = time.time() - back
+            abandoned_after = watch.seconds
     return Seen(stolen_at_once, stolen_in_the_grace, heartbeat, completion, abandoned_after)
 
 
