@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from tests.daemon_process import REPOSITORY
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY
 from tests.documents import found, text
 
 PYPROJECT = tomllib.loads(text(REPOSITORY / "pyproject.toml"))
 BASH = shutil.which("bash")
+MAKE = shutil.which("make")
 
 only_with_bash = pytest.mark.skipif(BASH is None, reason="bash is not installed")
+only_with_make = pytest.mark.skipif(MAKE is None, reason="make is not installed")
 
 
 def required() -> list[Requirement]:
@@ -44,7 +46,11 @@ def constraints(pyproject: str, folder: Path) -> subprocess.CompletedProcess[str
     shutil.copy(REPOSITORY / ".ci" / "oldest.py", script)
     (folder / "pyproject.toml").write_text(pyproject)
     return subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
 
 
@@ -94,7 +100,7 @@ def test_every_python_is_asked(tmp_path: Path) -> None:
         env={"HOME": str(tmp_path), "PATH": str(path), "HOMEBREW_PREFIX": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=True,
     )
     assert ended.stdout.splitlines() == [
@@ -116,11 +122,86 @@ def test_the_python_that_runs_is_one_of_them() -> None:
         env=env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=True,
     )
     versions = [line.split(" ", 1)[0] for line in ended.stdout.splitlines()]
     assert ".".join(map(str, sys.version_info[:3])) in versions
+
+
+# What `make` sets up
+
+PYTHON_BEFORE = """
+case "$1 $2" in
+    "-c "*) echo 3.99.0 ;;
+    "-m venv") mkdir -p "$4/bin" && cp "$0.inside" "$4/bin/python" ;;
+esac
+"""
+PYTHON_INSIDE = """
+case "$1 $2" in
+    "-m pip")
+        echo "Collecting one"
+        echo "Installing collected packages: one, two, three"
+        echo "constraints: $PIP_CONSTRAINT" >&2
+        exit {code} ;;
+    ".ci/oldest.py ") echo "one==1" ;;
+esac
+"""
+
+
+def set_up(
+    folder: Path, venv: str = ".venv", oldest: str = "", code: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Set up an environment with a Python and a pip that only say what they would do."""
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, folder)
+    python = program(folder / "python", PYTHON_BEFORE)
+    program(folder / "python.inside", PYTHON_INSIDE.format(code=code))
+    assert MAKE is not None
+    return subprocess.run(
+        [MAKE, f"PYTHON={python}", f"VENV={venv}", f"OLDEST={oldest}", f"{venv}/.made-for"],
+        cwd=folder,
+        env={
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("MAKE", "PIP_"))
+        },
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+@only_with_make
+def test_a_line_for_each_step(tmp_path: Path) -> None:
+    """Who waits for the first half minute is told what for."""
+    ended = set_up(tmp_path)
+    assert ended.stdout.splitlines() == [
+        "Setting up .venv (Python 3.99.0), once; later runs start at once:",
+        "  making .venv ...",
+        "  fetching agentd's packages ...",
+        "  installing 3 packages ...",
+    ]
+    assert (ended.returncode, ended.stderr) == (0, "constraints: \n")
+    assert (tmp_path / ".venv" / ".made-for").read_text() == f"{tmp_path.resolve()}\n"
+
+
+@only_with_make
+def test_a_set_up_that_failed_is_none(tmp_path: Path) -> None:
+    """Where pip fails, make does, with pip's own words, and the next run begins anew."""
+    ended = set_up(tmp_path, code=1)
+    assert ended.returncode == 2
+    assert "constraints" in ended.stderr
+    assert not (tmp_path / ".venv" / ".made-for").exists()
+
+
+@only_with_make
+def test_the_oldest_have_a_folder_of_their_own(tmp_path: Path) -> None:
+    """The constraints are made anew from pyproject.toml, and pip is held to them."""
+    ended = set_up(tmp_path, ".venv-oldest", "1")
+    assert (ended.returncode, ended.stderr) == (0, "constraints: .venv-oldest/oldest.txt\n")
+    assert (tmp_path / ".venv-oldest" / "oldest.txt").read_text() == "one==1\n"
 
 
 def test_ci_runs_what_make_knows() -> None:
