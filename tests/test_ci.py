@@ -204,9 +204,57 @@ def test_the_oldest_have_a_folder_of_their_own(tmp_path: Path) -> None:
     assert (tmp_path / ".venv-oldest" / "oldest.txt").read_text() == "one==1\n"
 
 
-def test_ci_runs_what_make_knows() -> None:
-    """Every target that `.ci/run` makes is one of the Makefile's."""
-    lines = found(r"^make ([a-z -]+)", text(REPOSITORY / ".ci" / "run"))
-    targets = {target for line in lines for target in line.split()}
-    assert targets == {"check", "test", "test-oldest"}
-    assert targets <= set(found(r"^([a-z-]+):", text(REPOSITORY / "Makefile")))
+# What CI runs
+
+
+@only_with_bash
+def test_both_ends_are_run(tmp_path: Path) -> None:
+    """The newest of everything on the newest Python, the oldest on the oldest; which, is told."""
+    shutil.copytree(REPOSITORY / ".ci", tmp_path / ".ci")
+    (tmp_path / ".venv-newest").mkdir()
+    path = tmp_path / "bin"
+    program(path / "make", 'echo "make $*"')
+    oldest = program(path / "python3.11", 'echo "3.11.0 $0"')
+    newest = program(path / "python3.14", 'echo "3.99.0 $0"')
+    assert BASH is not None
+    ended = subprocess.run(
+        [BASH, str(tmp_path / ".ci" / "run")],
+        env={**os.environ, "HOME": str(tmp_path), "PATH": f"{path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    head, *_, first, check_and_test, second, test_oldest = ended.stdout.splitlines()
+    assert head == "Pythons here, the oldest first:"
+    assert (first, second) == (
+        "== the newest dependencies on Python 3.99.0",
+        "== the oldest dependencies on Python 3.11.0",
+    )
+    assert check_and_test == f"make check test VENV=.venv-newest PYTHON={newest}"
+    assert test_oldest == f"make test-oldest PYTHON={oldest}"
+    assert not (tmp_path / ".venv-newest").exists(), "the newest of today, not of the last run"
+    named = {word for word in f"{check_and_test} {test_oldest}".split() if "=" not in word}
+    targets = set(found(r"^([a-z-]+):", text(REPOSITORY / "Makefile")))
+    assert named - {"make"} == {"check", "test", "test-oldest"} <= targets
+
+
+@only_with_bash
+def test_without_a_python_ci_is_red(tmp_path: Path) -> None:
+    """Where no Python runs, it says so and fails."""
+    shutil.copytree(REPOSITORY / ".ci", tmp_path / ".ci")
+    program(tmp_path / ".ci" / "pythons", "exit 0")
+    path = tmp_path / "bin"
+    program(path / "make", "exit 0")
+    program(path / "python3", "exit 1")
+    assert BASH is not None
+    ended = subprocess.run(
+        [BASH, str(tmp_path / ".ci" / "run")],
+        env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("no Python 3.11 or newer that runs")
