@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agentd import AsyncClient, Client
+from tests.daemon_process import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,14 +47,18 @@ class Awaited:
 
 
 @contextmanager
-def blocking(socket_path: str | Path | None = None, timeout: float = 10.0) -> Iterator[Any]:
+def blocking(
+    socket_path: str | Path | None = None, timeout: float = PATIENCE_SECONDS
+) -> Iterator[Any]:
     """The client for threads."""
     with Client(socket_path, timeout) as client:
         yield client
 
 
 @contextmanager
-def awaited(socket_path: str | Path | None = None, timeout: float = 10.0) -> Iterator[Any]:
+def awaited(
+    socket_path: str | Path | None = None, timeout: float = PATIENCE_SECONDS
+) -> Iterator[Any]:
     """The client for asyncio."""
     client = Awaited(socket_path, timeout)
     try:
