@@ -44,6 +44,6 @@ def too_long(path: Path | str) -> str | None:
     if (length := len(os.fsencode(path))) <= LONGEST_PATH:
         return None
     return (
-        f"AGENTD_SOCKET_PATH={path} has {length} bytes, and a socket's path at most {LONGEST_PATH}:"
-        " set it to a shorter one"
+        f"the socket's path {path} has {length} bytes, and may have at most {LONGEST_PATH}: "
+        "set AGENTD_SOCKET_PATH to a shorter one"
     )

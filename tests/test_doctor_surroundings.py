@@ -143,7 +143,7 @@ def test_where_the_kernel_does_not_tell_its_locks(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pid in the lock file has to do: is there such a process?"""
-    monkeypatch.setattr("agentd.daemon.lock._LOCKS", tmp_path / "missing")
+    monkeypatch.setattr("agentd.holders._LOCKS", tmp_path / "missing")
     with DaemonProcess(home) as daemon:
         assert told(home, "lock") == [f"held by pid {daemon.pid}, which answers on the socket"]
         daemon.kill()

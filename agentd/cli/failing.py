@@ -43,6 +43,7 @@ NEXT: Mapping[str, str] = {
     "ambiguous": "give more of the id",
     "daemon_unreachable": "`agentd doctor` says more",
     "no_socket": "start the daemon with `agentd serve`, or set AGENTD_SOCKET_PATH",
+    "starting": "try again in a few seconds; `agentd doctor` says more",
     "nobody_listens": "start the daemon with `agentd serve`",
     "not_permitted": "run as the daemon's user, or outside the sandbox",
     "no_answer": "try again; `agentd doctor` says more",
