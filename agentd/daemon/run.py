@@ -9,6 +9,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from agentd.daemon.log import logger
 from agentd.daemon.presence import Presence
 from agentd.daemon.service import Service
 from agentd.daemon.stops import stops
-from agentd.errors import DiskFailed
+from agentd.errors import DiskFailed, Failure
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.checkpointing import damaged_path
 from agentd.store.sqlite.mark import Mark, lost_path
@@ -80,7 +81,17 @@ def _report_losses(database: Path, lost: Mark | None) -> None:
 
 
 def _complete(main: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    try:
+        for end in socket.socketpair():  # what a loop needs, and says no more of than a traceback
+            end.close()
+        runner = asyncio.Runner(loop_factory=_loop_factory())
+        runner.get_loop()
+    except OSError as error:
+        main.close()
+        raise Failure(
+            f"cannot make an event loop: {error.strerror or error}: does a sandbox forbid sockets?"
+        ) from error
+    with runner:
         runner.run(main)
 
 
