@@ -33,7 +33,7 @@ effects
     client/       what a Python agent imports: typed calls, repeats, leases that last
     worker/       runs handlers, or a command, on the nodes that it leases
     loop/         four agents that call a language model
-    config        settings
+    config/       settings, and the env file
     logfilter     the logging filter among them
     cli/          the verbs
 """

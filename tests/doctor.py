@@ -1,6 +1,8 @@
 """What `agentd doctor` finds, in this process."""
 
+import os
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -18,7 +20,9 @@ def pretend_a_local_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def examined(home: Path, **extra: str | None) -> list[Finding]:
     """What is found with these variables."""
-    return list(examine(environment(home, extra), lambda *_: None))
+    given = environment(home, extra)
+    with patch.dict(os.environ, {"HOME": given["HOME"]}):  # what `~` is, and nobody's own env file
+        return list(examine(given, lambda *_: None))
 
 
 def not_ok(home: Path, **extra: str | None) -> list[tuple[str, str, str]]:

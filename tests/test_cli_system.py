@@ -12,6 +12,7 @@ import pytest
 
 from agentd.cli.failing import report
 from agentd.daemon import run
+from agentd.daemon.door import room
 from agentd.daemon.listener import Listener
 from agentd.errors import Failure
 from agentd.peers import LONGEST_PATH
@@ -50,7 +51,7 @@ def test_what_names_no_file(
     """The part of agentd that was refused stands for it; only a verb's own print is the output."""
     monkeypatch.setattr("agentd.daemon.door.resource.getrlimit", forbidden)
     with pytest.raises(PermissionError) as refused:
-        run.room()
+        room()
     assert said(refused.value, capsys) == f"agentd: agentd.daemon.door.room: {REFUSED}\n"
 
 

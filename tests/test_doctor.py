@@ -151,7 +151,7 @@ def test_every_setting_and_where_it_comes_from(home: Path) -> None:
         "AGENTD_CONTEXT_EVENT_LIMIT 50 (default)",
         "AGENTD_LOG info (default)",
     ]
-    assert told(home, "env file", **extra) == [f"{file}, 2 variables"]
+    assert told(home, "env file", **extra) == [f"{file}, 2 variables (AGENTD_ENV_FILE is set)"]
     assert told(home, "setting", RUST_LOG="debug")[-1] == (
         "AGENTD_LOG debug (RUST_LOG, environment)"
     )
@@ -191,6 +191,32 @@ def test_a_name_that_is_no_setting(home: Path, name: str, meant: str | None) -> 
         assert finding.advice == (
             f"perhaps {meant} is meant; else unset it" if meant else "unset it"
         )
+
+
+def test_which_env_file_was_read(home: Path) -> None:
+    """Where it was looked for and why, whether it is there, and one that is there for nothing."""
+    default = home.parent / ".agentd" / ".env"
+    default.parent.mkdir()
+    assert told(home, "env file") == [f"none at {home}/.env (AGENTD_HOME is set)"]
+    assert told(home, "env file", AGENTD_HOME=None) == [f"none at {default} (the default)"]
+    default.touch(mode=0o600)
+    default.write_text("AGENTD_LOG=warn\n")
+    unread = f"{default} is there too, and is not read"
+    assert told(home, "env file") == [f"none at {home}/.env (AGENTD_HOME is set)", unread]
+    assert told(home, "env file", AGENTD_HOME=None) == [f"{default}, 1 variable (the default)"]
+    assert told(home, "env file", AGENTD_HOME=str(default.parent)) == [
+        f"{default}, 1 variable (AGENTD_HOME is set)"
+    ]
+    assert told(home, "env file", AGENTD_ENV_FILE=str(default)) == [
+        f"{default}, 1 variable (AGENTD_ENV_FILE is set)"
+    ]
+
+
+def test_a_filter_that_cannot_be_read(home: Path) -> None:
+    """What is left out of RUST_LOG is a warning, and the level that is in force is shown."""
+    words = "what cannot be read in RUST_LOG is left out ('[')"
+    assert not_ok(home, RUST_LOG="[") == [(WARNING, "setting", words)]
+    assert told(home, "setting", RUST_LOG="[")[-1] == "AGENTD_LOG info (RUST_LOG, environment)"
 
 
 def test_env_files(home: Path) -> None:

@@ -52,6 +52,14 @@ def test_artifacts_follow_the_home() -> None:
     assert loaded(AGENTD_HOME="/srv/a").artifact_dir == Path("/srv/a/artifacts")
 
 
+def test_the_env_file_follows_the_home(tmp_path: Path) -> None:
+    """It is the file that the daemon reads: `$AGENTD_HOME/.env` where the environment sets that."""
+    file = tmp_path / ".env"
+    file.touch(mode=0o600)
+    file.write_text(f"DEEPSEEK_API_KEY={KEY}\nDEEPSEEK_MODEL=file\n")
+    assert load({}, {"AGENTD_HOME": str(tmp_path)}).model == "file"
+
+
 def test_flags_win_over_the_environment_and_that_over_the_env_file(user: Path) -> None:
     """Each variable comes from the first place that sets it."""
     file = user / "env"
