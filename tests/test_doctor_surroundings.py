@@ -118,7 +118,7 @@ def test_a_daemon_that_is_stopped(home: Path, monkeypatch: pytest.MonkeyPatch) -
         daemon.signal(signal.SIGSTOP)
         found = not_ok(home)
         daemon.signal(signal.SIGCONT)
-    assert [(status, what) for status, what, _ in found] == [(FAILED, "socket"), (WARNING, "lock")]
+    assert [(status, what) for status, what, _ in found] == [(FAILED, "socket"), (FAILED, "lock")]
     assert "no answer on" in found[0][2]
     assert f"pid {daemon.pid} holds the database's lock" in found[1][2]
 

@@ -34,8 +34,8 @@ def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Find
         ("home", partial(places.home, subject)),
         ("database", partial(database.file, subject)),
         ("socket", lambda: iter([answered.finding])),
-        ("lock", partial(process.lock, subject, answered.pid)),
-        ("open files", partial(process.open_files, answered.pid)),
+        ("lock", partial(process.lock, subject, answered)),
+        ("open files", partial(process.open_files, answered)),
         ("disk space", partial(places.disk_space, subject)),
         ("file system", partial(places.file_system, subject)),
         ("SQLite", database.sqlite_version),
@@ -67,7 +67,7 @@ def _asked(subject: Subject) -> Answered:
     try:
         return process.ask(subject.socket_path)
     except Exception as error:  # noqa: BLE001 - the same
-        return Answered(None, _broken("socket", error))
+        return Answered(_broken("socket", error))
 
 
 def _broken(what: str, error: Exception) -> Finding:
