@@ -5,10 +5,14 @@ moment would be sent away.
 """
 
 import os
+import stat
 from pathlib import Path
 
 _LOCKS = Path("/proc/locks")
 """The locks that the kernel knows of, those of processes that can be seen from here: proc(5)."""
+
+_SIGNATURE = 32
+"""Bytes that a pid and its newline have room in."""
 
 _PROCESSES = Path("/proc")
 
@@ -25,16 +29,25 @@ def holder(lock: Path) -> int | None:
     container that is another.
     """
     try:
-        found = lock.stat()
-        text = lock.read_text(errors="replace").strip()
+        found, pid = _signed(lock)
     except OSError:
         return None
-    pid = int(text) if text.isascii() and text.isdigit() else 0
     try:
         lines = _LOCKS.read_text().splitlines()
     except OSError:  # not Linux: the pid in the file has to do
         return pid if pid > 0 and is_alive(pid) else None
     return next((its for line in lines if (its := _its_holder(line, found, pid)) is not None), None)
+
+
+def _signed(lock: Path) -> tuple[os.stat_result, int]:
+    """The file, and the pid in it or 0; whatever is at that path, it is not waited for."""
+    file = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(file)
+        text = os.read(file, _SIGNATURE) if stat.S_ISREG(found.st_mode) else b""
+    finally:
+        os.close(file)
+    return found, int(text) if text.strip().isdigit() else 0
 
 
 def _its_holder(line: str, found: os.stat_result, signed: int) -> int | None:

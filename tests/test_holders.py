@@ -91,6 +91,21 @@ def test_looking_does_not_try(lock: Path) -> None:
         assert holder(lock) == os.getpid()
 
 
+@pytest.mark.parametrize("kind", ["a pipe", "a link", "a folder", "text"])
+def test_what_is_no_lock(tmp_path: Path, kind: str) -> None:
+    """Whatever else is at the path is held by nobody, and is not waited for."""
+    path = tmp_path / "a.lock"
+    if kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "a link":
+        path.symlink_to("/dev/zero")
+    elif kind == "a folder":
+        path.mkdir()
+    else:
+        path.write_text(f"{os.getpid()} and more\n" * 10_000)
+    assert holder(path) is None
+
+
 HOLDS = """
 import sys
 from pathlib import Path

@@ -52,6 +52,7 @@ class Place:
         for change in changes:
             subprocess.run(change, shell=True, check=True, cwd=self.home.parent)  # noqa: S602
             presence.look()
+        presence.stop()
         return len(self.entrance.moved_to)
 
     def close(self) -> None:
@@ -100,9 +101,13 @@ def test_something_else_in_its_place(
     assert place.look("rm -r home/agentd.sock") == 1
 
 
-def test_another_home_in_its_place(place: Place) -> None:
-    """A home that was moved away took its socket's place along: what is there now is another's."""
-    assert place.look("mv home away", "mkdir home") == 0
+@pytest.mark.parametrize("change", ["mv home away", "rm -r home"])
+def test_another_home_in_its_place(place: Place, change: str) -> None:
+    """A home that was moved away or removed took its socket's place along: this is another's.
+
+    So it is where the new folder gets the number of the one that was removed.
+    """
+    assert place.look(change, "mkdir home", "true") == 0
     assert list(place.home.iterdir()) == []
 
 

@@ -7,11 +7,12 @@ have the place.
 """
 
 import asyncio
+import os
 from pathlib import Path
 
 from agentd.daemon.door import Door
 from agentd.daemon.home import make
-from agentd.daemon.listener import Listener, identity
+from agentd.daemon.listener import Listener
 from agentd.daemon.log import Seldom, logger
 from agentd.errors import Failure
 
@@ -26,7 +27,8 @@ class Presence:
 
     def __init__(self, home: Path, listener: Listener, door: Door) -> None:
         self._home = home
-        self._was = identity(home.resolve())
+        # Open, so that no other folder can be taken for it: the number of one that is gone is free.
+        self._folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._listener = listener
         self._door = door
         self._loop = asyncio.get_running_loop()
@@ -41,6 +43,7 @@ class Presence:
         """Look no more."""
         if self._timer is not None:
             self._timer.cancel()
+        os.close(self._folder)
 
     def look(self) -> None:
         """Bind the socket again, if it is gone."""
@@ -55,10 +58,16 @@ class Presence:
             logger.warning("the socket %s was removed: it is bound again", path)
 
     def _bind_again(self) -> None:
-        if identity(self._home.resolve()) != self._was:
+        if not self._is_home():
             raise Failure(f"{self._home} was moved away or removed")
         make(self._listener.path.parent)
         self._door.move(self._listener.bind())
+
+    def _is_home(self) -> bool:
+        try:
+            return os.path.samestat(self._home.stat(), os.fstat(self._folder))
+        except OSError:
+            return False
 
     def _look_again(self) -> None:
         try:
