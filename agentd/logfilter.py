@@ -55,19 +55,20 @@ def shared_level(value: str) -> Shared:
     left_out = []
     for directive in _directives(value):
         found = _DIRECTIVE.fullmatch(directive)
-        target, level = (found["target"], found["level"].lower()) if found else (None, "")
-        if found and target is None and level not in LEVELS:  # a program by itself: all it says
-            target, level = found["level"], "trace"
+        target, word = (found["target"], found["level"]) if found else (None, None)
+        if word is not None and target is None and word.lower() not in LEVELS:
+            target, word = word, "trace"  # a program by itself: all that it says
         if target and not _OURS.match(target):
             continue
-        if level not in LEVELS:
+        if word is None or word.lower() not in LEVELS:
             left_out.append(directive)
         elif target:
-            ours = LEVELS[level]
+            ours = LEVELS[word.lower()]
         else:
-            everybodys = LEVELS[level]
+            everybodys = LEVELS[word.lower()]
     asked = everybodys if ours is None else ours
-    return Shared(LEVELS["info"] if asked is None else asked, tuple(left_out))
+    level = level_of("AGENTD_LOG", DEFAULT_FILTER) if asked is None else asked
+    return Shared(level, tuple(left_out))
 
 
 def _directives(value: str) -> Iterable[str]:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import pytest
 
 from agentd import config
-from agentd.config import Settings
+from agentd.config import Settings, envfile
 from agentd.errors import BadSetting
 from agentd.logfilter import LEVELS, level_of, shared_level
 
@@ -133,7 +133,7 @@ def test_an_empty_place_of_the_env_file(user: Path, name: str, value: str) -> No
     env_file(user / ".agentd" / ".env", "AGENTD_HOME=/srv/agentd\n")
     told = f"{name} is set but empty: give it a value or unset it"
     assert refused(**{name: value}) == told
-    assert config.env_file({name: value}).problem == told
+    assert envfile.env_file({name: value}).problem == told
 
 
 def test_a_home_without_an_env_file(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_home_without_an_env_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for home in (tmp_path, tmp_path / "missing", tmp_path / "file"):
         assert load(AGENTD_HOME=str(home)).home == home
-        assert config.env_file({"AGENTD_HOME": str(home)}).is_there is False
+        assert envfile.env_file({"AGENTD_HOME": str(home)}).is_there is False
 
 
 def test_a_homes_env_file_that_cannot_be_used(tmp_path: Path) -> None:

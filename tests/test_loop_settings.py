@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from agentd.cli import verbs
-from agentd.config import EnvFile, Flag, Values, unknown
+from agentd.config import Flag, Values, unknown
+from agentd.config.envfile import EnvFile
 from agentd.errors import BadSetting
 from agentd.loop.secret import Secret
 from agentd.loop.settings import MOST_WORKERS, OFFLINE_KEY, Settings, load

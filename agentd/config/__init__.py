@@ -16,8 +16,6 @@ from agentd.config.paths import database, expand, expand_file
 from agentd.errors import BadSetting
 from agentd.logfilter import level_of, shared_level
 
-__all__ = ["EnvFile", "env_file", "expand"]
-
 DEFAULT_HOME = "~/.agentd"
 DATABASE_NAME = "agent_state.db"
 SOCKET_NAME = "agentd.sock"

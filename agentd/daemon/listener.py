@@ -47,12 +47,12 @@ class Listener:
             os.umask(before)
         made.listen(BACKLOG)
         made.settimeout(0)
-        self._identity = identity(self.path)
+        self._identity = _identity(self.path)
         return made
 
     def is_there(self) -> bool:
         """Whether the file is still this listener's."""
-        return identity(self.path) == self._identity
+        return self._identity is not None and _identity(self.path) == self._identity
 
     def remove(self) -> None:
         """Remove the file, if it is still this listener's."""
@@ -88,7 +88,7 @@ def _clear(path: Path) -> None:
         probe.close()
 
 
-def identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path) -> tuple[int, int] | None:
     """Which file is at a path, whatever its name; None where there is none, or none to be seen."""
     try:
         found = path.lstat()

@@ -19,8 +19,8 @@ from typing import TextIO, cast
 ROOM = 2**18
 """Characters that may wait to be read: some 2,000 lines."""
 
-LAST_SECONDS = 1.5
-"""How long the end of the process waits for its last lines to be taken."""
+LAST_SECONDS = 1.0
+"""How long the end of the process waits for its last lines to be taken: a stop takes 5 s in all."""
 
 _AGAIN_SECONDS = 0.05
 """Between two attempts at a descriptor that somebody else has made non-blocking."""

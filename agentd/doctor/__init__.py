@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agentd import config
 from agentd.config import Setting
+from agentd.config.envfile import env_file
 from agentd.doctor import database, places, process, settings
 from agentd.doctor.database import Progress
 from agentd.doctor.finding import Finding, Subject, failed
@@ -23,7 +24,7 @@ Check = tuple[str, Callable[[], Iterator[Finding]]]
 
 def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Finding]:
     """Everything that is found, in the order in which one would look."""
-    file = config.env_file(environment)
+    file = env_file(environment)
     known = config.explain(environment, file)
     subject = _subject(known)
     answered = _asked(subject)

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
-from agentd.config import EnvFile, Setting, unknown
-from agentd.config.envfile import default_env_file
+from agentd.config import Setting, unknown
+from agentd.config.envfile import EnvFile, default_env_file
 from agentd.doctor.finding import Finding, failed, ok, warning
 from agentd.logfilter import LEVELS
 
