@@ -150,7 +150,7 @@ def test_a_daemon_that_does_not_come(
 
     with socket_lock(path) as lock:
         pid = lock.holder()
-        with pytest.raises(Starting, match=f"nobody listens on .* yet, and pid {pid} holds"):
+        with pytest.raises(Starting, match=f"the daemon with pid {pid} does not listen on .* yet"):
             Client(path).health()
         with pytest.raises(Starting):
             asyncio.run(ask())

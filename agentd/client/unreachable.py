@@ -40,9 +40,8 @@ def cannot_connect(path: str, error: OSError) -> DaemonUnreachable:
 def _nobody(path: str, error: OSError) -> DaemonUnreachable:
     if (pid := starter(path)) is not None:
         return Starting(
-            f"nobody listens on {path} yet, and pid {pid or 'unknown'} holds its lock: a daemon "
-            "that starts, or that lost its socket, listens within seconds; try again, or look at "
-            "its log"
+            f"the daemon with pid {pid or 'unknown'} does not listen on {path} yet: it starts, or "
+            "lost its socket; try again in a few seconds, or look at its log"
         )
     if isinstance(error, FileNotFoundError):
         return NoSocket(
