@@ -28,11 +28,12 @@ effects
     backup/       a verified copy of the database, and one put in its place
     doctor/       is everything as it should be, and what to do where not
     daemon/       socket, connections, writer, sweeper, clock, start and stop
-    peers         who is at the other end of a Unix socket
+    peers         Unix sockets: who is at the other end
+    holders       who holds a lock
     client/       what a Python agent imports: typed calls, repeats, leases that last
     worker/       runs handlers, or a command, on the nodes that it leases
     loop/         four agents that call a language model
-    config        settings
+    config/       settings, and the env file
     logfilter     the logging filter among them
     cli/          the verbs
 """

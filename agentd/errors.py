@@ -178,6 +178,10 @@ class NoSocket(DaemonUnreachable):
     """There is no socket at the path: the daemon was not started, or listens elsewhere."""
 
 
+class Starting(NoSocket):
+    """Nobody listens at the path, and a daemon holds its lock: it starts, or lost its socket."""
+
+
 class NobodyListens(DaemonUnreachable):
     """There is a socket, but its daemon is gone."""
 

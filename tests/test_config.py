@@ -1,15 +1,16 @@
 """Settings: where each value comes from, what it may be, and what is said of one that may not."""
 
+import errno
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from agentd import config
-from agentd.config import Settings
+from agentd.config import Settings, envfile
 from agentd.errors import BadSetting
-from agentd.logfilter import LEVELS, level_of
+from agentd.logfilter import LEVELS, level_of, shared_level
 
 INFO = LEVELS["info"]
 
@@ -67,12 +68,6 @@ def test_database_and_socket_follow_the_home() -> None:
     assert found.socket_path == Path("/srv/agentd/agentd.sock")
 
 
-def test_the_env_file_stays_where_it_is_when_the_home_moves(user: Path) -> None:
-    """AGENTD_HOME may stand in the default env file, so that file does not follow it."""
-    env_file(user / ".agentd" / ".env", "AGENTD_HOME=/srv/agentd\n")
-    assert load().home == Path("/srv/agentd")
-
-
 # The env file
 
 
@@ -94,6 +89,81 @@ def test_the_default_env_file(user: Path) -> None:
     """Where AGENTD_ENV_FILE is not set, it is ~/.agentd/.env."""
     env_file(user / ".agentd" / ".env", 'AGENTD_CONTEXT_EVENT_LIMIT="7"\n')
     assert load().context_event_limit == 7
+
+
+def test_a_home_in_the_environment_has_the_env_file(user: Path, tmp_path: Path) -> None:
+    """AGENTD_HOME in the process environment says where the env file is; then no other is read."""
+    env_file(user / ".agentd" / ".env", "AGENTD_NODE_TIMEOUT_SECS=1\n")
+    env_file(tmp_path / "h" / ".env", "AGENTD_CONTEXT_EVENT_LIMIT=7\nAGENTD_HOME=/elsewhere\n")
+    found = load(AGENTD_HOME=str(tmp_path / "h"))
+    assert (found.node_timeout_secs, found.context_event_limit) == (300, 7)
+    assert found.home == tmp_path / "h"
+
+
+def test_a_home_in_the_env_file_moves_no_env_file(user: Path, tmp_path: Path) -> None:
+    """AGENTD_HOME may stand in the default env file, which is the one that is read all the same."""
+    env_file(user / ".agentd" / ".env", f"AGENTD_HOME={tmp_path}/h\nAGENTD_LOG=warn\n")
+    env_file(tmp_path / "h" / ".env", "AGENTD_LOG=off\n")
+    found = load()
+    assert (found.home, found.log_level) == (tmp_path / "h", LEVELS["warn"])
+
+
+def test_an_env_file_that_was_named_wins_over_the_homes(tmp_path: Path) -> None:
+    """With AGENTD_ENV_FILE, AGENTD_HOME says nothing of the env file."""
+    env_file(tmp_path / "h" / ".env", "AGENTD_NODE_TIMEOUT_SECS=1\n")
+    file = env_file(tmp_path / "env", "AGENTD_CONTEXT_EVENT_LIMIT=7\n")
+    found = load(AGENTD_HOME=str(tmp_path / "h"), AGENTD_ENV_FILE=file)
+    assert (found.node_timeout_secs, found.context_event_limit) == (300, 7)
+
+
+def test_a_relative_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It and its env file are in the working directory; `~` is the user's home, as elsewhere."""
+    env_file(tmp_path / "h" / ".env", "AGENTD_CONTEXT_EVENT_LIMIT=7\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for home in ("h", "./h", "~/h", " h "):
+        found = load(AGENTD_HOME=home)
+        assert (found.home, found.context_event_limit) == (tmp_path / "h", 7)
+
+
+@pytest.mark.parametrize("name", ["AGENTD_HOME", "AGENTD_ENV_FILE"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_place_of_the_env_file(user: Path, name: str, value: str) -> None:
+    """No other file is read instead, whatever the loop or the daemon needs of it."""
+    env_file(user / ".agentd" / ".env", "AGENTD_HOME=/srv/agentd\n")
+    told = f"{name} is set but empty: give it a value or unset it"
+    assert refused(**{name: value}) == told
+    assert envfile.env_file({name: value}).problem == told
+
+
+def test_a_home_without_an_env_file(tmp_path: Path) -> None:
+    """One that may be there need not be; nor does the home, or one that is no folder."""
+    (tmp_path / "file").touch()
+    for home in (tmp_path, tmp_path / "missing", tmp_path / "file"):
+        assert load(AGENTD_HOME=str(home)).home == home
+        assert envfile.env_file({"AGENTD_HOME": str(home)}).is_there is False
+
+
+def test_a_homes_env_file_that_cannot_be_used(tmp_path: Path) -> None:
+    """One that is there has to be right, and is named as what it is."""
+    (tmp_path / ".env").mkdir()
+    assert refused(AGENTD_HOME=str(tmp_path)).startswith(f"the env file {tmp_path}/.env cannot be")
+    env_file(tmp_path / "h" / ".env", "nonsense\n")
+    assert refused(AGENTD_HOME=f"{tmp_path}/h") == f"{tmp_path}/h/.env, line 1: expected NAME=value"
+
+
+def test_a_home_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's home says so itself, when it is used; its env file is told as not seen."""
+
+    def forbidden(_path: Path) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    found = load(AGENTD_HOME=str(tmp_path))
+    assert found.warnings == (
+        f"the env file {tmp_path}/.env cannot be looked for: run as the user it belongs to",
+    )
+    assert "cannot be read" in refused(AGENTD_ENV_FILE=str(tmp_path))
 
 
 def test_the_env_file_is_not_put_into_the_environment(tmp_path: Path) -> None:
@@ -173,10 +243,22 @@ def test_a_line_that_may_hold_a_secret(tmp_path: Path, line: str) -> None:
         ("sqlite://a.db", "{cwd}/a.db"),
         (" sqlite:///srv/a.db ", "/srv/a.db"),
         ("sqlite:///srv/ä b.db", "/srv/ä b.db"),
+        ("sqlite:///srv/a.db?mode=rwc", "/srv/a.db"),
+        ("sqlite://~/a.db?mode=rwc", "{user}/a.db"),
+        ("sqlite:/srv/a.db", "/srv/a.db"),
+        ("sqlite:a.db", "{cwd}/a.db"),
+        ("sqlite:~/a.db?mode=rwc", "{user}/a.db"),
+        ("sqlite:d/a.db", "{cwd}/d/a.db"),
+        ("/srv/a.db", "/srv/a.db"),
+        ("~/a.db", "{user}/a.db"),
+        ("a.db", "{cwd}/a.db"),
+        (" d/a:b.db?mode=rwc ", "{cwd}/d/a:b.db"),
+        ("./a:b.db", "{cwd}/a:b.db"),
+        ("sqlite:a:b.db", "{cwd}/a:b.db"),
     ],
 )
 def test_database_urls(user: Path, url: str, expected: str) -> None:
-    """The URL is sqlite:// and a path; ~ is expanded, and what is relative is made absolute."""
+    """With sqlite:// or sqlite: before it, or nothing; ~ is expanded, the rest made absolute."""
     found = load(AGENTD_DATABASE_URL=url).database
     assert str(found) == expected.format(user=user, cwd=Path.cwd())
 
@@ -199,12 +281,24 @@ def test_links_are_kept(tmp_path: Path) -> None:
 NUMBERS = ["soon", "-1", "1.5", "5 minutes", "1e3", "0x10", "+1", "1_000", "٣", "4294967296"]
 URLS = [
     "postgres://localhost/agentd",
-    "/srv/a.db",
-    "sqlite:/srv/a.db",
     "sqlite://",
+    "sqlite:",
+    "sqlite:?mode=rwc",
+    "?mode=rwc",
     "sqlite://:memory:",
+    "sqlite::memory:",
+    ":memory:",
+    "sqlite://:memory:?mode=rwc",
     "sqlite:///srv/a.db?mode=ro",
+    "sqlite:///srv/a.db?mode=rwc&cache=shared",
+    "sqlite:///srv/a.db?mode=rwc?mode=rwc",
+    "/srv/a.db?cache=shared",
+    "file:/srv/a.db",
+    "file:a.db?mode=rwc",
+    "SQLite:///srv/a.db",
+    "a:b.db",
 ]
+FOLDERS = ["/", "//", ".", "..", "/srv/..", "/srv/", "d/.", "~", "~/", "~root"]
 BAD = [
     *[("AGENTD_NODE_TIMEOUT_SECS", value, "expected seconds, a whole number") for value in NUMBERS],
     *[
@@ -212,6 +306,10 @@ BAD = [
         for value in NUMBERS
     ],
     *[("AGENTD_DATABASE_URL", value, "expected sqlite:// and a path") for value in URLS],
+    *[("AGENTD_DATABASE_URL", f"sqlite://{path}", "names a folder") for path in FOLDERS],
+    *[("AGENTD_DATABASE_URL", path, "names a folder") for path in FOLDERS],
+    *[("AGENTD_SOCKET_PATH", path, "names a folder") for path in FOLDERS],
+    ("AGENTD_DATABASE_URL", "sqlite:///?mode=rwc", "names a folder"),
     ("AGENTD_DATABASE_URL", "sqlite://~nobody-by-this-name/a.db", "is not a path"),
     ("AGENTD_HOME", "~nobody-by-this-name", "is not a path"),
     ("AGENTD_HOME", "/srv/\udcff", "is not a path: expected UTF-8"),
@@ -295,7 +393,39 @@ def test_directives(value: str, level: str) -> None:
     assert level_of("AGENTD_LOG", value) == LEVELS[level]
 
 
-@pytest.mark.parametrize("value", ["other=loud", "tokio", "agentd=info,hyper"])
-def test_rust_log_is_shared(value: str) -> None:
-    """What RUST_LOG tells other programs, however it is spelled, is none of agentd's business."""
-    assert level_of("RUST_LOG", value) in {LEVELS["error"], INFO}
+@pytest.mark.parametrize(
+    ("value", "level", "left_out"),
+    [
+        ("debug", "debug", ()),
+        ("OFF", "off", ()),
+        ("warn,hyper=debug", "warn", ()),
+        ("agentd=warn,debug", "warn", ()),
+        ("agentd::store=trace", "trace", ()),
+        ("agentd", "trace", ()),
+        ("hyper=debug", "info", ()),
+        ("hyper=loud,tokio,my_crate::mod", "info", ()),
+        ("agentdish=trace", "info", ()),
+        ("", "info", ()),
+        (" , ", "info", ()),
+        ("[", "info", ("[",)),
+        ("agentd=loud", "info", ("agentd=loud",)),
+        ("debug,agentd=loud", "debug", ("agentd=loud",)),
+        ("agentd[span{a=1,b=2}]=debug", "info", ("agentd[span{a=1", "b=2}]=debug")),
+        ("info/regex", "info", ("info/regex",)),
+        ("a=b=c", "info", ("a=b=c",)),
+        ("warn,\udcff", "warn", ("\udcff",)),
+    ],
+)
+def test_rust_log_is_shared(value: str, level: str, left_out: tuple[str, ...]) -> None:
+    """What it tells other programs is theirs, what cannot be read is left out: nothing mutes us."""
+    assert shared_level(value) == (LEVELS[level], left_out)
+    assert load(RUST_LOG=value).log_level == LEVELS[level]
+    assert len(load(RUST_LOG=value).warnings) == (1 if left_out else 0)
+
+
+def test_what_is_left_out_of_rust_log_is_told() -> None:
+    """As a warning, which says what to set instead; where AGENTD_LOG is set, nothing is."""
+    assert load(RUST_LOG="hyper=debug,[,}").warnings == (
+        "what cannot be read in RUST_LOG is left out ('[, }'): set AGENTD_LOG for agentd alone",
+    )
+    assert load(RUST_LOG="[", AGENTD_LOG="warn").warnings == ()

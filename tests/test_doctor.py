@@ -40,10 +40,10 @@ def database(home: Path) -> Path:
 
 @pytest.mark.usefixtures("database")
 def test_all_is_well(home: Path) -> None:
-    """Every check says so, in one order, and nothing in the home changes."""
+    """Every check says so, in one order, and nothing in the home changes; but no daemon runs."""
     before = traces(home)
     found = examined(home)
-    assert [finding for finding in found if finding.status != OK] == []
+    assert [finding.what for finding in found if finding.status != OK] == ["socket"]
     assert [finding.what for finding in found] == CHECKS
     assert traces(home) == before
 
@@ -151,7 +151,7 @@ def test_every_setting_and_where_it_comes_from(home: Path) -> None:
         "AGENTD_CONTEXT_EVENT_LIMIT 50 (default)",
         "AGENTD_LOG info (default)",
     ]
-    assert told(home, "env file", **extra) == [f"{file}, 2 variables"]
+    assert told(home, "env file", **extra) == [f"{file}, 2 variables (AGENTD_ENV_FILE is set)"]
     assert told(home, "setting", RUST_LOG="debug")[-1] == (
         "AGENTD_LOG debug (RUST_LOG, environment)"
     )
@@ -186,11 +186,37 @@ def test_a_name_that_is_no_setting(home: Path, name: str, meant: str | None) -> 
     file.touch(mode=0o600)
     file.write_text(f"{name}=1\n")
     for extra, place in (({name: "1"}, "the environment"), ({"AGENTD_ENV_FILE": str(file)}, file)):
-        [finding] = [f for f in examined(home, **extra) if f.status != OK]
+        [finding] = [f for f in examined(home, **extra) if f.status != OK and f.what == "setting"]
         assert finding.finding == f"{name} in {place} is no setting of agentd's"
         assert finding.advice == (
             f"perhaps {meant} is meant; else unset it" if meant else "unset it"
         )
+
+
+def test_which_env_file_was_read(home: Path) -> None:
+    """Where it was looked for and why, whether it is there, and one that is there for nothing."""
+    default = home.parent / ".agentd" / ".env"
+    default.parent.mkdir()
+    assert told(home, "env file") == [f"none at {home}/.env (AGENTD_HOME is set)"]
+    assert told(home, "env file", AGENTD_HOME=None) == [f"none at {default} (the default)"]
+    default.touch(mode=0o600)
+    default.write_text("AGENTD_LOG=warn\n")
+    unread = f"{default} is there too, and is not read"
+    assert told(home, "env file") == [f"none at {home}/.env (AGENTD_HOME is set)", unread]
+    assert told(home, "env file", AGENTD_HOME=None) == [f"{default}, 1 variable (the default)"]
+    assert told(home, "env file", AGENTD_HOME=str(default.parent)) == [
+        f"{default}, 1 variable (AGENTD_HOME is set)"
+    ]
+    assert told(home, "env file", AGENTD_ENV_FILE=str(default)) == [
+        f"{default}, 1 variable (AGENTD_ENV_FILE is set)"
+    ]
+
+
+def test_a_filter_that_cannot_be_read(home: Path) -> None:
+    """What is left out of RUST_LOG is a warning, and the level that is in force is shown."""
+    words = "what cannot be read in RUST_LOG is left out ('[')"
+    assert not_ok(home, RUST_LOG="[") == [(WARNING, "setting", words)]
+    assert told(home, "setting", RUST_LOG="[")[-1] == "AGENTD_LOG info (RUST_LOG, environment)"
 
 
 def test_env_files(home: Path) -> None:

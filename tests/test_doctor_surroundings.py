@@ -118,7 +118,7 @@ def test_a_daemon_that_is_stopped(home: Path, monkeypatch: pytest.MonkeyPatch) -
         daemon.signal(signal.SIGSTOP)
         found = not_ok(home)
         daemon.signal(signal.SIGCONT)
-    assert [(status, what) for status, what, _ in found] == [(FAILED, "socket"), (WARNING, "lock")]
+    assert [(status, what) for status, what, _ in found] == [(FAILED, "socket"), (FAILED, "lock")]
     assert "no answer on" in found[0][2]
     assert f"pid {daemon.pid} holds the database's lock" in found[1][2]
 
@@ -143,7 +143,7 @@ def test_where_the_kernel_does_not_tell_its_locks(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pid in the lock file has to do: is there such a process?"""
-    monkeypatch.setattr("agentd.daemon.lock._LOCKS", tmp_path / "missing")
+    monkeypatch.setattr("agentd.holders._LOCKS", tmp_path / "missing")
     with DaemonProcess(home) as daemon:
         assert told(home, "lock") == [f"held by pid {daemon.pid}, which answers on the socket"]
         daemon.kill()

@@ -14,6 +14,7 @@ import pytest
 
 import agentd
 from agentd import config
+from agentd.config.envfile import DEFAULT_ENV_FILE
 from agentd.errors import WIRE_ERRORS
 from agentd.logfilter import DEFAULT_FILTER
 from agentd.loop import settings as loop_settings
@@ -131,7 +132,11 @@ def test_the_readme_is_short() -> None:
 
 def test_the_example_has_each_variable_once() -> None:
     """Every variable that the program reads is there once, and no other."""
-    source = text(PACKAGE / "config.py") + text(PACKAGE / "loop" / "settings.py")
+    source = (
+        text(PACKAGE / "config" / "__init__.py")
+        + text(PACKAGE / "config" / "envfile.py")
+        + text(PACKAGE / "loop" / "settings.py")
+    )
     read = set(re.findall(r'"((?:AGENTD|DEEPSEEK)_[A-Z_]+)"', source))
     assert sorted(found(r"^#? ?(\w+)=", text(REPOSITORY / ".env.example"))) == sorted(read)
 
@@ -157,7 +162,7 @@ def test_the_example_has_the_defaults(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_the_example_names_the_default_file_and_filter() -> None:
     """The two defaults that do not show in the settings are right as well."""
     told = example_settings()
-    assert told["AGENTD_ENV_FILE"] == config.DEFAULT_ENV_FILE
+    assert told["AGENTD_ENV_FILE"] == DEFAULT_ENV_FILE
     assert told["AGENTD_LOG"] == DEFAULT_FILTER
 
 

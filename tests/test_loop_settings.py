@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from agentd.cli import verbs
-from agentd.config import EnvFile, Flag, Values, unknown
+from agentd.config import Flag, Values, unknown
+from agentd.config.envfile import EnvFile
 from agentd.errors import BadSetting
 from agentd.loop.secret import Secret
 from agentd.loop.settings import MOST_WORKERS, OFFLINE_KEY, Settings, load
@@ -50,6 +51,14 @@ def test_the_defaults(user: Path) -> None:
 def test_artifacts_follow_the_home() -> None:
     """Where AGENTD_ARTIFACT_DIR is not set, artifacts are in AGENTD_HOME."""
     assert loaded(AGENTD_HOME="/srv/a").artifact_dir == Path("/srv/a/artifacts")
+
+
+def test_the_env_file_follows_the_home(tmp_path: Path) -> None:
+    """It is the file that the daemon reads: `$AGENTD_HOME/.env` where the environment sets that."""
+    file = tmp_path / ".env"
+    file.touch(mode=0o600)
+    file.write_text(f"DEEPSEEK_API_KEY={KEY}\nDEEPSEEK_MODEL=file\n")
+    assert load({}, {"AGENTD_HOME": str(tmp_path)}).model == "file"
 
 
 def test_flags_win_over_the_environment_and_that_over_the_env_file(user: Path) -> None:

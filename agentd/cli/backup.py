@@ -9,6 +9,7 @@ from agentd.cli.printing import print_data
 from agentd.cli.progress import progress_bar
 from agentd.cli.signals import stop_like_an_interrupt
 from agentd.cli.words import contents, shown, size
+from agentd.config.envfile import env_file
 from agentd.daemon.lock import home_lock, socket_lock
 from agentd.errors import Failure
 from agentd.store.sqlite.viewing import is_lossy
@@ -20,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     stop_like_an_interrupt()
     os.nice(10)  # the daemon and its clients come first
     locks = home_lock(settings.home), socket_lock(settings.socket_path)
-    env_files = (settings.home / ".env", config.env_file(os.environ).path or settings.home)
+    env_files = (settings.home / ".env", env_file(os.environ).path or settings.home)
     precious = (settings.socket_path, *env_files, *(lock.path for lock in locks))
     lossy = is_lossy(settings.database)
     if lossy and options.force:

@@ -8,6 +8,7 @@ do next is a look or a repeat, never something that destroys.
 import contextlib
 import re
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -43,6 +44,7 @@ NEXT: Mapping[str, str] = {
     "ambiguous": "give more of the id",
     "daemon_unreachable": "`agentd doctor` says more",
     "no_socket": "start the daemon with `agentd serve`, or set AGENTD_SOCKET_PATH",
+    "starting": "try again in a few seconds; `agentd doctor` says more",
     "nobody_listens": "start the daemon with `agentd serve`",
     "not_permitted": "run as the daemon's user, or outside the sandbox",
     "no_answer": "try again; `agentd doctor` says more",
@@ -132,9 +134,26 @@ def _message(error: BaseException) -> str:
         return error.message
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
-    if isinstance(error, OSError):  # no file is named where it is the output that fails
-        return f"{error.filename or 'the output'}: {error.strerror}"
+    if isinstance(error, OSError):
+        return f"{_attempted(error)}: {error.strerror or error}"
     return str(error)
+
+
+def _attempted(error: OSError) -> str:
+    """What failed: files; else, where a verb prints, the output; else the part of agentd.
+
+    Verbs open files by their name, so what fails in them without one is what they print.
+    """
+    files = [str(each) for each in (error.filename, error.filename2) if each is not None]
+    if files:
+        return " to ".join(files)
+    names = [
+        (frame.f_globals.get("__name__", ""), frame.f_code.co_name)
+        for frame, _line in traceback.walk_tb(error.__traceback__)
+    ]
+    ours = [each for each in names if each[0].startswith("agentd.")]
+    room, function = ours[-1] if ours else ("agentd.cli.", "")
+    return "the output" if room.startswith("agentd.cli.") else f"{room}.{function}"
 
 
 def _exit_code(error: BaseException) -> int:

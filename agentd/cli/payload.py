@@ -17,7 +17,11 @@ def given_bytes(given: str, what: str) -> bytes:
         return os.fsencode(given)
     if sys.stdin is None:
         raise Usage(f"{what} is to come from standard input, which is closed")
-    return sys.stdin.buffer.read()
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        told = f"{what} cannot be read from standard input: {error.strerror or error}"
+        raise Usage(told) from error
 
 
 def payload(given: str | None, what: str) -> msgspec.Raw:

@@ -12,6 +12,7 @@ import socket
 import struct
 import time
 
+from agentd.client.starting import NOT_THERE, pauses
 from agentd.client.unreachable import NotSent, cannot_connect, lost, no_answer, strangers
 
 _PIECE = 64 * 1024
@@ -32,7 +33,7 @@ class Connection:
             raise cannot_connect(path, error) from error
         try:
             self._limit(seconds)
-            self._socket.connect(path)
+            self._connect(seconds)
         except OSError as error:
             self.close()
             raise cannot_connect(path, error) from error
@@ -69,6 +70,18 @@ class Connection:
         """Close it for good; it cannot be used for another call."""
         self.is_open = False
         self._socket.close()
+
+    def _connect(self, seconds: float) -> None:
+        later = pauses(self._path, seconds)
+        while True:
+            try:
+                self._socket.connect(self._path)
+            except NOT_THERE:
+                if (pause := next(later, None)) is None:
+                    raise
+                time.sleep(pause)
+            else:
+                return
 
     def _limit(self, seconds: float) -> None:
         whole, micros = divmod(max(round(seconds * 1e6), 1), 1_000_000)  # 0 is for ever

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from typing import cast
 
+from agentd.client.starting import NOT_THERE, pauses
 from agentd.client.unreachable import NotSent, cannot_connect, lost, no_answer, strangers
 from agentd.errors import NotPermitted
 
@@ -28,9 +29,7 @@ class Stream(asyncio.Protocol):
     async def connect(cls, path: str) -> "Stream":
         """Raises `DaemonUnreachable`: then nothing was sent."""
         try:
-            transport, stream = await asyncio.get_running_loop().create_unix_connection(
-                lambda: cls(path), path
-            )
+            transport, stream = await cls._connected(path)
         except OSError as error:
             raise cannot_connect(path, error) from error
         if transport.get_extra_info("peername") is None:
@@ -39,6 +38,17 @@ class Stream(asyncio.Protocol):
             transport.abort()
             raise stranger or NotSent(f"no daemon let us in on {path}: it is busy or stopped")
         return stream
+
+    @classmethod
+    async def _connected(cls, path: str) -> tuple[asyncio.Transport, "Stream"]:
+        loop, later = asyncio.get_running_loop(), pauses(path)
+        while True:
+            try:
+                return await loop.create_unix_connection(lambda: cls(path), path)
+            except NOT_THERE:
+                if (pause := next(later, None)) is None:
+                    raise
+                await asyncio.sleep(pause)
 
     @property
     def is_open(self) -> bool:

@@ -2,7 +2,9 @@
 
 import os
 import socket
+from pathlib import Path
 
+from agentd.client.starting import NOT_THERE, starter
 from agentd.errors import (
     ConnectionLost,
     DaemonUnreachable,
@@ -10,8 +12,9 @@ from agentd.errors import (
     NobodyListens,
     NoSocket,
     NotPermitted,
+    Starting,
 )
-from agentd.peers import peer_uid
+from agentd.peers import peer_uid, too_long
 
 _NOBODY_YET = 2**32 - 1
 """The user of a connection that was never made."""
@@ -21,21 +24,36 @@ UNKNOWN = "Whether the request was recorded is unknown: repeat it, under the sam
 
 def cannot_connect(path: str, error: OSError) -> DaemonUnreachable:
     """The reason why there is no connection: nothing was sent."""
-    if isinstance(error, FileNotFoundError):
-        return NoSocket(
-            f"no socket at {path}: start the daemon with `agentd serve`, or set AGENTD_SOCKET_PATH"
-        )
-    if isinstance(error, ConnectionRefusedError):
-        return NobodyListens(
-            f"nobody listens on {path}: the daemon is not running; start it with `agentd serve`"
-        )
+    if isinstance(error, NOT_THERE):
+        return _nobody(path, error)
     if isinstance(error, BlockingIOError | TimeoutError):
         return NoAnswer(f"no daemon let us in on {path} in time: it is busy or stopped; try again")
     if isinstance(error, PermissionError):
         return NotPermitted(
             f"permission denied on {path}: the daemon is another user's, or a sandbox forbids it"
         )
-    return DaemonUnreachable(f"cannot connect to {path}: {error.strerror or error}")
+    return DaemonUnreachable(
+        too_long(path) or f"cannot connect to {path}: {error.strerror or error}"
+    )
+
+
+def _nobody(path: str, error: OSError) -> DaemonUnreachable:
+    if (pid := starter(path)) is not None:
+        return Starting(
+            f"the daemon with pid {pid or 'unknown'} does not listen on {path} yet: it starts, or "
+            "lost its socket; try again in a few seconds, or look at its log"
+        )
+    if isinstance(error, FileNotFoundError):
+        return NoSocket(
+            f"no socket at {path}: start the daemon with `agentd serve`, or set AGENTD_SOCKET_PATH"
+        )
+    if not Path(path).is_socket():
+        return NobodyListens(
+            f"nobody listens on {path}: it is not a socket; set AGENTD_SOCKET_PATH to agentd's"
+        )
+    return NobodyListens(
+        f"nobody listens on {path}: the daemon is not running; start it with `agentd serve`"
+    )
 
 
 def no_answer(path: str, seconds: float) -> NoAnswer:

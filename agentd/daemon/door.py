@@ -80,6 +80,13 @@ class Door:
         """Let clients in."""
         self._loop.add_reader(self._socket, self._accept)
 
+    def move(self, listening: socket.socket) -> None:
+        """Let clients in from another socket: the path of this one is gone, nobody comes by it."""
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+        self._socket = listening
+        self.open()
+
     def close(self) -> None:
         """Let nobody in any more."""
         self._loop.remove_reader(self._socket)

@@ -20,27 +20,44 @@ class Listener:
     """A listening socket and the file it is reached by."""
 
     def __init__(self, path: Path) -> None:
-        """Bind to `path`. Raises `Failure` or `AlreadyRunning`."""
-        self._path = path
+        """Bind to `path`; a stale socket there is replaced. Raises `Failure`, `AlreadyRunning`."""
+        self.path = path
+        self._identity: tuple[int, int] | None = None
         _clear(path)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket = self.bind()
+
+    def bind(self) -> socket.socket:
+        """Another socket at the same path, where nothing may be. Raises `Failure`."""
+        try:
+            made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as error:
+            raise Failure(
+                f"cannot make a socket: {error.strerror or error}: does a sandbox forbid it?"
+            ) from error
         before = os.umask(0o177)  # the file must not be open to others even for a moment
         try:
-            self.socket.bind(str(path))
+            made.bind(str(self.path))
+            self.path.chmod(0o600)
         except OSError as error:
-            self.socket.close()
-            raise Failure(f"cannot bind the socket {path}: {error.strerror or error}") from error
+            made.close()
+            raise Failure(
+                f"cannot bind the socket {self.path}: {error.strerror or error}"
+            ) from error
         finally:
             os.umask(before)
-        path.chmod(0o600)
-        self.socket.listen(BACKLOG)
-        self.socket.settimeout(0)
-        self._identity = _identity(path)
+        made.listen(BACKLOG)
+        made.settimeout(0)
+        self._identity = _identity(self.path)
+        return made
+
+    def is_there(self) -> bool:
+        """Whether the file is still this listener's."""
+        return self._identity is not None and _identity(self.path) == self._identity
 
     def remove(self) -> None:
         """Remove the file, if it is still this listener's."""
-        if _identity(self._path) == self._identity:
-            self._path.unlink(missing_ok=True)
+        if self.is_there():
+            self.path.unlink(missing_ok=True)
 
 
 def _clear(path: Path) -> None:
@@ -72,8 +89,9 @@ def _clear(path: Path) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at a path, whatever its name; None where there is none, or none to be seen."""
     try:
         found = path.lstat()
-    except FileNotFoundError:
+    except OSError:
         return None
     return found.st_dev, found.st_ino

@@ -11,10 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from agentd import holders
 from agentd.errors import AlreadyRunning, Failure
-
-_LOCKS = Path("/proc/locks")
-"""The locks that the kernel knows of: proc(5)."""
 
 
 class Lock:
@@ -54,17 +52,8 @@ class Lock:
             self._file = None
 
     def holder(self) -> int | None:
-        """The pid of its holder, 0 where nobody knows it, or None where it is free.
-
-        The lock is not tried for that: whoever starts at the same moment would be sent away.
-        """
-        try:
-            found = self.path.stat()
-            text = self.path.read_text(errors="replace").strip()
-        except FileNotFoundError:
-            return None
-        pid = int(text) if text.isascii() and text.isdigit() else 0
-        return pid if _is_held(found, pid) else None
+        """The pid of its holder: see `holders.holder`."""
+        return holders.holder(self.path)
 
     def __enter__(self) -> Self:
         self.acquire()
@@ -79,35 +68,10 @@ class Lock:
         self.release()
 
 
-def _is_held(found: os.stat_result, pid: int) -> bool:
-    try:
-        lines = _LOCKS.read_text().splitlines()
-    except OSError:  # not Linux: the pid in the file has to do
-        return pid > 0 and _is_alive(pid)
-    device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
-    for line in lines:  # 1: FLOCK ADVISORY WRITE 123 fe:00:456 0 EOF
-        *before, holder, place, _start, _end = line.split()
-        its_device, _, inode = place.rpartition(":")
-        # Some file systems show programs another device than the kernel's own.
-        if "FLOCK" in before and int(inode) == found.st_ino:
-            return its_device == device or int(holder) == pid
-    return False
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True  # another user's
-    return True
-
-
 def _signature(file: int) -> str:
     """The pid in the lock file; that of a dead one stays until the next holder has signed."""
     text = os.read(file, 32).decode(errors="replace").strip()
-    return text if text.isascii() and text.isdigit() and _is_alive(int(text)) else "unknown"
+    return text if text.isascii() and text.isdigit() and holders.is_alive(int(text)) else "unknown"
 
 
 def home_lock(home: Path) -> Lock:
@@ -123,4 +87,4 @@ def database_lock(database: Path) -> Lock:
 
 def socket_lock(socket: Path) -> Lock:
     """The lock on a socket's path: only its holder may replace what is there."""
-    return Lock(socket.with_name(socket.name + ".lock"))
+    return Lock(holders.socket_lock_path(socket))

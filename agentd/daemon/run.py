@@ -9,6 +9,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,13 @@ from agentd.daemon.clock import Clock, wall
 from agentd.daemon.door import Door, room
 from agentd.daemon.listener import Listener
 from agentd.daemon.log import logger
+from agentd.daemon.presence import Presence
 from agentd.daemon.service import Service
-from agentd.errors import DiskFailed
+from agentd.daemon.stops import stops
+from agentd.errors import DiskFailed, Failure
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.checkpointing import damaged_path
 from agentd.store.sqlite.mark import Mark, lost_path
-
-_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 GARBAGE = 50_000
 """Objects between two collections: 700, Python's own number, costs some 5 % (benchmarks)."""
@@ -36,7 +37,7 @@ DRAIN_SECONDS = 3.0
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until one of the signals that stop it.
 
     Raises `Failure` where the database or the socket is refused, `DiskFailed` after a failed fsync.
     """
@@ -58,7 +59,7 @@ def _listen(settings: Settings, store: SqliteStore, most: int) -> None:
     listener = Listener(settings.socket_path)
     try:
         _complete(_main(settings, store, listener, most))
-        for number in _STOPS:  # stopping is under way, and is not to be cut short
+        for number in stops():  # stopping is under way, and is not to be cut short
             signal.signal(number, signal.SIG_IGN)
     finally:
         listener.remove()
@@ -80,7 +81,17 @@ def _report_losses(database: Path, lost: Mark | None) -> None:
 
 
 def _complete(main: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    try:
+        for end in socket.socketpair():  # what a loop needs, and says no more of than a traceback
+            end.close()
+        runner = asyncio.Runner(loop_factory=_loop_factory())
+        runner.get_loop()
+    except OSError as error:
+        main.close()
+        raise Failure(
+            f"cannot make an event loop: {error.strerror or error}: does a sandbox forbid sockets?"
+        ) from error
+    with runner:
         runner.run(main)
 
 
@@ -107,12 +118,14 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener, most
         settings.context_event_limit,
         give_up=stopped.set,
     )
-    for number in _STOPS:
+    for number in stops():
         loop.add_signal_handler(number, stopped.set)
     # Not the loop's handler: this one runs before the requests that arrived while stopped.
     signal.signal(signal.SIGCONT, lambda _number, _frame: service.grace.came_back(clock.now()))
     door = Door(listener.socket, service, most)
     door.open()
+    presence = Presence(settings.home, listener, door)
+    presence.start()
     service.sweeper.look()
     gc.freeze()  # what is there now stays: no collection need look at it again
     gc.set_threshold(GARBAGE)
@@ -125,6 +138,7 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener, most
     )
     await stopped.wait()
     logger.info("stopping")
+    presence.stop()
     door.close()
     await service.drain(DRAIN_SECONDS)
     logger.info("stopped")

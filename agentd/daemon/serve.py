@@ -13,12 +13,17 @@ from agentd.config import Settings
 from agentd.daemon.home import make, make_private
 from agentd.daemon.lock import database_lock, home_lock, socket_lock
 from agentd.daemon.log import logger, set_up
+from agentd.daemon.stops import stops
+from agentd.errors import BadSetting
+from agentd.peers import too_long
 
 
 def serve(settings: Settings) -> None:
-    """Run the daemon in the foreground until SIGTERM or SIGINT. Raises `Failure` instead."""
+    """Run the daemon in the foreground until it is told to stop. Raises `Failure` instead."""
     set_up(settings.log_level)
-    for number in (signal.SIGTERM, signal.SIGINT):  # until the loop takes over
+    if (told := too_long(settings.socket_path)) is not None:
+        raise BadSetting(told)
+    for number in stops():  # until the loop takes over
         signal.signal(number, lambda _number, _frame: sys.exit(0))
     os.umask(0o077)  # database, WAL, lock and socket are for this user only
     make_private(settings.home)

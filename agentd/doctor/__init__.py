@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agentd import config
 from agentd.config import Setting
+from agentd.config.envfile import env_file
 from agentd.doctor import database, places, process, settings
 from agentd.doctor.database import Progress
 from agentd.doctor.finding import Finding, Subject, failed
@@ -23,7 +24,7 @@ Check = tuple[str, Callable[[], Iterator[Finding]]]
 
 def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Finding]:
     """Everything that is found, in the order in which one would look."""
-    file = config.env_file(environment)
+    file = env_file(environment)
     known = config.explain(environment, file)
     subject = _subject(known)
     answered = _asked(subject)
@@ -34,8 +35,8 @@ def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Find
         ("home", partial(places.home, subject)),
         ("database", partial(database.file, subject)),
         ("socket", lambda: iter([answered.finding])),
-        ("lock", partial(process.lock, subject, answered.pid)),
-        ("open files", partial(process.open_files, answered.pid)),
+        ("lock", partial(process.lock, subject, answered)),
+        ("open files", partial(process.open_files, answered)),
         ("disk space", partial(places.disk_space, subject)),
         ("file system", partial(places.file_system, subject)),
         ("SQLite", database.sqlite_version),
@@ -67,7 +68,7 @@ def _asked(subject: Subject) -> Answered:
     try:
         return process.ask(subject.socket_path)
     except Exception as error:  # noqa: BLE001 - the same
-        return Answered(None, _broken("socket", error))
+        return Answered(_broken("socket", error))
 
 
 def _broken(what: str, error: Exception) -> Finding:

@@ -4,7 +4,6 @@ The rule this file keeps: nothing is tried that a daemon could notice but a ques
 lock is not tried, because a daemon that starts at that moment would be sent away.
 """
 
-import os
 import resource
 import socket
 import stat
@@ -18,92 +17,146 @@ from agentd.daemon.door import MOST_CONNECTIONS, RESERVE
 from agentd.daemon.lock import database_lock
 from agentd.doctor.finding import Finding, Subject, failed, not_checked, ok, warning
 from agentd.errors import DaemonUnreachable, RequestRefused
-from agentd.peers import peer
+from agentd.holders import holder, socket_lock_path
+from agentd.peers import peer, too_long
 
 PATIENCE_SECONDS = 5.0
-_LONGEST_SOCKET = 107 if os.uname().sysname == "Linux" else 103
 
 
 class Answered(Struct, frozen=True):
-    """What came of asking the daemon: its pid where it answers, and what there is to say."""
+    """What came of asking the daemon.
 
-    pid: int | None
+    `pid` is who answers, None where nobody does or the kernel does not say who; `is_daemon` whether
+    that one holds the socket's lock, as a daemon does, and what only passes on to one does not.
+    """
+
     finding: Finding
+    answers: bool = False
+    pid: int | None = None
+    is_daemon: bool = False
 
 
 def ask(path: Path | None) -> Answered:
     """Ask the daemon how it is, on the socket at `path`."""
     if path is None:
-        return Answered(None, not_checked("socket", "AGENTD_SOCKET_PATH"))
-    if (longer := len(os.fsencode(path))) > _LONGEST_SOCKET:
-        told = f"{path} has {longer} bytes, a socket's path at most {_LONGEST_SOCKET}"
-        return Answered(None, failed("socket", told, "set AGENTD_SOCKET_PATH to a shorter one"))
+        return Answered(not_checked("socket", "AGENTD_SOCKET_PATH"))
+    if (told := too_long(path)) is not None:
+        found, _, advice = told.rpartition(": ")
+        return Answered(failed("socket", found, advice))
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
-        return Answered(None, ok("socket", f"no daemon: there is nothing at {path}"))
+        advice = (
+            "start it with `agentd serve`, or compare AGENTD_HOME and AGENTD_SOCKET_PATH with its "
+            "settings"
+        )
+        return Answered(_nobody(path, f"no daemon: there is nothing at {path}", advice))
     if not stat.S_ISSOCK(mode):
         advice = "move it away, or set AGENTD_SOCKET_PATH"
-        return Answered(None, failed("socket", f"{path} is not a socket", advice))
+        return Answered(failed("socket", f"{path} is not a socket", advice))
     return _ask(path)
+
+
+def _nobody(path: Path, told: str, advice: str) -> Finding:
+    """Nobody listens: is there a daemon all the same?"""
+    holding = holder(socket_lock_path(path))
+    if holding is None:
+        return warning("socket", told, advice)
+    return failed(
+        "socket",
+        f"nobody listens on {path}, and {_pid(holding)} holds its lock",
+        "look again in a few seconds: a daemon that starts, or that lost its socket, listens by "
+        "then; else look at its log",
+    )
 
 
 def _ask(path: Path) -> Answered:
     try:
-        pid = _pid(path)
+        pid = _listener(path)
         with Client(path, PATIENCE_SECONDS) as client:
             health = client.call("Health")
     except ConnectionRefusedError:
         told = f"nobody listens on {path}: its daemon was killed"
-        return Answered(None, warning("socket", told, "start the daemon: it replaces the socket"))
+        return Answered(_nobody(path, told, "start the daemon: it replaces the socket"))
     except OSError as error:
         told = f"{path}: {error.strerror or error}"
-        return Answered(None, failed("socket", told, "is the daemon another user's?"))
+        return Answered(failed("socket", told, "is the daemon another user's?"))
     except (DaemonUnreachable, RequestRefused) as error:
         advice = "look at the daemon's log; if it is stopped, continue it or start it again"
-        return Answered(None, failed("socket", str(error), advice))
+        return Answered(failed("socket", str(error), advice))
+    is_daemon = pid is not None and holder(socket_lock_path(path)) == pid
     if (health["status"], health["database"]) != ("ok", "ok"):
-        told = f"pid {pid} answers on {path}: {health['status']}, database {health['database']}"
-        return Answered(pid, failed("socket", told, "look at the daemon's log"))
-    return Answered(pid, ok("socket", f"the daemon, pid {pid}, answers on {path}"))
+        told = f"a daemon answers on {path}: {health['status']}, database {health['database']}"
+        found = failed("socket", told, "look at the daemon's log")
+    elif is_daemon:
+        found = ok("socket", f"the daemon, pid {pid}, answers on {path}")
+    else:
+        found = ok("socket", f"a daemon answers on {path}, through {_pid(pid)}")
+    return Answered(found, answers=True, pid=pid, is_daemon=is_daemon)
 
 
-def _pid(path: Path) -> int | None:
-    """Who listens, as the kernel knows it."""
+def _listener(path: Path) -> int | None:
+    """Who listens, as the kernel knows it; None where it does not say, or not here."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(PATIENCE_SECONDS)
         client.connect(str(path))
         pid = peer(client)[0]
-        return pid if isinstance(pid, int) else None
+        return pid if isinstance(pid, int) and pid > 0 else None
 
 
-def lock(subject: Subject, pid: int | None) -> Iterator[Finding]:
-    """Does the daemon that answers, of that `pid`, hold the database's lock?"""
+def lock(subject: Subject, answered: Answered) -> Iterator[Finding]:
+    """Does the daemon that answers hold the database's lock?"""
     if subject.database is None:
         yield not_checked("lock", "AGENTD_DATABASE_URL")
         return
-    holder = database_lock(subject.database).holder()
-    if holder is None and pid is None:
+    holding = database_lock(subject.database).holder()
+    if holding is None and not answered.answers:
         yield ok("lock", "nobody holds the database's lock")
-    elif holder is None:
-        told = f"pid {pid} answers on the socket and does not hold the lock on {subject.database}"
-        yield failed("lock", told, "it serves another database: compare its settings with these")
-    elif pid is None:
-        told = f"pid {holder} holds the database's lock, and nobody answers on the socket"
+    elif not answered.answers:
+        told = f"{_pid(holding)} holds the database's lock, and nobody answers on the socket"
         advice = "wait, if it starts, stops or restores; else look whether it listens elsewhere"
-        yield warning("lock", told, advice)
-    elif holder not in {0, pid}:
-        told = f"pid {holder} holds the database's lock, and pid {pid} answers on the socket"
-        yield failed("lock", told, "stop one of them: they are two daemons")
+        yield failed("lock", told, advice)
+    elif answered.pid and (holding == answered.pid or (answered.is_daemon and holding == 0)):
+        yield ok("lock", f"held by pid {answered.pid}, which answers on the socket")
+    elif answered.is_daemon:
+        yield _another(subject, answered, holding)
     else:
-        yield ok("lock", f"held by pid {holder or pid}, which answers on the socket")
+        yield _through(subject, answered, holding)
 
 
-def open_files(pid: int | None) -> Iterator[Finding]:
+def _another(subject: Subject, answered: Answered, holding: int | None) -> Finding:
+    """A daemon answers, and it is not this database's."""
+    if holding is None:
+        told = (
+            f"pid {answered.pid} answers on the socket and does not hold the lock on "
+            f"{subject.database}"
+        )
+        return failed("lock", told, "it serves another database: compare its settings with these")
+    told = f"pid {holding} holds the database's lock, and pid {answered.pid} answers on the socket"
+    return failed("lock", told, "stop one of them: they are two daemons")
+
+
+def _through(subject: Subject, answered: Answered, holding: int | None) -> Finding:
+    """What answers holds no lock: a relay, or a daemon that cannot be seen from here."""
+    path = subject.socket_path
+    if holding is not None and path is not None and holder(socket_lock_path(path)) == holding:
+        return ok("lock", f"held by {_pid(holding)}, as is the socket's")
+    held = "nobody that is seen from here" if holding is None else _pid(holding)
+    told = f"held by {held}; {_pid(answered.pid)} answers on the socket, and passes on to a daemon"
+    return warning("lock", told, "to see whose daemon it is, run this where it runs")
+
+
+def _pid(pid: int | None) -> str:
+    return f"pid {pid}" if pid else "a process that cannot be seen from here"
+
+
+def open_files(answered: Answered) -> Iterator[Finding]:
     """How many connections does the limit of open files leave room for?"""
     needed = MOST_CONNECTIONS + RESERVE
-    if pid is not None and hasattr(resource, "prlimit"):
-        most, _ = resource.prlimit(pid, resource.RLIMIT_NOFILE)  # it has raised it by itself
+    if answered.is_daemon and answered.pid is not None and hasattr(resource, "prlimit"):
+        most, _ = resource.prlimit(
+            answered.pid, resource.RLIMIT_NOFILE
+        )  # it has raised it by itself
     else:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most < 0 or most >= needed:

@@ -1,9 +1,11 @@
 """Every setting with its value, and where that comes from."""
 
+import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
-from agentd.config import EnvFile, Setting, unknown
+from agentd.config import Setting, unknown
+from agentd.config.envfile import EnvFile, default_env_file
 from agentd.doctor.finding import Finding, failed, ok, warning
 from agentd.logfilter import LEVELS
 
@@ -18,6 +20,8 @@ _LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
 def settings(found: list[Setting]) -> Iterator[Finding]:
     """Does each parse, and what is in force?"""
     for setting in found:
+        if setting.warning is not None:
+            yield _warned(_SETTING, setting.warning)
         if setting.problem is None:
             yield ok(_SETTING, f"{setting.name} {_shown(setting)} ({setting.origin})")
         elif setting.origin == "default":  # it follows another one
@@ -33,13 +37,25 @@ def env_file(file: EnvFile) -> Iterator[Finding]:
     """Is there one, can it be read, and by nobody else?"""
     if file.problem is not None:
         yield failed(_FILE, file.problem, "set it right; until then no verb but this one works")
-    elif not file.path or not file.path.exists():
-        yield ok(_FILE, f"none at {file.path}")
     elif file.warning is not None:
-        found, _, advice = file.warning.partition(": ")
-        yield warning(_FILE, found, advice)
+        yield _warned(_FILE, file.warning)
+    elif file.is_there:
+        found = _count(len(file.variables), "variable")
+        yield ok(_FILE, f"{file.path}, {found} ({_why(file)})")
     else:
-        yield ok(_FILE, f"{file.path}, {_count(len(file.variables), 'variable')}")
+        yield ok(_FILE, f"none at {file.path} ({_why(file)})")
+    unread = default_env_file()
+    if unread != file.path and os.access(unread, os.F_OK):
+        yield ok(_FILE, f"{unread} is there too, and is not read")
+
+
+def _why(file: EnvFile) -> str:
+    return f"{file.because} is set" if file.because else "the default"
+
+
+def _warned(what: str, words: str) -> Finding:
+    found, _, advice = words.rpartition(": ")
+    return warning(what, found, advice)
 
 
 def names(environment: Mapping[str, str], file: EnvFile, known: list[Setting]) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from agentd import config
 from agentd.config import Flag, Values
+from agentd.config.envfile import env_file
 from agentd.errors import BadSetting
 from agentd.loop.secret import Secret
 
@@ -66,7 +67,7 @@ def load(
     Raises `BadSetting` for the first value that does not parse.
     """
     environment = os.environ if environment is None else environment
-    file = config.env_file(environment)
+    file = env_file(environment)
     if file.problem is not None:
         raise BadSetting(file.problem)
     values = Values(environment, file, flags or {})

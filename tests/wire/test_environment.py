@@ -78,6 +78,13 @@ def test_the_env_file(home: Path) -> None:
     assert health(home, AGENTD_ENV_FILE=path) == (66, 50)
 
 
+def test_the_env_file_of_a_home(home: Path) -> None:
+    """AGENTD_HOME in the environment has an env file of its own; the default one is not read."""
+    env_file(home.parent / ".agentd" / ".env", "AGENTD_NODE_TIMEOUT_SECS=1\n")
+    env_file(home / ".env", "AGENTD_NODE_TIMEOUT_SECS=66\n")
+    assert health(home) == (66, 50)
+
+
 def test_the_process_environment_wins(home: Path) -> None:
     """The process environment wins over the env file."""
     text = "AGENTD_NODE_TIMEOUT_SECS=66\nAGENTD_CONTEXT_EVENT_LIMIT=6\n"
@@ -129,6 +136,36 @@ def test_the_socket_path(home: Path) -> None:
         assert not (home / "agentd.sock").exists()
         assert daemon.stop() == 0
     assert not path.exists()
+
+
+@pytest.mark.parametrize("form", ["sqlite:{}", "sqlite://{}?mode=rwc", "{}"])
+def test_other_forms_of_the_database_url(home: Path, form: str) -> None:
+    """What other programs write is taken as well."""
+    path = home.parent / "elsewhere.db"
+    with DaemonProcess(home, AGENTD_DATABASE_URL=form.format(path)):
+        assert path.read_bytes().startswith(SQLITE)
+
+
+@pytest.mark.parametrize("name", ["AGENTD_SOCKET_PATH", "AGENTD_DATABASE_URL"])
+@pytest.mark.parametrize("value", ["/", "sqlite:///", "sqlite://~"])
+def test_a_path_that_names_no_file(home: Path, name: str, value: str) -> None:
+    """One line says which variable, and nothing is made."""
+    if name == "AGENTD_SOCKET_PATH":
+        value = value.removeprefix("sqlite://")
+    end = serve_to_the_end(home, **{name: value})
+    [line] = end.lines
+    assert (end.code, f"{name}={value!r}" in line) == (2, True)
+    assert "expected the path of a file" in line
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("filter_", ["hyper=debug", "[", "agentd=loud", "\n"])
+def test_a_logging_filter_for_others(home: Path, filter_: str) -> None:
+    """What RUST_LOG tells others does not mute the daemon; what cannot be read is told."""
+    with DaemonProcess(home, RUST_LOG=filter_) as daemon:
+        assert " ready: pid " in daemon.stderr()
+        told = "WARNING what cannot be read in RUST_LOG is left out" in daemon.stderr()
+    assert told == (filter_ in {"[", "agentd=loud"})
 
 
 @pytest.mark.parametrize("name", ["AGENTD_LOG", "RUST_LOG"])

@@ -6,18 +6,17 @@ value and what is expected. No value is replaced in silence.
 """
 
 import os
-import stat
 from collections.abc import Callable, Iterable, Mapping
-from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from agentd.config.envfile import EnvFile, env_file
+from agentd.config.paths import database, expand, expand_file
 from agentd.errors import BadSetting
-from agentd.logfilter import DEFAULT_FILTER, level_of
+from agentd.logfilter import level_of, shared_level
 
 DEFAULT_HOME = "~/.agentd"
-DEFAULT_ENV_FILE = "~/.agentd/.env"
 DATABASE_NAME = "agent_state.db"
 SOCKET_NAME = "agentd.sock"
 DEFAULT_TIMEOUT_SECS = 300
@@ -42,23 +41,13 @@ class Settings(NamedTuple):
 class Setting(NamedTuple):
     """One variable as it is in force, and where its value comes from.
 
-    `problem` says why it does not parse; then there is no value.
+    `problem` says why it does not parse; then there is no value. `warning` says what should not
+    stay as it is.
     """
 
     name: str
     origin: str
     value: Path | int | None
-    problem: str | None = None
-
-
-class EnvFile(NamedTuple):
-    """The env file and its variables.
-
-    `problem` says why it cannot be used, `warning` what should not stay as it is.
-    """
-
-    path: Path | None
-    variables: Mapping[str, str | None] = MappingProxyType({})
     problem: str | None = None
     warning: str | None = None
 
@@ -131,72 +120,9 @@ class Values:
         return BadSetting(f"{self.said(name)}={value}: expected {expected}")
 
 
-def env_file(environment: Mapping[str, str]) -> EnvFile:
-    """The env file that `environment` asks for, or the default one."""
-    path = None
-    try:
-        path = _env_file_path(environment)
-        return _read_file(path, chosen="AGENTD_ENV_FILE" in environment)
-    except BadSetting as error:
-        return EnvFile(path, problem=str(error))
-
-
-def _env_file_path(environment: Mapping[str, str]) -> Path:
-    chosen = environment.get("AGENTD_ENV_FILE")
-    if chosen is not None and not chosen.strip():
-        raise BadSetting("AGENTD_ENV_FILE is set but empty: give it a value or unset it")
-    return expand("AGENTD_ENV_FILE", chosen or DEFAULT_ENV_FILE)
-
-
-def _read_file(path: Path, *, chosen: bool) -> EnvFile:
-    try:
-        mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        if chosen:
-            raise BadSetting(f"AGENTD_ENV_FILE={str(path)!r}: there is no such file") from None
-        return EnvFile(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSetting(f"AGENTD_ENV_FILE={str(path)!r} cannot be read: {error}") from error
-    warning = None
-    if mode & (stat.S_IRGRP | stat.S_IROTH):
-        warning = f"{path} can be read by other users: run `chmod 600` on it"
-    _check_lines(path, text)
-    from dotenv import dotenv_values  # noqa: PLC0415 - as in `_check_lines`
-
-    return EnvFile(path, dotenv_values(stream=StringIO(text)), warning=warning)
-
-
-def _check_lines(path: Path, content: str) -> None:
-    """Refuse a line that would be passed over in silence."""
-    from dotenv.parser import parse_stream  # noqa: PLC0415 - a tenth of a start, and rarely needed
-
-    for binding in parse_stream(StringIO(content)):
-        text = binding.original.string
-        if binding.error or (binding.key is not None and binding.value is None):
-            number = binding.original.line + text[: -len(text.lstrip())].count("\n")
-            # Only a line of our own is repeated: another's may have a secret in it.
-            line = f"line {number}"
-            if text.strip().startswith("AGENTD"):
-                line += f", {text.strip()!r}"
-            raise BadSetting(f"{path}, {line}: expected NAME=value")
-
-
 def _shortened(value: str) -> str:
     text = repr(value)
     return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
-
-
-def expand(name: str, value: str) -> Path:
-    """The path that `value` means, absolute. Raises `BadSetting` where it means none."""
-    try:
-        path = Path(os.path.abspath(Path(value.strip()).expanduser()))  # noqa: PTH100 - keep symlinks
-        str(path).encode()  # SQLite takes no other names than UTF-8
-    except UnicodeEncodeError as error:
-        raise BadSetting(f"{name}={value!r} is not a path: expected UTF-8") from error
-    except (RuntimeError, ValueError) as error:
-        raise BadSetting(f"{name}={value!r} is not a path: {error}") from error
-    return path
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
@@ -216,7 +142,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         _node_timeout(values),
         _event_limit(values),
         _log_level(values),
-        (file.warning,) if file.warning else (),
+        tuple(filter(None, (file.warning, _log_warning(values)))),
     )
 
 
@@ -236,8 +162,9 @@ def _explained(name: str, values: Values) -> Setting:
     origin = values.origin(name)
     if name == "AGENTD_LOG" and origin == "default" and values.shared("RUST_LOG"):
         origin = f"RUST_LOG, {values.origin('RUST_LOG')}"
+    warning = _log_warning(values) if name == "AGENTD_LOG" else None
     try:
-        return Setting(name, origin, _SETTINGS[name](values))
+        return Setting(name, origin, _SETTINGS[name](values), warning=warning)
     except BadSetting as error:
         return Setting(name, origin, None, str(error))
 
@@ -249,22 +176,12 @@ def home(values: Values) -> Path:
 
 def _database(values: Values) -> Path:
     url = values.get("AGENTD_DATABASE_URL")
-    if url is None:
-        return home(values) / DATABASE_NAME
-    scheme, separator, path = url.strip().partition("://")
-    if scheme != "sqlite" or not separator or not path or "?" in path or path == ":memory:":
-        raise BadSetting(
-            f"AGENTD_DATABASE_URL={url!r}: expected sqlite:// and a path, "
-            "such as sqlite://~/.agentd/agent_state.db"
-        )
-    try:
-        return expand("AGENTD_DATABASE_URL", path)
-    except BadSetting as error:
-        raise BadSetting(f"AGENTD_DATABASE_URL={url!r}: {error}") from error
+    return home(values) / DATABASE_NAME if url is None else database("AGENTD_DATABASE_URL", url)
 
 
 def _socket_path(values: Values) -> Path:
-    return values.path("AGENTD_SOCKET_PATH") or home(values) / SOCKET_NAME
+    path = values.get("AGENTD_SOCKET_PATH")
+    return home(values) / SOCKET_NAME if path is None else expand_file("AGENTD_SOCKET_PATH", path)
 
 
 def _node_timeout(values: Values) -> int:
@@ -278,8 +195,16 @@ def _event_limit(values: Values) -> int:
 def _log_level(values: Values) -> int:
     if (value := values.get("AGENTD_LOG")) is not None:
         return level_of("AGENTD_LOG", value)
-    # Other programs share RUST_LOG, and shells like to export it empty.
-    return level_of("RUST_LOG", values.shared("RUST_LOG") or DEFAULT_FILTER)
+    return shared_level(values.shared("RUST_LOG") or "").level
+
+
+def _log_warning(values: Values) -> str | None:
+    """What is left out of a filter that is not agentd's alone."""
+    shared = values.shared("RUST_LOG") if values.shared("AGENTD_LOG") is None else None
+    if not shared or not (left_out := shared_level(shared).left_out):
+        return None
+    told = _shortened(", ".join(left_out))
+    return f"what cannot be read in RUST_LOG is left out ({told}): set AGENTD_LOG for agentd alone"
 
 
 _SETTINGS: Mapping[str, Callable[[Values], Any]] = {

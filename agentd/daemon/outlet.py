@@ -1,0 +1,138 @@
+"""Standard error of a process that waits for nobody: a bounded queue, and a thread that writes.
+
+The rule this file keeps: whoever says something never waits for whoever should read it. A full
+pipe, a stopped terminal or a full disk costs lines, which are counted and told where they are
+missing. The descriptor is not made non-blocking for that: it is shared with the user's shell.
+"""
+
+import atexit
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from io import TextIOBase
+from typing import TextIO, cast
+
+ROOM = 2**18
+"""Characters that may wait to be read: some 2,000 lines."""
+
+LAST_SECONDS = 1.0
+"""How long the end of the process waits for its last lines to be taken: a stop takes 5 s in all."""
+
+_AGAIN_SECONDS = 0.05
+"""Between two attempts at a descriptor that somebody else has made non-blocking."""
+
+_STANDARD = 2
+"""The last of the three standard descriptors."""
+
+
+class Outlet(TextIOBase):
+    """A text file that can be written to at any time, and never has to be waited for."""
+
+    def __init__(self, file: int, encoding: str = "utf-8") -> None:
+        self._file = file
+        self._encoding = encoding
+        self._changed = threading.Condition()
+        self._waiting: deque[str | int] = deque()  # lines, or how many are missing at this place
+        self._size = 0  # characters that wait or are being written
+        self._begun = ""  # a line whose end is still to come
+        self._is_writing = False
+        self._is_refused = False  # the file takes nothing: the next line is the next attempt
+        self._is_torn = False  # the last line in the file has no end
+        threading.Thread(target=self._write_on, name="outlet", daemon=True).start()
+
+    def write(self, text: str) -> int:
+        """Take the text, or drop it where too much waits. Returns at once."""
+        with self._changed:
+            lines, end, self._begun = (self._begun + text).rpartition("\n")
+            if end:
+                self._take(lines + end)
+        return len(text)
+
+    def fileno(self) -> int:
+        """The descriptor that is written to."""
+        return self._file
+
+    def drain(self, seconds: float = LAST_SECONDS) -> None:
+        """Wait until all is written, no longer than that, nor for a file that takes nothing."""
+        if self._begun:
+            self.write("\n")
+        with self._changed:
+            self._changed.wait_for(self._is_idle, seconds)
+
+    def _take(self, lines: str) -> None:
+        if self._size and self._size + len(lines) > ROOM:
+            before = self._waiting.pop() if self._is_missing_at(-1) else 0
+            self._waiting.append(cast("int", before) + lines.count("\n"))
+        else:
+            self._waiting.append(lines)
+            self._size += len(lines)
+        self._is_refused = False
+        self._changed.notify_all()
+
+    def _is_missing_at(self, place: int) -> bool:
+        return bool(self._waiting) and isinstance(self._waiting[place], int)
+
+    def _is_idle(self) -> bool:
+        return self._is_refused or not (self._waiting or self._is_writing)
+
+    def _write_on(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting and not self._is_refused)
+                head, self._is_writing = self._waiting.popleft(), True
+            is_written = self._put(head if isinstance(head, str) else _notice(head))
+            with self._changed:
+                self._is_writing = False
+                if isinstance(head, str):
+                    self._size -= len(head)
+                if not is_written:
+                    self._lose(head if isinstance(head, int) else head.count("\n"))
+                self._changed.notify_all()
+
+    def _lose(self, count: int) -> None:
+        after = self._waiting.popleft() if self._is_missing_at(0) else 0
+        self._waiting.appendleft(count + cast("int", after))
+        self._is_refused = True
+
+    def _put(self, text: str) -> bool:
+        """Write the text, however long that takes; False where the file does not take it."""
+        start = "\n" if self._is_torn else ""
+        data = f"{start}{text}".encode(self._encoding, "backslashreplace")
+        whole = len(data)
+        while data:
+            try:
+                data = data[os.write(self._file, data) :]
+            except BlockingIOError:
+                time.sleep(_AGAIN_SECONDS)
+            except OSError:  # nobody will ever read it, or the disk is full
+                self._is_torn = self._is_torn or len(data) < whole
+                return False
+        self._is_torn = False
+        return True
+
+
+def _notice(missing: int) -> str:
+    lines = "1 line is" if missing == 1 else f"{missing} lines are"
+    return f"agentd: {lines} missing here: the log was not read, or could not be written\n"
+
+
+def stand_in() -> None:
+    """Let all that this process says on standard error go through an outlet, to its end."""
+    _fill_in()
+    # Else a terminal that is set so (stty tostop) stops whoever writes to it in the background.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    outlet = Outlet(sys.stderr.fileno(), sys.stderr.encoding)
+    sys.stderr = cast("TextIO", outlet)
+    atexit.register(outlet.drain)
+
+
+def _fill_in() -> None:
+    """Whoever writes to a standard file that was closed must not hit the database instead."""
+    with contextlib.suppress(OSError):
+        while (file := os.open(os.devnull, os.O_RDWR)) <= _STANDARD:
+            pass
+        os.close(file)

@@ -1,0 +1,191 @@
+"""A daemon that starts is waited for: its lock is held, and nobody listens yet."""
+
+import asyncio
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from agentd import AsyncClient, Client, Worker
+from agentd.client import starting
+from agentd.daemon.lock import socket_lock
+from agentd.errors import NobodyListens, NoSocket, NotAgentd, Starting
+from agentd.holders import holder, socket_lock_path
+from tests.command_line import agentd, agentd_here
+from tests.daemon_process import REPOSITORY, SERVE, environment
+from tests.fake_daemon import FakeDaemon, answers, fake_daemon
+from tests.wire.steps import eventually
+
+HEALTH = {
+    "status": "ok",
+    "database": "ok",
+    "running_timeout_secs": 300,
+    "context_event_limit": 50,
+}
+WAITED_FOR = 3
+"""Looks at the lock before somebody listens."""
+
+
+class Start:
+    """A daemon that listens when its lock has been looked at so often; `looks` counts that."""
+
+    def __init__(self, path: Path, stack: ExitStack) -> None:
+        self._path, self._stack = path, stack
+        self.looks = 0
+        self.daemon: FakeDaemon | None = None
+
+    def holder(self, lock: Path) -> int:
+        assert lock == socket_lock_path(self._path)
+        self.looks += 1
+        if self.looks == WAITED_FOR:
+            self._path.unlink(missing_ok=True)
+            self.daemon = self._stack.enter_context(fake_daemon(self._path, answers(HEALTH)))
+        return 4711
+
+
+@pytest.fixture
+def path(home: Path) -> Path:
+    """Where a socket may come."""
+    home.mkdir()
+    return home / "agentd.sock"
+
+
+@pytest.fixture
+def start(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """A daemon that has its lock, and listens in a moment."""
+    monkeypatch.setattr(starting, "START_SECONDS", 60.0)
+    with ExitStack() as stack:
+        made = Start(path, stack)
+        monkeypatch.setattr(starting, "holder", made.holder)
+        yield made
+
+
+def never(*_: object) -> NoReturn:
+    """What must not be done."""
+    raise AssertionError("it waited")
+
+
+def leave_nothing(_path: Path) -> None:
+    """As a daemon does that was stopped."""
+
+
+def leave_a_dead_socket(path: Path) -> None:
+    """As a daemon does that is killed."""
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+
+
+@pytest.mark.parametrize("before", [leave_nothing, leave_a_dead_socket])
+def test_a_client_waits(start: Start, path: Path, before: Callable[[Path], None]) -> None:
+    """It is answered once somebody listens, whether a dead daemon's socket is in the way or not."""
+    before(path)
+    with Client(path) as client:
+        assert client.health().status == "ok"
+    assert start.looks == WAITED_FOR
+
+
+@pytest.mark.parametrize("before", [leave_nothing, leave_a_dead_socket])
+def test_a_client_in_an_event_loop_waits(
+    start: Start, path: Path, before: Callable[[Path], None]
+) -> None:
+    """So does this one, and the calls that come meanwhile share its wait."""
+    before(path)
+
+    async def ask() -> None:
+        async with AsyncClient(path) as client:
+            told = await asyncio.gather(*(client.health() for _ in range(3)))
+            assert [each.status for each in told] == ["ok"] * 3
+
+    asyncio.run(ask())
+    assert start.looks == WAITED_FOR
+    assert start.daemon is not None
+    assert start.daemon.accepted == 1
+
+
+def test_the_command_line_waits(start: Start, home: Path) -> None:
+    """`agentd serve &`, and the next command is answered."""
+    assert agentd_here(home, "call", "Health").code == 0
+    assert start.looks == WAITED_FOR
+
+
+def test_a_worker_waits(start: Start, path: Path) -> None:
+    """A worker that is started with its daemon asks it for nodes, which this one has none of."""
+    with Client(path) as client, pytest.raises(NotAgentd, match="task_id"):
+        Worker(client, print, task_id="00000000-0000-0000-0000-000000000001").run()
+    assert start.looks >= WAITED_FOR
+    assert start.daemon is not None
+    assert start.daemon.methods == ["AcquireNextNode"]
+
+
+def test_where_no_daemon_starts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a lock, or with one that nobody holds any more, there is nothing to wait for."""
+    monkeypatch.setattr(time, "sleep", never)
+    monkeypatch.setattr(asyncio, "sleep", never)
+
+    async def ask() -> None:
+        await AsyncClient(path).health()
+
+    for _ in range(2):
+        with pytest.raises(NoSocket, match="start the daemon with"):
+            Client(path).health()
+        with pytest.raises(NoSocket, match="start the daemon with"):
+            asyncio.run(ask())
+        with socket_lock(path):
+            pass
+
+
+def test_a_daemon_that_does_not_come(
+    path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After 2 s the client says who holds the lock, and does not say to start another."""
+    monkeypatch.setattr(starting, "START_SECONDS", 0.05)
+
+    async def ask() -> None:
+        await AsyncClient(path).health()
+
+    with socket_lock(path) as lock:
+        pid = lock.holder()
+        with pytest.raises(Starting, match=f"the daemon with pid {pid} does not listen on .* yet"):
+            Client(path).health()
+        with pytest.raises(Starting):
+            asyncio.run(ask())
+        ended = agentd_here(home, "call", "Health", "--json")
+    assert ended.code == 3
+    assert '"kind":"starting"' in ended.out
+    assert "agentd serve" not in ended.out
+
+
+def test_the_wait_is_no_longer_than_the_call(path: Path) -> None:
+    """A call of 50 ms waits 50 ms."""
+    with socket_lock(path):
+        assert next(starting.pauses(str(path), 60.0)) > 0
+        assert list(starting.pauses(str(path), 0.0)) == []
+        with pytest.raises(Starting):
+            Client(path, timeout=0.05).health()
+
+
+def test_a_real_start(home: Path) -> None:
+    """From the moment in which the lock is taken on, a command is answered."""
+    lock = socket_lock_path(home / "agentd.sock")
+    with subprocess.Popen(
+        SERVE, cwd=REPOSITORY, env=environment(home, {}), stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            assert eventually(lambda: holder(lock) is not None, time.time() + 30)
+            assert agentd(home, "status").code == 0
+        finally:
+            process.terminate()
+
+
+def test_what_is_at_the_path_is_no_socket(path: Path) -> None:
+    """It is told from a daemon that was killed: to start another would not help."""
+    for make in (path.touch, path.mkdir):
+        make()
+        with pytest.raises(NobodyListens, match="it is not a socket"):
+            Client(path).health()
+        (path.rmdir if path.is_dir() else path.unlink)()
