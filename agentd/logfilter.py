@@ -1,7 +1,8 @@
 """The logging filter, in the spelling that Rust programs use: `info`, `agentd=debug,other=warn`.
 
 The rule this file keeps: a directive that names agentd wins over one that names nobody, and of two
-such the last. Directives for other programs are none of our business: RUST_LOG is shared with them.
+such the last; where there is neither, the default holds. Directives for other programs are none of
+our business: RUST_LOG is shared with them.
 """
 
 import re
@@ -10,65 +11,58 @@ from typing import NamedTuple
 
 from agentd.errors import BadSetting
 
-DEFAULT_FILTER = "agentd=info"
-
 # The numbers are those of the standard library's logging, whose import would cost clients 10 ms.
 LEVELS = {"trace": 5, "debug": 10, "info": 20, "warn": 30, "error": 40, "off": 100}
+DEFAULT_LEVEL = LEVELS["info"]
 
-_DIRECTIVE = re.compile(r"(?:(?P<target>[\w:.-]+)\s*=\s*)?(?P<level>[\w:.-]+)")
+_DIRECTIVE = re.compile(r"(?:(?P<target>[\w:.-]+)\s*=\s*)?(?P<level>\w+)")
+_PROGRAM = re.compile(r"[\w:.-]+")
 _OURS = re.compile(r"agentd(?:[:.]|$)")
 
 
-class Shared(NamedTuple):
-    """What a filter that is shared with other programs says of agentd.
-
-    `left_out` are those of its directives that cannot be read.
-    """
+class Filter(NamedTuple):
+    """What a filter says of agentd, and those of its directives that cannot be read."""
 
     level: int
     left_out: tuple[str, ...] = ()
 
 
 def level_of(name: str, value: str) -> int:
-    """The level for agentd that the filter asks for. Raises `BadSetting` when it names no level."""
-    ours: int | None = None
-    everybodys = LEVELS["error"]  # what a filter that does not speak of a target leaves on
-    for directive in _directives(value):
+    """The level for agentd that a filter of its own asks for. Raises `BadSetting`."""
+    found = _read(_directives(value))
+    if found.left_out:
+        raise BadSetting(
+            f"{name}={value!r}: expected a level ({', '.join(LEVELS)}) or agentd=level"
+        )
+    return found.level
+
+
+def shared_level(value: str) -> Filter:
+    """What a filter that other programs read as well asks of agentd."""
+    return _read(
+        # A program by itself asks for all that it says.
+        f"{each}=trace" if each.lower() not in LEVELS and _PROGRAM.fullmatch(each) else each
+        for each in _directives(value)
+    )
+
+
+def _read(directives: Iterable[str]) -> Filter:
+    """The default level holds where no directive is about agentd or everybody."""
+    ours = everybodys = None
+    left_out = []
+    for directive in directives:
         found = _DIRECTIVE.fullmatch(directive)
         target = found["target"] if found else None
         if target and not _OURS.match(target):
             continue
         if found is None or found["level"].lower() not in LEVELS:
-            raise BadSetting(
-                f"{name}={value!r}: expected a level ({', '.join(LEVELS)}) or agentd=level"
-            )
-        if target:
+            left_out.append(directive)
+        elif target:
             ours = LEVELS[found["level"].lower()]
         else:
             everybodys = LEVELS[found["level"].lower()]
-    return everybodys if ours is None else ours
-
-
-def shared_level(value: str) -> Shared:
-    """The level for agentd that RUST_LOG asks for: the default where it says nothing of agentd."""
-    ours = everybodys = None
-    left_out = []
-    for directive in _directives(value):
-        found = _DIRECTIVE.fullmatch(directive)
-        target, word = (found["target"], found["level"]) if found else (None, None)
-        if word is not None and target is None and word.lower() not in LEVELS:
-            target, word = word, "trace"  # a program by itself: all that it says
-        if target and not _OURS.match(target):
-            continue
-        if word is None or word.lower() not in LEVELS:
-            left_out.append(directive)
-        elif target:
-            ours = LEVELS[word.lower()]
-        else:
-            everybodys = LEVELS[word.lower()]
-    asked = everybodys if ours is None else ours
-    level = level_of("AGENTD_LOG", DEFAULT_FILTER) if asked is None else asked
-    return Shared(level, tuple(left_out))
+    level = next((each for each in (ours, everybodys) if each is not None), DEFAULT_LEVEL)
+    return Filter(level, tuple(left_out))
 
 
 def _directives(value: str) -> Iterable[str]:

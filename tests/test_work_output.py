@@ -85,7 +85,7 @@ def test_the_daemon_is_slow_at_the_end(shared: DaemonProcess, client: Client) ->
     """Events and complaints that stand behind a slow answer are there when the node fails."""
     task_id = task(client, 1)
     event = """echo 'AGENTD_EVENT {"action_type":"SAID"}'"""
-    script = f"exec >&2; echo begins; sleep 0.3; {event}; {event}; echo because; exit 3"
+    script = f"exec >&2; echo begins; sleep 1; {event}; {event}; echo because; exit 3"
     with working(shared, task_id, script) as process:
         shared.signal(signal.SIGSTOP)
         try:
