@@ -48,6 +48,10 @@ class InvalidParams(RequestRefused):
     kind = "invalid_params"
 
 
+class Unsendable(InvalidParams, ValueError):
+    """A value that JSON has no form for; the client says where it stands and sends nothing."""
+
+
 class InternalError(RequestRefused):
     """The daemon failed on this request; nothing was written. Its log has the details."""
 

@@ -1,0 +1,79 @@
+"""The nodes of a new task, as a program writes them down: no field is lost in silence."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agentd.api import NodeSpec
+from tests.clients import each_client
+from tests.fake_daemon import answers, fake_daemon
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MISTAKES = {
+    "payload": "payload_schema",
+    "depends_on": "dependencies",
+    "deps": "dependencies",
+    "dependency": "dependencies",
+    "ID": "id",
+}
+
+
+def refused(tmp_path: Path, opened: Any, nodes: list[Any]) -> str:
+    """What is said of these nodes, of which the daemon never hears."""
+    path = tmp_path / "s"
+    with (
+        fake_daemon(path, answers({})) as daemon,
+        opened(path) as client,
+        pytest.raises(TypeError) as caught,
+    ):
+        client.register_task("g", initial_nodes=nodes)
+    assert daemon.accepted == 0
+    return str(caught.value)
+
+
+@each_client
+def test_unknown_fields_of_nodes(tmp_path: Path, opened: Any) -> None:
+    """All of them are told at once, each with the field that was meant, or where it belongs."""
+    nodes = [{"payload": {"do": "it"}}, {}, {"depends_on": [], "prompt": "write it"}, "name"]
+    assert refused(tmp_path, opened, nodes) == (
+        "initial_nodes[0] has no field 'payload': did you mean payload_schema?; "
+        "initial_nodes[2] has no field 'depends_on': did you mean dependencies?; "
+        "initial_nodes[2] has no field 'prompt': put it into payload_schema; "
+        "initial_nodes[3] is no NodeSpec and no mapping: str. "
+        "The fields of a node are id, dependencies, payload_schema"
+    )
+
+
+@each_client
+@pytest.mark.parametrize("name", MISTAKES)
+def test_the_field_that_was_meant(tmp_path: Path, opened: Any, name: str) -> None:
+    """A name that is nearly one of a node's is told with that one."""
+    assert f"did you mean {MISTAKES[name]}?" in refused(tmp_path, opened, [{name: []}])
+
+
+@each_client
+def test_many_unknown_fields(tmp_path: Path, opened: Any) -> None:
+    """A message stays short, however many nodes are wrong."""
+    told = refused(tmp_path, opened, [{"name": "x"}] * 1000)
+    assert told.count("has no field") == 10
+    assert re.search(r"; and 990 more\. The fields", told)
+
+
+@each_client
+def test_nodes_are_left_as_they_are(tmp_path: Path, opened: Any) -> None:
+    """The caller's nodes are not changed by being sent."""
+    spec, mapping = NodeSpec(dependencies=["a"], payload_schema={1: 2}), {"payload_schema": {1: 2}}  # type: ignore[arg-type]
+    path = tmp_path / "s"
+    with fake_daemon(path, answers({"task_id": "t", "node_ids": []})) as daemon, opened(path) as c:
+        c.register_task("g", initial_nodes=[spec, mapping])
+    assert (spec, mapping) == (
+        NodeSpec(dependencies=["a"], payload_schema={1: 2}),  # type: ignore[arg-type]
+        {"payload_schema": {1: 2}},
+    )
+    [request] = daemon.requests
+    assert [node["payload_schema"] for node in request["params"]["initial_nodes"]] == [{"1": 2}] * 2
