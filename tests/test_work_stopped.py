@@ -70,9 +70,9 @@ def test_a_second_interrupt_is_firm(shared: DaemonProcess, client: Client) -> No
 def test_sigterm_lets_it_finish(shared: DaemonProcess, client: Client) -> None:
     """SIGTERM lets the command finish its node, and no other is acquired."""
     task_id = task(client, 1, 2)
-    with working(shared, task_id, "echo begins >&2; sleep 0.5; echo 7") as process:
+    with working(shared, task_id, "echo begins >&2; sleep 2; echo 7") as process:
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=10)
+        out, _ = process.communicate(timeout=20)
     assert (process.returncode, out.splitlines()[0]) == (0, "1 completed, 0 failed, 0 lost")
     assert client.task_status(task_id).counts == {"PENDING": 1, "COMPLETED": 1}
 

@@ -58,6 +58,7 @@ class Worker:
         self._owner = owner or f"{Path(sys.argv[0]).stem or 'worker'}-{os.getpid()}"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
+        self._signalled_at: float | None = None
         self._changed = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self.outcomes: Mapping[str, int] = {}
@@ -83,6 +84,11 @@ class Worker:
     def is_stopping(self) -> bool:
         """Whether it was told to stop."""
         return self._stopping
+
+    @property
+    def signalled_at(self) -> float | None:
+        """When SIGTERM told it to stop, in seconds of its event loop's clock; else None."""
+        return self._signalled_at
 
     def stop(self) -> None:
         """Acquire no more, and let the handlers finish. From any thread."""
@@ -150,6 +156,7 @@ class Worker:
         def on_sigterm() -> None:
             if self._stopping and main is not None:
                 main.cancel()
+            self._signalled_at = loop.time()
             self.stop()
 
         previous = signal.getsignal(signal.SIGTERM)
