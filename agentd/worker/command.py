@@ -66,7 +66,7 @@ class Command:
             self._count(failed)
             raise
         if self._has_just_been_signalled():
-            self._let_go(lease, "it ended right after SIGTERM, perhaps because of it")
+            self._let_go(lease, "it ended right after a signal to stop, perhaps because of it")
         self._failures = 0
         return result
 

@@ -10,9 +10,11 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncClient, Client
@@ -87,7 +89,7 @@ class Worker:
 
     @property
     def signalled_at(self) -> float | None:
-        """When SIGTERM told it to stop, in seconds of its event loop's clock; else None."""
+        """When SIGTERM or SIGINT told it to stop, in seconds of its event loop's clock, or None."""
         return self._signalled_at
 
     def stop(self) -> None:
@@ -103,7 +105,7 @@ class Worker:
             handling = Handling(client, self._handler)
             self.outcomes = handling.outcomes
             try:
-                with self._stopped_by_sigterm():
+                with self._stopped_by_sigterm(), self._noting_interrupts():
                     await self._serve(Source(client, self._task_id, self._owner), handling)
             finally:
                 for task in self._running:
@@ -170,6 +172,25 @@ class Worker:
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
             signal.signal(signal.SIGTERM, previous)
+
+    @contextmanager
+    def _noting_interrupts(self) -> Iterator[None]:
+        """Note when SIGINT comes, at once: the handlers are cancelled some steps later."""
+        loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGINT)
+        is_told = threading.current_thread() is threading.main_thread()
+        if not is_told or not callable(before):  # it is ignored, or another thread's
+            yield
+            return
+
+        def note(number: int, frame: FrameType | None) -> None:
+            self._signalled_at = loop.time()
+            before(number, frame)
+
+        signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def _is_in_event_loop() -> bool:
