@@ -190,6 +190,10 @@ class NotPermitted(DaemonUnreachable):
     """The socket may not be used: it is another user's, or a sandbox forbids it."""
 
 
+class ForeignDaemon(DaemonUnreachable):
+    """What listens at the socket is another user's program: nothing is sent to it."""
+
+
 class NoAnswer(DaemonUnreachable):
     """The daemon did not answer in time: what became of the request is unknown."""
 

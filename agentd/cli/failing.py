@@ -45,6 +45,7 @@ NEXT: Mapping[str, str] = {
     "no_socket": "start the daemon with `agentd serve`, or set AGENTD_SOCKET_PATH",
     "nobody_listens": "start the daemon with `agentd serve`",
     "not_permitted": "run as the daemon's user, or outside the sandbox",
+    "foreign_daemon": "stop that program, or set AGENTD_SOCKET_PATH to your own daemon's socket",
     "no_answer": "try again; `agentd doctor` says more",
     "connection_lost": "try again; `agentd doctor` says more",
     "not_agentd": "set AGENTD_SOCKET_PATH to agentd's socket",
