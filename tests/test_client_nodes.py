@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agentd import AsyncClient, Client
 from agentd.api import NodeSpec
 from tests.clients import each_client
 from tests.fake_daemon import answers, fake_daemon
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.daemon_process import DaemonProcess
 
 MISTAKES = {
     "payload": "payload_schema",
@@ -77,3 +81,41 @@ def test_nodes_are_left_as_they_are(tmp_path: Path, opened: Any) -> None:
     )
     [request] = daemon.requests
     assert [node["payload_schema"] for node in request["params"]["initial_nodes"]] == [{"1": 2}] * 2
+
+
+@each_client
+def test_what_a_daemon_passed_over(tmp_path: Path, opened: Any) -> None:
+    """It is told as a warning of the caller's line, for the task is registered all the same."""
+    told = ["initial_nodes[0] has no field `limit`", "second"]
+    answer = {"task_id": "t", "node_ids": ["n"], "warnings": told}
+    with (
+        fake_daemon(tmp_path / "s", answers(answer)),
+        opened(tmp_path / "s") as client,
+        pytest.warns(UserWarning, match="initial_nodes|second") as warned,
+    ):
+        task = client.register_task("g", initial_nodes=[{}])
+    assert (task.task_id, task.warnings) == ("t", told)
+    assert [str(each.message) for each in warned] == told
+
+
+@each_client
+def test_a_daemon_that_has_nothing_to_say(shared: DaemonProcess, opened: Any) -> None:
+    """Then there is no warning: here they would be errors."""
+    with opened(shared.socket_path) as client:
+        assert client.register_task("g", initial_nodes=[{}]).warnings == []
+
+
+def test_whose_line_a_warning_names(tmp_path: Path) -> None:
+    """The one that called the client."""
+
+    async def ask() -> None:
+        async with AsyncClient(tmp_path / "s") as client:
+            await client.register_task("g")
+
+    told = answers({"task_id": "t", "node_ids": [], "warnings": ["w"]})
+    with fake_daemon(tmp_path / "s", told), Client(tmp_path / "s") as client:
+        with pytest.warns(UserWarning, match="^w$") as blocking:
+            client.register_task("g")
+        with pytest.warns(UserWarning, match="^w$") as awaited:
+            asyncio.run(ask())
+    assert [each.filename for each in (*blocking, *awaited)] == [__file__, __file__]

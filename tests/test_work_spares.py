@@ -102,6 +102,23 @@ def test_failures_without_end(shared: DaemonProcess, client: Client) -> None:
     assert ended.out.splitlines()[0] == "0 completed, 5 failed, 0 lost"
 
 
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("no-such-program --fast", "not found"), ("exec /dev/null", "denied")],
+)
+def test_a_program_that_is_not_there(
+    shared: DaemonProcess, client: Client, script: str, said: str
+) -> None:
+    """What a shell cannot find or run is not the node's fault: the worker stops."""
+    task_id = task(client, 1, 2)
+    ended = work(shared, task_id, script)
+    assert (ended.code, ended.out) == (1, "")
+    *_, told = ended.err.splitlines()
+    assert "a program that the command needs was not found or cannot be run: exit code 12" in told
+    assert said in told
+    assert client.task_status(task_id).counts == {"RUNNING": 1, "PENDING": 1}
+
+
 # Signals
 
 

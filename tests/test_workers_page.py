@@ -51,6 +51,7 @@ def test_the_numbers() -> None:
     assert f"SIGKILL after {child.GRACE:g} s" in page
     assert f"ends within {command.MOMENT:g} s" in page
     assert f"fails {['no', 'one', 'two', 'three'][command.MOST_FAILURES]} nodes in a row" in page
+    assert "but {} and {}".format(*sorted(command.NOT_RUN)) in page
     assert f"the last {run.STDERR_KEPT // 1024} KiB" in page
     first, longest = worker.FIRST_WAIT, worker.LONGEST_WAIT
     assert f"after {first * 1000:g} ms" in page

@@ -97,11 +97,12 @@ class MetricsResult(Struct):
     database: DatabaseMetrics
 
 
-class RegisterTaskResult(Struct):
-    """The new ids, the nodes' in the order given."""
+class RegisterTaskResult(Struct, omit_defaults=True):
+    """The new ids, the nodes' in the order given; `warnings` say what was passed over."""
 
     task_id: GivenId
     node_ids: list[GivenId]
+    warnings: list[str] = []
 
 
 class TaskView(Struct):

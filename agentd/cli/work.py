@@ -21,7 +21,7 @@ from agentd.cli.words import shown
 from agentd.client import AsyncLease, Client
 from agentd.errors import BadSetting, Failure
 from agentd.worker import Worker
-from agentd.worker.command import MOST_FAILURES, Command, is_directory_gone
+from agentd.worker.command import GONE, MOST_FAILURES, Command, is_directory_gone
 
 MOST_LINES = 1000
 """Lines of one node that are shown."""
@@ -108,7 +108,7 @@ def _check(program: str) -> None:
     Raises `BadSetting` or `Failure`.
     """
     if is_directory_gone():
-        raise Failure("the working directory is gone: change to one that is there")
+        raise Failure(GONE)
     if shutil.which(program) is not None:
         return
     if Path(program).is_file() and "/" in program:

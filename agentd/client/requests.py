@@ -84,7 +84,9 @@ def register_task(
     `dependencies` (ids of nodes of this task) and `payload_schema` (any JSON). At most 100,000.
 
     Raises `InvalidGraph` (a duplicate id, an unknown dependency, a cycle), `RequestIdReused`, and
-    `TypeError`, before anything is sent, where nodes have other fields.
+    `TypeError`, before anything is sent, where nodes have other fields. What a daemon of another
+    version passes over is in the answer's `warnings`, and a Python warning, not an exception: the
+    task is registered, and whoever caught one would register it again.
     """
     params = api.RegisterTaskParams(
         goal=goal,

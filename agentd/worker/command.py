@@ -3,8 +3,8 @@
 The rule this file keeps: what the command says of itself is believed, where it speaks of the node.
 Exit code 0 completes the node, any other fails it, and failing is final. So where something else
 may have ended the command, its node is let go of: a worker that is told to stop, a working
-directory that is gone, a program that cannot be started. The last two stop the worker, and so does
-a command that fails one node after another.
+directory that is gone, a program that cannot be found or run, by us or by the command's own shell.
+The last two stop the worker, and so does a command that fails one node after another.
 """
 
 import asyncio
@@ -26,6 +26,12 @@ MOST_FAILURES = 3
 
 MOMENT = 0.25
 """Seconds that may lie between the news of one signal in two processes that both were sent it."""
+
+NOT_RUN = frozenset({126, 127})
+"""Exit codes of shells, env, timeout and the like: a program could not be run, or was not found
+(POSIX, Shell Command Language, 2.8.2)."""
+
+GONE = "the working directory is gone: begin again in one that is there"
 
 _LONGEST_SAID = 200
 """Characters of a command's last words that the reason for stopping repeats."""
@@ -62,8 +68,8 @@ class Command:
         try:
             result = run.result(code)
         except WorkFailed as failed:
-            await self._spare(lease)
-            self._count(failed)
+            await self._spare(lease, failed.payload)
+            self._count(failed.payload)
             raise
         if self._has_just_been_signalled():
             self._let_go(lease, "it ended right after a signal to stop, perhaps because of it")
@@ -73,28 +79,32 @@ class Command:
     def _started(self, lease: AsyncLease) -> Child:
         """The command at work. Where that cannot be, the worker stops."""
         if is_directory_gone():
-            self._give_up("the working directory is gone: begin again in one that is there")
+            self._give_up(GONE)
         stdin = msgspec.json.encode(lease.context)
         try:
             return Child(self._command, stdin, self._environment(lease))
         except OSError as error:
             self._give_up(f"{self._command[0]} cannot be started: {error.strerror}")
 
-    async def _spare(self, lease: AsyncLease) -> None:
+    async def _spare(self, lease: AsyncLease, failure: dict[str, Any]) -> None:
         """Let go of a node that would fail of what is not the node's fault."""
         if not self._worker().is_stopping:  # a signal to both may have come to the command first
             await asyncio.sleep(MOMENT)
         if self._worker().is_stopping:
             self._let_go(lease, "the command ended while the worker stops")
         if is_directory_gone():
-            self._give_up("the working directory is gone: begin again in one that is there")
+            self._give_up(GONE)
+        if failure["exit_code"] in NOT_RUN:
+            self._give_up(
+                f"a program that the command needs was not found or cannot be run: {_said(failure)}"
+            )
 
-    def _count(self, failed: WorkFailed) -> None:
+    def _count(self, failure: dict[str, Any]) -> None:
         self._failures += 1
         if self._failures == self._most_failures:
             self._stop(
                 f"{self._failures} nodes in a row have failed, the last one with "
-                f"{_said(failed.payload)}; `--max-failures` says how many may, 0 for all"
+                f"{_said(failure)}; `--max-failures` says how many may, 0 for all"
             )
 
     def _has_just_been_signalled(self) -> bool:
