@@ -84,6 +84,14 @@ def test_nodes_are_left_as_they_are(tmp_path: Path, opened: Any) -> None:
 
 
 @each_client
+def test_nodes_that_come_one_by_one(shared: DaemonProcess, opened: Any) -> None:
+    """An iterator of nodes is as good as a list."""
+    with opened(shared.socket_path) as client:
+        task = client.register_task("g", initial_nodes=({} for _ in range(3)))
+    assert len(task.node_ids) == 3
+
+
+@each_client
 def test_what_a_daemon_passed_over(tmp_path: Path, opened: Any) -> None:
     """It is told as a warning of the caller's line, for the task is registered all the same."""
     told = ["initial_nodes[0] has no field `limit`", "second"]

@@ -4,7 +4,7 @@ The rule this file keeps: a field that agentd does not know is never dropped in 
 work that a node stands for may be in it. All faults of all nodes are told at once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -20,11 +20,12 @@ _TOLD = 10
 """Faults that an error names."""
 
 
-def specs(nodes: Sequence[NodeSpec | Mapping[str, Any]]) -> list[NodeSpec]:
+def specs(given_nodes: Iterable[NodeSpec | Mapping[str, Any]]) -> list[NodeSpec]:
     """The nodes of a request; the caller's own are left as they are.
 
     Raises `TypeError` for fields that no node has, or what `encoded` raises of a payload.
     """
+    nodes = list(given_nodes)  # looked through twice: an iterator would be at its end
     if faults := list(_faults(nodes)):
         more = f"; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
         fields = ", ".join(_FIELDS)

@@ -21,6 +21,9 @@ from agentd.protocol import DEPTH_LIMIT, nests_deeper
 UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
 """What msgspec raises of a value that it cannot write, or of JSON that it cannot read."""
 
+_LARGE = 2**63
+"""Python does not write an integer of thousands of digits; one below this needs no look."""
+
 _LONGEST = 200
 """Characters of a place that an error repeats."""
 
@@ -115,16 +118,28 @@ def _look_through(value: Any, place: str, room: int, around: tuple[int, ...]) ->
     elif room == 0:
         raise Unsendable(f"{_said(place)} nests deeper than {DEPTH_LIMIT} arrays and objects")
     else:
-        for inner, part in parts:
-            _look_through(part, inner, room - 1, (*around, id(value)))
+        for step, part in parts:
+            if not _is_plain(part):
+                inner = f"{place}[{step}]" if isinstance(step, int) else f"{place}.{step}"
+                _look_through(part, inner, room - 1, (*around, id(value)))
 
 
-def _parts(value: Any, place: str) -> Iterator[tuple[str, Any]] | None:
-    """The parts of a value that has any, each with its place."""
+def _is_plain(value: Any) -> bool:
+    """Whether nothing can be wrong with it, as with nearly all: it needs no place then."""
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is int:
+        return bool(-_LARGE < value < _LARGE)
+    return value is None or kind is bool
+
+
+def _parts(value: Any, place: str) -> Iterator[tuple[str | int, Any]] | None:
+    """The parts of a value that has any, each with the step that leads to it."""
     if isinstance(value, dict):
         return _items(value, place)
     if isinstance(value, list | tuple | set | frozenset):
-        return ((f"{place}[{number}]", part) for number, part in enumerate(value))
+        return enumerate(value)
     if isinstance(value, Struct):
         names = value.__struct_fields__
     elif is_dataclass(value) and not isinstance(value, type):
@@ -133,8 +148,8 @@ def _parts(value: Any, place: str) -> Iterator[tuple[str, Any]] | None:
         names = tuple(field.name for field in type(value).__attrs_attrs__)
     else:
         return None
-    named = ((f"{place}.{name}", getattr(value, name, UNSET)) for name in names)
-    return ((inner, part) for inner, part in named if part is not UNSET)
+    named = ((name, getattr(value, name, UNSET)) for name in names)
+    return ((name, part) for name, part in named if part is not UNSET)
 
 
 def _items(of: dict[Any, Any], place: str) -> Iterator[tuple[str, Any]]:
@@ -148,11 +163,13 @@ def _items(of: dict[Any, Any], place: str) -> Iterator[tuple[str, Any]]:
                 f"{_said(repr(name))}: one of them would be lost"
             )
         seen[name] = key
-        yield f"{place}.{name}", part
+        yield name, part
 
 
 def _name(key: Any, place: str) -> str:
     """What JSON makes of a key."""
+    if type(key) is str and key.isascii():
+        return key
     if isinstance(key, float):
         _check_number(key, f"a key of {place}")
     try:
