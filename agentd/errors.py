@@ -166,6 +166,10 @@ class Failure(Exception):
     exit_code: ClassVar[int] = 1
 
 
+class WorkerStopped(Failure):
+    """A worker's command can do no good here: the worker stopped before more nodes met it."""
+
+
 class BadSetting(Failure):
     """A setting that does not parse."""
 

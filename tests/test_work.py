@@ -11,9 +11,9 @@ import pytest
 
 from agentd import Client
 from agentd.cli.work import LONGEST_LINE, MOST_LINES
-from tests.command_line import Ended, agentd
+from tests.command_line import agentd
 from tests.daemon_process import DaemonProcess
-from tests.working import node, task, waiting
+from tests.working import node, task, waiting, work
 
 
 @pytest.fixture
@@ -21,11 +21,6 @@ def client(shared: DaemonProcess) -> Iterator[Client]:
     """A client of the daemon that all of them share."""
     with Client(shared.socket_path) as opened:
         yield opened
-
-
-def work(shared: DaemonProcess, task_id: str, script: str, *flags: str) -> Ended:
-    """Work on that task with a shell script."""
-    return agentd(shared.home, "work", "--task", task_id, *flags, "--", "sh", "-c", script)
 
 
 def result(client: Client, task_id: str) -> Any:

@@ -7,9 +7,9 @@ import pytest
 from msgspec import Raw
 
 from agentd import Client
-from tests.command_line import Ended, agentd
+from tests.command_line import agentd
 from tests.daemon_process import DaemonProcess
-from tests.working import node, task
+from tests.working import node, task, work
 
 HUGE = {"large": "1e400", "small": "-1E+9999", "long": "9" * 6000}
 each_number = pytest.mark.parametrize("number", HUGE.values(), ids=HUGE)
@@ -20,11 +20,6 @@ def client(shared: DaemonProcess) -> Iterator[Client]:
     """A client of the daemon that all of them share."""
     with Client(shared.socket_path) as opened:
         yield opened
-
-
-def work(shared: DaemonProcess, task_id: str, script: str) -> Ended:
-    """Work on that task with a shell script."""
-    return agentd(shared.home, "work", "--task", task_id, "--", "sh", "-c", script)
 
 
 def raw_result(client: Client, task_id: str) -> str:

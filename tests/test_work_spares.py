@@ -1,5 +1,6 @@
 """`agentd work` fails no node for what is not the node's fault, and few for a broken command."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from agentd import Client
 from tests.command_line import AGENTD, Ended, agentd
 from tests.daemon_process import REPOSITORY, DaemonProcess, environment
-from tests.working import node, task, working
+from tests.working import node, task, work, working
 
 
 @pytest.fixture
@@ -20,11 +21,6 @@ def client(shared: DaemonProcess) -> Iterator[Client]:
     """A client of the daemon that all of them share."""
     with Client(shared.socket_path) as opened:
         yield opened
-
-
-def work(shared: DaemonProcess, task_id: str, script: str, *flags: str) -> Ended:
-    """Work on that task with a shell script."""
-    return agentd(shared.home, "work", "--task", task_id, *flags, "--", "sh", "-c", script)
 
 
 # The command line
@@ -72,10 +68,20 @@ def test_three_failures_in_a_row(shared: DaemonProcess, client: Client) -> None:
     ended = work(shared, task_id, "echo 'no such model' >&2; exit 4")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.splitlines()[-1] == (
-        "agentd: stopped (0 completed, 3 failed, 0 lost): 3 nodes in a row have failed, the last "
+        "agentd: stopped (0 completed, 3 failed, 0 lost): failed nodes in a row: 3, the last "
         "one with exit code 4: no such model; `--max-failures` says how many may, 0 for all"
     )
     assert client.task_status(task_id).counts == {"FAILED": 3, "PENDING": 2}
+
+
+def test_a_worker_that_stops_tells_programs(shared: DaemonProcess, client: Client) -> None:
+    """With --json the reason is in the envelope, under a kind of its own."""
+    task_id = task(client, 1, 2)
+    ended = work(shared, task_id, "exit 4", "--json", "--max-failures", "1")
+    error = json.loads(ended.out)["error"]
+    assert (ended.code, error["kind"]) == (1, "worker_stopped")
+    assert "failed nodes in a row: 1, the last one with exit code 4;" in error["message"]
+    assert client.task_status(task_id).counts == {"FAILED": 1, "PENDING": 1}
 
 
 def test_failures_at_the_same_time(shared: DaemonProcess, client: Client) -> None:
@@ -84,7 +90,7 @@ def test_failures_at_the_same_time(shared: DaemonProcess, client: Client) -> Non
     flags = ("--concurrency", "6", "--max-failures", "2")
     ended = work(shared, task_id, "exit 4", *flags)
     assert ended.code == 1
-    assert "2 nodes in a row have failed" in ended.err
+    assert "failed nodes in a row: 2" in ended.err
     assert client.task_status(task_id).counts["FAILED"] == 2
 
 
@@ -207,26 +213,23 @@ def work_in(
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
-def test_a_directory_that_goes_between_two_nodes(
-    shared: DaemonProcess, client: Client, tmp_path: Path
+@pytest.mark.parametrize(
+    ("script", "others"),
+    [
+        ('rmdir "$PLACE"', {"COMPLETED": 1}),
+        ('rmdir "$PLACE"; mkdir "$PLACE"; exit 1', {"PENDING": 1}),
+    ],
+    ids=["between two nodes", "under the command"],
+)
+def test_a_directory_that_goes(
+    shared: DaemonProcess, client: Client, tmp_path: Path, script: str, others: dict[str, int]
 ) -> None:
-    """The worker stops, and the node that it had acquired goes back."""
+    """The worker stops, and its node goes back, though another directory may be in the place."""
     task_id = task(client, 1, 2)
-    ended = work_in(tmp_path / "place", shared, task_id, 'rmdir "$PLACE"')
+    ended = work_in(tmp_path / "place", shared, task_id, script)
     assert ended.code == 1
     assert "the working directory is gone: begin again in one that is there" in ended.err
-    assert client.task_status(task_id).counts == {"COMPLETED": 1, "RUNNING": 1}
-
-
-def test_a_directory_that_goes_under_the_command(
-    shared: DaemonProcess, client: Client, tmp_path: Path
-) -> None:
-    """A command that fails because of it fails nothing, though another may be in its place."""
-    task_id = task(client, 1, 2)
-    ended = work_in(tmp_path / "place", shared, task_id, 'rmdir "$PLACE"; mkdir "$PLACE"; exit 1')
-    assert ended.code == 1
-    assert "the working directory is gone" in ended.err
-    assert client.task_status(task_id).counts == {"RUNNING": 1, "PENDING": 1}
+    assert client.task_status(task_id).counts == {"RUNNING": 1, **others}
 
 
 def test_a_directory_that_is_gone_already(

@@ -55,6 +55,7 @@ NEXT: Mapping[str, str] = {
     "journal_damaged": "`agentd doctor` says more",
     "record_damaged": "`agentd doctor` says more",
     "too_large": "`agentd task show TASK` lists the nodes",
+    "worker_stopped": "correct what it names, and begin again",
     "failure": "`agentd doctor` says more",
     "system": "look after what it names, and try again",
     "interrupted": "run it again when you are ready",

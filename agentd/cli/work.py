@@ -19,7 +19,7 @@ from agentd.cli.naming import name, task_id
 from agentd.cli.printing import print_data
 from agentd.cli.words import shown
 from agentd.client import AsyncLease, Client
-from agentd.errors import BadSetting, Failure
+from agentd.errors import BadSetting, WorkerStopped
 from agentd.worker import Worker
 from agentd.worker.command import GONE, MOST_FAILURES, Command, is_directory_gone
 
@@ -55,8 +55,8 @@ _ENDS = ("completed", "failed", "lost")
 def run(options: argparse.Namespace) -> int:
     """Work until nothing is left to do, or until stopped; 1 when a node of the --task has failed.
 
-    Raises `BadSetting` or `Failure` where the command cannot be started, `Failure` where it has
-    stopped the worker, and what `Worker` raises.
+    Raises `BadSetting` where there is no such command, `WorkerStopped` where it can do no good, and
+    what `Worker` raises.
     """
     _check(options.command[0])
     with Client() as client:
@@ -94,7 +94,7 @@ def _work(client: Client, task: str | None, options: argparse.Namespace) -> Mapp
     worker.run()
     if command.gave_up is not None:
         told = _counted((end, worker.outcomes.get(end, 0)) for end in _ENDS)
-        raise Failure(f"stopped ({told}): {command.gave_up}")
+        raise WorkerStopped(f"stopped ({told}): {command.gave_up}")
     return worker.outcomes
 
 
@@ -105,10 +105,10 @@ def _counted(numbers: Iterable[tuple[str, int]]) -> str:
 def _check(program: str) -> None:
     """Before any node is acquired: is there such a program, and a directory to run it in?
 
-    Raises `BadSetting` or `Failure`.
+    Raises `BadSetting` or `WorkerStopped`.
     """
     if is_directory_gone():
-        raise Failure(GONE)
+        raise WorkerStopped(GONE)
     if shutil.which(program) is not None:
         return
     if Path(program).is_file() and "/" in program:

@@ -103,7 +103,7 @@ class Command:
         self._failures += 1
         if self._failures == self._most_failures:
             self._stop(
-                f"{self._failures} nodes in a row have failed, the last one with "
+                f"failed nodes in a row: {self._failures}, the last one with "
                 f"{_said(failure)}; `--max-failures` says how many may, 0 for all"
             )
 
