@@ -49,7 +49,7 @@ def decoded(line: bytes, result: type[Result]) -> Result:
     if isinstance(response.result, UnsetType):
         raise NotAgentd("what answers does not speak the protocol: neither result nor error")
     if isinstance(response.result, RegisterTaskResult):
-        for told in response.result.warnings:
+        for told in response.result.warnings or ():
             warnings.warn(told, stacklevel=_CALLER)
     return cast("Result", response.result)
 
