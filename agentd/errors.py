@@ -48,6 +48,10 @@ class InvalidParams(RequestRefused):
     kind = "invalid_params"
 
 
+class Unsendable(InvalidParams, ValueError):
+    """A value that JSON has no form for; the client says where it stands and sends nothing."""
+
+
 class InternalError(RequestRefused):
     """The daemon failed on this request; nothing was written. Its log has the details."""
 
@@ -162,6 +166,10 @@ class Failure(Exception):
     exit_code: ClassVar[int] = 1
 
 
+class WorkerStopped(Failure):
+    """A worker's command can do no good here: the worker stopped before more nodes met it."""
+
+
 class BadSetting(Failure):
     """A setting that does not parse."""
 
@@ -188,6 +196,10 @@ class NobodyListens(DaemonUnreachable):
 
 class NotPermitted(DaemonUnreachable):
     """The socket may not be used: it is another user's, or a sandbox forbids it."""
+
+
+class ForeignDaemon(DaemonUnreachable):
+    """What listens at the socket is another user's program: nothing is sent to it."""
 
 
 class NoAnswer(DaemonUnreachable):

@@ -27,7 +27,12 @@ def peer_name(connection: socket.socket) -> str:
 
 
 def peer(connection: socket.socket) -> tuple[int | str, int]:
-    """Process and user at the other end; where the kernel does not tell the process, a word."""
+    """Process and user at the other end; where the kernel does not tell the process, a word.
+
+    Of a daemon they are those that began to listen: SO_PEERCRED on Linux; elsewhere getpeereid(3),
+    which asks for LOCAL_PEERCRED (macOS and the BSDs, unix(4)). Raises `OSError` where there is
+    nobody, or nobody any more.
+    """
     if hasattr(socket, "SO_PEERCRED"):
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
         pid, uid, _gid = _UCRED.unpack(credentials)

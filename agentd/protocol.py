@@ -165,8 +165,7 @@ def _check_text(line: bytes) -> None:
             raise ParseError(
                 f"the line is not UTF-8: byte 0x{line[error.start]:02x} at offset {error.start}"
             ) from None
-    # Most lines have fewer brackets in all than may be nested.
-    if line.count(b"[") + line.count(b"{") > DEPTH_LIMIT and _deeper_than_limit(line):
+    if nests_deeper(line, DEPTH_LIMIT):
         raise ParseError(f"the line nests deeper than {DEPTH_LIMIT} arrays and objects")
 
 
@@ -176,18 +175,20 @@ _BLOCK = 64
 """Brackets that are counted together where they cannot reach the limit."""
 
 
-def _deeper_than_limit(line: bytes) -> bool:
-    """Count the nesting outside of strings; on invalid JSON it is exact up to the first fault."""
+def nests_deeper(line: bytes, limit: int) -> bool:
+    """Whether more than `limit` arrays and objects are nested in a line of JSON.
+
+    Counted outside of strings; on invalid JSON it is exact up to the first fault.
+    """
+    if line.count(b"[") + line.count(b"{") <= limit:  # in all, as in most lines
+        return False
     unescaped = line.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NOT_STRUCTURE)
     outside = b"".join(unescaped.split(b'"')[::2]).translate(_STEPS)
     depth = 0
     for at in range(0, len(outside), _BLOCK):
         block = outside[at : at + _BLOCK]
         opened = block.count(b"\x01")
-        if (
-            depth + opened > DEPTH_LIMIT
-            and depth + max(accumulate(array("b", block))) > DEPTH_LIMIT
-        ):
+        if depth + opened > limit and depth + max(accumulate(array("b", block))) > limit:
             return True
         depth += 2 * opened - len(block)
     return False

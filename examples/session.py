@@ -54,7 +54,7 @@ class Client:
                 answer = self._ask(line)
             except OSError as error:
                 raise Unreachable(f"{socket_path()} gives no answer: {error}") from error
-        response = json.loads(answer)
+        response = json.loads(answer, parse_int=whole)
         if "error" in response:
             raise Refused(response["error"])
         return response["result"]
@@ -109,6 +109,14 @@ def read_line(answers: BinaryIO) -> bytes:
     if not line.endswith(b"\n"):
         raise ConnectionResetError("the daemon closed the connection")
     return line
+
+
+def whole(digits: str) -> int | str:
+    """An integer; the text of one with more digits than Python reads, which is some 4,300."""
+    try:
+        return int(digits)
+    except ValueError:
+        return digits
 
 
 def new_id() -> str:

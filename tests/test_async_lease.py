@@ -13,7 +13,7 @@ import pytest
 from msgspec import Raw
 
 from agentd import AsyncClient
-from agentd.errors import LeaseLost, ParseError, WorkFailed
+from agentd.errors import LeaseLost, Unsendable, WorkFailed
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.leases import actions, hold, left_alone, outcome, run, taken
 
@@ -76,7 +76,7 @@ def test_it_fails_the_node(shared: DaemonProcess, error: Exception, told: str) -
 
 
 @pytest.mark.parametrize(
-    ("result", "error"), [(object(), TypeError), (Raw(b"rubbish"), ParseError)]
+    ("result", "error"), [(object(), TypeError), (Raw(b"rubbish"), Unsendable)]
 )
 def test_a_result_that_cannot_be_sent(
     shared: DaemonProcess, result: Any, error: type[Exception]

@@ -315,6 +315,10 @@ BAD = [
     ("AGENTD_HOME", "/srv/\udcff", "is not a path: expected UTF-8"),
     ("AGENTD_SOCKET_PATH", "~nobody-by-this-name/x", "is not a path"),
     ("AGENTD_ENV_FILE", "~nobody-by-this-name/x", "is not a path"),
+    *[
+        ("AGENTD_ALLOW_UID", value, "expected numbers of users (`id -u`), separated by commas")
+        for value in ("root", "-1", "1000,", "1000 1001", ",", "4294967295")
+    ],
     ("AGENTD_LOG", "loud", "expected a level"),
     ("AGENTD_LOG", "agentd=loud", "expected a level"),
     ("AGENTD_LOG", "agentd=debug=info", "expected a level"),
@@ -338,7 +342,14 @@ def test_a_bad_value_in_the_env_file(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "  "])
 @pytest.mark.parametrize(
-    "name", ["AGENTD_HOME", "AGENTD_DATABASE_URL", "AGENTD_SOCKET_PATH", "AGENTD_LOG"]
+    "name",
+    [
+        "AGENTD_HOME",
+        "AGENTD_DATABASE_URL",
+        "AGENTD_SOCKET_PATH",
+        "AGENTD_LOG",
+        "AGENTD_ALLOW_UID",
+    ],
 )
 def test_an_empty_value(name: str, value: str) -> None:
     """A variable that is set but empty is a mistake that is pointed out."""
@@ -350,6 +361,15 @@ def test_whole_numbers(value: str, number: int) -> None:
     """From 0 to 4294967295, with or without spaces around."""
     found = load(AGENTD_NODE_TIMEOUT_SECS=value, AGENTD_CONTEXT_EVENT_LIMIT=value)
     assert (found.node_timeout_secs, found.context_event_limit) == (number, number)
+
+
+@pytest.mark.parametrize(
+    ("value", "uids"), [("0", (0,)), (" 1000 ", (1000,)), ("1000, 1001,5", (1000, 1001, 5))]
+)
+def test_users(value: str, uids: tuple[int, ...]) -> None:
+    """One or several, by their numbers; root where nothing is set."""
+    assert load(AGENTD_ALLOW_UID=value).allowed_uids == uids
+    assert load().allowed_uids == (0,)
 
 
 # The logging filter

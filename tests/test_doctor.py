@@ -15,7 +15,7 @@ from tests.databases import create, traces
 from tests.doctor import examined, not_ok, pretend_a_local_disk, told
 
 CHECKS = [
-    *["setting"] * 6,
+    *["setting"] * 7,
     *["env file", "home", "database", "database", "socket", "lock", "open files", "disk space"],
     *["file system", "SQLite", "durability", "WAL", "integrity", "journal", "mark"],
 ]
@@ -147,6 +147,7 @@ def test_every_setting_and_where_it_comes_from(home: Path) -> None:
         f"AGENTD_HOME {home} (environment)",
         f"AGENTD_DATABASE_URL {home}/agent_state.db (default)",
         "AGENTD_SOCKET_PATH /run/b.sock (environment)",
+        "AGENTD_ALLOW_UID 0 (default)",
         "AGENTD_NODE_TIMEOUT_SECS 7 (env file)",
         "AGENTD_CONTEXT_EVENT_LIMIT 50 (default)",
         "AGENTD_LOG info (default)",

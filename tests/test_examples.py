@@ -11,8 +11,10 @@ import sys
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import pytest
 
+from agentd import Client
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.losing_answers import losing_answers
 from tests.wire.steps import register
@@ -190,6 +192,17 @@ def test_an_answer_that_is_lost(
     task_id = _task(ended.out)
     assert [event["action_type"] for event in _journal(connection, task_id)] == JOURNAL
     assert _statuses(connection, task_id) == {"COMPLETED": 2}
+
+
+@pytest.mark.parametrize("number", ["1e400", "9" * 6000], ids=["large", "long"])
+def test_numbers_that_nobody_can_hold(shared: DaemonProcess, runtime: Runtime, number: str) -> None:
+    """A payload with such a number in it is worked on as any other."""
+    payload = msgspec.Raw(f'{{"say":"hello","more":{number}}}'.encode())
+    with Client(shared.socket_path) as client:
+        task_id = client.register_task("g", initial_nodes=[{"payload_schema": payload}]).task_id
+        ended = _run(runtime, shared.home, task_id)
+        assert (ended.code, ended.err) == (0, "")
+        assert client.task_status(task_id).counts == {"COMPLETED": 1}
 
 
 def test_work_that_fails(shared: DaemonProcess, connection: Connection, runtime: Runtime) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import pytest
 from msgspec import Raw
 
 from agentd import Client
-from agentd.errors import ParseError, RequestTooLarge, WorkFailed
+from agentd.errors import RequestTooLarge, Unsendable, WorkFailed
 from tests.daemon_process import DaemonProcess
 from tests.leases import actions, held, hold, outcome
 
@@ -146,14 +146,15 @@ ENDLESS.append(ENDLESS)
     [
         (object(), TypeError, "TypeError"),
         ({"a": {(1, 2): 3}}, TypeError, "TypeError"),
-        ("\ud800", UnicodeEncodeError, "UnicodeEncodeError"),
-        (ENDLESS, RecursionError, "RecursionError"),
+        ("\ud800", Unsendable, "Unsendable"),
+        (ENDLESS, Unsendable, "Unsendable"),
         ("x" * 1_048_576, RequestTooLarge, "RequestTooLarge"),
-        (NESTED, ParseError, "ParseError"),
-        (Raw(b"rubbish"), ParseError, "ParseError"),
-        (Raw(b"rub\nbish"), msgspec.DecodeError, "DecodeError"),
+        (NESTED, Unsendable, "Unsendable"),
+        (Raw(b"rubbish"), Unsendable, "Unsendable"),
+        (Raw(b"rub\nbish"), Unsendable, "Unsendable"),
+        ({"scores": [1.0, float("nan")]}, Unsendable, "Unsendable"),
     ],
-    ids=["object", "key", "text", "endless", "large", "deep", "raw", "raw lines"],
+    ids=["object", "key", "text", "endless", "large", "deep", "raw", "raw lines", "NaN"],
 )
 def test_a_result_that_cannot_be_sent(
     client: Client, shared: DaemonProcess, result: Any, raised: Any, kind: str
@@ -164,15 +165,50 @@ def test_a_result_that_cannot_be_sent(
         lease.result = result
     status, error = outcome(shared, acquired)
     assert (status, error["type"]) == ("FAILED", kind)
-    assert error["message"]
+    assert "payload" in error["message"]
 
 
 def test_results_that_json_has_another_form_for(client: Client, shared: DaemonProcess) -> None:
-    """What msgspec writes as JSON is sent: NaN is null, a set is an array, keys are strings."""
+    """What msgspec writes as JSON is sent: a set is an array, keys are strings."""
     acquired = hold(shared)
     with client.lease(acquired) as lease:
-        lease.result = {1: float("nan"), 2: {3}, 4: Raw(b"1.50"), 5: 2**70}
-    assert outcome(shared, acquired) == (
-        "COMPLETED",
-        {"1": None, "2": [3], "4": 1.5, "5": 2**70},
-    )
+        lease.result = {2: {3}, 4: Raw(b"1.50"), 5: 2**70}
+    assert outcome(shared, acquired) == ("COMPLETED", {"2": [3], "4": 1.5, "5": 2**70})
+
+
+HUGE = [b"1e400", b"-1E+9999", b"9" * 6000]
+
+
+@pytest.mark.parametrize("number", HUGE, ids=["large", "small", "long"])
+def test_a_payload_that_python_has_no_value_for(client: Client, number: bytes) -> None:
+    """Its node is held and completed as any other; who asks for the value is told what it is."""
+    payload = Raw(b'{"x":' + number + b"}")
+    task_id = client.register_task("g", initial_nodes=[{"payload_schema": payload}]).task_id
+    acquired = client.acquire_next_node(task_id)
+    assert acquired is not None
+    with client.lease(acquired) as lease:
+        with pytest.raises(ValueError, match=rf"node {lease.node_id} is JSON .*take its bytes"):
+            _ = lease.payload
+        lease.result = lease.context.node.payload_schema
+    assert bytes(client.task_status(task_id).nodes[0].result_payload) == bytes(payload)
+    with pytest.raises(ValueError, match="the result of TaskStatus is JSON"):
+        client.call("TaskStatus", {"task_id": task_id})
+    assert number in client.raw_call("TaskStatus", {"task_id": task_id})
+
+
+def test_a_result_that_python_has_no_value_for(client: Client) -> None:
+    """Of a node that was waited for: the others' results are there, and so are its bytes."""
+    first = str(uuid.uuid4())
+    nodes: list[dict[str, Any]] = [{"id": first}, {"dependencies": [first]}]
+    task_id = client.register_task("g", initial_nodes=nodes).task_id
+    for result in (Raw(b"1e400"), None):
+        acquired = client.acquire_next_node(task_id)
+        assert acquired is not None
+        with client.lease(acquired) as lease:
+            if acquired.node_id != first:
+                with pytest.raises(ValueError, match=f"the result of node {first}"):
+                    _ = lease.inputs
+                [waited_for] = lease.context.completed_dependencies
+                assert bytes(waited_for.result_payload) == b"1e400"
+            lease.result = result
+    assert client.task_status(task_id).counts == {"COMPLETED": 2}

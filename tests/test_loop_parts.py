@@ -6,11 +6,13 @@ import os
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import Raw
 
 from agentd.cli.loop import FLAGS
 from agentd.errors import Failure
-from agentd.loop.agents import AGENTS, agent_of, nodes
+from agentd.loop.agents import AGENTS, agent_of, nodes, request_of
 from agentd.loop.artifacts import Artifacts, check, flaw
 from agentd.loop.chat import Answer
 from agentd.loop.completion import Completion
@@ -26,6 +28,11 @@ REVIEW = AGENTS["integration-review"]
 SCRIPT_RESULT = Result(
     "worker-script", "m", Artifact("/a/worker.py", 9, "00"), "import os\n", is_cut=True, usage=None
 )
+
+
+def raw(value: object) -> Raw:
+    """A value as it stands in the journal."""
+    return Raw(msgspec.json.encode(value))
 
 
 def written(agent: str, text: str, *, is_cut: bool = False) -> str:
@@ -53,13 +60,15 @@ def test_a_node_says_what_is_asked() -> None:
     """A node names its agent, for people and programs, and what the agent is to do."""
     payload = nodes("abcd")[2]["payload_schema"]
     assert payload == {"name": REVIEW.name, "agent": REVIEW.name, "request": REVIEW.request}
-    assert agent_of(payload) is REVIEW
+    assert agent_of(raw(payload)) is REVIEW
+    assert request_of(raw(payload)) == REVIEW.request
 
 
 @pytest.mark.parametrize("payload", [None, "synthesis", {}, {"agent": []}, {"agent": "x"}])
 def test_a_node_of_somebody_else(payload: object) -> None:
     """A payload that names none of the agents is none of the loop's."""
-    assert agent_of(payload) is None
+    assert agent_of(raw(payload)) is None
+    assert request_of(raw(payload)) is None
 
 
 def test_files_are_named_after_roles() -> None:
@@ -121,7 +130,7 @@ def test_a_prompt_is_made_of_the_context() -> None:
 @pytest.mark.parametrize("value", [None, {}, {"agent": "x"}, "text", [1]])
 def test_a_result_of_somebody_else(value: object) -> None:
     """What a foreign worker completed a node with is none of the loop's results."""
-    assert result_of(value) is None
+    assert result_of(raw(value)) is None
 
 
 # What goes into a file
@@ -190,7 +199,7 @@ def test_an_artifact_is_there_as_a_whole(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(Failure, match=r"a\.md cannot be written \(No space left"):
         artifacts.write("a.md", "second")
     assert [path.name for path in artifacts.folder.iterdir()] == ["a.md"]
-    assert flaw(first) is None
+    assert flaw(first, tmp_path) is None
 
 
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
@@ -204,9 +213,9 @@ def test_an_artifact_is_held_against_its_hash(tmp_path: Path) -> None:
     """A file that somebody changed or took away is not what the journal says of it."""
     artifact = Artifacts(tmp_path, "t").write("a.md", "first")
     Path(artifact.path).write_text("other")
-    assert flaw(artifact) == "was changed since"
+    assert flaw(artifact, tmp_path) == "was changed since"
     Path(artifact.path).unlink()
-    assert flaw(artifact) == "cannot be read: No such file or directory"
+    assert flaw(artifact, tmp_path) == "cannot be read: No such file or directory"
 
 
 def test_text_that_is_no_unicode(tmp_path: Path) -> None:

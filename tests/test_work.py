@@ -11,9 +11,9 @@ import pytest
 
 from agentd import Client
 from agentd.cli.work import LONGEST_LINE, MOST_LINES
-from tests.command_line import Ended, agentd
+from tests.command_line import agentd
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
-from tests.working import node, task, waiting
+from tests.working import node, task, waiting, work
 
 
 @pytest.fixture
@@ -21,11 +21,6 @@ def client(shared: DaemonProcess) -> Iterator[Client]:
     """A client of the daemon that all of them share."""
     with Client(shared.socket_path) as opened:
         yield opened
-
-
-def work(shared: DaemonProcess, task_id: str, script: str, *flags: str) -> Ended:
-    """Work on that task with a shell script."""
-    return agentd(shared.home, "work", "--task", task_id, *flags, "--", "sh", "-c", script)
 
 
 def result(client: Client, task_id: str) -> Any:
@@ -254,7 +249,7 @@ def test_a_program_that_may_not_be_executed(shared: DaemonProcess, tmp_path: Pat
     """A file that is no program yet is told apart from one that is not there."""
     program = tmp_path / "program"
     program.write_text("#!/bin/sh\n")
-    ended = agentd(shared.home, "work", "--", str(program))
+    ended = agentd(shared.home, "work", "--all", "--", str(program))
     assert ended.code == 2
     assert f"'{program}' may not be executed: `chmod +x`" in ended.error
 
@@ -270,13 +265,14 @@ def test_a_program_that_cannot_be_started(
     ended = agentd(shared.home, "work", "--task", task_id, "--", str(program))
     assert (ended.code, ended.out) == (1, "")
     *_, said = ended.err.splitlines()
-    assert said == f"agentd: {program} cannot be started: No such file or directory"
+    told = f"{program} cannot be started: No such file or directory"
+    assert said == f"agentd: stopped (0 completed, 0 failed, 0 lost): {told}"
     assert client.task_status(task_id).counts == {"PENDING": 1, "RUNNING": 1}
 
 
 def test_no_daemon(home: Path) -> None:
     """Without a daemon the verb ends with exit code 3."""
-    assert agentd(home, "work", "--", "true").code == 3
+    assert agentd(home, "work", "--all", "--", "true").code == 3
 
 
 def test_helpers_that_stay_hold_nothing_up(shared: DaemonProcess, client: Client) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from agentd import Client
-from agentd.worker import child, command
+from agentd.worker import child, run
 from agentd.worker.child import Child
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.working import node, task, working
@@ -44,10 +44,10 @@ def test_what_is_taken_slowly_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
         await asyncio.sleep(0.1)
         taken.extend(piece)
 
-    async def run() -> int:
+    async def ran() -> int:
         return await Child(["seq", "50000"], b"", {}).run(slowly, slowly)
 
-    assert asyncio.run(run()) == 0
+    assert asyncio.run(ran()) == 0
     assert bytes(taken).split() == [b"%d" % number for number in range(1, 50001)]
 
 
@@ -59,12 +59,12 @@ def test_a_helper_that_goes_on_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
     async def take(piece: bytes) -> None:
         taken.extend(piece)
 
-    async def run() -> int:
+    async def ran() -> int:
         return await Child(["sh", "-c", "yes & echo done >&2"], b"", dict(os.environ)).run(
             take, take
         )
 
-    assert asyncio.run(asyncio.wait_for(run(), PATIENCE_SECONDS)) == 0
+    assert asyncio.run(asyncio.wait_for(ran(), PATIENCE_SECONDS)) == 0
     assert b"done\n" in taken
 
 
@@ -74,11 +74,11 @@ def test_a_sink_that_breaks() -> None:
     async def refuse(_piece: bytes) -> None:
         raise ValueError("no room")
 
-    async def run() -> int:
+    async def ran() -> int:
         return await Child(["yes"], b"", dict(os.environ)).run(refuse, refuse)
 
     with pytest.raises(ValueError, match="no room"):
-        asyncio.run(asyncio.wait_for(run(), PATIENCE_SECONDS))
+        asyncio.run(asyncio.wait_for(ran(), PATIENCE_SECONDS))
 
 
 def test_the_daemon_is_slow_at_the_end(shared: DaemonProcess, client: Client) -> None:
@@ -112,4 +112,4 @@ def test_the_daemon_is_slow_at_the_end(shared: DaemonProcess, client: Client) ->
 )
 def test_an_event_is_kept_byte_for_byte(said: str, action_type: str, payload: str) -> None:
     """An event's payload is what the command wrote; what has no event's form is a payload."""
-    assert command.event_of(said.encode()) == (action_type, msgspec.Raw(payload.encode()))
+    assert run.event_of(said.encode()) == (action_type, msgspec.Raw(payload.encode()))

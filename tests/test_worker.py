@@ -108,7 +108,7 @@ def test_it_fails_nodes(client: Client, kind: Callable[..., Handler]) -> None:
     assert errors[0]["traceback"].endswith("ValueError: no such thing")
     assert errors[1] == {"exit": 3}
     assert "sys.exit(4)" in errors[2]["message"]
-    assert [error["type"] for error in errors[3:]] == ["TypeError", "ParseError", "RequestTooLarge"]
+    assert [error["type"] for error in errors[3:]] == ["TypeError", "Unsendable", "RequestTooLarge"]
 
 
 def test_a_handler_must_not_return_an_awaitable(client: Client) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from agentd import Client
 from agentd.api import NodeView
+from tests.command_line import Ended, agentd
 from tests.daemon_process import REPOSITORY, DaemonProcess, environment
 
 
@@ -20,6 +21,11 @@ def task(client: Client, *payloads: Any) -> str:
 def node(client: Client, task_id: str) -> NodeView:
     """The task's only node."""
     return client.task_status(task_id).nodes[0]
+
+
+def work(shared: DaemonProcess, task_id: str, script: str, *flags: str) -> Ended:
+    """Work on that task with a shell script, to its end."""
+    return agentd(shared.home, "work", "--task", task_id, *flags, "--", "sh", "-c", script)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ The rule this file keeps: a result is described by the Struct that encodes it.
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from agentd.api.types import GivenId, Json, Timestamp, UnixSeconds
 from agentd.events import Status
@@ -98,10 +98,14 @@ class MetricsResult(Struct):
 
 
 class RegisterTaskResult(Struct):
-    """The new ids, the nodes' in the order given."""
+    """The new ids, the nodes' in the order given; what else there is to know about the request."""
 
     task_id: GivenId
     node_ids: list[GivenId]
+    warnings: Annotated[
+        list[str] | UnsetType,
+        Meta(description="fields of nodes that are not known; left out where there are none"),
+    ] = UNSET
 
 
 class TaskView(Struct):

@@ -201,12 +201,11 @@ def _print_envelope(outcome: "Outcome", seconds: float) -> int:
 
 def _why_not(node: "Ending") -> str:
     """Why there is no good artifact, and what to do next where that is known."""
-    from agentd.loop.account import complaint
+    from agentd.loop.account import advice, complaint
 
     if node.result is not None:
         return f"{node.result.artifact.path} {node.flaw}"
     if node.error is None:
         return f"still {node.status}"
-    error = msgspec.json.decode(node.error)
-    advice = error.get("next") if isinstance(error, dict) else None
-    return complaint(error) + (f": {advice}" if advice else "")
+    what_next = advice(node.error)
+    return complaint(node.error) + (f": {what_next}" if what_next else "")

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from os.path import commonprefix
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
+from msgspec import Struct
 
 from agentd.api import NodeView
 from agentd.api.types import canonical_prefix
@@ -30,6 +31,12 @@ _LISTED = 10
 
 _LONGEST = 60
 """Characters of what is said about each."""
+
+
+class _Named(Struct):
+    """Of a payload its name, if that is a string."""
+
+    name: str = ""
 
 
 def full_id(given: str) -> str | None:
@@ -101,13 +108,11 @@ def lease_id(given: str) -> str:
 
 
 def name(node: NodeView) -> str | None:
-    """The short name that a node was registered with."""
+    """The short name that a node was registered with. The rest of its payload is not decoded."""
     try:
-        payload: Any = msgspec.json.decode(node.payload_schema)
-    except msgspec.MsgspecError:  # nested deeper than this process can follow
+        return msgspec.json.decode(node.payload_schema, type=_Named).name or None
+    except (msgspec.MsgspecError, RecursionError):
         return None
-    given = payload.get("name") if isinstance(payload, dict) else None
-    return given if isinstance(given, str) and given else None
 
 
 def shortened(ids: Iterable[str]) -> dict[str, str]:

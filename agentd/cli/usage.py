@@ -39,6 +39,9 @@ class Parser(argparse.ArgumentParser):
 
     details: Callable[[], str] | None = None
 
+    command: str | None = None
+    """Where it takes a command behind `--`, an example of one."""
+
     def format_help(self) -> str:
         """The help, with its details."""
         if self.details is not None:
@@ -52,6 +55,8 @@ class Parser(argparse.ArgumentParser):
 
         argparse takes it for left out as soon as an option follows the arguments before it.
         """
+        if self.command is not None:
+            return self._with_command(list(args or ()), namespace)
         found, rest = super().parse_known_args(args, namespace)
         for action in self._get_positional_actions():
             if action.nargs == argparse.OPTIONAL and getattr(found, action.dest) is None:
@@ -59,6 +64,20 @@ class Parser(argparse.ArgumentParser):
         if rest and self._subparsers is None:
             self.error(f"unrecognized arguments: {' '.join(rest)}")
         return found, rest
+
+    def _with_command(
+        self, args: list[str], namespace: argparse.Namespace | None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """The options before `--`, and the command behind it, whatever its own options are."""
+        at = args.index("--") if "--" in args else len(args)
+        ours, command = args[:at], args[at + 1 :]
+        if not command and not {"-h", "--help"} & set(ours):
+            self.error(f"the command stands behind `--`, as in `{self.command}`")
+        found, rest = super().parse_known_args(ours, namespace)
+        if rest:
+            self.error(f"unrecognized arguments before `--`: {' '.join(rest)}")
+        found.command = command
+        return found, []
 
     def error(self, message: str) -> NoReturn:
         """Raise `Usage`."""

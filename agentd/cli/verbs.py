@@ -12,6 +12,7 @@ from agentd.cli.usage import EXIT_CODES, Help, Parser, Verbs, add, add_group, se
 _MOST_TASKS = 100_000
 _MOST_EVENTS = 1000
 _MOST_AT_ONCE = 1000
+_MOST_FAILURES = 1_000_000
 MOST_AGENTS = 64
 """As in agentd.loop.settings, which is not imported to parse a command line."""
 
@@ -128,9 +129,12 @@ def _add_held(
 
 def _add_workers(verbs: Verbs) -> None:
     verb = add(verbs, "work", "run a command for every node that is acquired", "work")
-    verb.usage = "agentd work [-h] [--json] [--task ID] [...] -- COMMAND [ARGUMENT ...]"
+    verb.usage = "agentd work (--task ID | --all) [OPTION ...] -- COMMAND [ARGUMENT ...]"
+    verb.command = "agentd work --task ID -- echo hi"
     verb.details = _command_form
-    verb.add_argument("--task", metavar="ID", help="only this task, until nothing of it can run")
+    whose = verb.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--task", metavar="ID", help="only this task, until nothing of it can run")
+    whose.add_argument("--all", action="store_true", help="everybody's tasks, until it is stopped")
     verb.add_argument(
         "--concurrency",
         metavar="N",
@@ -140,7 +144,12 @@ def _add_workers(verbs: Verbs) -> None:
     verb.add_argument(
         "--owner", metavar="NAME", help="who holds the leases (default: agentd- and the process)"
     )
-    verb.add_argument("command", metavar="COMMAND", nargs="+", help="behind --, with its arguments")
+    verb.add_argument(
+        "--max-failures",
+        metavar="N",
+        type=whole(0, _MOST_FAILURES),
+        help="stop after so many failed nodes in a row (default: 3; 0: never)",
+    )
     verb = add(verbs, "loop", "let agents that call a language model work on a task", "loop")
     verb.add_argument(
         "--offline",

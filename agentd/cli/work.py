@@ -1,4 +1,4 @@
-"""`agentd work -- COMMAND`: any command as a worker.
+"""`agentd work --task ID -- COMMAND`: any command as a worker.
 
 The rule this file keeps: standard output is for the outcome, standard error for what happens. What
 the commands write is prefixed with their node and bounded, so that several of them can be told
@@ -11,17 +11,17 @@ import logging
 import shutil
 import signal
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from agentd.cli.naming import task_id
+from agentd.cli.naming import name, task_id
 from agentd.cli.printing import print_data
 from agentd.cli.words import shown
 from agentd.client import AsyncLease, Client
-from agentd.errors import BadSetting, Failure
+from agentd.errors import BadSetting, WorkerStopped
 from agentd.worker import Worker
-from agentd.worker.command import Command
+from agentd.worker.command import GONE, MOST_FAILURES, Command, is_directory_gone
 
 MOST_LINES = 1000
 """Lines of one node that are shown."""
@@ -44,6 +44,8 @@ the command
            standard error: an event of the node
   exits    with 0: the node is COMPLETED; else it is FAILED, for good
 
+what only stops the worker (Ctrl-C, SIGTERM, a working directory that is gone,
+a command that cannot be started) fails no node: its lease runs out
 with --task the exit code is 1 if a node of the task has failed
 """
 
@@ -53,7 +55,8 @@ _ENDS = ("completed", "failed", "lost")
 def run(options: argparse.Namespace) -> int:
     """Work until nothing is left to do, or until stopped; 1 when a node of the --task has failed.
 
-    Raises `BadSetting` or `Failure` where the command cannot be started, and what `Worker` raises.
+    Raises `BadSetting` where there is no such command, `WorkerStopped` where it can do no good, and
+    what `Worker` raises.
     """
     _check(options.command[0])
     with Client() as client:
@@ -71,16 +74,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _work(client: Client, task: str | None, options: argparse.Namespace) -> Mapping[str, int]:
-    command: Sequence[str] = options.command
-    broken: list[OSError] = []
-
-    def give_up(error: OSError) -> None:
-        broken.append(error)
-        worker.stop()
-
+    command = Command(
+        options.command,
+        client.socket_path,
+        _Screen().show,
+        lambda: worker,
+        MOST_FAILURES if options.max_failures is None else options.max_failures,
+    )
     worker = Worker(
         client,
-        Command(command, client.socket_path, _Screen().show, give_up, lambda: worker.is_stopping),
+        command,
         concurrency=options.concurrency or 1,
         task_id=task,
         owner=options.owner,
@@ -89,8 +92,9 @@ def _work(client: Client, task: str | None, options: argparse.Namespace) -> Mapp
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # its terminal goes away: as Ctrl-C
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
     worker.run()
-    if broken:
-        raise Failure(f"{command[0]} cannot be started: {broken[0].strerror}")
+    if command.gave_up is not None:
+        told = _counted((end, worker.outcomes.get(end, 0)) for end in _ENDS)
+        raise WorkerStopped(f"stopped ({told}): {command.gave_up}")
     return worker.outcomes
 
 
@@ -99,7 +103,12 @@ def _counted(numbers: Iterable[tuple[str, int]]) -> str:
 
 
 def _check(program: str) -> None:
-    """Before any node is acquired: raises `BadSetting` if there is no such program."""
+    """Before any node is acquired: is there such a program, and a directory to run it in?
+
+    Raises `BadSetting` or `WorkerStopped`.
+    """
+    if is_directory_gone():
+        raise WorkerStopped(GONE)
     if shutil.which(program) is not None:
         return
     if Path(program).is_file() and "/" in program:
@@ -135,7 +144,5 @@ class _Screen:
 
 
 def _label(lease: AsyncLease) -> str:
-    name = lease.payload.get("name") if isinstance(lease.payload, dict) else None
-    if not isinstance(name, str) or not name:
-        return lease.node_id[-_ID_DIGITS:]
-    return shown(name[:_LONGEST_LABEL])
+    given = name(lease.context.node)
+    return shown(given[:_LONGEST_LABEL]) if given else lease.node_id[-_ID_DIGITS:]

@@ -4,15 +4,20 @@ The rule this file keeps: every line that is not a response of the protocol is `
 it is made of.
 """
 
+import warnings
 from functools import cache
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from agentd.api import RegisterTaskResult
 from agentd.errors import WIRE_ERRORS, NotAgentd, RequestRefused
 
 Result = TypeVar("Result")
+
+_CALLER = 4
+"""Whose line a warning names: who called the client's method, which asked, which called us."""
 
 _BY_KIND = {error.kind: error for error in WIRE_ERRORS}
 
@@ -31,7 +36,8 @@ class _Response(Struct, Generic[Result]):
 def decoded(line: bytes, result: type[Result]) -> Result:
     """The result on that line.
 
-    Raises the `RequestRefused` of the line's `data.kind`, or `NotAgentd`.
+    Raises the `RequestRefused` of the line's `data.kind`, or `NotAgentd`. What the daemon says
+    beside the result of a registration becomes a Python warning.
     """
     kind: Any = result
     try:
@@ -42,6 +48,9 @@ def decoded(line: bytes, result: type[Result]) -> Result:
         raise _refusal(response.error)
     if isinstance(response.result, UnsetType):
         raise NotAgentd("what answers does not speak the protocol: neither result nor error")
+    if isinstance(response.result, RegisterTaskResult):
+        for told in response.result.warnings or ():
+            warnings.warn(told, stacklevel=_CALLER)
     return cast("Result", response.result)
 
 

@@ -24,6 +24,7 @@ from agentd.client.repeats import gave_up, is_repeatable, still_trying, waits
 from agentd.client.requests import Request
 from agentd.client.stream import Stream
 from agentd.client.unreachable import cannot_connect
+from agentd.client.values import encoded, value_of
 from agentd.errors import DaemonUnreachable
 
 Result = TypeVar("Result")
@@ -79,13 +80,13 @@ class AsyncClient:
         self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
     ) -> Any:
         """The decoded result of one request, whatever its method: see `Client.call`."""
-        return msgspec.json.decode(await self.raw_call(method, params))
+        return value_of(await self.raw_call(method, params), f"the result of {method}")
 
     async def raw_call(
         self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
     ) -> bytes:
         """As `call`, but the result is JSON as the daemon wrote it."""
-        line = requests.line(method, params or {})
+        line = requests.line(method, encoded(params or {}, "$"))
         answer = await self._answer(line, repeat=is_repeatable(method, params))
         return bytes(decoded(answer, msgspec.Raw))
 

@@ -24,6 +24,7 @@ from agentd.client.heartbeats import Heartbeats
 from agentd.client.lease import Lease
 from agentd.client.repeats import gave_up, is_repeatable, still_trying, waits
 from agentd.client.requests import Request
+from agentd.client.values import encoded, value_of
 from agentd.errors import DaemonUnreachable
 
 Result = TypeVar("Result")
@@ -84,17 +85,21 @@ class Client:
     def call(self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None) -> Any:
         """The decoded result of one request, whatever its method.
 
+        Raises `Unsendable` or `TypeError` where JSON has no form for the params, and `ValueError`
+        where Python has no value for the result: `raw_call` gives its bytes.
+
         It is sent as it is. When its answer is lost and it has no `request_id`, it is repeated only
         if its method is safe to repeat; else `ConnectionLost` says that the outcome is unknown.
         """
-        return msgspec.json.decode(self.raw_call(method, params))
+        return value_of(self.raw_call(method, params), f"the result of {method}")
 
     def raw_call(
         self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
     ) -> bytes:
         """As `call`, but the result is JSON as the daemon wrote it."""
         repeat = is_repeatable(method, params)
-        answer = self._answer(requests.line(method, params or {}), self.timeout, repeat=repeat)
+        line = requests.line(method, encoded(params or {}, "$"))
+        answer = self._answer(line, self.timeout, repeat=repeat)
         return bytes(decoded(answer, msgspec.Raw))
 
     def exchange(self, line: bytes) -> bytes:

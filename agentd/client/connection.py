@@ -12,6 +12,7 @@ import socket
 import struct
 import time
 
+from agentd.client import trust
 from agentd.client.starting import NOT_THERE, pauses
 from agentd.client.unreachable import NotSent, cannot_connect, lost, no_answer, strangers
 
@@ -23,7 +24,7 @@ class Connection:
     """Connected from the start. `seconds` bounds the call that it is given to, as a whole."""
 
     def __init__(self, path: str, seconds: float) -> None:
-        """Raises `DaemonUnreachable`: then nothing was sent."""
+        """Raises `DaemonUnreachable`, also where it is a stranger's: then nothing was sent."""
         self._path = path
         self._seconds = 0.0
         self.is_open = True
@@ -34,6 +35,7 @@ class Connection:
         try:
             self._limit(seconds)
             self._connect(seconds)
+            trust.check(path, self._socket)
         except OSError as error:
             self.close()
             raise cannot_connect(path, error) from error

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from agentd.client.values import encoded
 from agentd.errors import RequestTooLarge, WorkFailed
 from agentd.protocol import LINE_LIMIT
 
-UNSENDABLE = (TypeError, ValueError, OverflowError, RecursionError, RequestTooLarge)
+UNSENDABLE = (TypeError, ValueError, RequestTooLarge)
 """What `payload` raises."""
 
 LONGEST = 4096
@@ -26,28 +27,22 @@ _ENVELOPE = 1024
 """Bytes of a request around its payload, at most."""
 
 
-def payload(value: Any) -> Raw:
-    """The value as JSON.
-
-    Raises `RequestTooLarge`, or what msgspec raises where a value is no JSON (`TypeError`,
-    `ValueError`, `OverflowError`, `RecursionError`).
-    """
-    encoded = msgspec.json.encode(value)
-    if b"\n" in encoded:  # a Raw value: whether it is one at all is found out here
-        encoded = msgspec.json.format(encoded, indent=-1)
-    if len(encoded) > LINE_LIMIT - _ENVELOPE:
+def payload(value: Any, place: str) -> Raw:
+    """The value as JSON. Raises `RequestTooLarge`, or what `encoded` raises."""
+    text = encoded(value, place)
+    if (size := len(bytes(text))) > LINE_LIMIT - _ENVELOPE:
         raise RequestTooLarge(
-            f"the payload has {len(encoded)} bytes, one line may have {LINE_LIMIT} in all: keep "
+            f"the payload has {size} bytes, one line may have {LINE_LIMIT} in all: keep "
             "large data in a file and send its path"
         )
-    return Raw(encoded)
+    return text
 
 
 def failure(error: BaseException) -> Raw:
     """Why a node failed: the payload of a `WorkFailed`, else type, message and traceback."""
     if isinstance(error, WorkFailed):
         try:
-            return payload(error.payload)
+            return payload(error.payload, "$.error_payload")
         except UNSENDABLE as unsendable:
             return failure(unsendable)
     shown = traceback.TracebackException.from_exception(error)

@@ -13,8 +13,6 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
-
 from agentd.api import AcquireNextNodeResult, EventResult
 from agentd.client import requests
 from agentd.client.endings import UNSENDABLE, failure, payload
@@ -22,6 +20,7 @@ from agentd.client.heartbeats import Heartbeats, Held
 from agentd.client.interrupt import Interrupt
 from agentd.client.repeats import PASSING
 from agentd.client.requests import Request
+from agentd.client.values import value_of
 from agentd.errors import (
     DaemonUnreachable,
     IllegalTransition,
@@ -58,15 +57,22 @@ class Grip:
 
     @cached_property
     def payload(self) -> Any:
-        """The node's `payload_schema`, decoded."""
-        return msgspec.json.decode(self.context.node.payload_schema)
+        """The node's `payload_schema`, decoded.
+
+        Raises `ValueError` where Python has no such value, because of a number like 1e400, say:
+        `context.node.payload_schema` has its bytes.
+        """
+        return value_of(self.context.node.payload_schema, f"the payload of node {self.node_id}")
 
     @cached_property
     def inputs(self) -> dict[str, Any]:
-        """The results of the nodes that this one depends on, decoded, by node id, in order."""
+        """The results of the nodes that this one depends on, decoded, by node id, in order.
+
+        Raises `ValueError` as `payload` does: `context.completed_dependencies` has their bytes.
+        """
         return {
-            dependency.node_id: msgspec.json.decode(dependency.result_payload)
-            for dependency in self.context.completed_dependencies
+            each.node_id: value_of(each.result_payload, f"the result of node {each.node_id}")
+            for each in self.context.completed_dependencies
         }
 
     @property
@@ -119,7 +125,9 @@ class Grip:
         if error is None:
             self.check()
             try:
-                return requests.complete_node(*self._ids, payload(self.result)), None
+                return requests.complete_node(
+                    *self._ids, payload(self.result, "$.result_payload")
+                ), None
             except UNSENDABLE as unsendable:
                 return requests.fail_node(*self._ids, failure(unsendable)), unsendable
         if isinstance(error, LeaseLost):

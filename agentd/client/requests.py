@@ -7,8 +7,9 @@ the caller's, or a fresh one. Both clients take their methods from here.
 Every call may raise `DaemonUnreachable` (no daemon, or no answer in time) and these refusals:
 `InvalidParams`, `RequestTooLarge` (a line is at most 1 MiB), `StorageError`, `InternalError` and
 `TooManyConnections`. Ids are UUIDs, as strings or `uuid.UUID`. A payload is any value that msgspec
-encodes as JSON, or `msgspec.Raw`; in results payloads are `msgspec.Raw`: what came in, byte for
-byte, which `msgspec.json.decode` decodes.
+encodes as JSON, or `msgspec.Raw`; one that JSON has no form for (NaN, say) raises `Unsendable` or
+`TypeError` with its place before anything is sent. In results payloads are `msgspec.Raw`: what came
+in, byte for byte, which `msgspec.json.decode` decodes.
 """
 
 import os
@@ -19,6 +20,8 @@ from uuid import UUID
 import msgspec
 
 from agentd import api
+from agentd.client.nodes import specs
+from agentd.client.values import UNENCODABLE, encoded, given
 from agentd.errors import InvalidParams, RequestTooLarge
 from agentd.protocol import LINE_LIMIT
 
@@ -36,16 +39,21 @@ class Request(NamedTuple, Generic[Result]):
 
 
 def line(method: str, params: object) -> bytes:
-    """One request as it goes over the wire. Raises `RequestTooLarge`, or what msgspec raises."""
-    encoded = _encode({"method": method, "params": params})
-    if b"\n" in encoded:  # Raw values may be spread over several lines; a request may not
-        encoded = msgspec.json.format(encoded, indent=-1)
-    if len(encoded) >= LINE_LIMIT:
+    """One request as it goes over the wire; what is the caller's in `params` is `encoded` before.
+
+    Raises `RequestTooLarge`, or what `encoded` raises of a text that is none.
+    """
+    try:
+        text = _encode({"method": method, "params": params})
+    except UNENCODABLE:
+        encoded(params, "$")  # says where
+        raise
+    if len(text) >= LINE_LIMIT:
         raise RequestTooLarge(
-            f"the request has {len(encoded)} bytes, one line may have {LINE_LIMIT} in all: "
+            f"the request has {len(text)} bytes, one line may have {LINE_LIMIT} in all: "
             "keep large data in files and send their paths"
         )
-    return encoded + b"\n"
+    return text + b"\n"
 
 
 def describe_interface() -> Request[api.DescribeInterfaceResult]:
@@ -75,12 +83,15 @@ def register_task(
     A node is a `NodeSpec` or a mapping with its fields, each of them optional: `id`,
     `dependencies` (ids of nodes of this task) and `payload_schema` (any JSON). At most 100,000.
 
-    Raises `InvalidGraph` (a duplicate id, an unknown dependency, a cycle), `RequestIdReused`.
+    Raises `InvalidGraph` (a duplicate id, an unknown dependency, a cycle), `RequestIdReused`, and
+    `TypeError`, before anything is sent, where nodes have other fields. What a daemon of another
+    version passes over is in the answer's `warnings`, and a Python warning, not an exception: the
+    task is registered, and whoever caught one would register it again.
     """
     params = api.RegisterTaskParams(
         goal=goal,
-        context=context,
-        initial_nodes=[_node(node) for node in initial_nodes],
+        context=given(context, "$.context"),
+        initial_nodes=specs(initial_nodes),
         request_id=_request_id(request_id),
     )
     return Request("RegisterTask", params, api.RegisterTaskResult)
@@ -122,7 +133,7 @@ def commit_event(
         node_id=str(node_id),
         lease_id=None if lease_id is None else str(lease_id),
         action_type=action_type,
-        payload=payload,
+        payload=encoded(payload, "$.payload"),
         request_id=_request_id(request_id),
     )
     return Request("CommitEvent", params, api.EventResult)
@@ -150,7 +161,7 @@ def complete_node(
         task_id=str(task_id),
         node_id=str(node_id),
         lease_id=str(lease_id),
-        result_payload=result_payload,
+        result_payload=encoded(result_payload, "$.result_payload"),
     )
     return Request("CompleteNode", params, api.EventResult)
 
@@ -166,7 +177,7 @@ def fail_node(
         task_id=str(task_id),
         node_id=str(node_id),
         lease_id=str(lease_id),
-        error_payload=error_payload,
+        error_payload=encoded(error_payload, "$.error_payload"),
     )
     return Request("FailNode", params, api.EventResult)
 
@@ -212,17 +223,3 @@ def _new_id() -> str:
     """A random UUID: RFC 9562, version 4. The uuid module takes three times as long for it."""
     digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
-
-
-def _node(node: api.NodeSpec | Mapping[str, Any]) -> api.NodeSpec:
-    """A node of ours: the caller's is left as it is."""
-    try:
-        spec = node if isinstance(node, api.NodeSpec) else api.NodeSpec(**node)
-    except TypeError as error:
-        fields = ", ".join(api.NodeSpec.__struct_fields__)
-        raise TypeError(f"{error}: a node is a NodeSpec or a mapping with {fields}") from error
-    return api.NodeSpec(
-        id=None if spec.id is None else str(spec.id),
-        dependencies=[str(dependency) for dependency in spec.dependencies],
-        payload_schema=spec.payload_schema,
-    )

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from typing import cast
 
+from agentd.client import trust
 from agentd.client.starting import NOT_THERE, pauses
 from agentd.client.unreachable import NotSent, cannot_connect, lost, no_answer, strangers
 from agentd.errors import NotPermitted
@@ -27,7 +28,7 @@ class Stream(asyncio.Protocol):
 
     @classmethod
     async def connect(cls, path: str) -> "Stream":
-        """Raises `DaemonUnreachable`: then nothing was sent."""
+        """Raises `DaemonUnreachable`, also where it is a stranger's: then nothing was sent."""
         try:
             transport, stream = await cls._connected(path)
         except OSError as error:
@@ -37,6 +38,11 @@ class Stream(asyncio.Protocol):
             stranger = strangers(path, transport.get_extra_info("socket"))
             transport.abort()
             raise stranger or NotSent(f"no daemon let us in on {path}: it is busy or stopped")
+        try:
+            trust.check(path, transport.get_extra_info("socket"))
+        except BaseException:
+            transport.abort()
+            raise
         return stream
 
     @classmethod

@@ -19,6 +19,7 @@ from agentd.logfilter import level_of, shared_level
 DEFAULT_HOME = "~/.agentd"
 DATABASE_NAME = "agent_state.db"
 SOCKET_NAME = "agentd.sock"
+ROOT = 0
 DEFAULT_TIMEOUT_SECS = 300
 DEFAULT_EVENT_LIMIT = 50
 _LARGEST = 2**32 - 1
@@ -36,6 +37,7 @@ class Settings(NamedTuple):
     context_event_limit: int
     log_level: int
     warnings: tuple[str, ...] = ()
+    allowed_uids: tuple[int, ...] = (0,)
 
 
 class Setting(NamedTuple):
@@ -47,7 +49,7 @@ class Setting(NamedTuple):
 
     name: str
     origin: str
-    value: Path | int | None
+    value: Path | int | tuple[int, ...] | None
     problem: str | None = None
     warning: str | None = None
 
@@ -108,16 +110,22 @@ class Values:
         value = self.get(name)
         if value is None:
             return default
-        text = value.strip()
-        digits = text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST))
-        if not digits or not least <= int(text) <= most:
+        number = _number(value)
+        if number is None or not least <= number <= most:
             raise self.bad(name, f"{unit}, a whole number from {least} to {most}")
-        return int(text)
+        return number
 
     def bad(self, name: str, expected: str) -> BadSetting:
         """The refusal of a variable's value."""
         value = _shortened(self.shared(name) or "")
         return BadSetting(f"{self.said(name)}={value}: expected {expected}")
+
+
+def _number(text: str) -> int | None:
+    """A whole number in decimal digits, none of those that no setting may be."""
+    digits = text.strip()
+    is_one = digits.isascii() and digits.isdigit() and len(digits) <= len(str(_LARGEST))
+    return int(digits) if is_one else None
 
 
 def _shortened(value: str) -> str:
@@ -143,6 +151,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         _event_limit(values),
         _log_level(values),
         tuple(filter(None, (file.warning, _log_warning(values)))),
+        _allowed_uids(values),
     )
 
 
@@ -207,10 +216,21 @@ def _log_warning(values: Values) -> str | None:
     return f"what cannot be read in RUST_LOG is left out ({told}): set AGENTD_LOG for agentd alone"
 
 
+def _allowed_uids(values: Values) -> tuple[int, ...]:
+    value = values.get("AGENTD_ALLOW_UID") or str(ROOT)
+    numbers = [_number(each) for each in value.split(",")]
+    uids = tuple(number for number in numbers if number is not None and number < _LARGEST)
+    if len(uids) < len(numbers):
+        expected = "numbers of users (`id -u`), separated by commas"
+        raise values.bad("AGENTD_ALLOW_UID", expected)
+    return uids
+
+
 _SETTINGS: Mapping[str, Callable[[Values], Any]] = {
     "AGENTD_HOME": home,
     "AGENTD_DATABASE_URL": _database,
     "AGENTD_SOCKET_PATH": _socket_path,
+    "AGENTD_ALLOW_UID": _allowed_uids,
     "AGENTD_NODE_TIMEOUT_SECS": _node_timeout,
     "AGENTD_CONTEXT_EVENT_LIMIT": _event_limit,
     "AGENTD_LOG": _log_level,

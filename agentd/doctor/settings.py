@@ -74,6 +74,8 @@ def names(environment: Mapping[str, str], file: EnvFile, known: list[Setting]) -
 def _shown(setting: Setting) -> str:
     if setting.name == "AGENTD_LOG" and isinstance(setting.value, int):
         return _LEVEL_NAMES[setting.value]
+    if isinstance(setting.value, tuple):
+        return ",".join(map(str, setting.value))
     return str(setting.value)
 
 

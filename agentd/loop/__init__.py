@@ -11,6 +11,7 @@ chat        one request to an OpenAI-compatible endpoint
 completion  what the body of an answer is worth
 failures    those that pass, and those that do not
 retries     how often to try again, and how long to wait for that
+reading     of the journal's JSON what the loop looks at
 result      what a node is completed with
 artifacts   files that are there as a whole or not at all
 handler     the work on one node

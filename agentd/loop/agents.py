@@ -8,6 +8,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from msgspec import Raw, Struct
+
+from agentd.loop.reading import read
+
 DEFAULT_GOAL = (
     "A small worker for agentd, a local daemon that hands out the nodes of a task under leases: "
     "JSON, one object a line, over a Unix socket"
@@ -86,7 +90,21 @@ def nodes(ids: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def agent_of(payload: Any) -> Agent | None:
-    """The agent that a node's payload, decoded, names; None where it is no node of the loop."""
-    name = payload.get("agent") if isinstance(payload, dict) else None
-    return AGENTS.get(name) if isinstance(name, str) else None
+class _Named(Struct):
+    agent: str
+
+
+class _Asked(Struct):
+    request: str
+
+
+def agent_of(payload: Raw) -> Agent | None:
+    """The agent that a node's payload names; None where it is no node of the loop."""
+    named = read(payload, _Named)
+    return None if named is None else AGENTS.get(named.agent)
+
+
+def request_of(payload: Raw) -> str | None:
+    """What a node's payload asks its agent for; None where it asks for nothing."""
+    asked = read(payload, _Asked)
+    return None if asked is None else asked.request

@@ -6,12 +6,13 @@ then, so that no half of a key is left at the end.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from agentd.loop.failures import Final, Passing
+from agentd.loop.reading import read
 
 Scrub = Callable[[str], str]
 
@@ -43,7 +44,7 @@ class _Choice(Struct):
 
 class _Body(Struct):
     choices: list[_Choice]
-    usage: Any = None
+    usage: Raw = Raw(b"null")
 
 
 class _Error(Struct):
@@ -96,12 +97,14 @@ def _check(text: str, reason: str | None, max_tokens: int) -> None:
         raise Passing("an empty answer", _AGAIN)
 
 
-def _usage(usage: Any) -> dict[str, int] | None:
+def _usage(usage: Raw) -> dict[str, int] | None:
     """The counters, without the details that some endpoints nest below them."""
-    if not isinstance(usage, dict):
+    told = read(usage, dict[str, Raw])
+    if told is None:
         return None
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
-    return {name: usage[name] for name in names if isinstance(usage.get(name), int)}
+    counted = {name: read(told[name], int) for name in names if name in told}
+    return {name: number for name, number in counted.items() if number is not None}
 
 
 def _text(body: bytes) -> str:

@@ -9,11 +9,12 @@ import asyncio
 import re
 from typing import Any
 
+from msgspec import Raw
 from msgspec.structs import asdict
 
 from agentd.client import AsyncLease
 from agentd.errors import Failure, WorkFailed
-from agentd.loop.agents import AGENTS, Agent, agent_of
+from agentd.loop.agents import AGENTS, Agent, agent_of, request_of
 from agentd.loop.artifacts import Artifacts
 from agentd.loop.chat import Answer, Chat
 from agentd.loop.failures import ChatFailed, Passing
@@ -40,10 +41,13 @@ class Handler:
 
     async def __call__(self, lease: AsyncLease) -> dict[str, Any]:
         """The node's result. Raises `WorkFailed` for what fails the node, or `LeaseLost`."""
-        agent = _agent(lease)
-        results = [_result(node_id, value) for node_id, value in lease.inputs.items()]
+        agent, request = _part(lease.context.node.payload_schema)
+        results = [
+            _result(each.node_id, each.result_payload)
+            for each in lease.context.completed_dependencies
+        ]
         about = {"agent": agent.name, "model": self._settings.model}
-        prompt = messages(agent, lease.context.task.goal, lease.payload["request"], results)
+        prompt = messages(agent, lease.context.task.goal, request, results)
         await lease.commit(STARTED, about)
         attempts = 1
 
@@ -87,16 +91,16 @@ def _unfenced(text: str, *, is_code: bool) -> str:
     return fence[1].rstrip()
 
 
-def _agent(lease: AsyncLease) -> Agent:
-    agent = agent_of(lease.payload)
-    if agent is None or not isinstance(lease.payload.get("request"), str):
+def _part(payload: Raw) -> tuple[Agent, str]:
+    agent, request = agent_of(payload), request_of(payload)
+    if agent is None or request is None:
         told = f"payload_schema names no agent of the loop ({', '.join(AGENTS)}) with a request"
         raise WorkFailed({"message": told, "next": "register the task with `agentd loop`"})
-    return agent
+    return agent, request
 
 
-def _result(node_id: str, value: Any) -> Result:
-    result = result_of(value)
+def _result(node_id: str, payload: Raw) -> Result:
+    result = result_of(payload)
     if result is None:
         told = f"the result of node {node_id}, which this one waited for, is not of the loop"
         raise WorkFailed({"message": told, "next": "register the task with `agentd loop`"})

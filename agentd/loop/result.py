@@ -6,10 +6,10 @@ journal alone and a file that somebody changed later changes nothing that was de
 """
 
 from pathlib import Path
-from typing import Any
 
-import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
+
+from agentd.loop.reading import read
 
 EXCERPT = 16_000
 """Characters of an artifact that a result repeats, and so a prompt takes of it."""
@@ -39,9 +39,6 @@ class Result(Struct, frozen=True):
     usage: dict[str, int] | None
 
 
-def result_of(value: Any) -> Result | None:
-    """The result that decoded JSON stands for, or None where it is none of the loop's."""
-    try:
-        return msgspec.convert(value, Result)
-    except msgspec.ValidationError:
-        return None
+def result_of(text: Raw) -> Result | None:
+    """The result that this JSON stands for, or None where it is none of the loop's."""
+    return read(text, Result)

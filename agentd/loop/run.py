@@ -6,7 +6,8 @@ the artifacts are files, so a run that was killed is taken up by the next one wi
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -68,7 +69,7 @@ def register(client: Client, goal: str, settings: Settings) -> str:
 def check(client: Client, task_id: str) -> None:
     """Raise `Failure` where the task is none of the loop's, or `TaskNotFound`."""
     status = client.task_status(task_id)
-    found = [agents.agent_of(msgspec.json.decode(node.payload_schema)) for node in status.nodes]
+    found = [agents.agent_of(node.payload_schema) for node in status.nodes]
     if not found or None in found:
         raise Failure(
             f"task {task_id} was not registered by agentd loop: its nodes name no agents; "
@@ -92,7 +93,7 @@ def play(client: Client, task_id: str, settings: Settings, tell: Tell) -> Outcom
             crew.stop()
             raise
         crew.stop()
-    return _outcome(client.task_status(task_id))
+    return _outcome(client.task_status(task_id), settings.artifact_dir)
 
 
 def _watch(client: Client, crew: Crew, seq: int, account: Account, tell: Tell) -> None:
@@ -127,8 +128,9 @@ def _tell_news(client: Client, task_id: str, seq: int, account: Account, tell: T
     return seq
 
 
-def _outcome(status: TaskStatusResult) -> Outcome:
-    nodes = list(_endings(status))
+def _outcome(status: TaskStatusResult, artifact_dir: Path) -> Outcome:
+    by_id = names(status)
+    nodes = [_ending(node, by_id[node.id], artifact_dir) for node in status.nodes]
     usage: dict[str, int] = {}
     for node in nodes:
         spent = (node.result and node.result.usage) or {}
@@ -136,17 +138,11 @@ def _outcome(status: TaskStatusResult) -> Outcome:
     return Outcome(status.task.id, status.task.goal, status.counts, nodes, usage)
 
 
-def _endings(status: TaskStatusResult) -> Iterator[Ending]:
-    by_id = names(status)
-    for node in status.nodes:
-        yield _ending(node, by_id[node.id])
-
-
-def _ending(node: NodeView, agent: str) -> Ending:
+def _ending(node: NodeView, agent: str, artifact_dir: Path) -> Ending:
     ending = Ending(agent, node.id, node.status)
     if node.status == "FAILED":
         ending.error = node.result_payload
     elif node.status == "COMPLETED":
-        ending.result = result_of(msgspec.json.decode(node.result_payload))
-        ending.flaw = flaw(ending.result.artifact) if ending.result else "no result of the loop"
+        ending.result = result = result_of(node.result_payload)
+        ending.flaw = flaw(result.artifact, artifact_dir) if result else "no result of the loop"
     return ending

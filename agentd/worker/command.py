@@ -1,85 +1,127 @@
 """Makes a worker of any command: a node in on standard input, its result out on standard output.
 
-The rule this file keeps: what the command says of itself is believed. Exit code 0 completes the
-node, any other fails it; a command that cannot be started says nothing about the node, so the node
-is let go of, and the worker stops. Nor does one that SIGTERM ends together with the worker: a
-machine that shuts down sends it to all of its processes.
+The rule this file keeps: what the command says of itself is believed, where it speaks of the node.
+Exit code 0 completes the node, any other fails it, and failing is final. So where something else
+may have ended the command, its node is let go of: a worker that is told to stop, a working
+directory that is gone, a program that cannot be found or run, by us or by the command's own shell.
+The last two stop the worker, and so does a command that fails one node after another.
 """
 
 import asyncio
-import contextlib
 import os
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
 
 from agentd.client import AsyncLease
-from agentd.errors import LeaseLost, RequestRefused, WorkFailed
-from agentd.protocol import LINE_LIMIT
+from agentd.errors import WorkFailed
 from agentd.worker.child import Child
-from agentd.worker.output import Head, Lines, Tail
+from agentd.worker.run import Run, Show
+from agentd.worker.worker import Worker
 
-EVENT_PREFIX = b"AGENTD_EVENT "
-"""A line on standard error that begins so is an event of the node."""
+MOST_FAILURES = 3
+"""Nodes in a row that a command may fail before its worker stops, where nobody says otherwise."""
 
-STDERR_KEPT = 4096
-"""Bytes of standard error that a failed node keeps, the last ones."""
+MOMENT = 0.25
+"""Seconds that may lie between the news of one signal in two processes that both were sent it."""
 
-_SIGNALLED = 128
-"""A command that a signal ended has this plus its number as exit code, as shells say."""
+NOT_RUN = frozenset({126, 127})
+"""Exit codes of shells, env, timeout and the like: a program could not be run, or was not found
+(POSIX, Shell Command Language, 2.8.2)."""
 
-_TERMINATED = (-signal.SIGTERM, _SIGNALLED + signal.SIGTERM)
-"""How a command ends that is told to stop: by the signal, or as a shell reports it."""
+GONE = "the working directory is gone: begin again in one that is there"
 
-Show = Callable[[AsyncLease, str], None]
-"""Is given each line that a command writes, events apart."""
-
-
-class _Event(Struct, forbid_unknown_fields=True):
-    """What stands behind `EVENT_PREFIX`; any other JSON is the payload itself."""
-
-    action_type: str | UnsetType = UNSET
-    payload: Raw | UnsetType = UNSET
+_LONGEST_SAID = 200
+"""Characters of a command's last words that the reason for stopping repeats."""
 
 
 class Command:
-    """A handler for `Worker` that runs `command` once for each node."""
+    """A handler that runs `command` once for each node of its worker.
+
+    `gave_up` says why it has stopped the worker, if it has.
+    """
 
     def __init__(
         self,
         command: Sequence[str],
         socket_path: Path,
         show: Show,
-        give_up: Callable[[OSError], None],
-        is_stopping: Callable[[], bool],
+        worker: Callable[[], Worker],
+        most_failures: int = MOST_FAILURES,
     ) -> None:
-        """`give_up` is told why the command cannot be started; `is_stopping` asks the worker."""
+        """`most_failures` nodes that fail in a row stop the worker; 0: however many."""
         self._command = command
         self._socket_path = socket_path
         self._show = show
-        self._give_up = give_up
-        self._is_stopping = is_stopping
+        self._worker = worker
+        self._most_failures = most_failures
+        self._failures = 0
+        self.gave_up: str | None = None
 
     async def __call__(self, lease: AsyncLease) -> Any:
         """The node's result. Raises `WorkFailed` with exit code and standard error."""
+        run = Run(lease, self._show)
+        code = await self._started(lease).run(run.out, run.err)
+        await run.end()
+        try:
+            result = run.result(code)
+        except WorkFailed as failed:
+            await self._spare(lease, failed.payload)
+            self._count(failed.payload)
+            raise
+        if self._has_just_been_signalled():
+            self._let_go(lease, "it ended right after a signal to stop, perhaps because of it")
+        self._failures = 0
+        return result
+
+    def _started(self, lease: AsyncLease) -> Child:
+        """The command at work. Where that cannot be, the worker stops."""
+        if is_directory_gone():
+            self._give_up(GONE)
         stdin = msgspec.json.encode(lease.context)
         try:
-            child = Child(self._command, stdin, self._environment(lease))
+            return Child(self._command, stdin, self._environment(lease))
         except OSError as error:
-            self._give_up(error)
-            raise asyncio.CancelledError from error
-        run = _Run(lease, self._show)
-        code = await child.run(run.out, run.err)
-        await run.end()
-        if code in _TERMINATED and self._is_stopping():
-            raise asyncio.CancelledError
-        if code:
-            raise WorkFailed(run.failure(code))
-        return run.result()
+            self._give_up(f"{self._command[0]} cannot be started: {error.strerror}")
+
+    async def _spare(self, lease: AsyncLease, failure: dict[str, Any]) -> None:
+        """Let go of a node that would fail of what is not the node's fault."""
+        if not self._worker().is_stopping:  # a signal to both may have come to the command first
+            await asyncio.sleep(MOMENT)
+        if self._worker().is_stopping:
+            self._let_go(lease, "the command ended while the worker stops")
+        if is_directory_gone():
+            self._give_up(GONE)
+        if failure["exit_code"] in NOT_RUN:
+            self._give_up(
+                f"a program that the command needs was not found or cannot be run: {_said(failure)}"
+            )
+
+    def _count(self, failure: dict[str, Any]) -> None:
+        self._failures += 1
+        if self._failures == self._most_failures:
+            self._stop(
+                f"failed nodes in a row: {self._failures}, the last one with "
+                f"{_said(failure)}; `--max-failures` says how many may, 0 for all"
+            )
+
+    def _has_just_been_signalled(self) -> bool:
+        at = self._worker().signalled_at
+        return at is not None and asyncio.get_running_loop().time() - at < MOMENT
+
+    def _give_up(self, why: str) -> NoReturn:
+        self._stop(why)
+        raise asyncio.CancelledError
+
+    def _stop(self, why: str) -> None:
+        self.gave_up = self.gave_up or why
+        self._worker().stop()
+
+    def _let_go(self, lease: AsyncLease, why: str) -> NoReturn:
+        self._show(lease, f"neither completed nor failed: {why}")
+        raise asyncio.CancelledError
 
     def _environment(self, lease: AsyncLease) -> dict[str, str]:
         return {
@@ -91,90 +133,19 @@ class Command:
         }
 
 
-class _Run:
-    """What one run of the command has written so far."""
-
-    def __init__(self, lease: AsyncLease, show: Show) -> None:
-        self._lease = lease
-        self._show = show
-        self._result = Head(LINE_LIMIT)
-        self._complaints = Tail(STDERR_KEPT)
-        self._out = Lines()
-        self._err = Lines()
-
-    async def out(self, piece: bytes) -> None:
-        """A piece of standard output."""
-        self._result.feed(piece)
-        for line in self._out.feed(piece):
-            self._tell(line)
-
-    async def err(self, piece: bytes) -> None:
-        """A piece of standard error."""
-        await self._complain(self._err.feed(piece), b"\n")
-
-    async def end(self) -> None:
-        """There is no more: the last lines may lack their newlines."""
-        for line in self._out.end():
-            self._tell(line)
-        await self._complain(self._err.end(), b"")
-
-    def result(self) -> Any:
-        """Standard output: JSON if it is, else text. Raises `WorkFailed` if it is too long."""
-        written = bytes(self._result)
-        if self._result.is_cut:
-            message = (
-                f"the command wrote more than {LINE_LIMIT} bytes to standard output: keep large "
-                "data in a file and print its path"
-            )
-            raise WorkFailed({"exit_code": 0, "message": message})
-        try:
-            msgspec.json.decode(written)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return written.decode(errors="replace").removesuffix("\n")
-        return Raw(written.strip())
-
-    def failure(self, code: int) -> dict[str, Any]:
-        """Exit code, signal where there was one, and the end of standard error."""
-        told: dict[str, Any] = {"exit_code": code if code > 0 else _SIGNALLED - code}
-        if code < 0:
-            with contextlib.suppress(ValueError):  # real-time signals have no name of their own
-                told["signal"] = signal.Signals(-code).name
-        told["stderr"] = bytes(self._complaints).decode(errors="replace")
-        return told
-
-    async def _complain(self, lines: Sequence[bytes], end: bytes) -> None:
-        for line in lines:
-            if not (line.startswith(EVENT_PREFIX) and await self._commit(line)):
-                self._complaints.feed(line + end)
-                self._tell(line)
-
-    async def _commit(self, line: bytes) -> bool:
-        """Whether the line is an event; what is refused is shown beside it."""
-        text = line.removeprefix(EVENT_PREFIX)
-        try:
-            msgspec.json.decode(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            self._show(self._lease, "the next line is no event: what it has is not JSON")
-            return False
-        action_type, payload = event_of(text)
-        try:
-            await self._lease.commit(action_type, payload)
-        except LeaseLost as lost:
-            self._lease.drop(str(lost))
-        except RequestRefused as refusal:
-            self._show(self._lease, f"the event was refused: {refusal.message}")
-        return True
-
-    def _tell(self, line: bytes) -> None:
-        self._show(self._lease, line.decode(errors="replace").rstrip("\r"))
-
-
-def event_of(text: bytes) -> tuple[str, Raw]:
-    """Action type and payload of an event that is JSON, the payload byte for byte."""
+def is_directory_gone() -> bool:
+    """Whether the working directory was removed, or cannot be reached any more."""
     try:
-        event = msgspec.json.decode(text, type=_Event)
-    except msgspec.ValidationError:
-        event = _Event()
-    if event == _Event():
-        event.payload = Raw(text.strip())
-    return event.action_type or "COMMIT_EVENT", event.payload or Raw(b"null")
+        os.stat(os.getcwd())  # noqa: PTH109, PTH116 - not a path: the place where we are
+    except OSError:
+        return True
+    return False
+
+
+def _said(failure: dict[str, Any]) -> str:
+    """The exit code, and the last line of what the command said."""
+    if "message" in failure:
+        return str(failure["message"])
+    lines = [line for line in failure["stderr"].splitlines() if line.strip()]
+    words = f": {lines[-1].strip()[:_LONGEST_SAID]}" if lines else ""
+    return f"exit code {failure['exit_code']}{words}"

@@ -10,9 +10,11 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncClient, Client
@@ -58,6 +60,7 @@ class Worker:
         self._owner = owner or f"{Path(sys.argv[0]).stem or 'worker'}-{os.getpid()}"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
+        self._signalled_at: float | None = None
         self._changed = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self.outcomes: Mapping[str, int] = {}
@@ -84,6 +87,11 @@ class Worker:
         """Whether it was told to stop."""
         return self._stopping
 
+    @property
+    def signalled_at(self) -> float | None:
+        """When SIGTERM or SIGINT told it to stop, in seconds of its event loop's clock, or None."""
+        return self._signalled_at
+
     def stop(self) -> None:
         """Acquire no more, and let the handlers finish. From any thread."""
         self._stopping = True
@@ -97,7 +105,7 @@ class Worker:
             handling = Handling(client, self._handler)
             self.outcomes = handling.outcomes
             try:
-                with self._stopped_by_sigterm():
+                with self._stopped_by_sigterm(), self._noting_interrupts():
                     await self._serve(Source(client, self._task_id, self._owner), handling)
             finally:
                 for task in self._running:
@@ -150,6 +158,7 @@ class Worker:
         def on_sigterm() -> None:
             if self._stopping and main is not None:
                 main.cancel()
+            self._signalled_at = loop.time()
             self.stop()
 
         previous = signal.getsignal(signal.SIGTERM)
@@ -163,6 +172,25 @@ class Worker:
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
             signal.signal(signal.SIGTERM, previous)
+
+    @contextmanager
+    def _noting_interrupts(self) -> Iterator[None]:
+        """Note when SIGINT comes, at once: the handlers are cancelled some steps later."""
+        loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGINT)
+        is_told = threading.current_thread() is threading.main_thread()
+        if not is_told or not callable(before):  # it is ignored, or another thread's
+            yield
+            return
+
+        def note(number: int, frame: FrameType | None) -> None:
+            self._signalled_at = loop.time()
+            before(number, frame)
+
+        signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def _is_in_event_loop() -> bool:

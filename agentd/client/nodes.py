@@ -1,0 +1,59 @@
+"""The nodes of a new task, as a program writes them down.
+
+The rule this file keeps: a field that agentd does not know is never dropped in silence, for the
+work that a node stands for may be in it. All faults of all nodes are told at once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from agentd.api import NodeSpec
+from agentd.client.values import given
+
+_FIELDS = NodeSpec.__struct_fields__
+
+_ALIKE = 0.5
+"""How much of two names has to be the same, from 0 to 1: `depends_on` is 0.64 `dependencies`."""
+
+_TOLD = 10
+"""Faults that an error names."""
+
+
+def specs(given_nodes: Iterable[NodeSpec | Mapping[str, Any]]) -> list[NodeSpec]:
+    """The nodes of a request; the caller's own are left as they are.
+
+    Raises `TypeError` for fields that no node has, or what `encoded` raises of a payload.
+    """
+    nodes = list(given_nodes)  # looked through twice: an iterator would be at its end
+    if faults := list(_faults(nodes)):
+        more = f"; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
+        fields = ", ".join(_FIELDS)
+        raise TypeError(f"{'; '.join(faults[:_TOLD])}{more}. The fields of a node are {fields}")
+    return [_spec(node, number) for number, node in enumerate(nodes)]
+
+
+def _faults(nodes: Sequence[NodeSpec | Mapping[str, Any]]) -> Iterator[str]:
+    for number, node in enumerate(nodes):
+        if isinstance(node, NodeSpec):
+            continue
+        if not isinstance(node, Mapping):
+            yield f"initial_nodes[{number}] is no NodeSpec and no mapping: {type(node).__name__}"
+            continue
+        for name in node:
+            if name not in _FIELDS:
+                yield f"initial_nodes[{number}] has no field {name!r}: {_advice(str(name))}"
+
+
+def _advice(name: str) -> str:
+    alike = get_close_matches(name.lower(), _FIELDS, n=1, cutoff=_ALIKE)
+    return f"did you mean {alike[0]}?" if alike else "put it into payload_schema"
+
+
+def _spec(node: NodeSpec | Mapping[str, Any], number: int) -> NodeSpec:
+    spec = node if isinstance(node, NodeSpec) else NodeSpec(**node)
+    return NodeSpec(
+        id=None if spec.id is None else str(spec.id),
+        dependencies=[str(dependency) for dependency in spec.dependencies],
+        payload_schema=given(spec.payload_schema, f"$.initial_nodes[{number}].payload_schema"),
+    )
