@@ -50,6 +50,10 @@ def taken(daemon: DaemonProcess, acquired: AcquireNextNodeResult) -> None:
     taking.join()
 
 
+GONE = r"(lease .* is no longer current|not confirmed for 1 s: no answer)"
+"""Why a lease of no length was lost: the second where a busy machine keeps all answers back."""
+
+
 def left_alone(daemon: DaemonProcess, acquired: AcquireNextNodeResult) -> bool:
     """Whether nobody has ended the node: it is another's, or nobody's again."""
     status, result = outcome(daemon, acquired)

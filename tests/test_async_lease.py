@@ -15,7 +15,7 @@ from msgspec import Raw
 from agentd import AsyncClient
 from agentd.errors import LeaseLost, Unsendable, WorkFailed
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
-from tests.leases import actions, hold, left_alone, outcome, run, taken
+from tests.leases import GONE, actions, hold, left_alone, outcome, run, taken
 
 if TYPE_CHECKING:
     from agentd import AsyncLease
@@ -101,7 +101,7 @@ def test_a_loop_that_is_blocked(fleeting: DaemonProcess) -> None:
         while not lease.is_lost and time.monotonic() < ends_at:
             pass
 
-    lost(fleeting, block, match="no longer current")
+    lost(fleeting, block, match=GONE)
 
 
 def test_finished_work_waits_for_the_daemon(daemon: DaemonProcess) -> None:
@@ -126,7 +126,7 @@ def test_finished_work_waits_for_the_daemon(daemon: DaemonProcess) -> None:
 
 def test_it_is_lost_in_the_middle_of_work(fleeting: DaemonProcess) -> None:
     """The task that waits is told within a heartbeat, with the reason."""
-    lost(fleeting, work, match="no longer current")
+    lost(fleeting, work, match=GONE)
 
 
 def test_a_commit_says_that_it_is_lost(fleeting: DaemonProcess) -> None:

@@ -117,33 +117,43 @@ def test_a_large_text_is_taken_where_nothing_waits() -> None:
         assert len(reader.readline()) == 2 * ROOM + 1
 
 
-def test_a_file_that_takes_nothing_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a full disk lines are lost and counted; the first that fits again is written, on its own.
+FULL = OSError(errno.ENOSPC, "full")
 
-    A line that was written in part is ended first.
-    """
-    told: list[bytes] = []
-    answers: list[int | OSError] = [
-        3,
-        OSError(errno.ENOSPC, "full"),
-        OSError(errno.ENOSPC, "full"),
-    ]
+
+def written(monkeypatch: pytest.MonkeyPatch, answers: list[int | OSError], *texts: str) -> str:
+    """What of these texts is in a file that answers so: bytes that it takes, or an error."""
+    taken: list[bytes] = []
 
     def write(_file: int, data: bytes) -> int:
         answer = answers.pop(0) if answers else len(data)
         if isinstance(answer, OSError):
             raise answer
-        told.append(data[:answer])
+        taken.append(data[:answer])
         return answer
 
     monkeypatch.setattr(os, "write", write)
     outlet = Outlet(99)
-    for line in ("first\n", "second\n", "third\n"):
-        outlet.write(line)
+    for text in texts:
+        outlet.write(text)
         outlet.drain(ENOUGH_SECONDS)
-    text = b"".join(told).decode()
+    return b"".join(taken).decode()
+
+
+def test_a_file_that_takes_nothing_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk lines are lost and counted; the first that fits again is written, on its own.
+
+    A line that was written in part is ended first.
+    """
+    text = written(monkeypatch, [3, FULL, FULL], "first\n", "second\n", "third\n")
     assert text.startswith("fir\nagentd: 1 line is missing here: ")
-    assert text.endswith("\nsecond\nthird\n")
+    assert text.endswith(f"{NOTICE_END}second\nthird\n")
+
+
+def test_a_file_that_takes_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the lines that are not in the file are counted, however many were written together."""
+    text = written(monkeypatch, [4, FULL, FULL], "a\nb\nc\nd\n", "e\n", "f\n")
+    assert text.startswith("a\nb\nagentd: 2 lines are missing here: ")
+    assert text.endswith(f"{NOTICE_END}e\nf\n")
 
 
 def test_a_descriptor_that_somebody_made_non_blocking(full: FullPipe) -> None:

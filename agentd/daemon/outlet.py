@@ -83,36 +83,46 @@ class Outlet(TextIOBase):
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting and not self._is_refused)
-                head, self._is_writing = self._waiting.popleft(), True
-            is_written = self._put(head if isinstance(head, str) else _notice(head))
+                head, self._is_writing = self._next(), True
+            left = self._put(head if isinstance(head, str) else _notice(head))
             with self._changed:
                 self._is_writing = False
                 if isinstance(head, str):
                     self._size -= len(head)
-                if not is_written:
-                    self._lose(head if isinstance(head, int) else head.count("\n"))
+                if left:
+                    self._lose(left if isinstance(head, str) else head)
                 self._changed.notify_all()
+
+    def _next(self) -> str | int:
+        """All lines that wait up to the next that are missing, or how many are missing first."""
+        head = self._waiting.popleft()
+        if isinstance(head, int):
+            return head
+        lines = [head]
+        while self._waiting and isinstance(self._waiting[0], str):
+            lines.append(cast("str", self._waiting.popleft()))
+        return "".join(lines)
 
     def _lose(self, count: int) -> None:
         after = self._waiting.popleft() if self._is_missing_at(0) else 0
         self._waiting.appendleft(count + cast("int", after))
         self._is_refused = True
 
-    def _put(self, text: str) -> bool:
-        """Write the text, however long that takes; False where the file does not take it."""
+    def _put(self, text: str) -> int:
+        """Write the text, however long that takes; how many lines the file did not take."""
         start = "\n" if self._is_torn else ""
-        data = f"{start}{text}".encode(self._encoding, "backslashreplace")
-        whole = len(data)
+        whole = data = f"{start}{text}".encode(self._encoding, "backslashreplace")
         while data:
             try:
                 data = data[os.write(self._file, data) :]
             except BlockingIOError:
                 time.sleep(_AGAIN_SECONDS)
             except OSError:  # nobody will ever read it, or the disk is full
-                self._is_torn = self._is_torn or len(data) < whole
-                return False
+                if written := whole[: len(whole) - len(data)]:
+                    self._is_torn = not written.endswith(b"\n")
+                return min(data.count(b"\n"), text.count("\n"))
         self._is_torn = False
-        return True
+        return 0
 
 
 def _notice(missing: int) -> str:
