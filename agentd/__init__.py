@@ -16,6 +16,7 @@ pure, without clock, randomness or I/O
     api/          params and results, one Struct each per method
     answers       safe repeats: the requests that were answered
     decide        from state and params to events, or a refusal
+    broken        which id a line bears that cannot be decoded
     protocol      JSON Lines, from bytes to requests and from results to bytes
 table
     methods       the list of methods; decoding and DescribeInterface come from it

@@ -26,7 +26,8 @@ PURE: dict[str, set[str]] = {
     "api": {"events"},
     "answers": {"api", "errors"},
     "decide": {"api", "errors", "events", "graph", "journal", "lifecycle", "projections"},
-    "protocol": {"errors"},
+    "broken": set(),
+    "protocol": {"broken", "errors"},
 }
 TABLE: dict[str, set[str]] = {
     "queries": {"api", "errors", "events", "journal", "projections", "store"},
