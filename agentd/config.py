@@ -6,6 +6,7 @@ value and what is expected. No value is replaced in silence.
 """
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from io import StringIO
@@ -25,6 +26,9 @@ DEFAULT_EVENT_LIMIT = 50
 _LARGEST = 2**32 - 1
 _QUOTED = 80
 """Characters of a value that an error repeats."""
+
+_MOST_BLANKS = 200
+_MANY_BLANKS = re.compile(rf"[^\S\r\n]{{{_MOST_BLANKS}}}")
 
 
 class Settings(NamedTuple):
@@ -161,14 +165,24 @@ def _read_file(path: Path, *, chosen: bool) -> EnvFile:
     warning = None
     if mode & (stat.S_IRGRP | stat.S_IROTH):
         warning = f"{path} can be read by other users: run `chmod 600` on it"
+    _check_blanks(path, text)
     _check_lines(path, text)
     from dotenv import dotenv_values  # noqa: PLC0415 - as in `_check_lines`
 
     return EnvFile(path, dotenv_values(stream=StringIO(text)), warning=warning)
 
 
+def _check_blanks(path: Path, content: str) -> None:
+    """Refuse many blanks in a value without quotes: dotenv's time for them is quadratic."""
+    for number, line in enumerate(content.split("\n"), 1):
+        found = _MANY_BLANKS.search(line)
+        if found and not {"'", '"'} & set(line[: found.start()]):
+            told = f"{path}, line {number}: {_MOST_BLANKS} blanks in a row: put the value in quotes"
+            raise BadSetting(told)
+
+
 def _check_lines(path: Path, content: str) -> None:
-    """Refuse a line that would be passed over in silence."""
+    """Refuse a line that would be passed over in silence, or that takes for ever."""
     from dotenv.parser import parse_stream  # noqa: PLC0415 - a tenth of a start, and rarely needed
 
     for binding in parse_stream(StringIO(content)):
