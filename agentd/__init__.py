@@ -21,6 +21,7 @@ pure, without clock, randomness or I/O
 table
     methods       the list of methods; decoding and DescribeInterface come from it
     decoding      a request's method and params, or why they do not fit
+    unknown       fields that no method knows, where they matter
     queries       what the database is asked, one function per question
 effects
     store/        journal and tables in SQLite, or in dictionaries for tests

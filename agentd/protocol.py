@@ -28,6 +28,7 @@ payload comes back some levels deeper than it was sent."""
 
 NO_ID = b""
 UNKNOWN_ID = b"null"
+_NO_PARAMS = Raw(b"{}")
 
 
 class Request(NamedTuple):
@@ -48,7 +49,7 @@ class Rejected(NamedTuple):
 class _Envelope(Struct):
     method: str
     id: Raw = Raw(NO_ID)
-    params: Raw = Raw(b"{}")
+    params: Raw = _NO_PARAMS
 
 
 class _AnyObject(Struct):
@@ -133,7 +134,8 @@ def _read(line: bytes) -> Request | Rejected | None:
         return _reject_object(line, error)
     except msgspec.DecodeError as error:
         return Rejected(_id_of_broken(line), ParseError(_why_not_json(line, error)))
-    return Request(bytes(envelope.id), envelope.method, envelope.params)
+    params = _NO_PARAMS if bytes(envelope.params) == b"null" else envelope.params
+    return Request(bytes(envelope.id), envelope.method, params)
 
 
 def _reject_object(line: bytes, why: msgspec.ValidationError) -> Rejected:

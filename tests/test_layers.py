@@ -43,7 +43,8 @@ TABLE: dict[str, set[str]] = {
         "queries",
         "store",
     },
-    "decoding": {"api", "errors", "methods", "protocol"},
+    "unknown": {"api", "errors"},
+    "decoding": {"api", "errors", "methods", "protocol", "unknown"},
 }
 EFFECTS: dict[str, set[str]] = {
     "store": {"answers", "errors", "events", "journal", "projections"},

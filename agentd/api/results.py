@@ -5,7 +5,7 @@ The rule this file keeps: a result is described by the Struct that encodes it.
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from agentd.api.types import GivenId, Json, Timestamp, UnixSeconds
 from agentd.events import Status
@@ -98,10 +98,14 @@ class MetricsResult(Struct):
 
 
 class RegisterTaskResult(Struct):
-    """The new ids, the nodes' in the order given."""
+    """The new ids, the nodes' in the order given; what else there is to know about the request."""
 
     task_id: GivenId
     node_ids: list[GivenId]
+    warnings: Annotated[
+        list[str] | UnsetType,
+        Meta(description="fields of nodes that are not known; left out where there are none"),
+    ] = UNSET
 
 
 class TaskView(Struct):
@@ -137,11 +141,11 @@ class DependencyView(Struct):
 
 
 class EventView(Struct):
-    """An event of the journal as clients see it."""
+    """What an agent committed, or how a node ended, as the context of a node shows it."""
 
     id: GivenId
     task_id: GivenId
-    node_id: GivenId | None
+    node_id: GivenId
     action_type: str
     payload: Json
     timestamp: Timestamp
@@ -211,9 +215,15 @@ class ListTasksResult(Struct):
     next: Annotated[int | None, Meta(description="`before` of the next page")]
 
 
-class RecordedEventView(EventView):
-    """An event and its place in the journal of all tasks."""
+class RecordedEventView(Struct):
+    """Any event, and its place in the journal of all tasks; of a task's own `node_id` is null."""
 
+    id: GivenId
+    task_id: GivenId
+    node_id: GivenId | None
+    action_type: str
+    payload: Json
+    timestamp: Timestamp
     seq: int
 
 
