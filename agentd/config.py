@@ -28,6 +28,8 @@ _QUOTED = 80
 """Characters of a value that an error repeats."""
 
 _MOST_BLANKS = 200
+"""Spaces and tabs in a row, in a value without quotes."""
+
 _MANY_BLANKS = re.compile(rf"[^\S\r\n]{{{_MOST_BLANKS}}}")
 
 

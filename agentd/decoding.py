@@ -49,12 +49,12 @@ def decode(request: Request) -> tuple[Method, Params]:
             _count_nodes(request.params)
         params = _DECODERS[method.name].decode(request.params)
         lost = unknown.lost(params, request.params)
+        if isinstance(params, RegisterTaskParams):
+            params.warn(unknown.warnings(request.params))
     except msgspec.MsgspecError as error:
         raise InvalidParams(f"{method.name}: {_explain(str(error), request.params)}") from None
     if lost:
         raise InvalidParams(f"{method.name}: {lost}")
-    if isinstance(params, RegisterTaskParams):
-        params.warn(unknown.warnings(request.params))
     return method, params
 
 

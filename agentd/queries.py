@@ -104,10 +104,7 @@ def task_events(reader: Reader, params: TaskEventsParams) -> TaskEventsResult:
     if task_row(reader, task_id) is None:
         raise TaskNotFound.of(task_id)
     records = reader.shown(task_id, after, limit if after is None else limit + 1)
-    page = _page(
-        ((recorded.seq, RecordedEventView(*_seen(recorded), recorded.seq)) for recorded in records),
-        limit,
-    )
+    page = _page(((r.seq, RecordedEventView(*_seen(r), r.seq)) for r in records), limit)
     return TaskEventsResult(page.shown, page.last or after or 0, page.more)
 
 

@@ -9,8 +9,11 @@ import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 
+from agentd.api import TaskStatusResult, TaskView
 from agentd.cli.document import read
+from agentd.cli.task.graph import svg
 from agentd.config import env_file
 from agentd.decoding import decode
 from agentd.errors import BadSetting, RequestRefused
@@ -47,7 +50,7 @@ def called(method: str, params: bytes) -> Reader:
     """Call a method with params in which the text is a string."""
 
     def reader(text: str) -> object:
-        return decode(Request(b"1", method, msgspec.Raw(params % msgspec.json.encode(text))))
+        return decode(Request(b"1", method, Raw(params % msgspec.json.encode(text))))
 
     return reader
 
@@ -57,8 +60,8 @@ CODER = next(agent for agent in AGENTS.values() if agent.file.endswith(".py"))
 READERS: dict[str, Reader] = {
     "a line": lambda text: Requests().feed(text.encode() + b"\n"),
     "a line in crumbs": lambda text: in_crumbs(Requests().feed, text),
-    "params": lambda text: decode(Request(b"1", "RegisterTask", msgspec.Raw(text.encode()))),
-    "a method": lambda text: decode(Request(b"1", text, msgspec.Raw(b"{}"))),
+    "params": lambda text: decode(Request(b"1", "RegisterTask", Raw(text.encode()))),
+    "a method": lambda text: decode(Request(b"1", text, Raw(b"{}"))),
     "an id": called("TaskStatus", b'{"task_id":%b}'),
     "a prefix": called("ListTasks", b'{"prefix":%b}'),
     "a field": called("CompleteNode", b"{%b:1}"),
@@ -73,6 +76,7 @@ READERS: dict[str, Reader] = {
     "an artifact": lambda text: artifact_text(
         CODER, Answer(completion.Completion(text, is_cut=False, usage=None), 0), 1
     ),
+    "a picture": lambda text: svg(TaskStatusResult(TaskView("", text, Raw(b"{}"), ""), {}, [])),
     "a moment to come back": lambda text: retry_after(text, 0.0),
 }
 
