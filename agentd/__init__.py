@@ -16,10 +16,12 @@ pure, without clock, randomness or I/O
     api/          params and results, one Struct each per method
     answers       safe repeats: the requests that were answered
     decide        from state and params to events, or a refusal
+    broken        which id a line bears that cannot be decoded
     protocol      JSON Lines, from bytes to requests and from results to bytes
 table
     methods       the list of methods; decoding and DescribeInterface come from it
     decoding      a request's method and params, or why they do not fit
+    unknown       fields that no method knows, where they matter
     queries       what the database is asked, one function per question
 effects
     store/        journal and tables in SQLite, or in dictionaries for tests

@@ -104,7 +104,7 @@ def register_task(
     )
     drafts = [
         Draft(
-            TaskRegistered(params.goal, len(nodes)),
+            TaskRegistered(params.goal, len(nodes), params.warnings),
             payload=or_default(params.context, EMPTY_OBJECT),
         )
     ]

@@ -5,12 +5,14 @@ expected.
 """
 
 import re
+from typing import Annotated
 
 import msgspec
-from msgspec import Raw
+from msgspec import Meta, Raw, Struct
 
-from agentd.api import Params
-from agentd.errors import InvalidParams, UnknownMethod
+from agentd import unknown
+from agentd.api import MOST_NODES, Params, RegisterTaskParams
+from agentd.errors import InvalidParams, UnknownMethod, quoted
 from agentd.methods import BY_NAME, METHODS, Method
 from agentd.protocol import Request
 
@@ -19,8 +21,8 @@ _MISSING = re.compile(r"^Object missing required field `(\w+)`(?: - at `(.+)`)?$
 _AT = re.compile(r"^(.*) - at `(.+)`$", re.DOTALL)
 _PATH_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 _EXAMPLE = "123e4567-e89b-42d3-a456-426614174000"
-_QUOTED = 80
-"""Characters of a value that an error repeats."""
+_SHOWN = 80
+"""Characters of a large value, or of a method's name, that are looked at."""
 
 _SMALL = 4_096
 """Bytes of a value up to which it is decoded to be repeated."""
@@ -39,17 +41,38 @@ def decode(request: Request) -> tuple[Method, Params]:
     method = BY_NAME.get(request.method)
     if method is None:
         raise UnknownMethod(
-            f"there is no method {_quote(request.method)}{_suggestion(request.method)}; "
+            f"there is no method {quoted(request.method)}{_suggestion(request.method)}; "
             "DescribeInterface lists them"
         )
     try:
-        return method, _DECODERS[method.name].decode(request.params)
+        if method.params is RegisterTaskParams:
+            _count_nodes(request.params)
+        params = _DECODERS[method.name].decode(request.params)
+        lost = unknown.lost(params, request.params)
+        if isinstance(params, RegisterTaskParams):
+            params.warn(unknown.warnings(request.params))
     except msgspec.MsgspecError as error:
         raise InvalidParams(f"{method.name}: {_explain(str(error), request.params)}") from None
+    if lost:
+        raise InvalidParams(f"{method.name}: {lost}")
+    return method, params
+
+
+class _Counted(Struct):
+    initial_nodes: Annotated[list[Raw], Meta(max_length=MOST_NODES)] | None = None
+
+
+_decode_counted = msgspec.json.Decoder(_Counted).decode
+
+
+def _count_nodes(params: Raw) -> None:
+    """Refuse too many nodes before any of them is decoded, which takes ten times as long."""
+    if len(params) > MOST_NODES and bytes(params).count(b"{") > MOST_NODES:
+        _decode_counted(params)
 
 
 def _suggestion(name: str) -> str:
-    meant = _SPELLINGS.get(_spelling(name[:_QUOTED]))
+    meant = _SPELLINGS.get(_spelling(name[:_SHOWN]))
     return f", did you mean {meant}?" if meant else ""
 
 
@@ -75,13 +98,7 @@ def _value(params: Raw, path: str) -> str:
             else:
                 value = msgspec.json.decode(value, type=list[Raw])[int(index)]
         if len(value) > _SMALL:
-            return f"{bytes(value)[:_QUOTED].decode(errors='ignore')}…"
-        return _quote(msgspec.json.decode(value))
+            return f"{bytes(value)[:_SHOWN].decode(errors='ignore')}…"
+        return quoted(msgspec.json.decode(value))
     except (msgspec.MsgspecError, UnicodeDecodeError, LookupError):
         return "…"
-
-
-def _quote(value: object) -> str:
-    """The value as JSON, shortened; JSON escapes what a terminal would obey."""
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"

@@ -7,6 +7,20 @@ raised where it is noticed and turned into bytes at one place, `protocol.encode_
 
 from typing import Any, ClassVar, Self
 
+import msgspec
+
+_QUOTED = 80
+"""Characters of a value that an error repeats."""
+
+
+def quoted(value: object) -> str:
+    """A client's value in a message: as JSON, shortened, with nothing that a terminal obeys."""
+    text = msgspec.json.encode(value).decode()
+    shown = text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
+    if shown.isprintable():
+        return shown
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+
 
 class RequestRefused(Exception):
     """The request was refused."""

@@ -24,11 +24,16 @@ class Event(Struct, frozen=True):
     schema: ClassVar[int] = 1
 
 
-class TaskRegistered(Event, frozen=True):
-    """A task began. Payload: the task's `context`."""
+class TaskRegistered(Event, frozen=True, omit_defaults=True):
+    """A task began. Payload: the task's `context`.
+
+    `warnings` is what its registrant was told. It came later and is left out where there is none,
+    so records without it are what they always were.
+    """
 
     goal: str
     node_count: int
+    warnings: tuple[str, ...] = ()
 
 
 class NodeAdded(Event, frozen=True):
@@ -96,3 +101,6 @@ EVENTS: tuple[type[Event], ...] = (
     NodeFailed,
 )
 """Every kind that a journal may hold, by name and schema version."""
+
+TOLD: tuple[type[Event], ...] = (EventCommitted, NodeCompleted, NodeFailed)
+"""What agents committed and how nodes ended: what a node's context shows of the journal."""

@@ -75,8 +75,10 @@ def _load_node(reader: Reader, params: api.NodeParams, _context: Context) -> Nod
 
 
 def _registered(reader: Reader, recorded: Recorded, _context: Context) -> api.RegisterTaskResult:
-    nodes = reader.nodes(recorded.task_id)
-    return api.RegisterTaskResult(recorded.task_id, [node.node_id for node in nodes])
+    task_id = recorded.task_id
+    node_ids = [node.node_id for node in reader.nodes(task_id)]
+    warnings = queries.warnings(reader, task_id)
+    return api.RegisterTaskResult(task_id, node_ids, list(warnings) or msgspec.UNSET)
 
 
 def _acquired(

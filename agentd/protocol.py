@@ -9,7 +9,6 @@ The rules this file keeps, all from the wire protocol:
 - nothing here trusts its input: encoding and depth are checked before a decoder sees the line.
 """
 
-import re
 from array import array
 from itertools import accumulate
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
+from agentd.broken import found_id
 from agentd.errors import InvalidRequest, ParseError, RequestRefused, RequestTooLarge
 
 LINE_LIMIT = 1_048_576
@@ -28,6 +28,7 @@ payload comes back some levels deeper than it was sent."""
 
 NO_ID = b""
 UNKNOWN_ID = b"null"
+_NO_PARAMS = Raw(b"{}")
 
 
 class Request(NamedTuple):
@@ -48,7 +49,7 @@ class Rejected(NamedTuple):
 class _Envelope(Struct):
     method: str
     id: Raw = Raw(NO_ID)
-    params: Raw = Raw(b"{}")
+    params: Raw = _NO_PARAMS
 
 
 class _AnyObject(Struct):
@@ -59,9 +60,6 @@ class _AnyObject(Struct):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_object = msgspec.json.Decoder(_AnyObject).decode
 _encode = msgspec.json.Encoder().encode
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+')
-_SEARCHED = 4_096
-"""Bytes at the start of a broken line in which its id is looked for."""
 
 
 class Requests:
@@ -99,7 +97,7 @@ class Requests:
         self.closed = True
         self._pending.clear()
         return Rejected(
-            _found_id(line),
+            _id_of_broken(line),
             RequestTooLarge(
                 f"a line is longer than {LINE_LIMIT} bytes; the connection is closed. "
                 "Keep large data in files and send their paths",
@@ -128,14 +126,16 @@ def _read(line: bytes) -> Request | Rejected | None:
         return None
     try:
         _check_text(line)
-        envelope = _decode_envelope(_without_returns(line))
+        line = _without_returns(line)
+        envelope = _decode_envelope(line)
     except ParseError as error:
-        return Rejected(_found_id(line), error)
+        return Rejected(_id_of_broken(line), error)
     except msgspec.ValidationError as error:
         return _reject_object(line, error)
     except msgspec.DecodeError as error:
-        return Rejected(_found_id(line), ParseError(_why_not_json(line, error)))
-    return Request(bytes(envelope.id), envelope.method, envelope.params)
+        return Rejected(_id_of_broken(line), ParseError(_why_not_json(line, error)))
+    params = _NO_PARAMS if bytes(envelope.params) == b"null" else envelope.params
+    return Request(bytes(envelope.id), envelope.method, params)
 
 
 def _reject_object(line: bytes, why: msgspec.ValidationError) -> Rejected:
@@ -146,7 +146,7 @@ def _reject_object(line: bytes, why: msgspec.ValidationError) -> Rejected:
     except msgspec.ValidationError:
         request_id = UNKNOWN_ID
     except msgspec.DecodeError as error:
-        return Rejected(_found_id(line), ParseError(f"the line is not JSON: {error}"))
+        return Rejected(_id_of_broken(line), ParseError(f"the line is not JSON: {error}"))
     expected = 'a request is an object: {"id": …, "method": "Name", "params": {…}}'
     return Rejected(request_id, InvalidRequest(f"{why}; {expected}"))
 
@@ -205,25 +205,13 @@ def _without_returns(line: bytes) -> bytes:
     return line.replace(b"\r", b" ")
 
 
-def _found_id(line: bytes) -> bytes:
-    """The id of a line that does not decode, where it can be told; JSON null otherwise.
-
-    It is the string or number behind the outermost `"id":`, where something follows it: else it
-    may be cut short.
-    """
-    depth, tokens = 0, _TOKEN.findall(line[:_SEARCHED])
-    for name, colon, value, end in zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False):
-        depth += (name in b"{[") - (name in b"}]")
-        if depth == 1 and (name, colon) == (b'"id"', b":") and end in b",}":
-            return _scalar(value)
-    return UNKNOWN_ID
-
-
-def _scalar(value: bytes) -> bytes:
+def _id_of_broken(line: bytes) -> bytes:
+    """The id of a line that does not decode, where it can be told; JSON null otherwise."""
+    found = found_id(line)
     try:
-        value.decode()
-        return bytes(msgspec.json.decode(value, type=Raw))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        _check_text(found)
+        return bytes(msgspec.json.decode(_without_returns(found), type=Raw))
+    except (msgspec.DecodeError, ParseError):
         return UNKNOWN_ID
 
 

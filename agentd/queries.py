@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 from msgspec import Raw, Struct
-from msgspec.structs import asdict
 
 from agentd.api import (
     NULL,
@@ -105,7 +104,7 @@ def task_events(reader: Reader, params: TaskEventsParams) -> TaskEventsResult:
     if task_row(reader, task_id) is None:
         raise TaskNotFound.of(task_id)
     records = reader.shown(task_id, after, limit if after is None else limit + 1)
-    page = _page(((recorded.seq, _recorded_view(recorded)) for recorded in records), limit)
+    page = _page(((r.seq, RecordedEventView(*_seen(r), r.seq)) for r in records), limit)
     return TaskEventsResult(page.shown, page.last or after or 0, page.more)
 
 
@@ -145,12 +144,23 @@ def database_metrics(reader: Reader, now: int) -> DatabaseMetrics:
     )
 
 
+def warnings(reader: Reader, task_id: str) -> tuple[str, ...]:
+    """What the registrant of this task, which there is, was told."""
+    row: TaskRow = reader.get(TASKS, (task_id,))
+    return _registration(reader, row)[1].warnings
+
+
 def task_view(reader: Reader, row: TaskRow) -> TaskView:
     """A task as clients see it."""
+    recorded, event = _registration(reader, row)
+    return TaskView(row.task_id, event.goal, _payload(recorded), rfc3339(row.created_at))
+
+
+def _registration(reader: Reader, row: TaskRow) -> tuple[Recorded, TaskRegistered]:
     recorded = reader.recorded(row.registered_seq)
     if not isinstance(recorded.event, TaskRegistered):
         raise JournalDamaged(f"record {recorded.seq} is not the registration of {row.task_id}")
-    return TaskView(row.task_id, recorded.event.goal, _payload(recorded), rfc3339(row.created_at))
+    return recorded, recorded.event
 
 
 def node_view(reader: Reader, row: NodeRow) -> NodeView:
@@ -170,19 +180,6 @@ def node_view(reader: Reader, row: NodeRow) -> NodeView:
         row.lease_owner,
         _seconds(row.lease_expires_at),
         row.updated_at // 1000,
-    )
-
-
-def event_view(recorded: Recorded) -> EventView:
-    """An event as clients see it, under the name that existing clients know."""
-    action_type, payload = _shown(recorded)
-    return EventView(
-        recorded.event_id,
-        recorded.task_id,
-        recorded.node_id,
-        action_type,
-        payload,
-        rfc3339(recorded.at),
     )
 
 
@@ -223,8 +220,11 @@ def _by_status(counts: CountsRow | TotalsRow) -> dict[str, int]:
     return {status: number for status, number in zip(STATUSES, numbers, strict=True) if number}
 
 
-def _recorded_view(recorded: Recorded) -> RecordedEventView:
-    return RecordedEventView(seq=recorded.seq, **asdict(event_view(recorded)))
+def _seen(recorded: Recorded) -> tuple[str, str, Any, str, Raw, str]:
+    """The fields of an event as clients see it, under the name that existing clients know."""
+    action_type, payload = _shown(recorded)
+    moment = rfc3339(recorded.at)
+    return recorded.event_id, recorded.task_id, recorded.node_id, action_type, payload, moment
 
 
 def _event_journal(tail: list[Recorded]) -> list[EventView]:
@@ -235,7 +235,7 @@ def _event_journal(tail: list[Recorded]) -> list[EventView]:
 
 def _encode(recorded: Recorded) -> Raw:
     """The event as JSON, remembered if it is small."""
-    encoded = _json(event_view(recorded))
+    encoded = _json(EventView(*_seen(recorded)))
     if recorded.payload is None or len(recorded.payload) <= _LARGEST_REMEMBERED:
         if len(_encoded) >= _REMEMBERED:
             _encoded.clear()

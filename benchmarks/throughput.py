@@ -25,7 +25,7 @@ def eight_workers(run: Run) -> list[Row]:
 
 
 def eight_workers_with_context(run: Run) -> list[Row]:
-    """Eight workers, contexts of 50 events: some 18 KB in a response."""
+    """Eight workers, contexts of 50 events: some 22 KB in a response."""
     return [
         share_of_floor("drain, 8 workers, context 50", _rounds(run, workers=8, events=50), 0.45)
     ]

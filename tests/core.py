@@ -13,11 +13,13 @@ import msgspec
 from agentd import api
 from agentd.api import RuntimeMetrics, TaskParams
 from agentd.decide import Context
+from agentd.decoding import decode
 from agentd.errors import RequestRefused
 from agentd.events import NodeAdded, TaskRegistered
 from agentd.journal import Draft, Recorded
 from agentd.methods import BY_NAME, ROLL_BACK_EXPIRED, Method
 from agentd.projections import project
+from agentd.protocol import NO_ID, Request
 from agentd.store import Store, Tx
 from agentd.store.memory import MemoryStore
 from agentd.store.sqlite import SqliteStore
@@ -173,8 +175,9 @@ _ROLL_BACK = Method("roll_back_expired", TaskParams, None, (), ROLL_BACK_EXPIRED
 
 def decode_params(method: Method, params: bytes) -> api.Params:
     """The params as the daemon decodes them."""
-    decoded: api.Params = msgspec.json.decode(params, type=method.params)
-    return decoded
+    if method is _ROLL_BACK:
+        return msgspec.json.decode(params, type=TaskParams)
+    return decode(Request(NO_ID, method.name, msgspec.Raw(params)))[1]
 
 
 def to_params(method: str, params: Params) -> api.Params:

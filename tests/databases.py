@@ -12,19 +12,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.migrate import MIGRATIONS
+from agentd.store.sqlite.migrate import LATEST
 from tests.core import NOW, Core, spec
 
 BESIDE = ("-wal", "-shm", ".mark")
 
-_UNDO = (
-    "DROP INDEX tasks_order",
-    "DROP TABLE counts",
-    "DROP INDEX nodes_runnable",
-    """CREATE INDEX nodes_runnable ON nodes (task_id, position)
-    WHERE status = 'PENDING' AND waiting_on = 0""",
-)
-"""What the last migration made, taken back."""
+_UNDO = {
+    5: ("DROP INDEX journal_told",),
+    4: (
+        "DROP INDEX tasks_order",
+        "DROP TABLE counts",
+        "DROP INDEX nodes_runnable",
+        """CREATE INDEX nodes_runnable ON nodes (task_id, position)
+        WHERE status = 'PENDING' AND waiting_on = 0""",
+    ),
+}
+"""What the last migrations made, taken back."""
 
 Record = tuple[int, str, bytes]
 """A record's seq, event id and hash."""
@@ -74,15 +77,15 @@ def create_older(path: Path) -> int:
     return make_older(path)
 
 
-def make_older(path: Path) -> int:
-    """Undo the last migration of a stopped database; returns the number of the one before it."""
-    [*_, last] = MIGRATIONS
+def make_older(path: Path, number: int = LATEST - 1) -> int:
+    """Undo the migrations of a stopped database behind that one; returns its number."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for sql in _UNDO:
-            connection.execute(sql)
-        connection.execute("DELETE FROM migrations WHERE number = ?", (last.number,))
-        connection.execute(f"PRAGMA user_version = {last.number - 1}")
-    return last.number - 1
+        for last in range(LATEST, number, -1):
+            for sql in _UNDO[last]:
+                connection.execute(sql)
+        connection.execute("DELETE FROM migrations WHERE number > ?", (number,))
+        connection.execute(f"PRAGMA user_version = {number}")
+    return number
 
 
 def journal(path: Path) -> list[Record]:

@@ -26,7 +26,8 @@ PURE: dict[str, set[str]] = {
     "api": {"events"},
     "answers": {"api", "errors"},
     "decide": {"api", "errors", "events", "graph", "journal", "lifecycle", "projections"},
-    "protocol": {"errors"},
+    "broken": set(),
+    "protocol": {"broken", "errors"},
 }
 TABLE: dict[str, set[str]] = {
     "queries": {"api", "errors", "events", "journal", "projections", "store"},
@@ -42,7 +43,8 @@ TABLE: dict[str, set[str]] = {
         "queries",
         "store",
     },
-    "decoding": {"api", "errors", "methods", "protocol"},
+    "unknown": {"api", "errors"},
+    "decoding": {"api", "errors", "methods", "protocol", "unknown"},
 }
 EFFECTS: dict[str, set[str]] = {
     "store": {"answers", "errors", "events", "journal", "projections"},

@@ -99,7 +99,7 @@ def test_acquire_next_node(core: Core) -> None:
     }
     assert context["completed_dependencies"] == []
     assert context["event_journal_limit"] == 50
-    assert len(context["event_journal"]) == 4
+    assert context["event_journal"] == []
 
 
 def test_acquire_next_node_without_one(core: Core) -> None:

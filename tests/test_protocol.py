@@ -283,16 +283,3 @@ def test_what_is_no_request(line: bytes, told: bytes) -> None:
     refusal = rejected(line)
     assert isinstance(refusal.error, InvalidRequest)
     assert refusal.id == told
-
-
-@pytest.mark.parametrize("value", IDS)
-def test_the_id_of_a_broken_line(value: bytes) -> None:
-    """Where a line that is not JSON still shows its id, the answer carries that id."""
-    assert rejected(b' {"id": %b, "method":"M"' % value).id == value
-    assert rejected(b'{"params":{"id":8},"id":%b,}' % value).id == value
-
-
-def test_the_id_of_a_hopeless_line() -> None:
-    """Where the id cannot be told, the answer's id is null, as in JSON-RPC."""
-    for line in (b'{"id":[1],', b'{"id":"\xff",}', b'{"a":{"id":5},', b'["id":5]x', b"{"):
-        assert rejected(line).id == UNKNOWN_ID

@@ -10,7 +10,9 @@ import pytest
 from agentd.errors import DatabaseRefused
 from agentd.store.sqlite import SqliteStore, migrate
 from agentd.store.sqlite.migrate import LATEST, MIGRATIONS, Migration
+from agentd.store.sqlite.reader import TAIL
 from tests.core import NOW, Core, spec
+from tests.databases import make_older
 
 
 @pytest.fixture
@@ -120,3 +122,21 @@ def test_a_migration_is_applied_whole_or_not_at_all(monkeypatch: pytest.MonkeyPa
 def test_migrations_are_numbered_without_gaps() -> None:
     """The files of the migrations are numbered from 1 on."""
     assert [migration.number for migration in MIGRATIONS] == list(range(1, LATEST + 1))
+
+
+def test_what_was_told_is_found_in_an_older_database(path: Path) -> None:
+    """The index of what contexts show is made of what is there already, and the query uses it."""
+    core = Core(SqliteStore.open(path, NOW))
+    task_id = core.register(spec(1), spec(2))
+    core.do("CompleteNode", **core.hold(task_id).params, result_payload="done")
+    core.store.close()
+    make_older(path, 4)
+    core = Core(SqliteStore.open(path, NOW))
+    [event] = core.do("AcquireNextNode", task_id=task_id)["context"]["event_journal"]
+    assert event["payload"] == {"result": "done"}
+    core.store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        asked = connection.execute(f"EXPLAIN QUERY PLAN {TAIL}", ("", 0, 0)).fetchall()
+    assert [step[3] for step in asked] == [
+        "SEARCH journal USING INDEX journal_told (task_id=? AND version<?)"
+    ]

@@ -8,7 +8,17 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from agentd.errors import Conflict, JournalDamaged
-from agentd.events import EventCommitted, LeaseExtended
+from agentd.events import (
+    Event,
+    EventCommitted,
+    LeaseExpired,
+    LeaseExtended,
+    NodeAcquired,
+    NodeAdded,
+    NodeCompleted,
+    NodeFailed,
+    TaskRegistered,
+)
 from agentd.journal import GENESIS, Draft, Head, Recorded
 from agentd.projections import (
     COUNTS,
@@ -28,6 +38,14 @@ from agentd.projections import (
 from agentd.store import Store
 from tests.core import NOW, STORES, Ids, record_drafts, uid
 
+COMPLETED, FAILED = NodeCompleted(uid(8), "COMPLETED"), NodeFailed(uid(8), "FAILED")
+OTHERS = (
+    TaskRegistered("g", 1),
+    NodeAdded(0, (), 0, "PENDING"),
+    NodeAcquired(uid(8), "w", 9, "RUNNING"),
+    LeaseExtended(uid(8), 10),
+    LeaseExpired(uid(8), "w", 10, "PENDING"),
+)
 NODE = NodeRow(uid(1), uid(9), 3, 4, "RUNNING", 0, 6, 7, uid(8), "ö", 10, uid(11), 12)
 
 Examples = tuple[Projection, list[tuple[Key, Struct]]]
@@ -60,9 +78,6 @@ def new_id() -> Callable[[], str]:
 
 def note(text: str) -> Draft:
     return Draft(EventCommitted(text), uid(1), b'"note"')
-
-
-HEARTBEAT = Draft(LeaseExtended(uid(8), NOW), uid(1))
 
 
 def test_every_projection_is_tried() -> None:
@@ -250,21 +265,20 @@ def test_a_record_that_is_not_there_is_damage(store: Store, new_id: Callable[[],
                 reader.recorded(seq)
 
 
-@pytest.mark.parametrize(
-    ("limit", "shown"), [(0, ""), (1, "d"), (2, "cd"), (4, "abcd"), (9, "abcd")]
-)
-def test_the_tail_leaves_heartbeats_out(
-    store: Store, new_id: Callable[[], str], limit: int, shown: str
-) -> None:
-    """The tail is the task's newest records up to the limit, oldest first, without heartbeats."""
-    beats = [HEARTBEAT] * 3
-    drafts = [note("a"), *beats, note("b"), note("c"), *beats, note("d"), *beats]
+@pytest.mark.parametrize("limit", [0, 1, 2, 4, 9])
+def test_the_tail_is_what_was_told(store: Store, new_id: Callable[[], str], limit: int) -> None:
+    """The tail is the newest of what agents committed and how nodes ended, oldest first."""
+    others = [Draft(event, uid(3), b"1") for event in (*OTHERS, *OTHERS)]
+    told = [note("a"), note("b"), Draft(COMPLETED, uid(3), b"1"), Draft(FAILED, uid(4), b"2")]
+    drafts = [draft for one in told for draft in (*others, one)] + others
     with store.write() as tx:
         tx.append(uid(1), 0, drafts, NOW, new_id)
         tx.append(uid(2), 0, [note("z")], NOW, new_id)
-        assert _names(tx.tail(uid(1), limit)) == list(shown)
+        assert _events(tx.tail(uid(1), limit)) == _told(told, limit)
     with store.read() as reader:
-        assert _names(reader.tail(uid(1), limit)) == list(shown)
+        assert _events(reader.tail(uid(1), limit)) == _told(told, limit)
+        earlier = len(others) * 3 + 3  # the third has just been told
+        assert _events(reader.tail(uid(1), limit, earlier)) == _told(told[:3], limit)
 
 
 @pytest.mark.parametrize(
@@ -290,5 +304,9 @@ def test_the_schema_is_the_latest(store: Store) -> None:
     assert version == latest > 0
 
 
-def _names(records: list[Recorded]) -> list[str]:
-    return [r.event.action_type for r in records if isinstance(r.event, EventCommitted)]
+def _events(records: list[Recorded]) -> list[Event]:
+    return [recorded.event for recorded in records]
+
+
+def _told(drafts: list[Draft], limit: int) -> list[Event]:
+    return [draft.event for draft in drafts][max(0, len(drafts) - limit) :]

@@ -1,6 +1,7 @@
 """What goes over the wire: one Params and one Result Struct per method."""
 
 from agentd.api.params import (
+    MOST_NODES,
     AcquireNextNodeParams,
     CommitEventParams,
     CompleteNodeParams,
@@ -51,6 +52,7 @@ from agentd.api.types import (
     Json,
     OptionalJson,
     OptionalObject,
+    OrNull,
     RequestId,
     SamePayload,
     Timestamp,
@@ -62,6 +64,7 @@ from agentd.api.types import (
 
 __all__ = [
     "EMPTY_OBJECT",
+    "MOST_NODES",
     "NULL",
     "AcquireNextNodeParams",
     "AcquireNextNodeResult",
@@ -94,6 +97,7 @@ __all__ = [
     "NodeView",
     "OptionalJson",
     "OptionalObject",
+    "OrNull",
     "Params",
     "RecordedEventView",
     "RegisterTaskParams",

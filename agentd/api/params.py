@@ -4,15 +4,17 @@ The rule this file keeps: these Structs decode the requests and describe the int
 cannot disagree. A class's docstring is its method's help.
 """
 
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import NODEFAULT, UNSET, Meta, Raw, Struct, UnsetType
 
 from agentd.api.types import (
     Id,
     OptionalJson,
     OptionalObject,
+    OrNull,
     RequestId,
     SamePayload,
     canonical,
@@ -26,8 +28,26 @@ class Params(Struct, kw_only=True, omit_defaults=True):
     request_id: RequestId | None = None
 
     def __post_init__(self) -> None:
+        for name, default in _defaults(type(self)):
+            if getattr(self, name) is None:
+                setattr(self, name, default)
         if self.request_id is not None:
             self.request_id = canonical(self.request_id)
+
+
+@cache
+def _defaults(kind: type[Params]) -> tuple[tuple[str, Any], ...]:
+    """The fields that may be null, and what they are then. No request changes a default."""
+    return tuple(
+        (field.name, default)
+        for field in msgspec.structs.fields(kind)
+        if (default := _default(field)) not in (NODEFAULT, UNSET, None)
+    )
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    made = field.default_factory
+    return field.default if made is NODEFAULT else made()
 
 
 class NoParams(Params):
@@ -80,20 +100,22 @@ class NodeSpec(Struct, omit_defaults=True):
     """One node of a new task."""
 
     id: Id | None = None
-    dependencies: list[Id] = []
+    dependencies: OrNull[list[Id]] = []
     payload_schema: OptionalObject = UNSET
 
 
-MOST_NODES = 100_000
-"""Nodes in one request: every other client waits while they are recorded, some 30 µs each."""
+MOST_NODES = 20_000
+"""Nodes in one request: every other client waits while they are recorded, some 30 µs each. More of
+them do not fit a line with anything in it.
+"""
 
 
-class RegisterTaskParams(Params):
+class RegisterTaskParams(Params, dict=True):
     """Register a goal and its DAG of nodes, all or nothing."""
 
     goal: str
     context: OptionalObject = UNSET
-    initial_nodes: Annotated[list[NodeSpec], Meta(max_length=MOST_NODES)] = []
+    initial_nodes: OrNull[Annotated[list[NodeSpec], Meta(max_length=MOST_NODES)]] = []
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,20 +123,30 @@ class RegisterTaskParams(Params):
         for node in self.initial_nodes:
             node.id = node.id and canonical(node.id)
             # A duplicated dependency counts once; dict keeps the order.
-            node.dependencies = list(dict.fromkeys(map(canonical, node.dependencies)))
+            node.dependencies = list(dict.fromkeys(map(canonical, node.dependencies or ())))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its sender is told. It is no field: nobody sends it, and no repeat differs by it."""
+        found: tuple[str, ...] = self.__dict__.get("warnings", ())
+        return found
+
+    def warn(self, warnings: tuple[str, ...]) -> None:
+        """Have its sender told."""
+        self.__dict__["warnings"] = warnings
 
 
 class AcquireNextNodeParams(TaskParams):
     """Lease the first runnable node of a task, with the context to work on it."""
 
-    lease_owner: str = "anonymous"
+    lease_owner: OrNull[str] = "anonymous"
 
 
 class CommitEventParams(NodeParams):
     """Journal an event about a node; needs the lease while the node is RUNNING."""
 
     lease_id: Id | None = None
-    action_type: str = "COMMIT_EVENT"
+    action_type: OrNull[str] = "COMMIT_EVENT"
     payload: OptionalJson = UNSET
     event_payload: SamePayload = UNSET
 
@@ -169,15 +201,17 @@ Limit = Annotated[int, Meta(ge=1, le=MOST_LISTED, description="at most so many o
 class ListTasksParams(Params):
     """List tasks, newest first; with `runnable` those that have a runnable node, oldest first."""
 
-    prefix: Annotated[
-        str,
-        Meta(
-            max_length=36,
-            description="only tasks whose ids begin so: in either case, with dashes or without any",
-        ),
+    prefix: OrNull[
+        Annotated[
+            str,
+            Meta(
+                max_length=36,
+                description="only tasks whose ids begin so: in either case, with dashes or without",
+            ),
+        ]
     ] = ""
-    runnable: bool = False
-    limit: Limit = 100
+    runnable: OrNull[bool] = False
+    limit: OrNull[Limit] = 100
     before: Annotated[
         Annotated[int, Meta(ge=1, le=LARGEST_PLACE)] | None,
         Meta(description="`next` of the page before this one, for the same prefix and `runnable`"),
@@ -205,7 +239,7 @@ class TaskEventsParams(TaskParams):
             "where it is left out, the newest `limit` of all"
         ),
     ] = None
-    limit: Limit = 100
+    limit: OrNull[Limit] = 100
 
 
 def _either(payload: Raw | UnsetType, other: Raw | UnsetType, other_name: str) -> Raw | UnsetType:

@@ -141,11 +141,11 @@ class DependencyView(Struct):
 
 
 class EventView(Struct):
-    """An event of the journal as clients see it."""
+    """What an agent committed, or how a node ended, as the context of a node shows it."""
 
     id: GivenId
     task_id: GivenId
-    node_id: GivenId | None
+    node_id: GivenId
     action_type: str
     payload: Json
     timestamp: Timestamp
@@ -215,9 +215,15 @@ class ListTasksResult(Struct):
     next: Annotated[int | None, Meta(description="`before` of the next page")]
 
 
-class RecordedEventView(EventView):
-    """An event and its place in the journal of all tasks."""
+class RecordedEventView(Struct):
+    """Any event, and its place in the journal of all tasks; of a task's own `node_id` is null."""
 
+    id: GivenId
+    task_id: GivenId
+    node_id: GivenId | None
+    action_type: str
+    payload: Json
+    timestamp: Timestamp
     seq: int
 
 

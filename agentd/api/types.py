@@ -8,12 +8,20 @@ milliseconds.
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from msgspec import Meta, Raw, UnsetType
 
+T = TypeVar("T")
+
 UnixSeconds = Annotated[int, Meta(description="Unix seconds")]
 Timestamp = Annotated[str, Meta(description="RFC 3339 UTC with milliseconds")]
+
+if TYPE_CHECKING:
+    OrNull = Annotated[T, "null on the wire"]
+else:
+    OrNull = T | None
+"""What counts as left out where it is null: once it is decoded it is its default."""
 
 EMPTY_OBJECT = b"{}"
 NULL = b"null"

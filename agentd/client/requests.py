@@ -81,7 +81,7 @@ def register_task(
     """Register a goal and its graph of nodes, all or nothing.
 
     A node is a `NodeSpec` or a mapping with its fields, each of them optional: `id`,
-    `dependencies` (ids of nodes of this task) and `payload_schema` (any JSON). At most 100,000.
+    `dependencies` (ids of nodes of this task) and `payload_schema` (any JSON). At most 20,000.
 
     Raises `InvalidGraph` (a duplicate id, an unknown dependency, a cycle), `RequestIdReused`, and
     `TypeError`, before anything is sent, where nodes have other fields. What a daemon of another

@@ -4,6 +4,7 @@ The rule this file keeps: a file that was named has to be there, one that may be
 a line that would be passed over in silence is refused.
 """
 
+import re
 import stat
 from collections.abc import Mapping
 from io import StringIO
@@ -16,6 +17,11 @@ from agentd.errors import BadSetting
 
 DEFAULT_ENV_FILE = "~/.agentd/.env"
 ENV_FILE_NAME = ".env"
+
+_MOST_BLANKS = 200
+"""Spaces and tabs in a row, in a value without quotes."""
+
+_MANY_BLANKS = re.compile(rf"[^\S\r\n]{{{_MOST_BLANKS}}}")
 
 
 class EnvFile(NamedTuple):
@@ -86,10 +92,20 @@ def _parsed(file: EnvFile, path: Path, mode: int, told: str) -> EnvFile:
     if mode & (stat.S_IRGRP | stat.S_IROTH):
         warning = f"{path} can be read by other users: run `chmod 600` on it"
         file = file._replace(warning=warning)
+    _check_blanks(path, text)
     _check_lines(path, text)
     from dotenv import dotenv_values  # noqa: PLC0415 - as in `_check_lines`
 
     return file._replace(variables=dotenv_values(stream=StringIO(text)))
+
+
+def _check_blanks(path: Path, content: str) -> None:
+    """Refuse many blanks in a value without quotes: dotenv's time for them is quadratic."""
+    for number, line in enumerate(content.split("\n"), 1):
+        found = _MANY_BLANKS.search(line)
+        if found and not {"'", '"'} & set(line[: found.start()]):
+            told = f"{path}, line {number}: {_MOST_BLANKS} blanks in a row: put the value in quotes"
+            raise BadSetting(told)
 
 
 def _check_lines(path: Path, content: str) -> None:

@@ -70,7 +70,7 @@ class Reader(Protocol):
         """The journal's record at `seq`. Raises `JournalDamaged` when there is none to read."""
 
     def tail(self, task_id: str, limit: int, until: int | None = None) -> list[Recorded]:
-        """The newest `limit` records of the task, oldest first, heartbeats left out.
+        """The newest `limit` records of the task that are `TOLD`, oldest first.
 
         With `until` they are the newest as they were when the task had so many records.
         """

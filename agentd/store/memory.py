@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from agentd.answers import KEPT_MS, Answered
 from agentd.errors import Conflict, JournalDamaged
-from agentd.events import LeaseExtended
+from agentd.events import TOLD, LeaseExtended
 from agentd.journal import GENESIS, Draft, Head, Recorded, record
 from agentd.projections import EDGES, NODES, PROJECTIONS, TASKS, Key, NodeRow, Projection, TaskRow
 
@@ -106,17 +106,13 @@ class MemoryTx:
     def tail(self, task_id: str, limit: int, until: int | None = None) -> list[Recorded]:
         """See `Reader.tail`."""
         stream = itertools.islice(self.journal(0, task_id), until)
-        kept = [r for r in stream if not isinstance(r.event, LeaseExtended)]
-        return kept[len(kept) - min(limit, len(kept)) :]
+        return _newest([r for r in stream if isinstance(r.event, TOLD)], limit)
 
     def shown(self, task_id: str, after: int | None, limit: int) -> Iterator[Recorded]:
         """See `Reader.shown`."""
-        if after is None:
-            return iter(self.tail(task_id, limit))
-        stream = self.journal(after, task_id)
-        return itertools.islice(
-            (r for r in stream if not isinstance(r.event, LeaseExtended)), limit
-        )
+        stream = self.journal(after or 0, task_id)
+        shown = [r for r in stream if not isinstance(r.event, LeaseExtended)]
+        return iter(_newest(shown, limit) if after is None else shown[:limit])
 
     def journal(
         self, after: int = 0, task_id: str | None = None, limit: int | None = None
@@ -168,6 +164,10 @@ class MemoryTx:
 
     def _leased(self) -> list[NodeRow]:
         return [node for node in self._nodes() if node.lease_expires_at is not None]
+
+
+def _newest(records: list[Recorded], limit: int) -> list[Recorded]:
+    return records[len(records) - min(limit, len(records)) :]
 
 
 class MemoryStore:

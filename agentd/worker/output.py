@@ -13,19 +13,21 @@ class Lines:
     """Splits pieces of output into lines, without their newlines."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()  # a long line may come in crumbs: none of it is copied twice
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The lines that this piece completes."""
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        if len(self._rest) > LONGEST_LINE:
-            lines.append(self._rest)
-            self._rest = b""
-        return lines
+        *lines, rest = piece.split(b"\n")
+        if lines:
+            lines[0] = bytes(self._rest) + lines[0]
+            self._rest.clear()
+        self._rest += rest
+        return lines + self.end() if len(self._rest) > LONGEST_LINE else lines
 
     def end(self) -> list[bytes]:
         """The last line, if it was not finished."""
-        rest, self._rest = self._rest, b""
+        rest = bytes(self._rest)
+        self._rest.clear()
         return [rest] if rest else []
 
 

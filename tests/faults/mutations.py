@@ -59,7 +59,8 @@ def method_of(line: bytes) -> str:
         raise Invalid("not JSON") from error
     if not isinstance(request, dict) or not isinstance(request.get("method"), str):
         raise Invalid("not a request")
-    method, params = NAMES.get(request["method"]), request.get("params", {})
+    method, params = NAMES.get(request["method"]), request.get("params")
+    params = {} if params is None else params
     if method is None or not isinstance(params, dict):
         raise Invalid("no such method, or no params")
     for name, kind in NEEDED[method].items():

@@ -146,7 +146,7 @@ class Model:
                     for before in node["dependencies"]
                 ],
                 "event_journal_limit": self.event_limit,
-                "event_journal": task["events"][-self.event_limit :] if self.event_limit else [],
+                "event_journal": self._told(task),
             },
         }
 
@@ -209,6 +209,11 @@ class Model:
         }
 
     # What they are made of
+
+    def _told(self, task: Object) -> list[Object]:
+        """What agents committed and how nodes ended: the newest, up to the limit."""
+        told = [event for event in task["events"] if event["action_type"] is not ANY]
+        return told[-self.event_limit :] if self.event_limit else []
 
     def _why_not(self, node: Object, lease_id: str) -> tuple[str, ...]:
         ended_by_it = node["ended_by"] is not None and node["ended_by"][0] == lease_id

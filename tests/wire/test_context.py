@@ -194,6 +194,24 @@ def test_heartbeats_are_not_told(connection: Connection) -> None:
     assert not [event for event in journal if "HEARTBEAT" in event["action_type"].upper()]
 
 
+def test_only_what_was_said_and_how_nodes_ended(connection: Connection) -> None:
+    """A task of 60 nodes: what agents committed, completions and failures, and nothing else."""
+    task = register(connection, flat(60))
+    first, second = acquire(connection, task), acquire(connection, task)
+    commit(connection, task, "said", "n5")
+    complete(connection, first, 1)
+    connection.call("FailNode", **held(second), error_payload=2)
+    context = acquire(connection, task)["context"]
+    journal = context["event_journal"]
+    assert [(event["action_type"], event["node_id"], event["payload"]) for event in journal] == [
+        ("NOTE", task.nodes["n5"], "said"),
+        ("COMPLETE_NODE", first["node_id"], {"result": 1}),
+        ("FAIL_NODE", second["node_id"], {"error": 2}),
+    ]
+    everything = connection.call("TaskEvents", task_id=task.id)["events"]
+    assert len(everything) == 61 + 3 + 3
+
+
 @pytest.mark.parametrize("limit", [1, 3, 7])
 def test_the_limit_is_a_setting(home: Path, limit: int) -> None:
     """AGENTD_CONTEXT_EVENT_LIMIT is how many events a context tells."""

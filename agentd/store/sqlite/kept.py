@@ -10,6 +10,7 @@ from typing import Any
 
 import apsw
 
+from agentd.events import TOLD
 from agentd.journal import Head, Recorded
 from agentd.projections import PROJECTIONS, Key
 
@@ -27,7 +28,7 @@ _LARGEST_RECORD = 512
 
 
 class Tails:
-    """By task, the last `limit` records that are not heartbeats."""
+    """By task, the last `limit` records that are `TOLD`."""
 
     def __init__(self) -> None:
         self._tails: dict[str, deque[Recorded]] = {}
@@ -49,12 +50,11 @@ class Tails:
         task_id = recorded[0].task_id
         if (tail := self._tails.get(task_id)) is None:
             return
-        for record in recorded:
-            if not _small(record):
-                del self._tails[task_id]
-                return
-            if record.kind != "LeaseExtended":
-                tail.append(record)
+        told = [record for record in recorded if isinstance(record.event, TOLD)]
+        if all(map(_small, told)):
+            tail.extend(told)
+        else:
+            del self._tails[task_id]
 
     def clear(self) -> None:
         """Forget everything."""

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from agentd.answers import Answered
 from agentd.errors import JournalDamaged, RecordDamaged
+from agentd.events import TOLD
 from agentd.journal import GENESIS, Head, Recorded, decode
 from agentd.projections import NODES, TASKS, Key, NodeRow, Projection, TaskRow
 from agentd.store.sqlite.migrate import LATEST
@@ -62,7 +63,8 @@ _STREAM = " UNION ALL ".join(
     f"{_RECORDS} WHERE task_id = ?1 AND shown = {shown} AND seq > ?2" for shown in (0, 1)
 )
 _STREAM += " ORDER BY version LIMIT ?3"  # merges the two, each in the index's order
-_TAIL = f"{_RECORDS} WHERE task_id = ? AND shown = 1 AND version <= ? ORDER BY version DESC LIMIT ?"
+_IS_TOLD = f"kind IN ({', '.join(repr(kind.__name__) for kind in TOLD)})"
+TAIL = f"{_RECORDS} WHERE task_id = ? AND {_IS_TOLD} AND version <= ? ORDER BY version DESC LIMIT ?"
 _SHOWN = f"{_RECORDS} WHERE task_id = ? AND shown = 1 AND version > ? ORDER BY version LIMIT ?"
 _FIRST_OF_NEWEST = (
     "SELECT version FROM journal WHERE task_id = ? AND shown = 1 "
@@ -199,7 +201,7 @@ class SqliteReader:
         if limit == 0:
             return []
         last = _LARGEST if until is None else until
-        return [_recorded(row) for row in self._all(_TAIL, (task_id, last, limit))][::-1]
+        return [_recorded(row) for row in self._all(TAIL, (task_id, last, limit))][::-1]
 
     def shown(self, task_id: str, after: int | None, limit: int) -> Iterator[Recorded]:
         """See `Reader.shown`."""

@@ -1,0 +1,95 @@
+"""Fields that no method knows.
+
+The rule this file keeps: they are ignored, so that clients and daemons of different ages get along,
+but nobody's data is lost in silence: a request that lacks its payload and has such a field is
+refused, and a registration is told about those of its nodes.
+"""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
+
+from agentd.api import CommitEventParams, CompleteNodeParams, FailNodeParams, NodeSpec, Params
+from agentd.errors import quoted
+
+_PAYLOADS: Mapping[type[Params], str] = MappingProxyType(
+    {
+        CommitEventParams: "payload",
+        CompleteNodeParams: "result_payload",
+        FailNodeParams: "error_payload",
+    }
+)
+"""What the payload of a method is best called."""
+
+_OF_A_NODE = NodeSpec.__struct_fields__
+
+MOST_WARNINGS = 10
+"""Fields of nodes that are told one by one."""
+
+_COMPARED = 80
+"""Characters of a field's name that are compared with those that are known."""
+
+
+class _Node(Struct, forbid_unknown_fields=True):
+    """As fast as a node can be looked at: nothing of it is decoded."""
+
+    id: Raw = Raw(b"null")
+    dependencies: Raw = Raw(b"null")
+    payload_schema: Raw = Raw(b"null")
+
+
+class _Nodes(Struct):
+    initial_nodes: list[_Node] | None = None
+
+
+class _Members(Struct):
+    initial_nodes: list[dict[str, Raw]] | None = None
+
+
+_check_nodes = msgspec.json.Decoder(_Nodes).decode
+_decode_members = msgspec.json.Decoder(_Members).decode
+
+
+def lost(params: Params, written: Raw) -> str | None:
+    """Why this request would lose its payload: it has none, but a field that is not known."""
+    name = _PAYLOADS.get(type(params))
+    if name is None or getattr(params, "payload", UNSET) is not UNSET:
+        return None
+    known = type(params).__struct_fields__
+    for field in msgspec.json.decode(written, type=dict[str, Raw]):
+        if field not in known:
+            return f"there is no field {quoted(field)}, and no payload: did you mean `{name}`?"
+    return None
+
+
+def warnings(written: Raw) -> tuple[str, ...]:
+    """What a registration, whose params are valid, has in its nodes that is not known."""
+    try:
+        _check_nodes(written)
+    except msgspec.ValidationError:
+        return tuple(_warnings(_decode_members(written).initial_nodes or []))
+    return ()
+
+
+def _warnings(nodes: list[dict[str, Raw]]) -> Iterator[str]:
+    found: dict[str, list[int]] = {}
+    for number, node in enumerate(nodes):
+        for field in node:
+            if field not in _OF_A_NODE:
+                found.setdefault(field, []).append(number)
+    for field, numbers in [*found.items()][:MOST_WARNINGS]:
+        others = f" and of {len(numbers) - 1:,} more" if len(numbers) > 1 else ""
+        yield (
+            f"the field {quoted(field)} of `$.initial_nodes[{numbers[0]}]`{others} is not known "
+            f"and was ignored: {_meant(field)}"
+        )
+    if len(found) > MOST_WARNINGS:
+        yield f"{len(found) - MOST_WARNINGS:,} more fields of nodes are not known and were ignored"
+
+
+def _meant(field: str) -> str:
+    near = get_close_matches(field[:_COMPARED].lower(), _OF_A_NODE, 1)
+    return f"did you mean `{near[0]}`?" if near else f"a node has {', '.join(_OF_A_NODE)}"

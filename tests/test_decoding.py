@@ -1,0 +1,182 @@
+"""From a request's params to what a method takes: null, limits, and payloads under a wrong name."""
+
+import time
+from typing import Any
+
+import msgspec
+import pytest
+
+from agentd.api import MOST_NODES, Params
+from agentd.decoding import decode
+from agentd.errors import InvalidParams
+from agentd.methods import METHODS
+from agentd.protocol import Request, Requests
+from tests.core import uid
+
+TASK = {"task_id": uid(1)}
+NODE = {**TASK, "node_id": uid(2)}
+LEASE = {**NODE, "lease_id": uid(3)}
+REQUIRED: dict[str, dict[str, Any]] = {
+    "RegisterTask": {"goal": "g"},
+    "AcquireNextNode": TASK,
+    "CommitEvent": NODE,
+    "HeartbeatNode": LEASE,
+    "CompleteNode": LEASE,
+    "FailNode": LEASE,
+    "TaskStatus": TASK,
+    "TaskEvents": TASK,
+}
+PAYLOADS = {"CommitEvent": "payload", "CompleteNode": "result_payload", "FailNode": "error_payload"}
+
+
+def decoded(method: str, params: object) -> Params:
+    """What a method is given."""
+    return decode(Request(b"1", method, msgspec.Raw(msgspec.json.encode(params))))[1]
+
+
+def refused(method: str, params: object) -> str:
+    """Why a method is not given these params."""
+    with pytest.raises(InvalidParams) as no:
+        decoded(method, params)
+    return no.value.message
+
+
+def optional(method: str) -> list[str]:
+    """The optional fields that are not the user's own JSON."""
+    params = next(m.params for m in METHODS if m.name == method)
+    user_json = {"context", "payload", *PAYLOADS.values(), "event_payload"}
+    fields = msgspec.structs.fields(params)
+    return [f.encode_name for f in fields if not f.required and f.encode_name not in user_json]
+
+
+NULLABLE = [(m.name, field) for m in METHODS for field in optional(m.name)]
+
+
+# Null
+
+
+@pytest.mark.parametrize("method", [m.name for m in METHODS if m.name not in REQUIRED])
+def test_params_may_be_null(method: str) -> None:
+    """Params that are null are an empty object."""
+    [request] = Requests().feed(b'{"method":"%b","params":null}\n' % method.encode())
+    assert isinstance(request, Request)
+    assert decode(request)[1] == decoded(method, {})
+
+
+@pytest.mark.parametrize(("method", "field"), NULLABLE)
+def test_an_optional_field_that_is_null_counts_as_left_out(method: str, field: str) -> None:
+    """Whatever its default is, and for the digest of a repeat too."""
+    params = REQUIRED.get(method, {})
+    assert decoded(method, {**params, field: None}) == decoded(method, params)
+
+
+@pytest.mark.parametrize("field", ["id", "dependencies"])
+def test_a_field_of_a_node_that_is_null_counts_as_left_out(field: str) -> None:
+    """Nodes are no exception."""
+    nodes = decoded("RegisterTask", {"goal": "g", "initial_nodes": [{field: None}]})
+    assert nodes == decoded("RegisterTask", {"goal": "g", "initial_nodes": [{}]})
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("RegisterTask", {"goal": "g", "context": None}),
+        ("RegisterTask", {"goal": "g", "initial_nodes": [{"payload_schema": None}]}),
+        *((method, {**LEASE, name: None}) for method, name in PAYLOADS.items()),
+    ],
+)
+def test_null_is_a_users_json(method: str, params: dict[str, Any]) -> None:
+    """A context, a payload_schema and a payload that are null are null."""
+    assert b":null" in msgspec.json.encode(decoded(method, params))
+
+
+@pytest.mark.parametrize(
+    ("method", "field"), [(m, field) for m, params in REQUIRED.items() for field in params]
+)
+def test_null_is_no_required_field(method: str, field: str) -> None:
+    """Whose task_id is missing must not get another's node: it is refused by its name."""
+    assert f"$.{field}" in refused(method, {**REQUIRED[method], field: None})
+
+
+def test_null_is_no_element_of_a_list() -> None:
+    """A dependency that is null is a mistake."""
+    nodes = [{"dependencies": [None]}]
+    assert "$.initial_nodes" in refused("RegisterTask", {"goal": "g", "initial_nodes": nodes})
+
+
+def test_the_interface_says_what_may_be_null() -> None:
+    """The schema allows null exactly where it counts as left out, or is the user's own."""
+    for method in METHODS:
+        schema = msgspec.json.schema(method.params)
+        properties = schema["$defs"][method.params.__name__]["properties"]
+        for field, described in properties.items():
+            may = {"type": "null"} in described.get("anyOf", []) or "type" not in described
+            assert may == (field not in REQUIRED.get(method.name, {})), (method.name, field)
+
+
+# Limits
+
+
+def test_a_request_makes_so_many_nodes_at_most() -> None:
+    """20,000 are taken; one more is refused with the limit."""
+    assert MOST_NODES == 20_000
+    decoded("RegisterTask", {"goal": "g", "initial_nodes": [{}] * 20_000})
+    told = refused("RegisterTask", {"goal": "g", "initial_nodes": [{}] * 20_001})
+    assert "`$.initial_nodes`" in told
+    assert "20000" in told
+
+
+def test_too_many_nodes_are_refused_before_they_are_looked_at() -> None:
+    """What a line can hold of them at most costs less than half of decoding them."""
+    body = b'{"goal":"g","initial_nodes":[%b]}' % b",".join([b"{}"] * 340_000)
+    request = Request(b"1", "RegisterTask", msgspec.Raw(body))
+    decoder = msgspec.json.Decoder(METHODS[3].params)
+
+    def seconds(decode_: Any, value: Any) -> float:
+        began = time.thread_time()
+        with pytest.raises((InvalidParams, msgspec.ValidationError)):
+            decode_(value)
+        return time.thread_time() - began
+
+    assert METHODS[3].name == "RegisterTask"
+    quick = min(seconds(decode, request) for _ in range(3))
+    assert quick < min(seconds(decoder.decode, body) for _ in range(3)) / 2
+
+
+# Payloads under a wrong name
+
+
+@pytest.mark.parametrize("method", PAYLOADS)
+@pytest.mark.parametrize("field", ["result", "output", "resultpayload", "Payload"])
+def test_a_payload_under_a_wrong_name_is_refused(method: str, field: str) -> None:
+    """It would be lost in silence: the refusal names the field and the right one."""
+    told = refused(method, {**LEASE, field: {"a": 1}})
+    assert f'"{field}"' in told
+    assert f"`{PAYLOADS[method]}`" in told
+
+
+@pytest.mark.parametrize("method", PAYLOADS)
+def test_unknown_fields_beside_a_payload_are_ignored(method: str) -> None:
+    """Nothing is lost then; that holds for a payload of null and for its other name."""
+    for name in ("payload", PAYLOADS[method]):
+        decoded(method, {**LEASE, name: None, "result": 1})
+
+
+@pytest.mark.parametrize("method", PAYLOADS)
+def test_a_payload_may_be_missing(method: str) -> None:
+    """Where there is no field that could have been meant, it is null."""
+    decoded(method, {**LEASE, "request_id": None})
+
+
+@pytest.mark.parametrize(("method", "name"), [*PAYLOADS.items(), ("CommitEvent", "event_payload")])
+def test_a_payload_under_both_names_is_refused(method: str, name: str) -> None:
+    """Nobody can say which was meant, even where both are null."""
+    if name != "payload":
+        assert "two names" in refused(method, {**LEASE, "payload": None, name: None})
+
+
+def test_a_name_in_a_refusal_is_harmless() -> None:
+    """It is shortened, and nothing in it reaches a terminal as it was sent."""
+    told = refused("FailNode", {**LEASE, "\x9b31m\u202e" + "x" * 500: 1})
+    assert told.isprintable()
+    assert len(told) < 300
