@@ -21,6 +21,7 @@ table
     methods       the list of methods; decoding and DescribeInterface come from it
     decoding      a request's method and params, or why they do not fit
     queries       what the database is asked, one function per question
+    status        TaskStatus in pieces, for tasks of any size
 effects
     store/        journal and tables in SQLite, or in dictionaries for tests
     transact      load, decide, append, project, commit (read this first)

@@ -30,6 +30,7 @@ PURE: dict[str, set[str]] = {
 }
 TABLE: dict[str, set[str]] = {
     "queries": {"api", "errors", "events", "journal", "projections", "store"},
+    "status": {"api", "errors", "events", "projections", "queries", "store"},
     "methods": {
         "agentd",
         "api",
@@ -40,6 +41,7 @@ TABLE: dict[str, set[str]] = {
         "lifecycle",
         "projections",
         "queries",
+        "status",
         "store",
     },
     "decoding": {"api", "errors", "methods", "protocol"},
@@ -86,6 +88,7 @@ EFFECTS: dict[str, set[str]] = {
         "methods",
         "peers",
         "protocol",
+        "status",
         "store",
         "transact",
     },
