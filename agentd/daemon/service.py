@@ -24,6 +24,9 @@ from agentd.journal import Recorded
 from agentd.peers import peer_uid
 from agentd.store import CheckpointedStore
 
+SHORTEST_DRAIN_SECONDS = 1.0
+"""How long clients have to read their last answers, however late the word to stop was heard."""
+
 
 class Service:
     """The daemon without its process: a store that is open, and connections to serve."""
@@ -109,10 +112,10 @@ class Service:
     async def drain(self, seconds: float) -> None:
         """Answer what was read, or refuse what is large and not begun; then close.
 
-        After so many seconds whatever is left is closed all the same.
+        After so many seconds, counted from the word to do so, whatever is left is closed.
         """
         self.sweeper.stop()
-        self.writer.stop()
+        seconds = max(seconds - self.writer.stop(), SHORTEST_DRAIN_SECONDS)
         self.queries.stop()
         for connection in list(self.connections):
             connection.stop_reading()

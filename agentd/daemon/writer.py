@@ -37,9 +37,9 @@ MOST_ANSWERED = 4 * 1024 * 1024
 LONGEST_BATCH_SECONDS = 0.05
 """A batch that has taken so long leaves the rest to the next one."""
 
-REST_SECONDS = 0.03
-"""After a large command that took as long as a batch may, the next one is not begun for so long:
-what arrived meanwhile is read, run and answered, queries by other threads included.
+REST = 0.1
+"""After a large command that took longer than a batch may, the next one is not begun for so much of
+the time that it took: what arrived meanwhile is read, run and answered, queries included.
 """
 
 PATIENCE = 6
@@ -106,7 +106,7 @@ class Writer:
         self._waiting: deque[Submitted] = deque()
         self._large: dict[LargeClient, None] = {}  # in the order in which they came
         self._large_is_next = False
-        self._resting = False
+        self._rests_from = 0.0  # seconds that the large command took, while there is the rest
         self._stopping = False
         self._last_clients: tuple[set[Client], set[Client]] = set(), set()
         self._expected = 0
@@ -138,15 +138,19 @@ class Writer:
             self._scheduled = True
             self._loop.call_soon(self._begin)
 
-    def stop(self) -> None:
-        """Refuse the large commands that were not begun, and those to come."""
+    def stop(self) -> float:
+        """Refuse the large commands that were not begun, and those to come.
+
+        Returns for how many seconds the word to stop may have waited for the last of them.
+        """
         self._stopping = True
         waiting, self._large = self._large, {}
         for client in waiting:
             client.refuse()
+        return self._rests_from
 
     def _may_begin_large(self) -> bool:
-        return bool(self._large) and not self._resting and self._has_room()
+        return bool(self._large) and not self._rests_from and self._has_room()
 
     def _begin(self) -> None:
         if self._may_begin_large() and (self._large_is_next or not self._waiting):
@@ -161,19 +165,20 @@ class Writer:
         client = next(iter(self._large))
         del self._large[client]
         self._large_is_next = False
-        deadline = self._seconds() + LONGEST_BATCH_SECONDS
+        began = self._seconds()
         try:
             if (command := client.begin()) is not None:
                 self._run([command])
         except Exception as error:  # noqa: BLE001 - one client must not cost the others theirs
             log_fault(error)
-        if self._seconds() >= deadline:
-            self._resting = True
-            self._loop.call_later(REST_SECONDS, self._end_rest)
+        took = self._seconds() - began
+        if took >= LONGEST_BATCH_SECONDS:
+            self._rests_from = took
+            self._loop.call_later(REST * took, self._end_rest)
         self._finish()
 
     def _end_rest(self) -> None:
-        self._resting = False
+        self._rests_from = 0.0
         self.go_on()
 
     def _gather(self) -> None:
