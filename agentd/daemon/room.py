@@ -8,7 +8,7 @@ served. Answers that are small whatever the database holds never wait for room.
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
-BYTES = 192 * 1024 * 1024
+BYTES = 256 * 1024 * 1024
 """What is unread and what is kept for answers that are being made."""
 
 TIGHT = BYTES // 2
