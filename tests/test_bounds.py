@@ -38,6 +38,9 @@ class Wire:
     def write(self, line: bytes) -> None:
         self.lines.append(line)
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def is_closing(self) -> bool:
         return False
 
@@ -81,7 +84,7 @@ def connected(
         stalls=SimpleNamespace(watch=lambda _reader: None),
         writer=SimpleNamespace(submit=submitted.append, submit_large=turn),
         sizes=ContextSizes(),
-        seats=SimpleNamespace(take=take, leave=taken.remove),
+        seats=SimpleNamespace(take=take, leave=taken.remove, are_wanted=not has_seats),
         room=Room(lambda: None),
         buffer=bytearray(RECEIVED_AT_ONCE),
     )

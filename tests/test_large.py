@@ -130,6 +130,34 @@ def test_a_long_line_is_read_on_from_a_seat() -> None:
     assert seated == []
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_seat_is_passed_on(wanted: bool) -> None:  # noqa: FBT001
+    """Where others want it, nothing is read until the line is answered; then the next has it."""
+    submitted: list[Submitted] = []
+    seated: list[object] = []
+    connection, wire = connected(submitted, seats=seated, has_seats=not wanted)
+    line = lines(1, "CompleteNode", task_id=uid(1), node_id=uid(2), lease_id=uid(3), x="x" * LONG)
+    receive(connection, line[:LONG])
+    connection.seated()
+    receive(connection, line[LONG:])
+    assert (len(submitted), wire.reading) == (1, not wanted)
+    connection.answer(submitted[0], Outcome(None))
+    assert (seated, wire.reading) == ([], True)
+
+
+def test_who_is_waited_for() -> None:
+    """A seat is held up by a line that goes on coming late, not by what the daemon has to do."""
+    submitted: list[Submitted] = []
+    connection, _ = connected(submitted)
+    receive(connection, lines(1))
+    receive(connection, b"x" * LONG)
+    assert connection.unfinished() is None
+    connection.answer(submitted[0], Outcome(None))
+    assert connection.unfinished() == LONG
+    connection.pause_writing()
+    assert connection.unfinished() is None
+
+
 @pytest.mark.parametrize(
     ("params", "large"),
     [

@@ -242,7 +242,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def unfinished(self) -> int | None:
         """See `seats.Sender`."""
-        return None if self._ended or self._working else self._incoming.unfinished
+        waits_for_it = self.idle and not (self._ended or self._outgoing.choked)
+        return self._incoming.unfinished if waits_for_it else None
 
     def cut_off_sending(self, seconds: int) -> None:
         """See `seats.Sender`."""
@@ -251,14 +252,17 @@ class Connection(asyncio.BufferedProtocol):
         self.abort()
 
     def _may_read_on(self) -> bool:
-        """Whether there is little of a line yet, or a seat for it."""
-        if self._incoming.unfinished < LONG:
-            if self._seated and self.idle:
-                self._seated = False
-                self._service.seats.leave(self)
-            return True
-        self._seated = self._seated or self._service.seats.take(self)
-        return self._seated
+        """Whether there is little of a line yet, or a seat for it, which is passed on with it."""
+        seats = self._service.seats
+        if self._seated and not self.idle:
+            return not seats.are_wanted
+        if self._incoming.unfinished >= LONG:
+            self._seated = self._seated or seats.take(self)
+            return self._seated
+        if self._seated:
+            self._seated = False
+            seats.leave(self)
+        return True
 
     def _read_or_wait(self) -> None:
         """Close when all is said; else read on, unless there is enough to do already."""
