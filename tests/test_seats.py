@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from agentd.daemon.seats import LONG, SEATS, Seats
-from agentd.daemon.stalls import LOOKS
+from agentd.daemon.stalls import LOOKS, Stalls
 
 
 class Sender:
@@ -26,7 +26,7 @@ def play(scene: Callable[[Seats], None]) -> None:
     """Play a scene with seats."""
 
     async def run() -> None:
-        scene(Seats())
+        scene(Seats(Stalls()))
 
     asyncio.run(run())
 
@@ -86,15 +86,17 @@ def test_who_waits_and_goes_gets_none() -> None:
 def looked(sender: Sender, *, wanted: bool) -> None:
     """Let there be looks at a seat that has been wanted, or not, for long enough."""
 
-    def scene(seats: Seats) -> None:
+    async def run() -> None:
+        stalls = Stalls()
+        seats = Seats(stalls)
         assert seats.take(sender)
         taken(seats, SEATS - 1)
         if wanted:
             seats.take(Sender())
         for _ in range(LOOKS + 1):
-            seats.look()
+            stalls.look()
 
-    play(scene)
+    asyncio.run(run())
 
 
 def test_who_sends_no_more_is_cut_off_where_others_wait() -> None:

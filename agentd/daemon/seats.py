@@ -33,10 +33,11 @@ class Sender(Hashable, Protocol):
 class Seats:
     """Who has a seat, and who waits for one."""
 
-    def __init__(self) -> None:
+    def __init__(self, stalls: Stalls) -> None:
+        """`stalls` looks at those who have one."""
+        self._stalls = stalls
         self._taken: dict[Sender, _Seat] = {}
         self._waiting: dict[Sender, None] = {}
-        self._stalls = Stalls()
 
     @property
     def are_wanted(self) -> bool:
@@ -61,10 +62,6 @@ class Seats:
                 del self._waiting[following]
                 self._seat(following)
                 following.seated()
-
-    def look(self) -> None:
-        """Cut off whoever lets the others wait; it is looked once a second, as long as needed."""
-        self._stalls.look()
 
     def _seat(self, sender: Sender) -> None:
         self._taken[sender] = seat = _Seat(self, sender)

@@ -45,7 +45,7 @@ class Service:
         self.grace = Grace(clock.now(), lease_ms)
         contexts = Contexts(clock, self.grace, self._counters, lease_ms, event_limit)
         self.room = Room(self._is_room)
-        self.seats = Seats()
+        self.seats = Seats(Stalls())
         self.sizes = ContextSizes()
         self.writer = Writer(store, contexts, self._watch, give_up, lambda: not self.room.is_tight)
         self.queries = Queries(store, contexts, self.room)

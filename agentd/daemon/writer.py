@@ -92,8 +92,8 @@ class Writer:
     ) -> None:
         """`watch` is told of everything that was recorded, once it is on disk.
 
-        `give_up` is called when the disk can no longer be trusted. While nothing `has_room`, no
-        large command is begun: its answer may be large too. `seconds` is the clock of batches.
+        `give_up` is called when the disk can no longer be trusted. A large command is begun only
+        where there is room (`has_room`) for its answer. `seconds` is the clock of batches.
         """
         self._store = store
         self._contexts = contexts
