@@ -19,6 +19,7 @@ from agentd.errors import WIRE_ERRORS, StorageError
 from agentd.events import STATUSES, LeaseExtended, NodeAcquired
 from agentd.journal import Recorded
 from agentd.lifecycle import edge
+from agentd.status import Status
 from agentd.store import Reader
 
 PROTOCOL = "agentd-jsonl-v1"
@@ -33,7 +34,12 @@ class Command(NamedTuple):
 
 
 class Method(NamedTuple):
-    """A method of the interface; its summary is the docstring of its params."""
+    """A method of the interface; its summary is the docstring of its params.
+
+    A command `grows` where its work does with the objects in its params, each of which may be a
+    node. A query is `brief` where its answer is small whatever the database holds; `pieces` makes
+    the answer where that may be of any size.
+    """
 
     name: str
     params: type[api.Params]
@@ -42,6 +48,9 @@ class Method(NamedTuple):
     command: Command | None = None
     query: Callable[[Reader, Any, Context], Any] | None = None
     unready: Callable[[StorageError, Context], Any] | None = None
+    grows: bool = False
+    brief: bool = False
+    pieces: type[Status] | None = None
 
     @property
     def summary(self) -> str:
@@ -190,17 +199,27 @@ METHODS: tuple[Method, ...] = (
         api.DescribeInterfaceResult,
         ("describe_interface",),
         query=_describe,
+        brief=True,
     ),
     Method(
-        "Health", api.HealthParams, api.HealthResult, ("health",), query=_health, unready=_unready
+        "Health",
+        api.HealthParams,
+        api.HealthResult,
+        ("health",),
+        query=_health,
+        unready=_unready,
+        brief=True,
     ),
-    Method("Metrics", api.MetricsParams, api.MetricsResult, ("metrics",), query=_metrics),
+    Method(
+        "Metrics", api.MetricsParams, api.MetricsResult, ("metrics",), query=_metrics, brief=True
+    ),
     Method(
         "RegisterTask",
         api.RegisterTaskParams,
         api.RegisterTaskResult,
         ("register_task",),
         Command(_load_registration, decide.register_task, _registered),
+        grows=True,
     ),
     Method(
         "AcquireNextNode",
@@ -243,6 +262,7 @@ METHODS: tuple[Method, ...] = (
         api.TaskStatusResult,
         ("task_status", "GetTaskStatus", "get_task_status"),
         query=_task_status,
+        pieces=Status,
     ),
     Method(
         "ListTasks", api.ListTasksParams, api.ListTasksResult, ("list_tasks",), query=_list_tasks

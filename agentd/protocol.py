@@ -69,6 +69,11 @@ class Requests:
         self._pending = bytearray()  # one piece: a list of crumbs would take many times the line
         self.closed = False
 
+    @property
+    def pending(self) -> int:
+        """Bytes of a line whose end has not come."""
+        return len(self._pending)
+
     def feed(self, data: bytes) -> list[Request | Rejected]:
         """The requests that `data` completes. After `closed` there are no more."""
         if self.closed:
@@ -111,6 +116,14 @@ def encode_result(request_id: bytes, result: object) -> bytes:
     if request_id:
         return b'{"id":%b,"result":%b}\n' % (request_id, _encode(result))
     return b'{"result":%b}\n' % _encode(result)
+
+
+RESULT_ENDS = b"}\n"
+
+
+def result_begins(request_id: bytes) -> bytes:
+    """What stands before a result that is sent in pieces; behind it stands `RESULT_ENDS`."""
+    return b'{"id":%b,"result":' % request_id if request_id else b'{"result":'
 
 
 def encode_error(request_id: bytes, error: RequestRefused) -> bytes:

@@ -87,11 +87,20 @@ def _recorded_before(tx: Tx, seq: int) -> Recorded | None:
     return tx.recorded(seq) if seq else None
 
 
-def run_batch(store: Store, calls: Sequence[Call], context: Context, fault: Fault) -> list[Outcome]:
-    """Run the requests in one transaction; when this returns, what they wrote is on disk."""
+def run_batch(
+    store: Store,
+    calls: Sequence[Call],
+    context: Context,
+    fault: Fault,
+    enough: Callable[[], bool] = lambda: False,
+) -> list[Outcome]:
+    """Run the requests in one transaction; when this returns, what they wrote is on disk.
+
+    `enough` is asked after each of them: the others then are not begun, and have no outcome.
+    """
     try:
         with store.write() as tx:
-            return [_run(tx, call, context) for call in calls]
+            return _until(enough, calls, lambda call: [_run(tx, call, context)])
     except StorageError as refusal:
         # A full disk may have room for the smaller ones; other failures are everybody's.
         if len(calls) == 1 or not isinstance(refusal, StorageFull):
@@ -100,7 +109,18 @@ def run_batch(store: Store, calls: Sequence[Call], context: Context, fault: Faul
         if len(calls) == 1:
             fault(error)
             return [Outcome(None, refusal=InternalError())]
-    return [outcome for call in calls for outcome in run_batch(store, [call], context, fault)]
+    return _until(enough, calls, lambda call: run_batch(store, [call], context, fault))
+
+
+def _until(
+    enough: Callable[[], bool], calls: Sequence[Call], run: Callable[[Call], list[Outcome]]
+) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    for call in calls:
+        outcomes += run(call)
+        if enough():
+            break
+    return outcomes
 
 
 def _run(tx: Tx, call: Call, context: Context) -> Outcome:

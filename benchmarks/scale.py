@@ -15,7 +15,7 @@ from benchmarks.run import Run
 from benchmarks.stats import median
 from benchmarks.wire import Json, Wire
 
-LARGE = 20_000
+LARGE = 20_000  # the most that one request makes
 SMALL = 100
 REGISTERED = 10_000
 LINE_LIMIT_BYTES = 1_048_576

@@ -20,7 +20,7 @@ from benchmarks.wire import Json, Wire
 
 NODES = 10_000
 COMPLETED = 2_000  # so that a part of the nodes has a result to fetch
-NEIGHBOUR_NODES = 50_000  # more than can be drained while the loop runs
+NEIGHBOUR_NODES = 20_000  # more than can be drained while the loop runs
 
 
 def task_status(run: Run) -> list[Row]:

@@ -12,11 +12,14 @@ import pytest
 
 from agentd.daemon.connection import (
     BREATH_SECONDS,
-    LINES_AT_ONCE,
     MOST_IN_FLIGHT,
+    RECEIVED_AT_ONCE,
     Connection,
 )
+from agentd.daemon.incoming import LINES_AT_ONCE
 from agentd.daemon.lock import socket_lock
+from agentd.daemon.room import Room
+from agentd.daemon.sizes import ContextSizes
 from agentd.daemon.writer import Submitted
 from agentd.store import sqlite
 from agentd.store.sqlite import SqliteStore
@@ -35,6 +38,9 @@ class Wire:
     def write(self, line: bytes) -> None:
         self.lines.append(line)
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def is_closing(self) -> bool:
         return False
 
@@ -51,24 +57,57 @@ class Wire:
         return None
 
 
-def connected(submitted: list[Submitted]) -> tuple[Connection, Wire]:
-    """A connection whose commands end in `submitted`."""
+class Turns(Connection):
+    """A connection that counts how often it asked for a turn with a large command."""
+
+    turns = 0
+    room: Room
+
+
+def connected(
+    submitted: list[Submitted], seats: list[object] | None = None, *, has_seats: bool = True
+) -> tuple[Turns, Wire]:
+    """A connection whose commands end in `submitted`; who left a seat is taken out of `seats`."""
+    taken: list[object] = [] if seats is None else seats
+
+    def take(who: object) -> bool:
+        taken.append(who)
+        return has_seats
+
+    def turn(who: Turns) -> None:
+        who.turns += 1
+
     service = SimpleNamespace(
         admits=lambda _socket: True,
         connected=lambda _connection: None,
+        acquire_took=lambda _nanoseconds: None,
         stalls=SimpleNamespace(watch=lambda _reader: None),
-        writer=SimpleNamespace(submit=submitted.append),
+        writer=SimpleNamespace(submit=submitted.append, submit_large=turn),
+        sizes=ContextSizes(),
+        seats=SimpleNamespace(take=take, leave=taken.remove, are_wanted=not has_seats),
+        room=Room(lambda: None),
+        buffer=bytearray(RECEIVED_AT_ONCE),
     )
     wire = Wire()
-    connection = Connection(cast("Any", service))
+    connection = Turns(cast("Any", service))
+    connection.room = service.room
     connection.connection_made(cast("Any", wire))
     return connection, wire
 
 
-def lines(count: int) -> bytes:
+def receive(connection: Connection, data: bytes) -> None:
+    """Some bytes arrive, as many at a time as there is place for."""
+    while data:
+        place = connection.get_buffer(-1)
+        now, data = data[: len(place)], data[len(place) :]
+        place[: len(now)] = now
+        connection.buffer_updated(len(now))
+
+
+def lines(count: int, method: str = "CommitEvent", **params: Any) -> bytes:
     """Requests in one piece, as a client that pipelines sends them."""
-    params = {"task_id": uid(1), "node_id": uid(2)}
-    request = {"id": 1, "method": "CommitEvent", "params": params}
+    params = params or {"task_id": uid(1), "node_id": uid(2)}
+    request = {"id": 1, "method": method, "params": params}
     return (msgspec.json.encode(request) + b"\n") * count
 
 
@@ -76,7 +115,7 @@ def test_a_long_pipeline_leaves_room_for_others() -> None:
     """Of one client's commands only so many are in the writer's hands at a time."""
     submitted: list[Submitted] = []
     connection, wire = connected(submitted)
-    connection.data_received(lines(MOST_IN_FLIGHT + 10))
+    receive(connection, lines(MOST_IN_FLIGHT + 10))
     assert len(submitted) == MOST_IN_FLIGHT
     connection.answer(submitted[0], Outcome(None))
     assert len(submitted) == MOST_IN_FLIGHT + 1
@@ -87,7 +126,7 @@ def test_a_pipeline_is_worked_off_to_its_end() -> None:
     """Every answer makes room for the next command, until all are answered."""
     submitted: list[Submitted] = []
     connection, wire = connected(submitted)
-    connection.data_received(lines(3 * MOST_IN_FLIGHT))
+    receive(connection, lines(3 * MOST_IN_FLIGHT))
     for place in range(3 * MOST_IN_FLIGHT):
         connection.answer(submitted[place], Outcome(None))
     assert len(wire.lines) == len(submitted) == 3 * MOST_IN_FLIGHT
@@ -102,7 +141,7 @@ def test_a_flood_is_looked_at_a_piece_at_a_time(monkeypatch: pytest.MonkeyPatch)
         connection, wire = connected([])
         loop = asyncio.get_running_loop()
         monkeypatch.setattr(loop, "call_later", lambda wait, *_: breaths.append(wait))
-        connection.data_received(b"{\n" * (2 * LINES_AT_ONCE + 1))
+        receive(connection, b"{\n" * (2 * LINES_AT_ONCE + 1))
         for pieces in (1, 2):
             assert len(wire.lines) == pieces * LINES_AT_ONCE
             assert not wire.reading

@@ -31,6 +31,7 @@ PURE: dict[str, set[str]] = {
 }
 TABLE: dict[str, set[str]] = {
     "queries": {"api", "errors", "events", "journal", "projections", "store"},
+    "status": {"api", "errors", "events", "projections", "queries", "store"},
     "methods": {
         "agentd",
         "api",
@@ -41,6 +42,7 @@ TABLE: dict[str, set[str]] = {
         "lifecycle",
         "projections",
         "queries",
+        "status",
         "store",
     },
     "unknown": {"api", "errors"},
@@ -90,6 +92,7 @@ EFFECTS: dict[str, set[str]] = {
         "methods",
         "peers",
         "protocol",
+        "status",
         "store",
         "transact",
     },

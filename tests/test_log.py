@@ -17,10 +17,12 @@ from agentd.daemon.counters import new_counters
 from agentd.daemon.grace import Grace
 from agentd.daemon.log import Seldom, logger, set_up
 from agentd.daemon.queries import Queries
+from agentd.daemon.room import Room
 from agentd.daemon.writer import log_fault
 from agentd.errors import InternalError, RequestRefused
 from agentd.methods import Command, Method
 from agentd.protocol import encode_error
+from agentd.status import Status
 from agentd.store.memory import MemoryStore
 from agentd.transact import Call, run_batch
 from tests.core import EVENT_LIMIT, LEASE_MS, NOW, context, uid
@@ -118,16 +120,33 @@ def test_the_fault_of_a_command(log: StringIO) -> None:
     assert traced(log)
 
 
+class Asking:
+    """Whoever asks a query."""
+
+    def __init__(self) -> None:
+        self.answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def take(self, piece: bytes, rest: Status | None) -> None:
+        assert rest is None
+        self.answered.set_result(piece)
+
+    def break_off(self) -> None:
+        pytest.fail("it is no answer in pieces")
+
+    def refuse(self) -> None:
+        pytest.fail("nothing stops")
+
+
 def answer_to(method: Method, params: Struct) -> bytes:
     """Return what a query is answered with."""
 
     async def run() -> bytes:
-        answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        asking = Asking()
         contexts = Contexts(Clock(), Grace(NOW, LEASE_MS), new_counters(), LEASE_MS, EVENT_LIMIT)
-        queries = Queries(TidyStore(), contexts)
-        queries.submit(method, params, b"1", answered.set_result)
+        queries = Queries(TidyStore(), contexts, Room(lambda: None))
+        queries.submit(method, params, b"1", asking)
         try:
-            return await asyncio.wait_for(answered, PATIENCE_SECONDS)
+            return await asyncio.wait_for(asking.answered, PATIENCE_SECONDS)
         finally:
             queries.close()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agentd.daemon.stalls import LOOKS, Stalls
+from agentd.daemon.stalls import LOOKS, LOOKS_IN_A_HURRY, MOST_LOOKS_IN_A_HURRY, Stalls
 
 
 class Reader:
@@ -16,6 +16,7 @@ class Reader:
         self.left = unsent
         self.looks = 0
         self.cut_off_at: int | None = None
+        self.seconds = 0
         self._reads = reads
 
     def unsent(self) -> object:
@@ -24,15 +25,15 @@ class Reader:
         return self.left or None
 
     def cut_off(self, seconds: int) -> None:
-        assert seconds == LOOKS
+        self.seconds = seconds
         self.cut_off_at = self.looks
 
 
-def watched(readers: list[Reader], looks: int) -> Stalls:
-    """Look so many times at what the readers read."""
+def watched(readers: list[Reader], looks: int, *, tight: bool = False) -> Stalls:
+    """Look so many times at what the readers read, with room or where it is tight."""
 
     async def run() -> Stalls:
-        stalls = Stalls()
+        stalls = Stalls(lambda: tight)
         for reader in readers:
             stalls.watch(reader)
             stalls.watch(reader)
@@ -47,7 +48,7 @@ def test_who_reads_nothing_is_cut_off() -> None:
     """It happens once, when so many looks after the first found the same as the one before."""
     deaf = Reader(100, lambda _look: 0)
     watched([deaf], 3 * LOOKS)
-    assert (deaf.cut_off_at, deaf.looks) == (LOOKS + 1, LOOKS + 1)
+    assert (deaf.cut_off_at, deaf.looks, deaf.seconds) == (LOOKS + 1, LOOKS + 1, LOOKS)
 
 
 def test_who_reads_a_little_is_not() -> None:
@@ -69,6 +70,25 @@ def test_who_has_read_everything_is_looked_at_no_more() -> None:
     done = Reader(100, lambda look: 100 if look == 3 else 0)
     watched([done], 50)
     assert (done.cut_off_at, done.looks) == (None, 3)
+
+
+def test_where_room_is_tight() -> None:
+    """Who reads nothing is cut off sooner; who reads, and who begins at once, is not."""
+    deaf, tired, quick = (
+        Reader(100, reads)
+        for reads in (lambda _look: 0, lambda look: look % 2, lambda look: 100 * (look > 2))
+    )
+    watched([deaf, tired, quick], 2 * LOOKS_IN_A_HURRY + 1, tight=True)
+    assert deaf.cut_off_at == deaf.seconds + 1 == LOOKS_IN_A_HURRY + 1
+    assert (tired.cut_off_at, quick.cut_off_at) == (None, None)
+
+
+@pytest.mark.parametrize("tight", [True, False])
+def test_a_little_at_a_time_for_ever(tight: bool) -> None:  # noqa: FBT001
+    """Where room is tight an answer may not take for ever either; else it may."""
+    slow = Reader(1_000_000, lambda _look: 1)
+    watched([slow], 2 * MOST_LOOKS_IN_A_HURRY, tight=tight)
+    assert slow.cut_off_at == (MOST_LOOKS_IN_A_HURRY + 1 if tight else None)
 
 
 def test_each_for_itself() -> None:

@@ -18,7 +18,7 @@ from agentd.methods import BY_NAME, Command
 from agentd.projections import PROJECTIONS
 from agentd.store import Tx
 from agentd.store.memory import MemoryStore
-from agentd.transact import ATTEMPTS, Call, Outcome
+from agentd.transact import ATTEMPTS, Call, Outcome, run_batch
 from tests.core import STORES, Core, kind_of, spec, to_params, uid
 
 Step = Callable[..., Any]
@@ -82,6 +82,17 @@ def test_an_empty_batch_is_nothing(core: Core) -> None:
 
 
 # A refusal
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_batch_ends_when_it_is_enough(core: Core, breaks: bool) -> None:  # noqa: FBT001
+    """Requests that were not begun have no outcome and leave no trace, if one broke as well."""
+    calls = [registering(1, **({"load": broken} if breaks else {}))]
+    calls += [registering(number) for number in range(2, 6)]
+    asked = iter([False, False, True] if not breaks else [False, True])
+    outcomes = run_batch(core.store, calls, core.context(), lambda _: None, lambda: next(asked))
+    assert len(outcomes) == 3 - breaks
+    assert core.do("Metrics")["database"]["total_tasks"] == 3 - 2 * breaks
 
 
 def test_a_refused_request_leaves_no_trace(core: Core) -> None:

@@ -81,12 +81,15 @@ def play(
     scene: Callable[[Writer], Awaitable[None]],
     watch: Callable[[Sequence[Recorded]], None] = lambda _recorded: None,
     give_up: Callable[[], None] = lambda: None,
+    has_room: Callable[[], bool] = lambda: True,
+    seconds: Callable[[], float] = lambda: 0.0,
 ) -> None:
-    """Play a scene with a writer, on a loop of its own."""
+    """Play a scene with a writer, on a loop of its own; batches take no time by its clock."""
 
     async def run() -> None:
         contexts = Contexts(Clock(), Grace(0, LEASE_MS), new_counters(), LEASE_MS, EVENT_LIMIT)
-        await asyncio.wait_for(scene(Writer(store, contexts, watch, give_up)), 2 * SECONDS)
+        writer = Writer(store, contexts, watch, give_up, has_room, seconds)
+        await asyncio.wait_for(scene(writer), 2 * SECONDS)
 
     asyncio.run(run())
 

@@ -6,29 +6,28 @@ own writes.
 
 What one client can make the daemon hold and do at a time is bounded. It is read from a piece at a
 time, and not at all while it does not read its own answers; whoever goes on not reading them is cut
-off (see `stalls`).
+off (see `stalls`). What all of them together can is bounded too: long lines need a seat (`seats`),
+answers that may be large need room (`room`), and large commands take turns (`writer`); they are
+decoded when it is their turn.
 """
 
 import asyncio
-import fcntl
-import socket
-import termios
 import time
-from array import array
-from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, cast
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, cast
 
 from agentd.api import AcquireNextNodeParams
+from agentd.daemon.incoming import Incoming
+from agentd.daemon.jobs import LARGE, Job, Query, answer_line, decoded, is_large
 from agentd.daemon.log import logger
+from agentd.daemon.outgoing import Outgoing
+from agentd.daemon.queries import PAGE_BYTES
+from agentd.daemon.seats import LONG
 from agentd.daemon.writer import Submitted
-from agentd.decoding import decode
-from agentd.errors import InternalError, RequestRefused
-from agentd.methods import Method
+from agentd.errors import StorageError
 from agentd.peers import peer_name
-from agentd.protocol import Rejected, Request, Requests, encode_error, encode_result
-from agentd.transact import Call, Outcome
+from agentd.protocol import Request, encode_error
+from agentd.status import Status
+from agentd.transact import Outcome
 
 if TYPE_CHECKING:
     from agentd.daemon.service import Service
@@ -36,88 +35,81 @@ if TYPE_CHECKING:
 MOST_IN_FLIGHT = 32
 """Commands of one client in the writer's hands: a long pipeline leaves room for the others."""
 
-LINES_AT_ONCE = 256
-"""Lines that are looked at in one turn: a flood of broken ones leaves room for the others too."""
+RECEIVED_AT_ONCE = 65_536
+"""Bytes that are read from one client in one turn."""
 
 BREATH_SECONDS = 0.001
-"""How long the others have before more of such a flood is looked at: the reading threads cannot
-have the interpreter while the loop is at work.
+"""How long the others have before more of a flood is looked at: the reading threads cannot have the
+interpreter while the loop is at work.
 """
 
-LARGE = 65_536
-"""Bytes of a request, or of an acquired node's context, from which on a command goes alone."""
-
-_BUFFERED_ANSWERS = 1_048_576
-"""Bytes of answers that are kept for a client before it is no longer read from."""
+_NOT_BEGUN = StorageError(
+    "the daemon is stopping, and did not begin this request: repeat it when it is started again"
+)
 
 
-class _Query(NamedTuple):
-    """A query on its way to the reading threads."""
-
-    id: bytes
-    method: Method
-    params: Struct
-
-
-_Job = Submitted | _Query | Rejected
-
-
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """Reads requests, hands them to the service, and writes the answers."""
 
     def __init__(self, service: "Service") -> None:
         self._service = service
-        self._requests = Requests()
-        self._received = b""  # and not looked at
-        self._waiting: deque[Request | Rejected] = deque()
-        self._next: _Job | None = None  # the first of them, decoded
-        self._next_is_large = False
+        self._incoming = Incoming()
+        self._next: Job | None = None  # the first of them, decoded unless it is large
         self._commands = 0  # in flight
         self._alone = False  # the command in flight goes alone
-        self._small: str | None = None  # the task whose context was small when last acquired
-        self._querying = False
-        self._choked = False
+        self._turn: Submitted | Request | None = None  # waits for room, or for a turn of its own
+        self._asking: bytes | None = None  # the id of the query that is asked
+        self._seated = False
         self._paused = False
         self._ended = False
 
     @property
     def idle(self) -> bool:
         """Whether every request that was read has been answered."""
-        return not (
-            self._received or self._waiting or self._next or self._commands or self._querying
-        )
+        return not (self._incoming.waits or self._next or self._working)
+
+    @property
+    def _working(self) -> bool:
+        return bool(self._commands) or self._turn is not None or self._asking is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client was let in."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=_BUFFERED_ANSWERS)
+        service = self._service
+        self._outgoing = Outgoing(self._transport, service.stalls, service.room, self)
         self._service.connected(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """The client is gone: what it asked for and was not begun is dropped."""
         self._service.disconnected(self)
-        self._waiting.clear()
-        self._received, self._next = b"", None
+        self._outgoing.end()
+        self._incoming.drop()
+        self._next = self._turn = None
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, _sizehint: int) -> bytearray:
+        """Where the next bytes go: one place for all, because they are taken from it at once."""
+        return self._service.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Some bytes arrived, perhaps some requests with them."""
-        self._received += data
+        self._incoming.add(bytes(memoryview(self._service.buffer)[:nbytes]))
         self._proceed()
 
     def eof_received(self) -> bool:
         """The client sends no more; it may still be waiting for answers."""
-        self._received += b"\n"  # its last line is one without it, too
+        self._incoming.end()
         self.stop_reading()
         return True
 
     def pause_writing(self) -> None:
         """The client does not read its answers."""
-        self._choked = True
+        self._outgoing.choke()
         self._read_or_wait()
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        self._choked = False
+        self._outgoing.breathe()
+        self._take_more()
         self._proceed()
 
     def stop_reading(self) -> None:
@@ -129,107 +121,148 @@ class Connection(asyncio.Protocol):
         """Close at once."""
         self._transport.abort()
 
-    def unsent(self) -> tuple[int, int] | None:
-        """See `stalls.Reader`: what is left here and, where the kernel tells, in the socket."""
-        here = self._transport.get_write_buffer_size()
-        return (here, _in_socket(self._transport.get_extra_info("socket"))) if here else None
-
-    def cut_off(self, seconds: int) -> None:
-        """Close at once, because the client has read nothing for so long."""
-        client = peer_name(self._transport.get_extra_info("socket"))
-        logger.warning("cut off %s: it has not read its answers for %d s", client, seconds)
-        self.abort()
-
     def answer(self, command: Submitted, outcome: Outcome) -> None:
         """See `writer.Client`."""
         self._commands -= 1
-        line = _encode(command.id, outcome)
+        line = answer_line(command.id, outcome)
         if isinstance(params := command.call.params, AcquireNextNodeParams):
             self._service.acquire_took(time.perf_counter_ns() - command.since)
             if outcome.result is not None:
-                self._small = params.task_id if len(line) < LARGE else None
-        self._write(line)
-        if self._waiting or self._next or self._received or self._ended:
+                self._service.sizes.acquired(params.task_id, len(line))
+        self._outgoing.write(line)
+        if command.answer_bytes >= LARGE:
+            self._outgoing.account()
+        if self._next or self._incoming.waits or self._ended or self._seated:
             self._proceed()
+
+    def begin(self) -> Submitted | None:
+        """See `writer.LargeClient`."""
+        waiting, self._turn = self._turn, None
+        if not isinstance(waiting, Request):
+            return None
+        job = decoded(waiting, self, self._service.sizes)
+        if isinstance(job, Submitted):
+            self._commands, self._alone = 1, True
+            return job
+        self._start(job)
+        self._proceed()
+        return None
+
+    def refuse(self) -> None:
+        """See `room.Waiting`."""
+        waiting = self._turn.id if self._turn is not None else self._asking
+        self._turn = self._asking = None
+        self._outgoing.write(encode_error(waiting or b"", _NOT_BEGUN))
+        self._outgoing.account()
+        asyncio.get_running_loop().call_soon(self._proceed)
+
+    def take(self, piece: bytes, rest: Status | None) -> None:
+        """See `queries.Client`."""
+        self._outgoing.write(piece)
+        self._outgoing.keep(rest)
+        if rest is None:
+            self._asking = None
+            self._proceed()
+        else:
+            self._take_more()
+
+    def break_off(self) -> None:
+        """See `queries.Client`."""
+        self.abort()
+
+    def _take_more(self) -> None:
+        if (rest := self._outgoing.more()) is not None:
+            self._service.queries.go_on(rest, self)
 
     def _proceed(self) -> None:
         """Start what may start now, and look at no more than one piece of what was received."""
-        if self._received and not self._waiting:
-            self._look_at_some()
-        while (self._next or self._waiting) and not self._busy():
+        incoming = self._incoming
+        if incoming.unread:
+            incoming.look()
+            self._ended = self._ended or incoming.closed
+        while (self._next or incoming.found) and not self._busy():
             job = self._next or self._decode_next()
             if self._commands and not self._may_follow(job):
                 break
             self._next = None
             self._start(job)
-        if self._received and not (self._next or self._busy()):
+        if incoming.unread and not (self._next or self._busy()):
             asyncio.get_running_loop().call_later(BREATH_SECONDS, self._proceed)
         self._read_or_wait()
 
     def _busy(self) -> bool:
-        return self._querying or self._choked or self._commands >= MOST_IN_FLIGHT
-
-    def _look_at_some(self) -> None:
-        piece, self._received = self._received, b""
-        if piece.count(b"\n") > LINES_AT_ONCE:
-            end = 0
-            for _ in range(LINES_AT_ONCE):
-                end = piece.index(b"\n", end) + 1
-            piece, self._received = piece[:end], piece[end:]
-        self._waiting.extend(self._requests.feed(piece))
-        if self._requests.closed:
-            self._ended = True
-            self._received = b""
-
-    def _decode_next(self) -> _Job:
-        message = self._waiting.popleft()
-        self._next = job = message if isinstance(message, Rejected) else self._decoded(message)
-        return job
-
-    def _decoded(self, message: Request) -> _Job:
-        try:
-            method, params = decode(message)
-        except RequestRefused as error:
-            return Rejected(message.id, error)
-        if method.command is None:
-            return _Query(message.id, method, params)
-        self._next_is_large = len(message.params) + len(message.id) >= LARGE
-        call = Call(method.command, params)
-        return Submitted(call, self, message.id, time.perf_counter_ns())
-
-    def _may_follow(self, job: _Job) -> bool:
-        """Commands behind commands, unless one goes alone; anything else when all is answered."""
-        return isinstance(job, Submitted) and not (self._alone or self._goes_alone(job))
-
-    def _goes_alone(self, command: Submitted) -> bool:
-        """Whether it is large, or an acquire whose context may be: others wait for its answer."""
-        params = command.call.params
-        return self._next_is_large or (
-            isinstance(params, AcquireNextNodeParams) and params.task_id != self._small
+        return (
+            self._outgoing.choked
+            or self._commands >= MOST_IN_FLIGHT
+            or self._turn is not None
+            or self._asking is not None
         )
 
-    def _start(self, job: _Job) -> None:
-        if isinstance(job, Submitted):
-            self._commands += 1
-            self._alone = self._goes_alone(job)
-            if self._next_is_large:
-                self._small = None  # it may be an event of that task
-            self._service.writer.submit(job)
-        elif isinstance(job, _Query):
-            self._querying = True
-            self._service.queries.submit(job.method, job.params, job.id, self._answer_query)
+    def _decode_next(self) -> Job:
+        message = self._incoming.take()
+        if isinstance(message, Request) and not is_large(message):
+            self._next = decoded(message, self, self._service.sizes)
         else:
-            self._write(encode_error(job.id, job.error))
+            self._next = message
+        return self._next
 
-    def _answer_query(self, line: bytes) -> None:
-        self._querying = False
-        self._write(line)
-        self._proceed()
+    def _may_follow(self, job: Job) -> bool:
+        """Commands behind commands, unless one goes alone; anything else when all is answered."""
+        return isinstance(job, Submitted) and not (self._alone or job.alone)
 
-    def _write(self, line: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(line)
-            self._service.stalls.watch(self)
+    def _start(self, job: Job) -> None:
+        if isinstance(job, Submitted):
+            self._alone = job.alone
+            if job.answer_bytes < LARGE:
+                self._commands += 1
+                self._service.writer.submit(job)
+            else:
+                self._turn = job
+                self._service.room.enter(self, min(job.answer_bytes, PAGE_BYTES), self._let_in)
+        elif isinstance(job, Request):
+            self._turn = job
+            self._service.writer.submit_large(self)
+        elif isinstance(job, Query):
+            self._asking = job.id
+            self._service.queries.submit(job.method, job.params, job.id, self)
+        else:
+            self._outgoing.write(encode_error(job.id, job.error))
+
+    def _let_in(self) -> None:
+        """There is room for the answer that may be large."""
+        job, self._turn = self._turn, None
+        if isinstance(job, Submitted):
+            self._commands = 1
+            self._service.writer.submit(job)
+
+    def seated(self) -> None:
+        """See `seats.Sender`."""
+        self._seated = True
+        self._read_or_wait()
+
+    def unfinished(self) -> int | None:
+        """See `seats.Sender`."""
+        waits_for_it = self.idle and not (self._ended or self._outgoing.choked)
+        return self._incoming.unfinished if waits_for_it else None
+
+    def cut_off_sending(self, seconds: int) -> None:
+        """See `seats.Sender`."""
+        client = peer_name(self._transport.get_extra_info("socket"))
+        logger.warning("cut off %s: the rest of its line has not come for %d s", client, seconds)
+        self.abort()
+
+    def _may_read_on(self) -> bool:
+        """Whether there is little of a line yet, or a seat for it, which is passed on with it."""
+        seats = self._service.seats
+        if self._seated and not self.idle:
+            return not seats.are_wanted
+        if self._incoming.unfinished >= LONG:
+            self._seated = self._seated or seats.take(self)
+            return self._seated
+        if self._seated:
+            self._seated = False
+            seats.leave(self)
+        return True
 
     def _read_or_wait(self) -> None:
         """Close when all is said; else read on, unless there is enough to do already."""
@@ -237,29 +270,11 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         elif self._transport.is_closing():
             return
-        elif self._choked or self._ended or self._received:
+        elif (
+            self._outgoing.choked or self._ended or self._incoming.unread or not self._may_read_on()
+        ):
             self._transport.pause_reading()
             self._paused = True
         elif self._paused:
             self._transport.resume_reading()
             self._paused = False
-
-
-def _encode(request_id: bytes, outcome: Outcome) -> bytes:
-    if outcome.refusal is not None:
-        return encode_error(request_id, outcome.refusal)
-    try:
-        return encode_result(request_id, outcome.result)
-    except Exception as error:  # noqa: BLE001 - one answer must not keep the others of the batch
-        logger.error("an answer could not be encoded: %r", error, exc_info=error)
-        return encode_error(request_id, InternalError())
-
-
-def _in_socket(connection: socket.socket) -> int:
-    """Memory that the socket's unread bytes take; 0 where the kernel does not tell."""
-    size = array("i", [0])
-    try:
-        fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, size)
-    except OSError:
-        return 0
-    return size[0]

@@ -1,69 +1,231 @@
 """Queries run beside the writer, on threads and connections of their own.
 
-The rule this file keeps: a read, however large, never holds up a write. SQLite gives each query one
-consistent snapshot, and its steps run outside Python's interpreter lock.
+The rules this file keeps: a read, however large, never holds up a write. SQLite gives each query
+one consistent snapshot, and its steps run outside Python's interpreter lock. And no query holds up
+one that is smaller: each of three kinds has a thread to itself.
+
+- brief: the answer is small whatever the database holds;
+- pages: it has a bound, a page of a list or a task of few nodes;
+- large: a task of any size, answered in pieces. Its clients take turns, piece by piece, and whoever
+  does not read what was sent gets no more.
+
+One thread each, because threads that are busy wait for each other's interpreter lock, and the event
+loop waits with them.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from agentd.daemon.contexts import Contexts
+from agentd.daemon.room import Room, Waiting
 from agentd.daemon.writer import log_fault
 from agentd.decide import Context
 from agentd.errors import InternalError, RequestRefused, StorageError
 from agentd.methods import Method
-from agentd.protocol import encode_error, encode_result
-from agentd.store import CheckpointedStore
+from agentd.protocol import RESULT_ENDS, encode_error, encode_result, result_begins
+from agentd.status import NODE_BYTES, Status
+from agentd.store import CheckpointedStore, Reader
 
-THREADS = 4
-"""Queries at a time; each thread keeps one read connection."""
+FEW_NODES = 500
+"""Nodes of a task that is shown among the pages; one that has more is large."""
+
+PAGE_BYTES = 1024 * 1024
+"""What a page may take, until it is known what it takes."""
+
+
+class Client(Waiting, Protocol):
+    """Whoever asks, one query at a time."""
+
+    def take(self, piece: bytes, rest: Status | None) -> None:
+        """A part of the answer's line, and what the rest is made of; None where that was all."""
+
+    def break_off(self) -> None:
+        """The rest of the answer cannot be had."""
+
+
+class _Query(NamedTuple):
+    """A query on its way to its thread."""
+
+    id: bytes
+    method: Method
+    params: Any
+    context: Context
+
+
+class _Part(NamedTuple):
+    """A part of an answer; without a line the rest cannot be had."""
+
+    line: bytes | None
+    rest: Status | None = None
+
+
+class _Large(NamedTuple):
+    """What was to be a page, and is none."""
+
+    query: _Query
+    nodes: int
+
+
+_Outcome = _Part | _Large
 
 
 class Queries:
-    """Answers queries with encoded lines."""
+    """Answers queries with encoded lines, on the event loop's thread."""
 
-    def __init__(self, store: CheckpointedStore, contexts: Contexts) -> None:
+    def __init__(self, store: CheckpointedStore, contexts: Contexts, room: Room) -> None:
         self._store = store
         self._contexts = contexts
+        self._room = room
         self._loop = asyncio.get_running_loop()
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="query")
+        self._brief, self._pages, self._large = (
+            ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("brief", "page", "large")
+        )
+        self._asked: dict[Client, Future[_Outcome]] = {}
+        self._opening: set[Client] = set()  # those whose large query may not have begun
+        self._stopping = False
 
-    def submit(
-        self, method: Method, params: Struct, request_id: bytes, answer: Callable[[bytes], None]
+    def submit(self, method: Method, params: Struct, request_id: bytes, client: Client) -> None:
+        """Run the query, when there is room for its answer, and let the client take that."""
+        query = _Query(request_id, method, params, self._contexts.make())
+        if method.brief:
+            self._start(self._brief, client, self._first, self._answer, query)
+        else:
+            self._enter(client, PAGE_BYTES, self._pages, self._page, query)
+
+    def go_on(self, rest: Status, client: Client) -> None:
+        """Let the client take the next part, when it is its turn."""
+        self._start(self._large, client, self._next, rest)
+
+    def forget(self, client: Client) -> None:
+        """It is gone: what was not begun for it is left."""
+        self._opening.discard(client)
+        if (future := self._asked.pop(client, None)) is not None:
+            future.cancel()
+
+    def stop(self) -> None:
+        """Refuse the large queries that were not begun, what waits for room, and such to come."""
+        self._stopping = True
+        refused: list[Waiting] = self._room.stop_waiting()
+        for client in self._opening & self._asked.keys():
+            if self._asked[client].cancel():
+                del self._asked[client]
+                refused.append(client)
+        self._opening.clear()
+        for each in refused:
+            each.refuse()
+
+    def close(self) -> None:
+        """Wait for the query or the piece that runs; begin no more, and answer nobody."""
+        self._asked.clear()
+        for thread in (self._brief, self._pages, self._large):
+            thread.shutdown(cancel_futures=True)
+
+    def _enter(
+        self,
+        client: Client,
+        size: int,
+        thread: ThreadPoolExecutor,
+        work: Callable[[_Query], _Outcome],
+        query: _Query,
     ) -> None:
-        """Run the query and give its response line to `answer`, on the event loop's thread."""
-        context = self._contexts.make()
-        future = self._threads.submit(self._run, method, params, request_id, context)
+        """Start when there is room for so many bytes."""
+        if self._stopping and (thread is self._large or self._room.is_tight):
+            client.refuse()
+        else:
+            go = partial(self._start, thread, client, self._first, work, query)
+            self._room.enter(client, size, go)
 
-        def done(future: Future[bytes]) -> None:
+    def _start(
+        self, thread: ThreadPoolExecutor, client: Client, work: Callable[..., _Outcome], *of: Any
+    ) -> None:
+        self._asked[client] = future = thread.submit(work, *of)
+
+        def done(future: Future[_Outcome]) -> None:
             if not future.cancelled():
-                self._loop.call_soon_threadsafe(answer, future.result())
+                self._loop.call_soon_threadsafe(self._deliver, client, future)
 
         future.add_done_callback(done)
 
-    def close(self) -> None:
-        """Wait for the queries that run; begin no more."""
-        self._threads.shutdown(cancel_futures=True)
+    def _deliver(self, client: Client, future: Future[_Outcome]) -> None:
+        if self._asked.get(client) is not future:
+            return  # the client is gone
+        del self._asked[client]
+        self._opening.discard(client)
+        outcome = future.result()
+        if isinstance(outcome, _Large):
+            self._opening.add(client)
+            self._enter(client, outcome.nodes * NODE_BYTES, self._large, self._open, outcome.query)
+        elif outcome.line is None:
+            client.break_off()
+        else:
+            client.take(outcome.line, outcome.rest)
 
-    def _run(self, method: Method, params: Struct, request_id: bytes, context: Context) -> bytes:
+    # On the threads
+
+    def _first(self, work: Callable[[_Query], _Outcome], query: _Query) -> _Outcome:
         try:
-            return encode_result(request_id, self._result(method, params, context))
+            return work(query)
         except RequestRefused as refusal:
-            return encode_error(request_id, refusal)
+            return _Part(encode_error(query.id, refusal))
         except Exception as error:  # noqa: BLE001 - one query's fault is answered, not fatal
             log_fault(error)
-            return encode_error(request_id, InternalError())
+            return _Part(encode_error(query.id, InternalError()))
 
-    def _result(self, method: Method, params: Struct, context: Context) -> object:
+    def _next(self, rest: Status) -> _Part:
+        try:
+            with self._large_read() as reader:
+                return _part(b"", rest, reader)
+        except Exception as error:  # noqa: BLE001 - half of the line is sent, and cannot be taken back
+            log_fault(error)
+            return _Part(None)
+
+    def _answer(self, query: _Query) -> _Part:
+        return _Part(
+            encode_result(query.id, self._result(query.method, query.params, query.context))
+        )
+
+    def _page(self, query: _Query) -> _Outcome:
+        if query.method.pieces is None:
+            self._store.wait_for_turn()
+            return self._answer(query)
+        with self._large_read() as reader:
+            nodes = query.method.pieces.count(reader, query.params)
+            return _Large(query, nodes) if nodes > FEW_NODES else _opened(query, reader)
+
+    def _open(self, query: _Query) -> _Part:
+        with self._large_read() as reader:
+            return _opened(query, reader)
+
+    @contextmanager
+    def _large_read(self) -> Iterator[Reader]:
+        self._store.wait_for_turn()
+        with self._store.read() as reader:
+            yield reader
+
+    def _result(self, method: Method, params: Any, context: Context) -> object:
         assert method.query is not None  # noqa: S101 - commands go to the writer
         try:
-            self._store.wait_for_turn()
             with self._store.read() as reader:
                 return method.query(reader, params, context)
         except StorageError as error:
             if method.unready is None:
                 raise
             return method.unready(error, context)
+
+
+def _opened(query: _Query, reader: Reader) -> _Part:
+    assert query.method.pieces is not None  # noqa: S101 - only such a query is large
+    return _part(result_begins(query.id), query.method.pieces(reader, query.params), reader)
+
+
+def _part(before: bytes, status: Status, reader: Reader) -> _Part:
+    piece = status.piece(reader)
+    if status.done:
+        return _Part(before + piece + RESULT_ENDS)
+    return _Part(before + piece, status)

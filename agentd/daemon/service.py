@@ -7,12 +7,15 @@ import socket
 from collections.abc import Callable, Sequence
 
 from agentd.daemon.clock import Clock
-from agentd.daemon.connection import Connection
+from agentd.daemon.connection import RECEIVED_AT_ONCE, Connection
 from agentd.daemon.contexts import Contexts
 from agentd.daemon.counters import count_attempt, count_event, new_counters
 from agentd.daemon.grace import Grace
 from agentd.daemon.log import Seldom, logger
 from agentd.daemon.queries import Queries
+from agentd.daemon.room import Room
+from agentd.daemon.seats import Seats
+from agentd.daemon.sizes import ContextSizes
 from agentd.daemon.stalls import Stalls
 from agentd.daemon.sweeper import Sweeper
 from agentd.daemon.writer import Writer
@@ -20,6 +23,9 @@ from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired
 from agentd.journal import Recorded
 from agentd.peers import peer_uid
 from agentd.store import CheckpointedStore
+
+SHORTEST_DRAIN_SECONDS = 1.0
+"""How long clients have to read their last answers, however late the word to stop was heard."""
 
 
 class Service:
@@ -38,11 +44,15 @@ class Service:
         self._store = store
         self.grace = Grace(clock.now(), lease_ms)
         contexts = Contexts(clock, self.grace, self._counters, lease_ms, event_limit)
-        self.writer = Writer(store, contexts, self._watch, give_up)
-        self.queries = Queries(store, contexts)
+        self.room = Room(self._is_room)
+        self.seats = Seats(Stalls())
+        self.sizes = ContextSizes()
+        self.writer = Writer(store, contexts, self._watch, give_up, lambda: not self.room.is_tight)
+        self.queries = Queries(store, contexts, self.room)
         self.sweeper = Sweeper(store, self.writer, clock, self.grace)
-        self.stalls = Stalls()
+        self.stalls = Stalls(lambda: self.room.is_tight)
         self.connections: set[Connection] = set()
+        self.buffer = bytearray(RECEIVED_AT_ONCE)  # what arrives goes through it
         self._entering: set[Connection] = set()
         self._deserted = asyncio.Event()
         self._allowed = {0, os.getuid()}
@@ -70,6 +80,9 @@ class Service:
                     "rolled back node %s: %s let the lease run out", each.node_id, event.lease_owner
                 )
 
+    def _is_room(self) -> None:
+        self.writer.go_on()
+
     @property
     def crowd(self) -> int:
         """How many connections there are, those included that are being made."""
@@ -90,13 +103,20 @@ class Service:
         """Forget a connection."""
         self._entering.discard(connection)
         self.connections.discard(connection)
-        self.stalls.forget(connection)
+        self.seats.leave(connection)
+        self.queries.forget(connection)
+        self.writer.withdraw(connection)
         if not self.connections:
             self._deserted.set()
 
     async def drain(self, seconds: float) -> None:
-        """Answer what was read; after so many seconds close what is left."""
+        """Answer what was read, or refuse what is large and not begun; then close.
+
+        After so many seconds, counted from the word to do so, whatever is left is closed.
+        """
         self.sweeper.stop()
+        seconds = max(seconds - self.writer.stop(), SHORTEST_DRAIN_SECONDS)
+        self.queries.stop()
         for connection in list(self.connections):
             connection.stop_reading()
         if self.connections:

@@ -3,11 +3,12 @@
 The rule this file keeps: an answer waits for a client that reads, be it some 6 KB a second, and not
 for one that does not. What counts is progress, not the time that an answer takes; and looks
 are counted, not seconds, so that a daemon that was stopped itself cuts nobody off when it goes on.
+Where such answers take so much room that others wait for it, there is less patience.
 """
 
 import asyncio
-from collections.abc import Hashable
-from typing import Protocol
+from collections.abc import Callable, Hashable
+from typing import NamedTuple, Protocol
 
 LOOK_SECONDS = 1.0
 
@@ -15,6 +16,13 @@ LOOKS = 7
 """Looks in a row without progress. An answer comes up to one look before the first of them, so
 whoever reads nothing is cut off after 7 to 8 seconds.
 """
+
+
+LOOKS_IN_A_HURRY = 2
+"""The same where room is tight: whoever reads nothing is cut off after 2 to 3 seconds."""
+
+MOST_LOOKS_IN_A_HURRY = 30
+"""Looks that found something unsent, each time, until a slow client is cut off in a hurry, too."""
 
 
 class Reader(Hashable, Protocol):
@@ -27,18 +35,28 @@ class Reader(Hashable, Protocol):
         """Send it no more; so many seconds went by in vain."""
 
 
+class _Seen(NamedTuple):
+    """What was unsent, at how many looks it was the same before, and how many looks there were."""
+
+    unsent: object = None
+    same: int = 0
+    looks: int = 0
+
+
 class Stalls:
     """Looks at clients that have answers to read. Costs nothing while there are none."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_tight: Callable[[], bool] = bool) -> None:
+        """`is_tight` says whether there is reason to hurry."""
+        self._is_tight = is_tight
         self._loop = asyncio.get_running_loop()
-        self._seen: dict[Reader, tuple[object, int]] = {}  # what was unsent, for how many looks
+        self._seen: dict[Reader, _Seen] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, reader: Reader) -> None:
         """It was sent something."""
         if reader not in self._seen:
-            self._seen[reader] = None, 0
+            self._seen[reader] = _Seen()
             if self._timer is None:
                 self._timer = self._loop.call_later(LOOK_SECONDS, self.look)
 
@@ -54,14 +72,17 @@ class Stalls:
             self._timer = self._loop.call_later(LOOK_SECONDS, self.look) if self._seen else None
 
     def _look(self) -> None:
-        for reader, (before, looks) in list(self._seen.items()):
+        for reader, before in list(self._seen.items()):
             unsent = reader.unsent()
             if unsent is None:
                 del self._seen[reader]
-            elif unsent != before:
-                self._seen[reader] = unsent, 0
-            elif looks + 1 < LOOKS:
-                self._seen[reader] = unsent, looks + 1
-            else:
+                continue
+            same = before.same + 1 if unsent == before.unsent else 0
+            self._seen[reader] = now = _Seen(unsent, same, before.looks + 1)
+            if self._is_over(now):
                 del self._seen[reader]
-                reader.cut_off(round(LOOKS * LOOK_SECONDS))
+                reader.cut_off(now.looks if same < LOOKS_IN_A_HURRY else same)
+
+    def _is_over(self, seen: _Seen) -> bool:
+        in_a_hurry = seen.same >= LOOKS_IN_A_HURRY or seen.looks > MOST_LOOKS_IN_A_HURRY
+        return seen.same >= LOOKS or (in_a_hurry and self._is_tight())

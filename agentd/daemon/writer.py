@@ -1,7 +1,12 @@
-"""The one writer: it takes all commands that are waiting and runs them in one commit.
+"""The one writer: it takes the commands that are waiting and runs them in one commit.
 
-The rule this file keeps: an answer is given after the commit, never before. Many workers share one
+The rules this file keeps: an answer is given after the commit, never before. Many workers share one
 fsync, because commands that arrive while a batch is on its way to the disk form the next one.
+
+A batch is bounded in work and in the bytes of its answers: it ends when it has taken
+`LONGEST_BATCH_SECONDS`, and a large command is a batch of its own. Large ones and batches of the
+others take turns, and after each long one there is a rest, so that nobody waits for more than one
+of them, however many there are.
 
 Clients that were just answered are likely to ask again at once, so a batch waits for them a moment
 (`PATIENCE` turns of the event loop, some 0.1 ms): one commit of eight is cheaper than two of four.
@@ -12,10 +17,12 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import NamedTuple, Protocol
 
 from agentd.daemon.contexts import Contexts
 from agentd.daemon.log import FAILURES_SECONDS, Seldom, logger
+from agentd.daemon.room import Waiting
 from agentd.errors import StorageError, SyncFailed
 from agentd.journal import Recorded
 from agentd.store import CheckpointedStore
@@ -23,6 +30,17 @@ from agentd.transact import Call, Outcome, run_batch
 
 LARGEST_BATCH = 256
 """Commands per commit, so that one long pipeline does not make everybody wait for all of it."""
+
+MOST_ANSWERED = 4 * 1024 * 1024
+"""Bytes of answers, as far as they can be told, with which a batch is full."""
+
+LONGEST_BATCH_SECONDS = 0.05
+"""A batch that has taken so long leaves the rest to the next one."""
+
+REST = 0.1
+"""After a large command that took longer than a batch may, the next one is not begun for so much of
+the time that it took: what arrived meanwhile is read, run and answered, queries included.
+"""
 
 PATIENCE = 6
 """Turns of the event loop that a batch waits for the clients of the batch before it."""
@@ -38,13 +56,26 @@ class Client(Protocol):
         """Take the outcome of one command, in the order they were submitted."""
 
 
+class LargeClient(Client, Waiting, Protocol):
+    """Whoever has a large command. It is decoded late, so that it takes little while it waits."""
+
+    def begin(self) -> "Submitted | None":
+        """The command, now that it is its turn; None where there is nothing to run after all."""
+
+
 class Submitted(NamedTuple):
-    """A request on its way through the writer. `since` is in perf_counter nanoseconds."""
+    """A request on its way through the writer. `since` is in perf_counter nanoseconds.
+
+    `answer_bytes` is about how many its answer will have, 0 where they are few; what goes `alone`
+    has no other command of its client beside it.
+    """
 
     call: Call
     client: Client
     id: bytes = b""
     since: int = 0
+    answer_bytes: int = 0
+    alone: bool = False
 
 
 class Writer:
@@ -56,18 +87,27 @@ class Writer:
         contexts: Contexts,
         watch: Callable[[Sequence[Recorded]], None],
         give_up: Callable[[], None],
+        has_room: Callable[[], bool] = lambda: True,
+        seconds: Callable[[], float] = perf_counter,
     ) -> None:
         """`watch` is told of everything that was recorded, once it is on disk.
 
-        `give_up` is called when the disk can no longer be trusted.
+        `give_up` is called when the disk can no longer be trusted. A large command is begun only
+        where there is room (`has_room`) for its answer. `seconds` is the clock of batches.
         """
         self._store = store
         self._contexts = contexts
         self._watch = watch
         self._give_up = give_up
+        self._has_room = has_room
+        self._seconds = seconds
         self._gave_up = False
         self._failures = Seldom(FAILURES_SECONDS)
         self._waiting: deque[Submitted] = deque()
+        self._large: dict[LargeClient, None] = {}  # in the order in which they came
+        self._large_is_next = False
+        self._rests_from = 0.0  # seconds that the large command took, while there is the rest
+        self._stopping = False
         self._last_clients: tuple[set[Client], set[Client]] = set(), set()
         self._expected = 0
         self._patience = 0
@@ -78,14 +118,68 @@ class Writer:
     def submit(self, command: Submitted) -> None:
         """Run the command in the next batch; its client gets the outcome once it is on disk."""
         self._waiting.append(command)
-        if not self._scheduled:
+        self.go_on()
+
+    def submit_large(self, client: LargeClient) -> None:
+        """Run the client's command as a batch of its own, when it is its turn."""
+        if self._stopping:
+            client.refuse()
+        else:
+            self._large[client] = None
+            self.go_on()
+
+    def withdraw(self, client: LargeClient) -> None:
+        """It is gone, and what it waited for with it."""
+        self._large.pop(client, None)
+
+    def go_on(self) -> None:
+        """Something waits, or there is room for the answer of what waited for that."""
+        if not self._scheduled and (self._waiting or self._may_begin_large()):
             self._scheduled = True
             self._loop.call_soon(self._begin)
 
+    def stop(self) -> float:
+        """Refuse the large commands that were not begun, and those to come.
+
+        Returns for how many seconds the word to stop may have waited for the last of them.
+        """
+        self._stopping = True
+        waiting, self._large = self._large, {}
+        for client in waiting:
+            client.refuse()
+        return self._rests_from
+
+    def _may_begin_large(self) -> bool:
+        return bool(self._large) and not self._rests_from and self._has_room()
+
     def _begin(self) -> None:
+        if self._may_begin_large() and (self._large_is_next or not self._waiting):
+            self._run_large()
+            return
+        self._large_is_next = True
         self._expected = len(set().union(*self._last_clients, (c.client for c in self._waiting)))
         self._patience = PATIENCE
         self._gather()
+
+    def _run_large(self) -> None:
+        client = next(iter(self._large))
+        del self._large[client]
+        self._large_is_next = False
+        began = self._seconds()
+        try:
+            if (command := client.begin()) is not None:
+                self._run([command])
+        except Exception as error:  # noqa: BLE001 - one client must not cost the others theirs
+            log_fault(error)
+        took = self._seconds() - began
+        if took >= LONGEST_BATCH_SECONDS:
+            self._rests_from = took
+            self._loop.call_later(REST * took, self._end_rest)
+        self._finish()
+
+    def _end_rest(self) -> None:
+        self._rests_from = 0.0
+        self.go_on()
 
     def _gather(self) -> None:
         if len(self._waiting) < self._expected and self._patience:
@@ -93,28 +187,37 @@ class Writer:
             os.sched_yield()  # let the clients run, if they share this processor
             self._loop.call_soon(self._gather)
         else:
-            self._run()
+            self._run_waiting()
 
-    def _run(self) -> None:
-        size = min(len(self._waiting), LARGEST_BATCH)
-        batch = [self._waiting.popleft() for _ in range(size)]
-        outcomes = run_batch(
-            self._store, [command.call for command in batch], self._contexts.make(), log_fault
-        )
+    def _run_waiting(self) -> None:
+        deadline = self._seconds() + LONGEST_BATCH_SECONDS
+        batch: list[Submitted] = []
+        answer_bytes = 0
+        while self._waiting and len(batch) < LARGEST_BATCH and answer_bytes < MOST_ANSWERED:
+            batch.append(self._waiting.popleft())
+            answer_bytes += batch[-1].answer_bytes
+        self._run(batch, lambda: self._seconds() >= deadline)
+        self._finish()
+
+    def _run(self, batch: Sequence[Submitted], enough: Callable[[], bool] = bool) -> None:
+        calls = [command.call for command in batch]
+        outcomes = run_batch(self._store, calls, self._contexts.make(), log_fault, enough)
+        self._waiting.extendleft(reversed(batch[len(outcomes) :]))  # which were not begun
         self._note_failures([o.refusal for o in outcomes if isinstance(o.refusal, StorageError)])
-        for command, outcome in zip(batch, outcomes, strict=True):
+        for command, outcome in zip(batch, outcomes, strict=False):
             try:
                 self._watch(outcome.recorded)
                 command.client.answer(command, outcome)
             except Exception as error:  # noqa: BLE001 - one client must not cost the others theirs
                 log_fault(error)
-        self._last_clients = {command.client for command in batch}, self._last_clients[0]
+        begun = {command.client for command in batch[: len(outcomes)]}
+        self._last_clients = begun, self._last_clients[0]
         # The answers are on their way before the checkpoint and the next batch begin.
         self._loop.call_soon(self._checkpoint)
-        if self._waiting:
-            self._loop.call_soon(self._begin)
-        else:
-            self._scheduled = False
+
+    def _finish(self) -> None:
+        self._scheduled = False
+        self.go_on()
 
     def _note_failures(self, failures: Sequence[StorageError]) -> None:
         if not failures or self._gave_up:

@@ -29,5 +29,9 @@ class Rude(Connection):
         """Send until the daemon takes no more, and return how many bytes it took."""
         sent = 0
         while sent < len(data) and select.select([], [self], [], 0.3)[1]:
-            sent += self._socket.send(data[sent : sent + 65_536], MSG_DONTWAIT)
+            sent += self.send_at_once(data[sent : sent + 65_536])
         return sent
+
+    def send_at_once(self, data: bytes) -> int:
+        """Send what goes without waiting, at least a byte, and return how many bytes went."""
+        return self._socket.send(data, MSG_DONTWAIT)

@@ -1,0 +1,104 @@
+"""What a request turns out to be, and how much of it is known before it is run.
+
+The rule this file keeps: whether a command is large is told here, at one place, and before it is
+decoded where that is possible: decoding a large one is work too, and what comes out takes memory.
+"""
+
+import time
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from agentd.api import (
+    AcquireNextNodeParams,
+    CommitEventParams,
+    CompleteNodeParams,
+    FailNodeParams,
+    Params,
+    RegisterTaskParams,
+)
+from agentd.daemon.log import logger
+from agentd.daemon.sizes import ContextSizes
+from agentd.daemon.writer import Client, Submitted
+from agentd.decoding import decode
+from agentd.errors import InternalError, RequestRefused
+from agentd.methods import BY_NAME, Method
+from agentd.protocol import Rejected, Request, encode_error, encode_result
+from agentd.transact import Call, Outcome
+
+LARGE = 65_536
+"""Bytes of a request, or of its answer, from which on it is large."""
+
+MANY = 1_000
+"""Objects in a request from which on it is large, where each may be work of some 30 µs."""
+
+ALONE = 4_096
+"""Bytes of an answer that goes alone: a client with 32 in flight may read none of them."""
+
+_OBJECT = 3
+"""Bytes of the shortest object in a list, comma included."""
+
+_NODE_ID = 39
+"""Bytes of an id in a list, comma included."""
+
+
+class Query(NamedTuple):
+    """A query on its way to the reading threads."""
+
+    id: bytes
+    method: Method
+    params: Struct
+
+
+Job = Submitted | Query | Rejected | Request
+
+
+def is_large(request: Request) -> bool:
+    """Whether it may be much work, told before it is decoded."""
+    method = BY_NAME.get(request.method)
+    if method is None or not method.grows:
+        return False
+    size = len(request.params)
+    return size >= LARGE or (size >= _OBJECT * MANY and bytes(request.params).count(b"{") >= MANY)
+
+
+def decoded(request: Request, client: Client, sizes: ContextSizes) -> Submitted | Query | Rejected:
+    """The client's request, decoded."""
+    try:
+        method, params = decode(request)
+    except RequestRefused as error:
+        return Rejected(request.id, error)
+    if method.command is None:
+        return Query(request.id, method, params)
+    size = len(request.params) + len(request.id)
+    if isinstance(params, CommitEventParams | CompleteNodeParams | FailNodeParams):
+        sizes.written(params.task_id, size)
+    answer = _answer_size(params, sizes)
+    return Submitted(
+        Call(method.command, params),
+        client,
+        request.id,
+        time.perf_counter_ns(),
+        answer,
+        size >= LARGE or answer >= ALONE,
+    )
+
+
+def _answer_size(params: Params, sizes: ContextSizes) -> int:
+    """About how many bytes the answer will have, where they may be many; else 0."""
+    if isinstance(params, AcquireNextNodeParams):
+        return sizes.of(params.task_id)
+    if isinstance(params, RegisterTaskParams):
+        return _NODE_ID * len(params.initial_nodes)
+    return 0
+
+
+def answer_line(request_id: bytes, outcome: Outcome) -> bytes:
+    """The answer to a command."""
+    if outcome.refusal is not None:
+        return encode_error(request_id, outcome.refusal)
+    try:
+        return encode_result(request_id, outcome.result)
+    except Exception as error:  # noqa: BLE001 - one answer must not keep the others of the batch
+        logger.error("an answer could not be encoded: %r", error, exc_info=error)
+        return encode_error(request_id, InternalError())
