@@ -17,6 +17,8 @@ pure, without clock, randomness or I/O
     answers       safe repeats: the requests that were answered
     decide        from state and params to events, or a refusal
     protocol      JSON Lines, from bytes to requests and from results to bytes
+    label         what a person calls a node
+    text          text of others, as it is shown to people
 table
     methods       the list of methods; decoding and DescribeInterface come from it
     decoding      a request's method and params, or why they do not fit

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from agentd.cli.states import STATES, State
-from agentd.cli.words import shown
+from agentd.text import shown
 
 if TYPE_CHECKING:
     from rich.console import Console

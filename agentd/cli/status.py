@@ -5,8 +5,8 @@ import argparse
 from agentd import config
 from agentd.api import MetricsResult
 from agentd.cli.printing import print_data
-from agentd.cli.words import shown
 from agentd.client import Client
+from agentd.text import shown
 
 _OK = "ok"
 

@@ -17,9 +17,9 @@ from weakref import WeakKeyDictionary
 
 from agentd.cli.naming import task_id
 from agentd.cli.printing import print_data
-from agentd.cli.words import shown
 from agentd.client import AsyncLease, Client
 from agentd.errors import BadSetting, Failure
+from agentd.text import shown
 from agentd.worker import Worker
 from agentd.worker.command import Command
 
