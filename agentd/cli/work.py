@@ -15,10 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+from agentd.cli.log import log_to_stderr
 from agentd.cli.naming import task_id
 from agentd.cli.printing import print_data
 from agentd.client import AsyncLease, Client
 from agentd.errors import BadSetting, Failure
+from agentd.label import label
 from agentd.text import shown
 from agentd.worker import Worker
 from agentd.worker.command import Command
@@ -31,9 +33,6 @@ LONGEST_LINE = 2000
 
 _LONGEST_LABEL = 20
 """Characters of a node's name in front of its lines."""
-
-_ID_DIGITS = 6
-"""Of a node's id, at its end: ids that were made together begin alike."""
 
 COMMAND_FORM = """\
 the command
@@ -111,7 +110,7 @@ def _check(program: str) -> None:
 
 
 def _log_to_stderr() -> None:
-    logging.basicConfig(format="agentd: %(message)s", stream=sys.stderr)
+    log_to_stderr()
     logging.getLogger("agentd.worker").setLevel(logging.INFO)
 
 
@@ -135,7 +134,4 @@ class _Screen:
 
 
 def _label(lease: AsyncLease) -> str:
-    name = lease.payload.get("name") if isinstance(lease.payload, dict) else None
-    if not isinstance(name, str) or not name:
-        return lease.node_id[-_ID_DIGITS:]
-    return shown(name[:_LONGEST_LABEL])
+    return shown(label(lease.node_id, lease.context.node.payload_schema)[:_LONGEST_LABEL])
