@@ -227,7 +227,7 @@ def _add_texts(verbs: Verbs) -> None:
         "completion",
         json=False,
     )
-    verb.add_argument("shell", metavar="SHELL", help="bash, zsh, tcsh or fish")
+    verb.add_argument("shell", metavar="SHELL", help="bash, zsh, tcsh, fish or powershell")
 
 
 def _command_form() -> str:
