@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import msgspec
 import pytest
@@ -348,6 +349,17 @@ def test_the_first_of_many_faults_are_told() -> None:
         read(text.encode(), "f")
     assert len(refused.value.faults) == 21
     assert refused.value.faults[-1] == "and 980 more"
+
+
+@pytest.mark.parametrize("indent", [None, 1], ids=["a line", "lines"])
+def test_a_large_document_full_of_faults_is_soon_refused(indent: int | None) -> None:
+    """Places and hints are looked for as often as they are told: no document keeps a person."""
+    nodes = [{"name": f"n{n}", "dependencies": [f"m{n}"], "payloda": {}} for n in range(5000)]
+    text = json.dumps({"goal": "g", "nodes": nodes}, indent=indent).encode()
+    began = time.process_time()
+    with pytest.raises(BadDocument, match="f has 10,000 faults"):
+        read(text, "f")
+    assert time.process_time() - began < 20  # a place or a hint for each takes minutes
 
 
 # The same request again

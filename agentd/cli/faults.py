@@ -42,6 +42,11 @@ class Faults:
     def __bool__(self) -> bool:
         return bool(self._found)
 
+    @property
+    def are_many(self) -> bool:
+        """Are there more than are told already? Then a hint is not worth a search."""
+        return len(self._found) >= _MOST
+
     def add(self, path: Path, what: str) -> None:
         """Keep a fault of what stands there."""
         self._found.append((self._line_of(path), what))

@@ -6,6 +6,7 @@ wrong, and then by its characters: no number of it is ever made one of this prog
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -30,7 +31,7 @@ def written(text: str, source: str) -> Written:
         raise BadDocument(f"{source} is not valid JSON: {_why(text) or error}") from error
     except RecursionError as error:
         raise BadDocument(f"{source} is nested too deeply") from error
-    return Written(text.strip().encode(), lambda path: line_of(text, path))
+    return Written(text.strip().encode(), _Lines(text).of)
 
 
 def _why(text: str) -> str | None:
@@ -46,18 +47,29 @@ def _why(text: str) -> str | None:
     return r"half of a surrogate pair (\ud800 and the like) stands alone"
 
 
-def line_of(text: str, path: Path) -> int:
-    """The line of what stands at a path, or of the last before it that is there."""
-    place = at = _after_space(text, 0)
-    for step in path:
-        if text[at] not in "[{":
-            break
-        # Of a field that is given twice the last one counts.
-        found = [(began, value) for key, began, value in _members(text, at) if key == step]
-        if not found:
-            break
-        place, at = found[-1]
-    return text.count("\n", 0, place) + 1
+class _Lines:
+    """Finds lines in a document that is valid; what was walked through once is remembered."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._ends = [found.start() for found in re.finditer("\n", text)]
+        self._walked: dict[int, dict[str | int, tuple[int, int]]] = {}
+
+    def of(self, path: Path) -> int:
+        """The line of what stands at a path, or of the last before it that is there."""
+        place = at = _after_space(self._text, 0)
+        for step in path:
+            if step not in (members := self._members(at)):
+                break
+            place, at = members[step]
+        return bisect_left(self._ends, place) + 1
+
+    def _members(self, at: int) -> dict[str | int, tuple[int, int]]:
+        """Where each member of an object or a list begins, and where its value does, by its key."""
+        if at not in self._walked:  # of a key that is given twice the last one counts
+            found = _members(self._text, at) if self._text[at] in "[{" else ()
+            self._walked[at] = {key: (began, value) for key, began, value in found}
+        return self._walked[at]
 
 
 def _members(text: str, at: int) -> Iterator[tuple[str | int, int, int]]:

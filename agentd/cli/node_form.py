@@ -76,7 +76,7 @@ def spec(node: Node, ids: Mapping[str, str], known: Collection[str]) -> NodeSpec
 
 
 def _fault_unknown(node: Node, need: str, ids: Mapping[str, str]) -> None:
-    meant = closest(need, list(ids))
+    meant = None if node.fields.place.faults.are_many else closest(need, list(ids))
     some = ", ".join([*ids][:_NAMED]) + (", ..." if len(ids) > _NAMED else "")
     hint = f"did you mean `{meant}`?" if meant else f"names there are: {some or 'none'}"
     what = "has the id" if full_id(need) else "is named"
