@@ -1,6 +1,7 @@
 """What others wrote is text, whichever verb shows it: no terminal obeys it."""
 
 import json
+import logging
 import re
 import sys
 import unicodedata
@@ -10,6 +11,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from agentd.cli import replay
+from agentd.cli.log import FORMATTER
 from agentd.cli.usage import Parser
 from agentd.cli.verbs import parser
 from agentd.text import shown, shown_json
@@ -241,3 +244,24 @@ def test_json_is_one_field_of_its_line(shared: DaemonProcess) -> None:
         connection.ask(line.replace('"payload": 0', '"payload": [1,\t2]').encode())
     last = agentd_here(shared.home, "task", "events", made["task_id"], "--last", "1").out
     assert last.rstrip("\n").split("\t")[4:] == ["[1, 2]"]
+
+
+def test_a_difference_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a check finds may quote the database, and is shown as text."""
+    replay._tell([f"row {SHORT}"], 0)  # noqa: SLF001 - a database says so only when it is damaged
+    told = capsys.readouterr().out
+    assert steering(Ended(0, told, "")) == set()
+    assert told.startswith(r"row \x1b[31m\x7f")
+
+
+def test_what_is_logged_is_text() -> None:
+    """Whatever a library logs while a verb works is text: a line each, a traceback indented."""
+    record = logging.LogRecord("any", logging.ERROR, "", 0, "said %s", (f"{SHORT}\nforged",), None)
+    try:
+        int(SHORT + "\ud800")
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    first, *traceback = FORMATTER.format(record).split("\n")
+    assert first == rf"agentd: said {shown(SHORT)}\nforged"
+    assert all(line.startswith("    ") for line in traceback)
+    assert steering(Ended(0, "\n".join(traceback), "")) == set()

@@ -4,6 +4,7 @@ import json
 import shlex
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 from uuid import uuid4
 
 import pytest
@@ -116,3 +117,15 @@ def test_when_the_answer_does_not_say(home: Path, script: object) -> None:
     with fake_daemon(home / "agentd.sock", script):  # type: ignore[arg-type] # one of two
         ended = agentd_here(home, "task", "register", "-", "--empty", stdin=b"goal: g")
     assert "`agentd task register - --empty --request-id " in ended.error
+
+
+def test_when_somebody_interrupts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the answer is waited for: the task may be there."""
+
+    def interrupted(*_: object, **__: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "register_task", interrupted)
+    ended = agentd_here(home, "task", "register", "-", stdin=DIAMOND.encode())
+    assert ended.code == 130
+    assert ended.error.startswith("agentd: interrupted: the task may be registered; to repeat it")

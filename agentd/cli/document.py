@@ -102,9 +102,9 @@ def _document(task: Fields, request_id: str | None, *, empty: bool) -> Document:
 
 
 def _request_id(task: Fields, beside: str | None) -> str:
-    within = task.get("request_id", str, "a UUID", "")
-    chosen = full_id(within)
-    if within and chosen is None:
+    within = task.get("request_id", str, "a UUID", None)
+    chosen = None if within is None else full_id(within)
+    if within is not None and chosen is None:
         message = f"`request_id`: {within!r} is no UUID; leave it out, and one is made"
         task.place.fault(message, "request_id")
     if beside is not None and chosen is not None and beside != chosen:

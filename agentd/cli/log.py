@@ -19,8 +19,11 @@ class _Formatter(logging.Formatter):
         return "\n".join(f"    {shown(line)}" for line in super().formatException(ei).split("\n"))
 
 
+FORMATTER = _Formatter("agentd: %(message)s")
+
+
 def log_to_stderr() -> None:
     """Show what every logger says, as the program that runs this verb says things."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter("agentd: %(message)s"))
+    handler.setFormatter(FORMATTER)
     logging.basicConfig(handlers=[handler])

@@ -14,6 +14,7 @@ from agentd.cli.faults import Place
 from agentd.cli.fields import NODE, Fields, closest, kind_of
 from agentd.cli.naming import full_id
 
+_NEEDS = "a list of names or ids"
 _NAMED = 10
 """Names that are listed where none was meant."""
 
@@ -56,9 +57,6 @@ def _needs(fields: Fields) -> list[str]:
                 f"`dependencies`: expected {_NEEDS}, {found} in it", "dependencies", at
             )
     return needs
-
-
-_NEEDS = "a list of names or ids"
 
 
 def spec(node: Node, ids: Mapping[str, str], known: Collection[str]) -> NodeSpec:
