@@ -7,6 +7,7 @@ A request becomes a decision, a decision becomes events, events become rows, and
 SQLite transaction. The map, in the order of that sentence (`transact` first):
 
 pure, without clock, randomness or I/O
+    text          text of others, as it is shown to people
     errors        every failure that a client or a person can see
     events        the journal's vocabulary
     journal       how events become records, numbered, stamped and chained by hash
@@ -18,6 +19,7 @@ pure, without clock, randomness or I/O
     decide        from state and params to events, or a refusal
     broken        which id a line bears that cannot be decoded
     protocol      JSON Lines, from bytes to requests and from results to bytes
+    label         what a person calls a node
 table
     methods       the list of methods; decoding and DescribeInterface come from it
     decoding      a request's method and params, or why they do not fit

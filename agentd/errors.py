@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 
+from agentd.text import shown
+
 _QUOTED = 80
 """Characters of a value that an error repeats."""
 
@@ -16,10 +18,7 @@ _QUOTED = 80
 def quoted(value: object) -> str:
     """A client's value in a message: as JSON, shortened, with nothing that a terminal obeys."""
     text = msgspec.json.encode(value).decode()
-    shown = text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
-    if shown.isprintable():
-        return shown
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+    return shown(text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…")
 
 
 class RequestRefused(Exception):

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from agentd.cli.document import Document, read
-from agentd.cli.fields import BadDocument
+from agentd.cli.faults import BadDocument
 from tests.graphs import DIAMOND
 
 AN_ID = "8f36c487-4e75-4da9-a5bc-d7916f1acda0"
@@ -14,7 +14,7 @@ AN_ID = "8f36c487-4e75-4da9-a5bc-d7916f1acda0"
 
 def understood(text: str) -> Document:
     """The task that a document describes, whatever its form."""
-    return read(text.encode(), "f")
+    return read(text.encode(), "f", empty=True)
 
 
 def payloads(document: Document) -> list[object]:
@@ -77,28 +77,14 @@ def test_a_name_may_stand_in_the_payload_as_well() -> None:
     ]
 
 
-def test_a_date_stays_text() -> None:
-    """JSON has no dates: what looks like one in YAML is the text that was written."""
-    context = understood("goal: g\ncontext: [2026-01-31, 2026-01-31 12:00:00]").context
-    assert bytes(context) == b'["2026-01-31","2026-01-31 12:00:00"]'
-
-
-def test_nothing_is_changed_in_silence() -> None:
-    """What JSON does not write so is text in YAML, a key is text, a number keeps its digits."""
-    context = understood(
-        "goal: g\ncontext: {on: no, at: 12:30, zip: 01234, hex: 0x1F, n: 1.10, yes: true, 1: ~}"
-    ).context
-    assert bytes(context) == (
-        b'{"on":"no","at":"12:30","zip":"01234","hex":"0x1F","n":1.10,"yes":true,"1":null}'
-    )
-
-
-def test_what_is_merged_is_given_once() -> None:
-    """A mapping may take in another and say more, wherever both stand."""
-    context = understood(
-        "goal: g\ncontext: {deep: [&more {<<: {n: 1}, n: 2}], shallow: {<<: *more}}"
-    ).context
-    assert bytes(context) == b'{"deep":[{"n":2}],"shallow":{"n":2}}'
+def test_a_payload_goes_on_as_it_was_written() -> None:
+    """Numbers that no double holds, keys given twice, escapes and spaces are the user's."""
+    held = r'"n": 1e400, "n":-1E+9999,"big":' + "9" * 6000 + r' , "\u00e9\/": [ ]}'
+    document = understood('{"goal":"g","nodes":[{"name":"a","payload":{ ' + held + "}]}")
+    assert bytes(document.nodes[0].payload_schema) == f'{{"name":"a",{held}'.encode()  # type: ignore[arg-type]
+    named = '{ "n":1e400, "name" : "\\u0061"}'
+    document = understood('{"goal":"g","nodes":[{"name":"a","payload":' + named + "}]}")
+    assert bytes(document.nodes[0].payload_schema) == named.encode()  # type: ignore[arg-type]
 
 
 def test_a_byte_order_mark_is_no_text() -> None:
@@ -120,41 +106,84 @@ BOMB = "goal: g\ncontext:\n  a0: &a0 []\n" + "".join(
 """Each list has the one before it ten times."""
 
 REFUSED = [
-    ("", "f: expected an object with the fields `goal`, `context`, `nodes`, `initial_nodes`"),
-    ("- 1", "f: expected an object with the fields"),
-    ("context: {}", "f: `goal` is missing"),
-    ("goal: 1", "f: `goal`: expected a text, got `int`"),
-    ("goal: g\ngaol: h", "f: there is no field `gaol`: did you mean `goal`?"),
-    ("goal: g\nbudget: 3", "f: there is no field `budget`: leave it out"),
-    ("goal: g\nnodes: 3", "f: `nodes`: expected a list of nodes, got `int`"),
-    ("goal: g\nnodes: []\ninitial_nodes: []", "f: `nodes` and `initial_nodes` are two names"),
-    ("goal: g\nnodes: [3]", "f, node #1: expected an object with the fields `name`, `id`"),
-    ("goal: g\nnodes: [{}, {need: []}]", "f, node #2: there is no field `need`: leave it out"),
-    ("goal: g\nnodes: [{nmae: a}]", "f, node #1: there is no field `nmae`: did you mean `name`?"),
-    ("goal: g\nnodes: [{name: 3}]", "f, node #1: `name`: expected a text, got `int`"),
-    ("goal: g\nnodes: [{name: ' '}]", "f, node #1: `name`: expected a word"),
-    (f"goal: g\nnodes: [{{name: {AN_ID}}}]", "f, node #1: `name`: expected a word"),
-    ("goal: g\nnodes: [{name: a}, {name: a}]", "f, node 'a': `name`: another node has it too"),
-    ("goal: g\nnodes: [{id: 3}]", "f, node #1: `id`: expected a UUID, got `int`"),
-    ("goal: g\nnodes: [{id: abc}]", "f, node #1: `id`: 'abc' is no UUID; leave it out"),
+    (
+        "",
+        "f, line 1: expected an object with the fields `goal`, `context`, `nodes`, `initial_nodes`",
+    ),
+    ("- 1", "f, line 1: expected an object with the fields"),
+    ("context: {}", "f, line 1: `goal` is missing"),
+    ("goal: 1", "f, line 1: `goal`: expected a text, got a number"),
+    (
+        "goal: g\ncontext: 1e400\nnodes: 1e400",
+        "f, line 3: `nodes`: expected a list of nodes, got a",
+    ),
+    ("goal: g\nnodes: 3", "f, line 2: `nodes`: expected a list of nodes, got a number"),
+    ("goal: g\nnodes:\n", "f, line 2: `nodes`: expected a list of nodes, got null"),
+    (
+        "goal: g\nnodes: []\ninitial_nodes: []",
+        "f, line 1: `nodes` and `initial_nodes` are two names",
+    ),
+    ("goal: g\nnodes: [3]", "f, line 2, node #1: expected an object with the fields `name`, `id`"),
+    ("goal: g\nnodes: [{name: 3}]", "f, line 2, node #1: `name`: expected a text, got a number"),
+    ("goal: g\nnodes: [{name: ' '}]", "f, line 2, node #1: `name`: expected a word"),
+    (f"goal: g\nnodes: [{{name: {AN_ID}}}]", "f, line 2, node #1: `name`: expected a word"),
+    (
+        "goal: g\nnodes:\n- name: a\n- {}\n- name: a",
+        "f, line 5, node 'a': `name`: 'a' is given to nodes #1, #3; each needs one of its own",
+    ),
+    (
+        f"goal: g\nnodes:\n- id: {AN_ID}\n- id: {AN_ID.upper()}",
+        f"f, line 4, node #2: `id`: '{AN_ID}' is given to nodes #1, #2; each needs one of its own",
+    ),
+    ("goal: g\nnodes: [{id: 3}]", "f, line 2, node #1: `id`: expected a UUID, got a number"),
+    ("goal: g\nnodes: [{id: abc}]", "f, line 2, node #1: `id`: 'abc' is no UUID; leave it out"),
     (
         "goal: g\nnodes: [{name: a, dependencies: b}]",
-        "f, node 'a': `dependencies`: expected a list of names or ids, got `str`",
+        "f, line 2, node 'a': `dependencies`: expected a list of names or ids, got a text",
+    ),
+    (
+        "goal: g\nnodes: [{name: a, dependencies: [{}]}]",
+        "f, line 2, node 'a': `dependencies`: expected a list of names or ids, an object in it",
+    ),
+    (
+        "goal: g\nnodes: [{name: a, dependencies: [a]}]",
+        "f, line 2, node 'a': `dependencies`: it depends on itself",
     ),
     (
         "goal: g\nnodes: [{name: build}, {name: a, dependencies: [biuld]}]",
-        "f, node 'a': `dependencies`: no node is named 'biuld'; did you mean `build`?",
+        "f, line 2, node 'a': `dependencies`: no node is named 'biuld'; did you mean `build`?",
     ),
     (
-        "goal: g\nnodes: [{name: build}, {dependencies: [zzz]}]",
-        "f, node #2: `dependencies`: no node is named 'zzz'; names there are: build",
+        "goal: g\nnodes:\n- {name: build}\n- {dependencies: [zzz]}",
+        "f, line 4, node #2: `dependencies`: no node is named 'zzz'; names there are: build",
     ),
-    ("goal: g\nnodes: [{name: a, payload: 3}]", "f, node 'a': `payload`: expected an object"),
-    ("goal: g\nnodes: [{name: a, payload: {name: b}}]", "f, node 'a': `payload.name` is \"b\""),
+    (
+        f"goal: g\nnodes: [{{dependencies: [{AN_ID}]}}]",
+        f"f, line 2, node #1: `dependencies`: no node has the id '{AN_ID}'; names there are: none",
+    ),
+    (
+        "goal: g\nnodes: [{name: a, payload: 3}]",
+        "f, line 2, node 'a': `payload`: expected an object, where the name can stand",
+    ),
+    (
+        "goal: g\nnodes:\n- name: a\n  payload:\n    n: 1\n    name: b",
+        "f, line 6, node 'a': `payload.name` is \"b\"",
+    ),
     (
         "goal: g\nnodes: [{name: a, payload: {}, payload_schema: {}}]",
-        "f, node 'a': `payload` and `payload_schema` are two names of one field",
+        "f, line 2, node 'a': `payload` and `payload_schema` are two names of one field",
     ),
+    ("goal: g\nrequest_id: 7", "f, line 2: `request_id`: expected a UUID, got a number"),
+    ("goal: g\nrequest_id: ''", "f, line 2: `request_id`: '' is no UUID; leave it out"),
+    ("goal: g\nrequest_id: x7", "f, line 2: `request_id`: 'x7' is no UUID; leave it out"),
+    ('{"goal": "g",\n "goal": "h"}', "f, line 2: the field `goal` is given 2 times"),
+    (
+        '{"goal": "g", "nodes": [\n{"payload": {},\n "payload": {}}]}',
+        "f, line 3, node #1: the field `payload` is given 2 times",
+    ),
+    ('{"goal": "\\ud800"}', "f is not valid JSON: half of a surrogate pair"),
+    ('{"goal": NaN}', "f is not valid JSON: NaN is no number in JSON"),
+    ('{"goal": ' + "9" * 6000 + ",}", "f is not valid JSON: line 1, column 6011"),
     ('{"goal": "g",\n "nodes": }', "f is not valid JSON: line 2, column 11"),
     ("goal: g\nnodes: [", "f is not valid YAML: line "),
     ("goal: g\n\tnodes: 3", "f is not valid YAML: line 2"),
@@ -162,7 +191,27 @@ REFUSED = [
     ("goal: g\ncontext: .nan", "f is not valid YAML: line 2, column 10: .nan is no number in JSON"),
     ("goal: g\ncontext: !!python/object:os.system {}", "f is not valid YAML: line 2, column 10"),
     ("goal: g\n---\ngoal: h", "f is not valid YAML: line 2"),
-    ("goal: g\ncontext: &a [*a]", "f is more than JSON can say"),
+    (
+        "goal: g\ncontext: &a [*a]",
+        "f is not valid YAML: line 2, column 14: *a stands within what it",
+    ),
+    ("goal: g\ncontext: *a", "f is not valid YAML: line 2, column 10: *a stands for nothing"),
+    ("goal: &a g\ncontext: &a h", "f is not valid YAML: line 2, column 10: the anchor &a is given"),
+    (
+        "goal: g\ncontext: {<<: 3}",
+        "f is not valid YAML: line 2, column 11: `<<` takes in a mapping",
+    ),
+    ("goal: g\ncontext: {<<: [{}, 3]}", "f is not valid YAML: line 2, column 11: `<<` takes in a"),
+    (
+        "goal: g\ncontext: {<<: {}, <<: {}}",
+        "f is not valid YAML: line 2, column 19: the key '<<' is given twice",
+    ),
+    (
+        "goal: g\ncontext: !!set {a}",
+        "f is not valid YAML: line 2, column 10: the tag !!set is none",
+    ),
+    ("goal: g\ncontext: !!null no", "f is not valid YAML: line 2, column 10: no is not null"),
+    ("goal: g\ncontext: !unit 3", "f is not valid YAML: line 2, column 10: the tag !unit is none"),
     ("goal: g\ncontext: {? [a] : b}", "f is not valid YAML: line 2, column 13: a key is a text"),
     (
         "goal: g\ncontext: {1: a, '1': b}",
@@ -173,8 +222,13 @@ REFUSED = [
     (BOMB, "f is not valid YAML: line 10, column 42: with every alias written out it is too large"),
     ('{"goal":"g","context":' + "[" * 100_000, "f is nested too deeply"),
     (
-        "goal: " + "[" * 100_000,
+        "goal: " + "[" * 300,
         "f is not valid YAML: line 1, column 206: nested more than 200 deep",
+    ),
+    ("goal: " + "[" * 100_000, "f is not valid YAML: line "),
+    (
+        "goal: g\nx: &x " + "[" * 150 + "]" * 150 + "\ny: " + "[" * 60 + "*x" + "]" * 60,
+        "f is not valid YAML: line 3, column 64: nested more than 200 deep",
     ),
 ]
 

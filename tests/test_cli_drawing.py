@@ -13,6 +13,7 @@ from agentd.cli.diagram import dot, mermaid
 from agentd.cli.drawing import MOST, TooLarge, draw
 from agentd.cli.naming import labels, shortened
 from agentd.cli.states import BLOCKED, COMPLETED, FAILED, PENDING, RUNNABLE, RUNNING, states
+from agentd.label import label
 from tests.daemon_process import REPOSITORY
 
 DIAMOND = {"plan": (), "build": ("plan",), "docs": ("plan",), "publish": ("build", "docs")}
@@ -125,13 +126,13 @@ def test_too_long_a_graph() -> None:
 
 
 def test_labels() -> None:
-    """A node is called by its name where no other has it, else by the beginning of its id."""
-    found = nodes({"aaaaaaaa-1": (), "aaaaaaaa-2": (), "bbbbbbbb-1": ()})
+    """A node is called by its name where no other has it, else by the end of its id."""
+    found = nodes({"a1-aaaaaaaa": (), "a2-aaaaaaaa": (), "bbbbbbbb-1": ()})
     for node, payload in zip(found, ('{"name":"x"}', '{"name":"x"}', '{"name":"y"}'), strict=True):
         node.payload_schema = Raw(payload.encode())
     assert labels(found) == {
-        "aaaaaaaa-1": "aaaaaaaa-1",
-        "aaaaaaaa-2": "aaaaaaaa-2",
+        "a1-aaaaaaaa": "1-aaaaaaaa",
+        "a2-aaaaaaaa": "2-aaaaaaaa",
         "bbbbbbbb-1": "y",
     }
 
@@ -139,9 +140,19 @@ def test_labels() -> None:
 @pytest.mark.parametrize("payload", ["3", '"name"', "{}", '{"name":3}', '{"name":""}'])
 def test_a_payload_without_a_name(payload: str) -> None:
     """Whatever a payload is, a node without a name in it is called by its id."""
-    found = nodes({"aaaaaaaaaaaa": ()})
+    found = nodes({"aaaabbbbcccc": ()})
     found[0].payload_schema = Raw(payload.encode())
-    assert labels(found) == {"aaaaaaaaaaaa": "aaaaaaaa"}
+    assert labels(found) == {"aaaabbbbcccc": "bbbbcccc"}
+    assert label("aaaabbbbcccc", payload.encode()) == "bbbbcccc"
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1E+9999", "9" * 6000])
+def test_a_name_beside_a_number_that_no_double_holds(number: str) -> None:
+    """Of a payload only the name is looked at."""
+    found = nodes({"aaaabbbbcccc": ()})
+    found[0].payload_schema = Raw(f'{{"x":{number},"name":"crunch"}}'.encode())
+    assert labels(found) == {"aaaabbbbcccc": "crunch"}
+    assert label("aaaabbbbcccc", found[0].payload_schema) == "crunch"
 
 
 def test_shortened() -> None:

@@ -172,7 +172,7 @@ def test_a_full_disk(home: Path) -> None:
 def test_candidates_are_in_the_message(shared: DaemonProcess) -> None:
     """Where an id could be several, a program reads them in the message."""
     made = [
-        agentd_here(shared.home, "task", "register", "-", stdin=b"goal: g").out.strip()
+        agentd_here(shared.home, "task", "register", "-", "--empty", stdin=b"goal: g").out.strip()
         for _ in "ab"
     ]
     error = failure(agentd_here(shared.home, "task", "show", made[0][:3], "--json"))

@@ -55,10 +55,10 @@ def test_a_workers_life(shared: DaemonProcess) -> None:
 
 
 def test_a_node_by_its_name(shared: DaemonProcess) -> None:
-    """A name stands for the node, and so does a beginning of its id."""
+    """A name stands for the node, and so does a beginning of its id, or its end as it is shown."""
     task = register(shared)
     node_id, lease = acquire(shared, task)
-    for given in ("plan", node_id[:13], node_id.upper()):
+    for given in ("plan", node_id[:13], node_id[-8:], node_id[-8:].upper(), node_id.upper()):
         assert agentd_here(shared.home, "node", "heartbeat", task, given, lease).code == 0
     assert agentd_here(shared.home, "node", "fail", task, "plan", lease).code == 0
     assert (node(shared, task, 0)["status"], node(shared, task, 0)["result_payload"]) == (
@@ -109,7 +109,7 @@ def test_a_node_that_is_not_there(shared: DaemonProcess) -> None:
     ended = complete(shared, task, "pla", NOBODYS)
     assert ended.code == 1
     assert ended.error == (
-        f"agentd: no node of task {task} is named 'pla', and no node's id begins so: "
+        f"agentd: no node of task {task} is named 'pla', and no node's id begins or ends so: "
         f"`agentd task show {task}` shows its nodes (node_not_found)"
     )
 

@@ -1,6 +1,7 @@
 """docs/command-line.md says what the command line does."""
 
 import re
+from pathlib import Path
 
 from agentd.cli.failing import NEXT
 from agentd.cli.states import STATES
@@ -54,6 +55,25 @@ def test_its_task_file_and_its_drawing(shared: DaemonProcess) -> None:
     assert agentd_here(shared.home, "node", "complete", task, "plan", held[2]).code == 0
     agentd_here(shared.home, "node", "acquire", task, "--owner", "me")
     assert agentd_here(shared.home, "task", "graph", task).out == drawing
+
+
+FAULTY = """\
+goal: Ship it
+nodes:
+  - {name: plan, prompt: p}
+  - {name: build, dependencies: [pln]}
+  - {name: build}
+"""
+
+
+def test_its_faults(home: Path, tmp_path: Path) -> None:
+    """A file with the faults of the page is refused as the page says."""
+    (told,) = blocks(section("The task file", PAGE), "text")
+    path = tmp_path / "release.yaml"
+    path.write_text(FAULTY)
+    assert (
+        agentd_here(home, "task", "register", str(path)).err.replace(str(path), path.name) == told
+    )
 
 
 def test_it_is_short() -> None:

@@ -20,7 +20,7 @@ HOSTILE = "tabs\tand [red]lines[/red]\n\x1b[31mred\u202e"
 
 def register(daemon: DaemonProcess, document: str = DIAMOND) -> str:
     """The id of a new task."""
-    ended = agentd_here(daemon.home, "task", "register", "-", stdin=document.encode())
+    ended = agentd_here(daemon.home, "task", "register", "-", "--empty", stdin=document.encode())
     assert ended.code == 0, ended
     return ended.out.strip()
 
@@ -94,7 +94,8 @@ def test_register_what_describes_no_task(shared: DaemonProcess, tmp_path: Path) 
     path.write_text('{"goal": "g", "nodes": [{"name": "a", "dependencies": ["b"]}]}')
     ended = agentd(shared.home, "task", "register", str(path))
     assert (ended.code, ended.out) == (2, "")
-    assert ended.error.startswith(f"agentd: {path}, node 'a': `dependencies`: no node is named 'b'")
+    where = f"agentd: {path}, line 1, node 'a': `dependencies`: no node is named 'b'"
+    assert ended.error.startswith(where)
 
 
 # list

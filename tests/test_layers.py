@@ -17,7 +17,8 @@ import agentd
 PACKAGE = Path(agentd.__file__).parent
 
 PURE: dict[str, set[str]] = {
-    "errors": set(),
+    "text": set(),
+    "errors": {"text"},
     "events": set(),
     "journal": {"errors", "events"},
     "lifecycle": {"errors", "events"},
@@ -28,6 +29,7 @@ PURE: dict[str, set[str]] = {
     "decide": {"api", "errors", "events", "graph", "journal", "lifecycle", "projections"},
     "broken": set(),
     "protocol": {"broken", "errors"},
+    "label": set(),
 }
 TABLE: dict[str, set[str]] = {
     "queries": {"api", "errors", "events", "journal", "projections", "store"},
@@ -76,7 +78,7 @@ EFFECTS: dict[str, set[str]] = {
     "peers": set(),
     "holders": set(),
     "client": {"api", "config", "errors", "holders", "peers", "protocol"},
-    "worker": {"api", "client", "errors", "protocol"},
+    "worker": {"api", "client", "errors", "label", "protocol", "text"},
     "loop": {"agentd", "api", "client", "config", "errors", "worker"},
     "daemon": {
         "agentd",
@@ -94,6 +96,7 @@ EFFECTS: dict[str, set[str]] = {
         "protocol",
         "status",
         "store",
+        "text",
         "transact",
     },
     "doctor": {
@@ -117,12 +120,15 @@ EFFECTS: dict[str, set[str]] = {
         "doctor",
         "errors",
         "events",
+        "graph",
         "journal",
+        "label",
         "logfilter",
         "loop",
         "methods",
         "replay",
         "store",
+        "text",
         "worker",
     },
     "__main__": {"cli"},

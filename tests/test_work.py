@@ -164,13 +164,22 @@ def test_output_is_prefixed(shared: DaemonProcess, client: Client) -> None:
     """Each line is shown on standard error with its node in front, and cannot move the cursor."""
     task_id = task(client, {"name": "build\x1b[2J"}, {})
     ended = work(shared, task_id, "echo out; printf 'err\\033[2J' >&2")
-    anonymous = client.task_status(task_id).nodes[1].id[-6:]
+    anonymous = client.task_status(task_id).nodes[1].id[-8:]
     lines = set(ended.err.splitlines())
     assert lines == {
         f"[{label}] {line}"
         for label in (r"build\x1b[2J", anonymous)
         for line in ("out", r"err\x1b[2J")
     }
+
+
+def test_a_node_has_one_name(shared: DaemonProcess, client: Client) -> None:
+    """What a node's command says and what became of the node are told under one name."""
+    task_id = task(client, {"name": "build"}, {})
+    ended = work(shared, task_id, "echo out; exit 1")
+    for label in ("build", client.task_status(task_id).nodes[1].id[-8:]):
+        assert f"[{label}] out\n" in ended.err
+        assert f"agentd: node {label} failed: " in ended.err
 
 
 def test_output_is_bounded(shared: DaemonProcess, client: Client) -> None:

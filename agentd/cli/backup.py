@@ -8,11 +8,12 @@ from agentd.backup import backup
 from agentd.cli.printing import print_data
 from agentd.cli.progress import progress_bar
 from agentd.cli.signals import stop_like_an_interrupt
-from agentd.cli.words import contents, shown, size
+from agentd.cli.words import contents, size
 from agentd.config.envfile import env_file
 from agentd.daemon.lock import home_lock, socket_lock
 from agentd.errors import Failure
 from agentd.store.sqlite.viewing import is_lossy
+from agentd.text import shown
 
 
 def run(options: argparse.Namespace) -> int:

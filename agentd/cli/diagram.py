@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agentd.api import NodeView
 from agentd.cli.states import STATES, State
-from agentd.cli.words import shown
+from agentd.text import shown
 
 _SHADES: Mapping[str, str] = {
     "RUNNING": "#ffe08a",

@@ -11,9 +11,9 @@ from msgspec.structs import astuple
 
 from agentd.cli.printing import print_data
 from agentd.cli.progress import progress_bar
-from agentd.cli.words import shown
 from agentd.doctor import examine
 from agentd.doctor.finding import FAILED, OK, WARNING, Finding
+from agentd.text import shown
 
 _COLOURS = {OK: "\x1b[32m", WARNING: "\x1b[33m", FAILED: "\x1b[31m"}
 _PLAIN = "\x1b[0m"

@@ -1,25 +1,28 @@
 """The document that describes a task, in JSON or YAML, and the request that it becomes.
 
-The rule this file keeps: whatever does not fit is refused before anything is sent, with the name
-of the document, the node and the field. Payloads in JSON go on as they were written.
+The rule this file keeps: whatever does not fit is refused before anything is sent, all of it at
+once, with the document, the line, the node and the field. The same document under the same
+`request_id` is the same request.
 """
 
-import json
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from agentd import graph
 from agentd.api import NodeSpec
-from agentd.cli.fields import BadDocument, Fields, closest
+from agentd.cli import json_form
+from agentd.cli.faults import BadDocument, Faults, Place, Written
+from agentd.cli.fields import TASK, Fields
 from agentd.cli.naming import full_id
+from agentd.cli.node_form import Node, node, spec
+from agentd.errors import InvalidGraph
 
-_TASK_FIELDS = ("goal", "context", "nodes", "initial_nodes")
-_NODE_FIELDS = ("name", "id", "dependencies", "payload_schema", "payload")
-_NAMED = 10
-"""Names that are listed where none was meant."""
+_TOLD = 10
+"""Nodes that are named where several have what each needs for itself."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
@@ -27,6 +30,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 class Document(NamedTuple):
     """A task as it is to be registered, and the names of its nodes by their ids."""
 
+    request_id: str
     goal: str
     context: msgspec.Raw
     nodes: list[NodeSpec]
@@ -34,126 +38,126 @@ class Document(NamedTuple):
 
     def renamed(self, message: str) -> str:
         """The message with names in the place of ids that were made for them."""
-        return _UUID.sub(lambda found: self.names.get(found[0], found[0]), message)
+        return _renamed(message, self.names)
 
 
-class _Node(NamedTuple):
-    """A node as it was written: its dependencies may still be names."""
-
-    fields: Fields
-    node_id: str
-    name: str | None
-    needs: list[str]
-
-
-def read(text: bytes, source: str, form: str | None = None) -> Document:
+def read(
+    text: bytes,
+    source: str,
+    form: str | None = None,
+    *,
+    request_id: str | None = None,
+    empty: bool = False,
+) -> Document:
     """The task that a document describes; `form` is "json", "yaml", or None: then it is looked at.
 
-    Raises `BadDocument`, which names the document as `source`.
+    `request_id` is a UUID that was given beside the document; without any one is made. A task
+    without nodes has to be meant (`empty`). Raises `BadDocument`, which names the document as
+    `source`.
     """
+    written = _written(text, source, form)
+    faults = Faults(source, written.line_of)
+    try:
+        task = Fields(Place(faults), msgspec.Raw(written.json), TASK)
+        if not task.is_object:
+            faults.refuse()
+        task.check_names()
+        document = _document(task, request_id, empty=empty)
+        faults.refuse()
+    except RecursionError as error:
+        raise BadDocument(f"{source} is nested too deeply") from error
+    return document
+
+
+def _written(text: bytes, source: str, form: str | None) -> Written:
     try:
         decoded = text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadDocument(f"{source} is not UTF-8: {error}") from error
-    if (form or ("json" if decoded.lstrip()[:1] in ("{", "[") else "yaml")) == "yaml":
-        from agentd.cli.yaml_form import as_json
+    if (form or ("json" if decoded.lstrip()[:1] in ("{", "[") else "yaml")) == "json":
+        return json_form.written(decoded, source)
+    from agentd.cli import yaml_form
 
-        return _document(as_json(decoded, source), source)
-    try:
-        return _document(decoded.encode(), source)
-    except RecursionError as error:
-        raise BadDocument(f"{source} is nested too deeply") from error
+    return yaml_form.written(decoded, source)
 
 
-def _document(text: bytes, source: str) -> Document:
-    _check_syntax(text, source)
-    task = Fields(source, msgspec.Raw(text), _TASK_FIELDS)
-    if "nodes" in task and "initial_nodes" in task:
-        raise task.refused("`nodes` and `initial_nodes` are two names of one field: give one")
-    if "goal" not in task:
-        raise task.refused("`goal` is missing: it says what is to be done")
-    goal = task.get("goal", str, "a text", b"")
-    field = "initial_nodes" if "initial_nodes" in task else "nodes"
-    listed = task.get(field, list[msgspec.Raw], "a list of nodes", b"[]")
-    nodes = [_node(each, number, source) for number, each in enumerate(listed, 1)]
-    ids = _ids(nodes)
-    specs = [_spec(node, ids) for node in nodes]
-    names = {node.node_id: node.name for node in nodes if node.name is not None}
-    return Document(goal, task.raw("context", b"{}"), specs, names)
-
-
-def _check_syntax(text: bytes, source: str) -> None:
-    try:
-        msgspec.json.decode(text)
-    except msgspec.MsgspecError as error:
-        raise BadDocument(f"{source} is not valid JSON: {_place(text) or error}") from error
-
-
-def _place(text: bytes) -> str | None:
-    """Where the JSON goes wrong: msgspec counts bytes, people count lines."""
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as error:
-        return f"line {error.lineno}, column {error.colno}: {error.msg}"
-    return None
-
-
-def _node(written: msgspec.Raw, number: int, source: str) -> _Node:
-    fields = Fields(f"{source}, node #{number}", written, _NODE_FIELDS)
-    name = fields.get("name", str, "a text", b"") if "name" in fields else None
-    if name is not None:
-        if not name.strip() or full_id(name) is not None:
-            raise fields.refused("`name`: expected a word, neither empty nor a UUID")
-        fields.where = f"{source}, node {name!r}"
-    given = fields.get("id", str, "a UUID", b"") if "id" in fields else None
-    node_id = str(uuid.uuid4()) if given is None else full_id(given)
-    if node_id is None:
-        raise fields.refused(f"`id`: {given!r} is no UUID; leave it out, and one is made")
-    needs = fields.get("dependencies", list[str], "a list of names or ids", b"[]")
-    return _Node(fields, node_id, name, needs)
-
-
-def _ids(nodes: Sequence[_Node]) -> dict[str, str]:
-    """The ids of the nodes by their names."""
+def _document(task: Fields, request_id: str | None, *, empty: bool) -> Document:
+    if "goal" not in task and "goal" not in task.advised:
+        task.place.fault("`goal` is missing: it says what is to be done")
+    goal = task.get("goal", str, "a text", "")
+    request_id = _request_id(task, request_id)
+    nodes = _nodes(task, uuid.UUID(request_id), empty=empty)
+    _check_unique(nodes, "name", lambda each: each.name)
+    _check_unique(nodes, "id", lambda each: each.node_id)
     ids: dict[str, str] = {}
-    for node in nodes:
-        if node.name is None:
-            continue
-        if node.name in ids:
-            raise node.fields.refused("`name`: another node has it too; each needs one of its own")
-        ids[node.name] = node.node_id
-    return ids
+    for each in nodes:
+        if each.name is not None:
+            ids.setdefault(each.name, each.node_id)
+    known = {each.node_id for each in nodes}
+    specs = [spec(each, ids, known) for each in nodes]
+    names = {each.node_id: each.name for each in nodes if each.name is not None}
+    if task.place.faults:  # else the daemon judges the graph
+        _check_cycle(nodes, specs, names)
+    return Document(request_id, goal, task.raw("context", b"{}"), specs, names)
 
 
-def _spec(node: _Node, ids: Mapping[str, str]) -> NodeSpec:
-    needs = [ids.get(need) or full_id(need) or _unknown(node, need, ids) for need in node.needs]
-    return NodeSpec(id=node.node_id, dependencies=needs, payload_schema=_payload(node))
+def _request_id(task: Fields, beside: str | None) -> str:
+    within = task.get("request_id", str, "a UUID", None)
+    chosen = None if within is None else full_id(within)
+    if within is not None and chosen is None:
+        message = f"`request_id`: {within!r} is no UUID; leave it out, and one is made"
+        task.place.fault(message, "request_id")
+    if beside is not None and chosen is not None and beside != chosen:
+        task.place.fault(
+            f"`request_id`: {chosen} here, and {beside} on the command line: give one of them",
+            "request_id",
+        )
+    return beside or chosen or str(uuid.uuid4())
 
 
-def _unknown(node: _Node, need: str, ids: Mapping[str, str]) -> str:
-    meant = closest(need, list(ids))
-    some = ", ".join([*ids][:_NAMED]) + (", ..." if len(ids) > _NAMED else "")
-    hint = f"did you mean {meant}" if meant else f"names there are: {some or 'none'}"
-    raise node.fields.refused(f"`dependencies`: no node is named {need!r}; {hint}")
+def _nodes(task: Fields, request_id: uuid.UUID, *, empty: bool) -> list[Node]:
+    if "nodes" in task and "initial_nodes" in task:
+        task.place.fault("`nodes` and `initial_nodes` are two names of one field: give one")
+    field = "initial_nodes" if "initial_nodes" in task else "nodes"
+    listed = task.get(field, list[msgspec.Raw], "a list of nodes", [])
+    is_empty = bytes(task.raw(field, b"[]")).startswith(b"[") and not listed
+    if is_empty and not empty and "nodes" not in task.advised:
+        state = "is empty" if field in task else "is missing"
+        task.place.fault(
+            f"`{field}` {state}: a task without nodes has nothing to do; `--empty` allows it", field
+        )
+    return [
+        # As a repeat of this request has to name them.
+        node(task.place.below(field, at), each, at + 1, str(uuid.uuid5(request_id, f"{at}")))
+        for at, each in enumerate(listed)
+    ]
 
 
-def _payload(node: _Node) -> msgspec.Raw:
-    """The payload, with the node's name in it, where workers and pictures look for it."""
-    fields = node.fields
-    if "payload" in fields and "payload_schema" in fields:
-        raise fields.refused("`payload` and `payload_schema` are two names of one field: give one")
-    field = "payload" if "payload" in fields else "payload_schema"
-    written = fields.raw(field, b"{}")
-    if node.name is None:
-        return written
+def _check_unique(nodes: Sequence[Node], field: str, of: Callable[[Node], str | None]) -> None:
+    found: dict[str, list[int]] = {}
+    for number, each in enumerate(nodes, 1):
+        if (value := of(each)) is not None:
+            found.setdefault(value, []).append(number)
+    for value, numbers in found.items():
+        if len(numbers) > 1:
+            some = ", ".join(f"#{number}" for number in numbers[:_TOLD])
+            more = f" and {len(numbers) - _TOLD:,} more" if len(numbers) > _TOLD else ""
+            nodes[numbers[1] - 1].fields.place.fault(
+                f"`{field}`: {value!r} is given to nodes {some}{more}; each needs one of its own",
+                field,
+            )
+
+
+def _check_cycle(
+    nodes: Sequence[Node], specs: Sequence[NodeSpec], names: Mapping[str, str]
+) -> None:
+    places = {each.node_id: each.fields.place for each in nodes}
+    needs = {each.node_id: made.dependencies for each, made in zip(nodes, specs, strict=True)}
     try:
-        values = msgspec.json.decode(written, type=dict[str, msgspec.Raw])
-    except msgspec.MsgspecError as error:
-        raise fields.refused(
-            f"`{field}`: expected an object, for the node's name to stand in it"
-        ) from error
-    named = msgspec.Raw(msgspec.json.encode(node.name))
-    there = values.setdefault("name", named)
-    if msgspec.json.decode(there) != node.name:
-        raise fields.refused(f"`{field}.name` is {bytes(there).decode()}: it has to be the name")
-    return msgspec.Raw(msgspec.json.encode({"name": named, **values}))
+        graph.check([*needs], needs, ())
+    except InvalidGraph as error:
+        places[error.data["node_ids"][0]].fault(_renamed(error.message, names), "dependencies")
+
+
+def _renamed(message: str, names: Mapping[str, str]) -> str:
+    return _UUID.sub(lambda found: names.get(found[0], found[0]), message)

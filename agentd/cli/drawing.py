@@ -13,8 +13,8 @@ from renderdag import Ancestor, AncestorType, GraphRowRenderer
 
 from agentd.api import NodeView
 from agentd.cli.states import STATES, State, ordered
-from agentd.cli.words import shown
 from agentd.errors import Failure
+from agentd.text import shown
 
 MOST = 500
 """Nodes in a drawing: who has more of them wants a program that zooms."""

@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from agentd.cli.faults import BadDocument
 from agentd.cli.printing import print_json
-from agentd.cli.words import shown
 from agentd.errors import BadSetting, Failure, RequestRefused
+from agentd.text import shown
 
 INTERRUPTED = 130
 
@@ -95,8 +96,8 @@ def report(error: BaseException, *, as_json: bool) -> int:
 
 def _tell_program(error: BaseException) -> None:
     kind, message = _kind(error), shown(_message(error))
-    if isinstance(error, Ambiguous):
-        message = f"{message}: {', '.join(error.candidates)}"
+    if listed := _listed(error):
+        message = f"{message}: {shown('; '.join(listed))}"
     failure = {"kind": kind, "message": message, "next": _next(error, kind)}
     print_json(msgspec.json.encode({"ok": False, "error": failure}))
 
@@ -105,9 +106,16 @@ def _tell_person(error: BaseException) -> None:
     if isinstance(error, Usage):
         print(error.usage, file=sys.stderr, end="")
     suffix = f" ({_kind(error)})" if isinstance(error, RequestRefused) else ""
-    print(f"agentd: {shown(_message(error))}{suffix}", file=sys.stderr)
+    print(f"agentd: {shown(_message(error) + suffix)}", file=sys.stderr)
+    for each in _listed(error):
+        print(f"  {shown(each)}", file=sys.stderr)
+
+
+def _listed(error: BaseException) -> Sequence[str]:
+    """What is told below the message, a line each."""
     if isinstance(error, Ambiguous):
-        print(*(f"  {shown(each)}" for each in error.candidates), sep="\n", file=sys.stderr)
+        return error.candidates
+    return error.faults if isinstance(error, BadDocument) else ()
 
 
 def _kind(error: BaseException) -> str:
@@ -135,7 +143,7 @@ def _message(error: BaseException) -> str:
     if isinstance(error, RequestRefused):
         return error.message
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
+        return str(error) or "interrupted"
     if isinstance(error, OSError):
         return f"{_attempted(error)}: {error.strerror or error}"
     return str(error)

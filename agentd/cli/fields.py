@@ -1,37 +1,91 @@
 """The fields of one object in a document, each read with the type that it has to have.
 
-The rule this file keeps: a refusal names the document, the node and the field.
+The rule this file keeps: what is wrong with a field is kept as a fault, and reading goes on. What
+stands under a name that is not known is somebody's work: the advice is where it belongs.
 """
 
-from collections.abc import Sequence
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from agentd.errors import BadSetting
+from agentd.cli.faults import Place
 
 Value = TypeVar("Value")
+Default = TypeVar("Default")
 
 
-class BadDocument(BadSetting):
-    """A document that describes no task."""
+class Kind(NamedTuple):
+    """A kind of object: its fields, where anything else goes, and what others call the fields."""
+
+    fields: Sequence[str]
+    else_under: str
+    others: Mapping[str, Sequence[str]]
+    advice: Mapping[str, str] = {}
+
+
+_BEGUN = "a node begins as PENDING: leave out what is done, or put it under `payload`"
+
+TASK = Kind(
+    ("goal", "context", "nodes", "initial_nodes", "request_id"),
+    "context",
+    {
+        "nodes": ("tasks", "subtasks", "steps", "jobs", "stages", "items", "todos"),
+        "goal": ("title", "name", "objective", "description", "summary", "prompt", "task"),
+    },
+)
+NODE = Kind(
+    ("name", "id", "dependencies", "payload_schema", "payload"),
+    "payload",
+    {
+        "dependencies": (
+            *("depends", "depends_on", "dependson", "needs", "need", "requires", "after", "deps"),
+            *("blocked_by", "blockedby", "parents", "prerequisites", "upstream"),
+        ),
+    },
+    dict.fromkeys(("status", "state", "done", "completed"), _BEGUN),
+)
+
+_OUTERMOST = json.JSONDecoder(
+    parse_int=str, parse_float=str, object_pairs_hook=lambda pairs: [name for name, _ in pairs]
+)
+"""Gives the names of an object's fields, each as often as it stands there."""
+
+_KINDS = {
+    b"{": "an object",
+    b"[": "a list",
+    b'"': "a text",
+    b"t": "true",
+    b"f": "false",
+    b"n": "null",
+}
 
 
 class Fields:
-    """The fields of an object; `where` is the document's name, and the node's if it is one."""
+    """The fields of an object that stands at a place."""
 
-    def __init__(self, where: str, written: msgspec.Raw, known: Sequence[str]) -> None:
-        """Raises `BadDocument` for what is no object, and for fields that are not known."""
-        self.where = where
-        try:
-            self._written = msgspec.json.decode(written, type=dict[str, msgspec.Raw])
-        except msgspec.MsgspecError as error:
-            fields = ", ".join(f"`{name}`" for name in known)
-            raise BadDocument(f"{where}: expected an object with the fields {fields}") from error
-        for name in self._written:
-            if name not in known:
-                raise self.refused(f"there is no field `{name}`: {_meant(name, known)}")
+    def __init__(self, place: Place, written: msgspec.Raw, kind: Kind) -> None:
+        """What is no object is a fault."""
+        self.place = place
+        self.advised: set[str] = set()
+        self.is_object = kind_of(written) == "an object"
+        self._kind = kind
+        self._text = bytes(written) if self.is_object else b"{}"
+        self._written = msgspec.json.decode(self._text, type=dict[str, msgspec.Raw])
+        if not self.is_object:
+            known = ", ".join(f"`{name}`" for name in kind.fields)
+            place.fault(f"expected an object with the fields {known}")
+
+    def check_names(self) -> None:
+        """A field that is given twice, or that its kind does not have, is a fault."""
+        for name, times in Counter(_OUTERMOST.decode(self._text.decode())).items():
+            if times > 1:
+                self.place.fault(f"the field `{name}` is given {times} times", name)
+            if name not in self._kind.fields:
+                self.place.fault(f"there is no field `{name}`: {self._advice(name)}", name)
 
     def __contains__(self, name: str) -> bool:
         return name in self._written
@@ -40,24 +94,35 @@ class Fields:
         """The JSON of a field, as it was written."""
         return self._written.get(name, msgspec.Raw(default))
 
-    def get(self, name: str, type_: type[Value], expected: str, default: bytes) -> Value:
-        """The value of a field. Raises `BadDocument` where it is not of the type."""
+    def get(
+        self, name: str, type_: type[Value], expected: str, default: Default
+    ) -> Value | Default:
+        """The value of a field, the default where there is none or, with a fault, another type."""
+        if name not in self:
+            return default
         try:
-            return msgspec.json.decode(self.raw(name, default), type=type_)
-        except msgspec.MsgspecError as error:
-            found = str(error).partition(", ")[2]  # behind what msgspec expected
-            raise self.refused(f"`{name}`: expected {expected}, {found}") from error
+            return msgspec.json.decode(self._written[name], type=type_)
+        except msgspec.MsgspecError:
+            found = kind_of(self._written[name])
+            self.place.fault(f"`{name}`: expected {expected}, got {found}", name)
+            return default
 
-    def refused(self, message: str) -> BadDocument:
-        """The refusal of this object, to be raised."""
-        return BadDocument(f"{self.where}: {message}")
-
-
-def _meant(name: str, known: Sequence[str]) -> str:
-    return f"did you mean {meant}" if (meant := closest(name, known)) else "leave it out"
+    def _advice(self, name: str) -> str:
+        kind, lower = self._kind, name.lower()
+        free = [field for field in kind.fields if field not in self]
+        meant = next((field for field in free if lower in kind.others.get(field, ())), None)
+        meant = meant or closest(lower, free)
+        if meant is None:
+            return kind.advice.get(lower, f"put it under `{kind.else_under}`")
+        self.advised.add(meant)
+        return f"did you mean `{meant}`?"
 
 
 def closest(name: str, known: Sequence[str]) -> str | None:
-    """The known name that was probably meant, in quotes, as a question."""
-    near = get_close_matches(name.lower(), known, 1)
-    return f"`{near[0]}`?" if near else None
+    """The known name that was probably meant."""
+    return next(iter(get_close_matches(name, known, 1)), None)
+
+
+def kind_of(written: msgspec.Raw) -> str:
+    """What a value is, for a person."""
+    return _KINDS.get(bytes(written)[:1], "a number")

@@ -16,10 +16,10 @@ import msgspec
 from agentd.cli import naming, screen
 from agentd.cli.failing import Usage
 from agentd.cli.printing import print_data, print_json
-from agentd.cli.words import shown
 from agentd.client import Client
 from agentd.config import Flag
 from agentd.errors import Failure
+from agentd.text import shown
 
 if TYPE_CHECKING:
     from agentd.loop.account import Mood, News

@@ -10,17 +10,12 @@ from itertools import pairwise
 from os.path import commonprefix
 from typing import NoReturn
 
-import msgspec
-from msgspec import Struct
-
 from agentd.api import NodeView
 from agentd.api.types import canonical_prefix
 from agentd.cli.failing import Ambiguous, Usage
 from agentd.client import Client
 from agentd.errors import NodeNotFound, TaskNotFound
-
-SHORTEST = 8
-"""Characters of an id that is shortened for a person."""
+from agentd.label import SHORTEST, named
 
 NO_LEASE = "none"
 """Stands for the lease of a node that nobody holds."""
@@ -31,12 +26,6 @@ _LISTED = 10
 
 _LONGEST = 60
 """Characters of what is said about each."""
-
-
-class _Named(Struct):
-    """Of a payload its name, if that is a string."""
-
-    name: str = ""
 
 
 def full_id(given: str) -> str | None:
@@ -80,7 +69,7 @@ def one_task(given: str, named: Callable[[str, int], Sequence[tuple[str, str]]])
 
 
 def node_id(client: Client, task: str, given: str) -> str:
-    """The node of a task that this id, the beginning of one, or this name stands for.
+    """The node of a task that this id, the beginning or the end of one, or this name stands for.
 
     Raises `NodeNotFound` where it stands for none, `Ambiguous` for several.
     """
@@ -88,11 +77,16 @@ def node_id(client: Client, task: str, given: str) -> str:
         return whole
     nodes = client.task_status(task).nodes
     found = [node for node in nodes if name(node) == given]
-    if not found and (begin := _beginning(given)) is not None:
-        found = [node for node in nodes if node.id.startswith(begin)]
+    if not found and given:
+        begin, end = _beginning(given), given.lower()
+        found = [
+            node
+            for node in nodes
+            if node.id.endswith(end) or (begin is not None and node.id.startswith(begin))
+        ]
     if not found:
         raise NodeNotFound(
-            f"no node of task {task} is named {given!r}, and no node's id begins so: "
+            f"no node of task {task} is named {given!r}, and no node's id begins or ends so: "
             f"`agentd task show {task}` shows its nodes"
         )
     if len(found) > 1:
@@ -108,11 +102,8 @@ def lease_id(given: str) -> str:
 
 
 def name(node: NodeView) -> str | None:
-    """The short name that a node was registered with. The rest of its payload is not decoded."""
-    try:
-        return msgspec.json.decode(node.payload_schema, type=_Named).name or None
-    except (msgspec.MsgspecError, RecursionError):
-        return None
+    """The short name that a node was registered with."""
+    return named(node.payload_schema)
 
 
 def shortened(ids: Iterable[str]) -> dict[str, str]:
@@ -127,13 +118,13 @@ def shortened(ids: Iterable[str]) -> dict[str, str]:
 
 
 def labels(nodes: Sequence[NodeView]) -> dict[str, str]:
-    """What to call each node: its name where no other has it, else the beginning of its id."""
-    named = {node.id: name(node) for node in nodes}
-    times = Counter(named.values())
-    short = shortened(named)
+    """What to call each node: its name where no other has it, else the end of its id."""
+    names = {node.id: name(node) for node in nodes}
+    times = Counter(names.values())
+    ends = shortened(each[::-1] for each in names)
     return {
-        each: chosen if chosen and times[chosen] == 1 else short[each]
-        for each, chosen in named.items()
+        each: chosen if chosen and times[chosen] == 1 else ends[each[::-1]][::-1]
+        for each, chosen in names.items()
     }
 
 

@@ -31,7 +31,7 @@ def payload(given: str | None, what: str) -> msgspec.Raw:
     text = given_bytes(given, what).strip()
     try:
         text.decode()
-        msgspec.json.decode(text)
+        msgspec.json.decode(text, type=msgspec.Raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Usage(f"{what} is not JSON: {error}; a text is written as '\"a text\"'") from error
     return msgspec.Raw(text)

@@ -1,18 +1,21 @@
 """JSON on standard output: indented for a person, one line for a program.
 
-The rule this file keeps: with `--json` a verb prints one envelope and nothing else, here if it did
-what it was asked to, in `failing` if not.
+The rule this file keeps: for a program it is byte for byte as it came; on a terminal it is the same
+values, with what steers terminals escaped. With `--json` a verb prints one envelope and nothing
+else, here if it did what it was asked to, in `failing` if not.
 """
 
 import sys
 
 import msgspec
 
+from agentd.text import shown_json
+
 
 def print_json(result: bytes) -> None:
     """Print JSON, indented for a person, as it came for a program."""
     if sys.stdout.isatty():
-        result = msgspec.json.format(result, indent=2)
+        result = shown_json(msgspec.json.format(result, indent=2)).encode()
     sys.stdout.buffer.write(result + b"\n")
     sys.stdout.buffer.flush()
 

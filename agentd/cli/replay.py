@@ -18,6 +18,7 @@ from agentd.daemon.lock import database_lock
 from agentd.errors import AlreadyRunning, BadSetting, DatabaseRefused
 from agentd.journal import Recorded
 from agentd.store.sqlite import SqliteStore
+from agentd.text import shown
 
 _SHOWN = 20
 """Differences that are printed; more would hide the first ones."""
@@ -83,7 +84,7 @@ def _check(database: Path, *, as_json: bool) -> int:
 
 def _tell(first: Sequence[object], more: int) -> None:
     for difference in first:
-        print(difference)
+        print(shown(difference))
     found = len(first) + more
     noun = "difference" if found == 1 else "differences"
     print(f"replay check: {found} {noun}" + (f", {more} not shown" if more else ""))

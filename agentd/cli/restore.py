@@ -11,12 +11,13 @@ from agentd.backup.verify import Contents
 from agentd.cli.printing import print_data
 from agentd.cli.progress import progress_bar
 from agentd.cli.signals import never_stop, stop_like_an_interrupt
-from agentd.cli.words import contents, shown
+from agentd.cli.words import contents
 from agentd.config import Settings
 from agentd.daemon.clock import wall
 from agentd.daemon.home import make, make_private
 from agentd.daemon.lock import database_lock, home_lock
 from agentd.errors import AlreadyRunning
+from agentd.text import shown
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
 """A terminal, where there is one: its width, its colours, and what may be shown on it.
 
 The rule this file keeps: tables and colours are for terminals; a program that reads our output gets
-plain lines, with tabs between fields and ids in full. What users wrote is text: it is neither
-markup nor control characters.
+plain lines, with tabs between fields, ids in full and JSON as it was written. What users wrote is
+text: it is neither markup nor control characters.
 """
 
 import os
@@ -10,8 +10,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from msgspec import Raw
+
 from agentd.cli.states import STATES, State
-from agentd.cli.words import shown
+from agentd.text import shown, shown_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +25,8 @@ _WIDEST = 32
 """Columns of a cell that is not the last resort of a long text."""
 
 _GAP = 2
+
+_ONE_LINE = bytes.maketrans(b"\t\n\r", b"   ")
 
 _NO_WIDTH = 80
 """Columns of a terminal that says it has none."""
@@ -42,10 +46,10 @@ def console() -> "Console":
 
 
 def text(words: object, style: str = "") -> "Text":
-    """What somebody wrote, as it can be shown on one line."""
+    """What somebody wrote, as it can be shown on one line; JSON (`Raw`) stays JSON."""
     from rich.text import Text
 
-    return Text(shown(str(words)), style=style)
+    return Text(shown_json(bytes(words)) if isinstance(words, Raw) else shown(words), style=style)
 
 
 def state(of: State) -> "Text":
@@ -115,5 +119,12 @@ def drawing(line: "Line") -> "Text":
 
 
 def print_fields(*fields: object) -> None:
-    """One line for a program: the fields with tabs between them."""
-    print(*("" if field is None else shown(str(field)) for field in fields), sep="\t")
+    """One line for a program: the fields with tabs between them, JSON (`Raw`) as it was written."""
+    sys.stdout.buffer.write(b"\t".join(map(_field, fields)) + b"\n")
+
+
+def _field(field: object) -> bytes:
+    if isinstance(field, Raw):  # a tab or an end of a line in it is one space of several
+        return bytes(field).translate(_ONE_LINE)
+    words = "" if field is None else shown(field)
+    return words.encode(sys.stdout.encoding, "backslashreplace")

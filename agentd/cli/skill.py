@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from agentd.cli.words import shown
 from agentd.errors import BadSetting, Failure
+from agentd.text import shown
 
 _PACKAGE = Path(__file__).parents[1]
 _SKILL = "skills/agentd/SKILL.md"

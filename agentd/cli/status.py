@@ -5,8 +5,8 @@ import argparse
 from agentd import config
 from agentd.api import MetricsResult
 from agentd.cli.printing import print_data
-from agentd.cli.words import shown
 from agentd.client import Client
+from agentd.text import shown
 
 _OK = "ok"
 
@@ -33,7 +33,7 @@ def _print_metrics(metrics: MetricsResult) -> None:
     statuses = ", ".join(f"{number:,} {status}" for status, number in counts.items()) or "none"
     print(f"uptime    {_duration(metrics.uptime_secs)}")
     print(f"tasks     {database.total_tasks:,}")
-    print(f"nodes     {database.total_nodes:,} ({statuses})")
+    print(f"nodes     {database.total_nodes:,} ({shown(statuses)})")
     print(f"events    {database.total_events:,}, schema {database.schema_version}")
     print(
         f"leases    {database.running_leases:,} running, "

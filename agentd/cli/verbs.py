@@ -50,6 +50,12 @@ def _add_task(verbs: Verbs) -> None:
     task = add_group(verbs, "task", "register tasks, and look at what became of them")
     verb = add(task, "register", "register a task from a JSON or YAML file", "task.register")
     verb.add_argument("path", metavar="FILE", help="the document, or - for standard input")
+    verb.add_argument(
+        "--request-id",
+        metavar="UUID",
+        help="makes it safe to repeat: the same document under the same id is one task",
+    )
+    verb.add_argument("--empty", action="store_true", help="allow a task without nodes")
     verb = add(task, "list", "list the tasks, the newest first", "task.list")
     verb.add_argument(
         "--runnable", action="store_true", help="only those with a runnable node, the oldest first"
@@ -115,7 +121,7 @@ def _add_held(
 ) -> None:
     _add_task_id(verb)
     verb.add_argument(
-        "node", metavar="NODE", help="the node's name, its id, or a beginning of that"
+        "node", metavar="NODE", help="the node's name, its id, or a beginning or an end of that"
     )
     verb.add_argument("lease", metavar="LEASE", help=lease)
     if payload:
@@ -230,7 +236,7 @@ def _add_texts(verbs: Verbs) -> None:
         "completion",
         json=False,
     )
-    verb.add_argument("shell", metavar="SHELL", help="bash, zsh, tcsh or fish")
+    verb.add_argument("shell", metavar="SHELL", help="bash, zsh, tcsh, fish or powershell")
 
 
 def _command_form() -> str:

@@ -1,6 +1,5 @@
-"""Numbers and names as a person reads them."""
+"""Numbers, and what a database holds, as a person reads them."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,14 +16,6 @@ def size(number: float) -> str:
             return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
         number /= _KIB
     return f"{number:,.1f} {_UNITS[-1]}"
-
-
-def shown(text: Path | str) -> str:
-    """A path, or what has one in it, that fits on a line, whatever bytes it is made of."""
-    words = str(text)
-    if words.isprintable():  # nearly always, and a goal may have a million characters
-        return words
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
 
 
 def contents(found: "Contents") -> str:

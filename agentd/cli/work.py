@@ -15,11 +15,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from agentd.cli.naming import name, task_id
+from agentd.cli.log import log_to_stderr
+from agentd.cli.naming import task_id
 from agentd.cli.printing import print_data
-from agentd.cli.words import shown
 from agentd.client import AsyncLease, Client
 from agentd.errors import BadSetting, WorkerStopped
+from agentd.label import label
+from agentd.text import shown
 from agentd.worker import Worker
 from agentd.worker.command import GONE, MOST_FAILURES, Command, is_directory_gone
 
@@ -31,9 +33,6 @@ LONGEST_LINE = 2000
 
 _LONGEST_LABEL = 20
 """Characters of a node's name in front of its lines."""
-
-_ID_DIGITS = 6
-"""Of a node's id, at its end: ids that were made together begin alike."""
 
 COMMAND_FORM = """\
 the command
@@ -120,7 +119,7 @@ def _check(program: str) -> None:
 
 
 def _log_to_stderr() -> None:
-    logging.basicConfig(format="agentd: %(message)s", stream=sys.stderr)
+    log_to_stderr()
     logging.getLogger("agentd.worker").setLevel(logging.INFO)
 
 
@@ -144,5 +143,4 @@ class _Screen:
 
 
 def _label(lease: AsyncLease) -> str:
-    given = name(lease.context.node)
-    return shown(given[:_LONGEST_LABEL]) if given else lease.node_id[-_ID_DIGITS:]
+    return shown(label(lease.node_id, lease.context.node.payload_schema)[:_LONGEST_LABEL])

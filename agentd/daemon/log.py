@@ -8,6 +8,8 @@ import logging
 import time
 from typing import Any
 
+from agentd.text import shown
+
 logger = logging.getLogger("agentd")
 
 LONGEST_LINE = 2_000
@@ -65,7 +67,7 @@ FAILURES_SECONDS = 10.0
 def _escaped(text: str) -> str:
     if len(text) > LONGEST_LINE:
         text = f"{text[:LONGEST_LINE]}…"
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return shown(text)
 
 
 def set_up(level: int) -> None:

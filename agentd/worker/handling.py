@@ -21,6 +21,8 @@ from agentd.client.lease import GONE
 from agentd.client.repeats import PASSING, waits
 from agentd.client.requests import Request
 from agentd.errors import DaemonUnreachable, LeaseLost, WorkFailed
+from agentd.label import label
+from agentd.text import shown
 
 Result = TypeVar("Result")
 BlockingHandler = Callable[[Lease], Any]
@@ -57,21 +59,20 @@ class Handling:
         What the handler raises is logged: the node has failed with it. Cancelled, or told that the
         daemon is away, it lets go of the node.
         """
+        node = shown(label(acquired.node_id, acquired.context.node.payload_schema))
         try:
             await (self._await if self._is_async else self._in_thread)(acquired)
         except LeaseLost as lost:
             self._count("lost")
-            logger.warning("lost the lease, and dropped the work: %s", lost)
+            logger.warning("lost the lease of node %s, and dropped the work: %s", node, shown(lost))
         except asyncio.CancelledError:
-            logger.warning(
-                "let go of node %s: it goes back when its lease runs out", acquired.node_id
-            )
+            logger.warning("let go of node %s: it goes back when its lease runs out", node)
             raise
         except DaemonUnreachable as error:
-            logger.warning("let go of node %s, it goes back: %s", acquired.node_id, error)
+            logger.warning("let go of node %s, it goes back: %s", node, shown(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the next node is another matter
             told = " ".join([_told(error), *getattr(error, "__notes__", ())])
-            logger.warning("node %s failed: %s", acquired.node_id, told)
+            logger.warning("node %s failed: %s", node, shown(told))
 
     def close(self) -> None:
         """Close the connections."""
@@ -170,7 +171,7 @@ class _Trouble:
     def tell(self, error: Exception) -> None:
         """Log it, if it is news."""
         if type(error) is not self._said:
-            logger.warning("%s is tried until it is answered: %s", self._method, error)
+            logger.warning("%s is tried until it is answered: %s", self._method, shown(error))
         self._said = type(error)
 
 

@@ -12,6 +12,7 @@ from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncClient
 from agentd.client.repeats import PASSING
 from agentd.errors import RequestRefused
+from agentd.text import shown
 
 logger = logging.getLogger("agentd.worker")
 
@@ -59,7 +60,7 @@ class Source:
     def _say(self, words: str, *about: object) -> None:
         """Once, not at every attempt."""
         if words != self._said:
-            logger.info(words, *about)
+            logger.info(words, *map(shown, about))
         self._said = words
 
     async def _acquire(self) -> AcquireNextNodeResult | None:

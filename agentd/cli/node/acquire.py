@@ -5,10 +5,12 @@ import sys
 
 from agentd.api import AcquireNextNodeResult
 from agentd.cli.moments import clock
-from agentd.cli.naming import name, task_id
+from agentd.cli.naming import task_id
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_whole
 from agentd.client import Client
+from agentd.label import label
+from agentd.text import shown_json
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,10 +31,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _tell(held: AcquireNextNodeResult) -> None:
     node, screen = held.context.node, console()
-    print_whole(screen, f"node     {name(node) or node.id}")
+    print_whole(screen, f"node     {label(node.id, node.payload_schema)}")
     print_whole(screen, f"lease    {held.lease_id}, until {clock(held.lease_expires_at)}")
-    print_whole(screen, f"payload  {bytes(node.payload_schema).decode()}")
+    print_whole(screen, f"payload  {shown_json(bytes(node.payload_schema))}")
     for done in held.context.completed_dependencies:
-        print_whole(screen, f"input    {bytes(done.result_payload).decode()}")
+        print_whole(screen, f"input    {shown_json(bytes(done.result_payload))}")
     which = f"{held.task_id} {held.node_id} {held.lease_id}"
     print_whole(screen, f"then     agentd node complete {which} '{{}}'")

@@ -5,6 +5,7 @@ import argparse
 from agentd.api import EventResult
 from agentd.cli.printing import print_data
 from agentd.cli.screen import is_terminal, print_fields
+from agentd.text import shown
 
 
 def tell(event: EventResult, options: argparse.Namespace, done: str) -> int:
@@ -12,7 +13,7 @@ def tell(event: EventResult, options: argparse.Namespace, done: str) -> int:
     if options.json:
         print_data(event)
     elif is_terminal():
-        print(f"{done}, event {event.event_id}")
+        print(f"{done}, event {shown(event.event_id)}")
     else:
         print_fields(event.event_id)
     return 0

@@ -65,8 +65,8 @@ def _print(page: TaskEventsResult, called: dict[str, str], *, as_json: bool) -> 
         _show(page, called)
     else:
         for event in page.events:
-            payload = bytes(event.payload).decode()
-            print_fields(event.seq, event.timestamp, event.action_type, event.node_id, payload)
+            what = event.action_type, event.node_id, event.payload
+            print_fields(event.seq, event.timestamp, *what)
         sys.stdout.flush()
 
 
@@ -81,5 +81,5 @@ def _show(page: TaskEventsResult, called: dict[str, str]) -> None:
             text(f"{day_and_clock(event.timestamp)}  ", "dim"),
             text(f"{event.action_type:{kinds}}  ", _COLOURS.get(event.action_type, "")),
             text(f"{node:{width}}  "),
-            text(bytes(event.payload).decode(), "dim"),
+            text(event.payload, "dim"),
         )

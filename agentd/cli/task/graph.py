@@ -12,8 +12,8 @@ from agentd.cli.naming import labels, task_id
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, counted, drawing, is_terminal, print_line, text
 from agentd.cli.states import states
-from agentd.cli.words import shown
 from agentd.client import Client
+from agentd.text import shown
 
 if TYPE_CHECKING:
     from agentd.cli.drawing import Line

@@ -1,35 +1,36 @@
 """`agentd task register FILE|-`: a task from a document in JSON or YAML."""
 
 import argparse
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from agentd.api import RegisterTaskResult
 from agentd.cli.document import Document, read
-from agentd.cli.fields import BadDocument
+from agentd.cli.failing import Usage
+from agentd.cli.faults import BadDocument
+from agentd.cli.naming import full_id
 from agentd.cli.payload import given_bytes
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_line
 from agentd.client import Client
-from agentd.errors import InvalidGraph, RequestTooLarge
+from agentd.errors import (
+    ConnectionLost,
+    InvalidGraph,
+    NoAnswer,
+    RequestTooLarge,
+    StorageError,
+)
 
 _FORMS = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 
 
 def run(options: argparse.Namespace) -> int:
     """Register the task. Raises `BadDocument`, or `RequestRefused` with the names of the nodes."""
-    document = _read(options.path)
-    with Client() as client:
-        try:
-            made = client.register_task(
-                document.goal, context=document.context, initial_nodes=document.nodes
-            )
-        except InvalidGraph as refusal:
-            raise InvalidGraph(document.renamed(refusal.message)) from refusal
-        except RequestTooLarge as refusal:
-            many = f"{options.path}, {len(document.nodes):,} nodes"
-            raise RequestTooLarge(
-                f"{many}: {refusal.message}, or make it several tasks"
-            ) from refusal
+    document = _read(options)
+    with _told_how_to_repeat(options, document.request_id), Client() as client:
+        made = _registered(client, options.path, document)
     if options.json:
         ids = {name: node_id for node_id, name in document.names.items()}
         print_data({"task_id": made.task_id, "node_ids": made.node_ids, "names": ids})
@@ -40,14 +41,50 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _read(path: str) -> Document:
+def _read(options: argparse.Namespace) -> Document:
+    path, request_id = options.path, None
+    if options.request_id is not None and (request_id := full_id(options.request_id)) is None:
+        raise Usage(f"--request-id {options.request_id!r}: expected a UUID")
+    form, source = _FORMS.get(Path(path).suffix.lower()), path
     if path == "-":
-        return read(given_bytes(path, "the document"), "standard input")
+        written, form, source = given_bytes(path, "the document"), None, "standard input"
+    else:
+        try:
+            written = Path(path).read_bytes()
+        except OSError as error:
+            raise BadDocument(f"{path} cannot be read: {error.strerror}") from error
+    return read(written, source, form, request_id=request_id, empty=options.empty)
+
+
+def _registered(client: Client, path: str, document: Document) -> RegisterTaskResult:
     try:
-        written = Path(path).read_bytes()
-    except OSError as error:
-        raise BadDocument(f"{path} cannot be read: {error.strerror}") from error
-    return read(written, path, _FORMS.get(Path(path).suffix.lower()))
+        return client.register_task(
+            document.goal,
+            context=document.context,
+            initial_nodes=document.nodes,
+            request_id=document.request_id,
+        )
+    except InvalidGraph as refusal:
+        raise InvalidGraph(document.renamed(refusal.message)) from refusal
+    except RequestTooLarge as refusal:
+        many = f"{path}, {len(document.nodes):,} nodes"
+        raise RequestTooLarge(f"{many}: {refusal.message}, or make it several tasks") from refusal
+
+
+@contextmanager
+def _told_how_to_repeat(options: argparse.Namespace, request_id: str) -> Iterator[None]:
+    """Where nobody knows whether the task is registered: the command that is safe either way."""
+    empty = " --empty" if options.empty else ""
+    again = f"agentd task register {shlex.quote(options.path)}{empty} --request-id {request_id}"
+    how = f"to repeat it safely, with the same document: `{again}`"
+    try:
+        yield
+    except (NoAnswer, ConnectionLost) as error:
+        raise type(error)(f"{error}; {how}") from error
+    except StorageError as error:
+        raise type(error)(f"{error.message}; {how}", **error.data) from error
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"interrupted: the task may be registered; {how}") from error
 
 
 def _tell(document: Document, made: RegisterTaskResult) -> None:

@@ -3,6 +3,8 @@
 import argparse
 import time
 
+from msgspec import Raw
+
 from agentd.api import NodeView, TaskStatusResult
 from agentd.cli.moments import age, span
 from agentd.cli.naming import labels, name, task_id
@@ -53,7 +55,7 @@ def _show(status: TaskStatusResult) -> None:
     print_line(screen, f"task     {task.id}, registered {age(task.created_at)} ago")
     print_line(screen, "nodes    ", counted(found.values()) if found else "none")
     if bytes(task.context) != _EMPTY:
-        print_line(screen, f"context  {bytes(task.context).decode()}")
+        print_line(screen, "context  ", text(task.context))
     if not status.nodes:
         return
     first = sorted(status.nodes, key=lambda node: STATES.index(found[node.id]))[:_MOST]
@@ -69,7 +71,7 @@ def _show(status: TaskStatusResult) -> None:
         print_whole(screen, f"and {more:,} more: `agentd task show {task.id} | less` has all")
 
 
-def _about(node: NodeView, found: dict[str, State], called: dict[str, str]) -> str:
+def _about(node: NodeView, found: dict[str, State], called: dict[str, str]) -> object:
     """What a person asks about a node in its state."""
     if found[node.id] is RUNNING:
         left = (node.lease_expires_at or 0) - int(time.time())
@@ -81,7 +83,7 @@ def _about(node: NodeView, found: dict[str, State], called: dict[str, str]) -> s
     return f"waits for {', '.join(waits)}" if waits else ""
 
 
-def _result(node: NodeView) -> str:
+def _result(node: NodeView) -> Raw | str:
     """What a node was completed or failed with; before that there is nothing."""
     ended = node.status in (COMPLETED.word, FAILED.word)
-    return bytes(node.result_payload or b"").decode() if ended else ""
+    return node.result_payload if ended else ""

@@ -1,0 +1,27 @@
+"""Text of others, as it is shown to people.
+
+The rule this file keeps: what somebody else wrote is text. It moves no cursor, sets no colour,
+turns no line round and ends none: whatever a terminal would obey, or not show, is spelled out
+(spaces of other widths, too: they are not seen to be there).
+"""
+
+import json
+
+
+def shown(text: object) -> str:
+    r"""What somebody wrote, on one line: `\x1b` stands for the character that steers terminals."""
+    words = str(text)
+    if words.isprintable():  # nearly always, and a goal may have a million characters
+        return words
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+
+
+def shown_json(written: bytes) -> str:
+    r"""JSON that is still JSON, and the same value: `\u009b` stands for what `shown` spells out."""
+    # Tabs and returns stand between values only: inside of a text they are escaped already.
+    lines = written.decode(errors="replace").translate({9: " ", 13: " "}).split("\n")
+    return "\n".join(line if line.isprintable() else _escaped(line) for line in lines)
+
+
+def _escaped(line: str) -> str:
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)

@@ -1,0 +1,152 @@
+"""What is wrong with a document of a task: all of it at once, with its place and what to do."""
+
+import json
+import re
+import time
+
+import pytest
+
+from agentd.cli.document import read
+from agentd.cli.faults import BadDocument
+
+AN_ID = "8f36c487-4e75-4da9-a5bc-d7916f1acda0"
+
+# The advice for what stands under another name
+
+ADVICE = [
+    ("gaol: h", "line 2: there is no field `gaol`: did you mean `goal`?"),
+    ("objective: h", "line 2: there is no field `objective`: did you mean `goal`?"),
+    ("goal: g\nobjective: h", "line 3: there is no field `objective`: put it under `context`"),
+    ("goal: g\nbudget: 3", "line 3: there is no field `budget`: put it under `context`"),
+    ("goal: g\ntasks: [{}]", "line 3: there is no field `tasks`: did you mean `nodes`?"),
+    ("goal: g\nsteps: []", "line 3: there is no field `steps`: did you mean `nodes`?"),
+    ("goal: g\nnode: []", "line 3: there is no field `node`: did you mean `nodes`?"),
+    (
+        "goal: g\nnodes: [{nmae: a}]",
+        "line 3, node #1: there is no field `nmae`: did you mean `name`?",
+    ),
+    (
+        "goal: g\nnodes:\n- name: a\n  prompt:\n    write it",
+        "line 5, node 'a': there is no field `prompt`: put it under `payload`",
+    ),
+    (
+        "goal: g\nnodes: [{depends_on: []}]",
+        "line 3, node #1: there is no field `depends_on`: did you mean `dependencies`?",
+    ),
+    (
+        "goal: g\nnodes: [{name: a, status: done}]",
+        "line 3, node 'a': there is no field `status`: a node begins as PENDING: leave out what is",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), ADVICE, ids=[words[:60] for _, words in ADVICE])
+def test_advice(text: str, words: str) -> None:
+    """What stands under an unknown name is somebody's work: its place is told, and it alone."""
+    with pytest.raises(BadDocument) as refused:
+        read(
+            f"context: {{}}\n{text}".encode(),
+            "f",
+            empty="nodes" not in text and "tasks" not in text,
+        )
+    assert str(refused.value).startswith(f"f, {words}")
+    assert "leave it out" not in str(refused.value)
+    assert refused.value.faults == ()
+
+
+def test_a_task_without_nodes_has_to_be_meant() -> None:
+    """A document without nodes is refused, unless somebody says that it is meant."""
+    for text, what in (("goal: g", "missing"), ("goal: g\nnodes: []", "empty")):
+        with pytest.raises(BadDocument, match=f"`nodes` is {what}: .*`--empty` allows it"):
+            read(text.encode(), "f")
+        assert read(text.encode(), "f", empty=True).nodes == []
+
+
+# All faults at once
+
+FAULTY = """\
+gaol: g
+nodes:
+  - {name: a, dependencies: [zz, yy]}
+  - {name: a}
+  - {name: b, dependencis: [a]}
+  - name: c
+    prompt: p
+    payload: [3]
+  - {name: ''}
+  - {name: d, dependencies: [e]}
+  - {name: e, dependencies: [d]}
+"""
+FAULTS = [
+    "line 1: there is no field `gaol`: did you mean `goal`?",
+    "line 3, node 'a': `dependencies`: no node is named 'zz'; names there are: a, b, c, d, e",
+    "line 3, node 'a': `dependencies`: no node is named 'yy'; names there are: a, b, c, d, e",
+    "line 4, node 'a': `name`: 'a' is given to nodes #1, #2; each needs one of its own",
+    "line 5, node 'b': there is no field `dependencis`: did you mean `dependencies`?",
+    "line 7, node 'c': there is no field `prompt`: put it under `payload`",
+    "line 8, node 'c': `payload`: expected an object, where the name can stand too, got a list",
+    "line 9, node #5: `name`: expected a word, neither empty nor a UUID",
+]
+
+
+def test_all_faults_are_told_at_once() -> None:
+    """Who corrects a document needs one round: each fault has its line and its node."""
+    with pytest.raises(BadDocument) as refused:
+        read(FAULTY.encode(), "f")
+    assert str(refused.value) == "f has 9 faults"
+    *first, last = refused.value.faults
+    assert first == FAULTS
+    assert re.fullmatch(r"line 1[01], node '[de]': .* a cycle: (?:d -> e -> d|e -> d -> e)", last)
+
+
+def test_all_faults_of_json_have_their_lines() -> None:
+    """JSON that somebody spread over lines is told by these lines."""
+    text = '{"goal": "g",\n\n"nodes": [\n{"name":\n3},\n{"id": 1e400}, {"x"\n:[\n]}]}'
+    with pytest.raises(BadDocument) as refused:
+        read(text.encode(), "f")
+    assert [fault.partition(":")[0] for fault in refused.value.faults] == [
+        "line 4, node #1",
+        "line 6, node #2",
+        "line 6, node #3",
+    ]
+
+
+def test_the_first_of_many_faults_are_told() -> None:
+    """One mistake that was made a thousand times is told twenty times."""
+    text = "goal: g\nnodes:\n" + "- {nmae: a}\n" * 1000
+    with pytest.raises(BadDocument, match="f has 1,000 faults") as refused:
+        read(text.encode(), "f")
+    assert len(refused.value.faults) == 21
+    assert refused.value.faults[-1] == "and 980 more"
+
+
+@pytest.mark.parametrize("indent", [None, 1], ids=["a line", "lines"])
+def test_a_large_document_full_of_faults_is_soon_refused(indent: int | None) -> None:
+    """Places and hints are looked for as often as they are told: no document keeps a person."""
+    nodes = [{"name": f"n{n}", "dependencies": [f"m{n}"], "payloda": {}} for n in range(5000)]
+    text = json.dumps({"goal": "g", "nodes": nodes}, indent=indent).encode()
+    began = time.process_time()
+    with pytest.raises(BadDocument, match="f has 10,000 faults"):
+        read(text, "f")
+    assert time.process_time() - began < 20  # a place or a hint for each takes minutes
+
+
+# The same request again
+
+
+def test_the_same_document_under_one_id_is_the_same_request() -> None:
+    """The ids that are made for nodes follow from the request's, and no others' are the same."""
+    text = f"goal: g\nrequest_id: {AN_ID.upper()}\nnodes: [{{}}, {{name: a}}]".encode()
+    first, again = read(text, "f"), read(text, "f", request_id=AN_ID)
+    assert first == again
+    assert first.request_id == AN_ID
+    others = [read(b"goal: g\nnodes: [{}, {name: a}]", "f") for _ in "ab"]
+    ids = {node.id for document in (first, *others) for node in document.nodes}
+    assert len(ids) == 6
+
+
+def test_two_ids_for_one_request_are_refused() -> None:
+    """An id in the document and another beside it are two requests."""
+    other = AN_ID[:-1] + "1"
+    with pytest.raises(BadDocument, match=f"line 1: `request_id`: {AN_ID} here, and {other} on"):
+        read(f"request_id: {AN_ID}\ngoal: g".encode(), "f", request_id=other, empty=True)

@@ -1,0 +1,268 @@
+"""What others wrote is text, whichever verb shows it: no terminal obeys it."""
+
+import json
+import logging
+import re
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from agentd.cli import replay
+from agentd.cli.log import FORMATTER
+from agentd.cli.usage import Parser
+from agentd.cli.verbs import parser
+from agentd.text import shown, shown_json
+from tests.command_line import Ended, agentd, agentd_here, on_a_terminal
+from tests.daemon_process import DaemonProcess, temporary_home
+
+STEERING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Controls, formats (those that turn text round among them), half pairs, what nobody has assigned,
+and what ends a line."""
+
+OURS = re.compile(r"\x1b\[[0-9;]*m|\r\x1b\[K|\n")
+"""Colours, a progress bar, and the ends of our own lines."""
+
+HOSTILE = "".join(
+    c for c in map(chr, range(0xE1000)) if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"}
+)
+"""Every control and format character, and every end of a line."""
+
+OTHERS = "\ue000\u0378\U0010ffff"
+SHORT = "\x1b[31m\x7f\x9b\u202e\u2028"
+"""What a file's name has room for."""
+
+
+def steering(ended: Ended) -> set[str]:
+    """The characters that reached the terminal and are none of ours."""
+    words = OURS.sub("", ended.out + ended.err)
+    return {c for c in words if unicodedata.category(c) in STEERING}
+
+
+# The function
+
+
+@pytest.mark.parametrize("text", [HOSTILE, OTHERS, SHORT, "\ud800"], ids=range(4))
+def test_shown(text: str) -> None:
+    """What steers a terminal is spelled out, and what does not is as it was."""
+    words = shown(f"a{text}é 漢字 x")
+    assert not {c for c in words if unicodedata.category(c) in STEERING}
+    assert words.startswith("a\\")
+    assert words.endswith("é 漢字 x")
+    assert shown(words) == words
+
+
+def test_every_character_of_unicode() -> None:
+    """Of all characters that there are none passes that steers a terminal or is not seen."""
+    for number in range(sys.maxunicode + 1):
+        kind = unicodedata.category(chr(number))
+        plain = kind not in STEERING and (kind != "Zs" or chr(number) == " ")
+        assert (shown(chr(number)) == chr(number)) is plain, hex(number)
+
+
+def test_spaces_are_seen() -> None:
+    """A space of another width is no space that a person would type."""
+    assert shown("a b\xa0c\u3000") == r"a b\xa0c\u3000"
+
+
+@pytest.mark.parametrize("text", [HOSTILE, OTHERS, SHORT], ids=range(3))
+def test_shown_json(text: str) -> None:
+    """JSON stays JSON, and the value stays the same."""
+    written = json.dumps({text: [text, 1.5]}, ensure_ascii=False, indent=2)
+    words = shown_json(written.encode())
+    assert not {c for c in words if unicodedata.category(c) in STEERING} - {"\n"}
+    assert json.loads(words) == {text: [text, 1.5]}
+
+
+def test_shown_json_that_needs_nothing() -> None:
+    """Numbers keep their spelling and letters stay letters, and no byte breaks it."""
+    assert shown_json(' {"é":1e400,\t"n":1.50}'.encode()) == ' {"é":1e400, "n":1.50}'
+    assert shown_json(b'"\xff"') == '"\ufffd"'
+
+
+# Every verb
+
+
+class Stage(NamedTuple):
+    """A daemon with a task that nobody trusts, and a folder for files."""
+
+    daemon: DaemonProcess
+    task: str
+    held: tuple[str, str, str]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Goal, context, names, payloads, owner, events, result and error are all hostile."""
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "said").write_text(HOSTILE)
+    cycle = [{"name": f"{SHORT}{n}", "dependencies": [f"{SHORT}{1 - n}"]} for n in (0, 1)]
+    (folder / "cycle.json").write_text(json.dumps({"goal": HOSTILE, "nodes": cycle}))
+    (folder / "faults.json").write_text(
+        json.dumps({HOSTILE: 1, "nodes": [{"name": HOSTILE, "dependencies": [HOSTILE]}] * 2})
+    )
+    payload = {"name": HOSTILE, HOSTILE: [HOSTILE]}
+    nodes = [{"payload_schema": payload}] * 4
+    with temporary_home() as home, DaemonProcess(home) as daemon, daemon.connect() as connection:
+        task = connection.call("RegisterTask", goal=HOSTILE, context=payload, initial_nodes=nodes)[
+            "task_id"
+        ]
+        for method in ("CompleteNode", "FailNode", "CommitEvent"):
+            held = connection.call("AcquireNextNode", task_id=task, lease_owner=HOSTILE)
+            lease = {name: held[name] for name in ("task_id", "node_id", "lease_id")}
+            more = {"action_type": HOSTILE} if method == "CommitEvent" else {}
+            connection.call(method, **lease, **more, payload=payload)
+        ids = (held["task_id"], held["node_id"], held["lease_id"])
+        yield Stage(daemon, task, ids, folder)
+
+
+def fresh(stage: Stage) -> str:
+    """A task with a node that nobody has, and with a hostile name."""
+    nodes = [{"payload_schema": {"name": HOSTILE}}]
+    with stage.daemon.connect() as connection:
+        made: Any = connection.call("RegisterTask", goal=HOSTILE, initial_nodes=nodes)
+    return str(made["task_id"])
+
+
+SAYS = 'cat "$1"; cat "$1" >&2; exit 1'
+
+VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
+    "task register": [
+        lambda s: [s.folder / "cycle.json"],
+        lambda s: [s.folder / "faults.json"],
+        lambda s: [s.folder / SHORT],
+    ],
+    "task list": [lambda _: []],
+    "task show": [lambda s: [s.task], lambda _: [SHORT], lambda _: ["0"]],
+    "task graph": [
+        lambda s: [s.task],
+        *(lambda s, f=f: [s.task, "--format", f] for f in ("mermaid", "dot", "svg")),
+    ],
+    "task events": [lambda s: [s.task]],
+    "node acquire": [lambda s: [s.task, "--owner", SHORT]],
+    "node heartbeat": [lambda s: [*s.held], lambda s: [s.task, HOSTILE[1:], s.held[2]]],
+    "node commit": [lambda s: [*s.held, "--type", SHORT], lambda s: [*s.held, SHORT]],
+    "node complete": [lambda s: [s.task, s.held[1], SHORT]],
+    "node fail": [lambda s: [s.task, SHORT, s.held[2]]],
+    "work": [
+        lambda s: ["--task", fresh(s), "--", "sh", "-c", SAYS, "sh", s.folder / "said"],
+        lambda s: ["--task", fresh(s), "--", SHORT],
+    ],
+    "loop": [lambda s: ["--offline", "--task", s.task], lambda _: ["--goal", SHORT, "--task", "x"]],
+    "call": [
+        lambda s: ["TaskStatus", json.dumps({"task_id": s.task})],
+        lambda _: [SHORT],
+        lambda _: ["Health", SHORT],
+        lambda _: ["TaskStatus", json.dumps({"task_id": HOSTILE})],
+    ],
+    "status": [lambda _: []],
+    "replay": [
+        lambda _: ["--check"],
+        lambda s: ["--until", "99", "--task", s.task],
+        lambda _: ["--until", SHORT, "--task", "x"],
+    ],
+    "backup": [lambda s: [s.folder / f"copy{SHORT}"]],
+    "restore": [lambda s: [s.folder / f"nothing{SHORT}"]],
+    "doctor": [lambda _: []],
+    "skill": [lambda s: ["--install", s.folder / f"skills{SHORT}"]],
+    "completion": [lambda _: [SHORT]],
+}
+"""What each verb is run with."""
+
+WITHOUT_JSON = ("skill", "completion")
+
+
+def every_verb(of: Parser, so_far: str = "") -> Iterator[str]:
+    """The verbs that there are, with those below them."""
+    groups = [each.choices for each in of._actions if isinstance(each.choices, dict)]  # noqa: SLF001
+    for verb, below in groups[0].items() if groups else ():
+        yield from every_verb(below, f"{so_far} {verb}".strip())
+    if not groups:
+        yield so_far
+
+
+def test_every_verb_is_tried() -> None:
+    """A new verb is tried like the others."""
+    assert set(every_verb(parser())) == {*VERBS, "serve"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_verb_lets_it_through(stage: Stage, verb: str) -> None:
+    """On a terminal a person and a program see all that others wrote as text."""
+    for form in [[], ["--json"]][: 1 if verb in WITHOUT_JSON else 2]:
+        for arguments in VERBS[verb]:
+            words = [*verb.split(), *form, *map(str, arguments(stage))]
+            ended = on_a_terminal(stage.daemon.home, *words)
+            assert "Traceback" not in ended.out, ended
+            assert ended.out
+            assert steering(ended) == set(), ended
+
+
+# JSON
+
+
+def test_json_on_a_terminal(stage: Stage) -> None:
+    """What `call` and `--json` show there is JSON, and has the same values as in a pipe."""
+    asked = ("call", "TaskStatus", json.dumps({"task_id": stage.task}))
+    for words in (asked, (*asked, "--json"), ("task", "show", stage.task, "--json")):
+        terminal, pipe = (run(stage.daemon.home, *words) for run in (on_a_terminal, agentd_here))
+        assert json.loads(terminal.out) == json.loads(pipe.out)
+        assert r"\u009b" in terminal.out
+        assert "\x9b" in pipe.out
+
+
+def test_json_in_a_pipe_is_as_it_was_written(shared: DaemonProcess) -> None:
+    """Numbers, escapes, spaces and letters of a payload come out byte for byte."""
+    written = '{ "n":1e400,"big":' + "9" * 6000 + r',"e":"\u00e9\/é' + '\x9b\x7f\u202e\xa0"}'
+    nodes = f'{{"goal":"g","initial_nodes":[{{"payload_schema":{written}}}]}}'
+    made = agentd_here(shared.home, "call", "RegisterTask", "-", stdin=nodes.encode())
+    task = json.loads(made.out)["task_id"]
+    held = agentd_here(shared.home, "node", "acquire", task).out.split("\t")
+    done = agentd_here(shared.home, "node", "complete", *held[:3], "-", stdin=written.encode())
+    assert done.code == 0, done
+    for words in (
+        ("call", "TaskStatus", f'{{"task_id":"{task}"}}'),
+        ("task", "show", task, "--json"),
+    ):
+        assert agentd_here(shared.home, *words).out.count(written) == 2
+    (shown_,) = agentd_here(shared.home, "task", "show", task).out.split("\n")[:-1]
+    assert shown_.split("\t")[-1] == written
+    events = agentd_here(shared.home, "task", "events", task).out.split("\n")
+    assert events[-2].split("\t")[-1] == f'{{"result":{written}}}'
+    assert agentd(shared.home, "task", "show", task, PYTHONIOENCODING="ascii").out == f"{shown_}\n"
+
+
+def test_json_is_one_field_of_its_line(shared: DaemonProcess) -> None:
+    """A tab between the values of a payload is no tab between fields."""
+    with shared.connect() as connection:
+        made: Any = connection.call("RegisterTask", goal="g", initial_nodes=[{}])
+        params = {"task_id": made["task_id"], "node_id": made["node_ids"][0]}
+        line = json.dumps({"method": "CommitEvent", "params": {**params, "payload": 0}})
+        connection.ask(line.replace('"payload": 0', '"payload": [1,\t2]').encode())
+    last = agentd_here(shared.home, "task", "events", made["task_id"], "--last", "1").out
+    assert last.rstrip("\n").split("\t")[4:] == ["[1, 2]"]
+
+
+def test_a_difference_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a check finds may quote the database, and is shown as text."""
+    replay._tell([f"row {SHORT}"], 0)  # noqa: SLF001 - a database says so only when it is damaged
+    told = capsys.readouterr().out
+    assert steering(Ended(0, told, "")) == set()
+    assert told.startswith(r"row \x1b[31m\x7f")
+
+
+def test_what_is_logged_is_text() -> None:
+    """Whatever a library logs while a verb works is text: a line each, a traceback indented."""
+    record = logging.LogRecord("any", logging.ERROR, "", 0, "said %s", (f"{SHORT}\nforged",), None)
+    try:
+        int(SHORT + "\ud800")
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    first, *traceback = FORMATTER.format(record).split("\n")
+    assert first == rf"agentd: said {shown(SHORT)}\nforged"
+    assert all(line.startswith("    ") for line in traceback)
+    assert steering(Ended(0, "\n".join(traceback), "")) == set()
