@@ -5,13 +5,20 @@ that dies. The lock file stays where it is, because removing it would let two da
 of the same name; it says who holds it.
 """
 
+import errno
 import fcntl
 import os
+import re
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from agentd.errors import AlreadyRunning, Failure
+
+_LONGEST = 21
+_PID = re.compile(rb"\d{0,20}\n?")
+"""What a lock file holds: nothing while it is new, then its holder's pid."""
 
 _LOCKS = Path("/proc/locks")
 """The locks that the kernel knows of: proc(5)."""
@@ -25,11 +32,8 @@ class Lock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock. Raises `AlreadyRunning` with the pid of its holder."""
-        try:
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Failure(f"cannot open the lock {self.path}: {error.strerror}") from error
+        """Take the lock. Raises `AlreadyRunning` with the pid of its holder, and `Failure`."""
+        file = self._open()
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -47,6 +51,33 @@ class Lock:
             self.release()
             raise Failure(f"cannot write the lock {self.path}: {error.strerror}") from error
 
+    def _open(self) -> int:
+        """The lock file, made where there is none. Raises `Failure` where it is not agentd's.
+
+        Others may have made what has that name: no link is followed, no device or pipe waited for.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            file = os.open(self.path, flags, 0o600)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise Failure(self._not_ours("is a symbolic link")) from error
+            raise Failure(f"cannot open the lock {self.path}: {error.strerror}") from error
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            told = "is not a file"
+        elif not _PID.fullmatch(os.pread(file, _LONGEST + 1, 0)):
+            told = "holds something else than a pid"
+        else:
+            return file
+        os.close(file)
+        raise Failure(self._not_ours(told))
+
+    def _not_ours(self, what: str) -> str:
+        return (
+            f"{self.path} is where agentd keeps a lock, and {what}, so it is left as it is: "
+            "move it away, or choose another name for what it would lock"
+        )
+
     def release(self) -> None:
         """Give the lock back."""
         if self._file is not None:
@@ -54,17 +85,19 @@ class Lock:
             self._file = None
 
     def holder(self) -> int | None:
-        """The pid of its holder, 0 where nobody knows it, or None where it is free.
+        """The pid of its holder as this process sees it, 0 where nobody knows it, None where free.
 
-        The lock is not tried for that: whoever starts at the same moment would be sent away.
+        The lock is not tried for that: whoever starts at the same moment would be sent away. The
+        pid in the file is the holder's own, which in another pid namespace is another number.
         """
         try:
-            found = self.path.stat()
-            text = self.path.read_text(errors="replace").strip()
+            found = self.path.lstat()
+            text = (
+                self.path.read_text(errors="replace").strip() if stat.S_ISREG(found.st_mode) else ""
+            )
         except FileNotFoundError:
             return None
-        pid = int(text) if text.isascii() and text.isdigit() else 0
-        return pid if _is_held(found, pid) else None
+        return _held_by(found, int(text) if text.isascii() and text.isdigit() else 0)
 
     def __enter__(self) -> Self:
         self.acquire()
@@ -79,19 +112,21 @@ class Lock:
         self.release()
 
 
-def _is_held(found: os.stat_result, pid: int) -> bool:
+def _held_by(found: os.stat_result, signed: int) -> int | None:
     try:
         lines = _LOCKS.read_text().splitlines()
     except OSError:  # not Linux: the pid in the file has to do
-        return pid > 0 and _is_alive(pid)
+        return signed if signed > 0 and _is_alive(signed) else None
     device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
     for line in lines:  # 1: FLOCK ADVISORY WRITE 123 fe:00:456 0 EOF
         *before, holder, place, _start, _end = line.split()
         its_device, _, inode = place.rpartition(":")
+        if "FLOCK" not in before or int(inode) != found.st_ino:
+            continue
         # Some file systems show programs another device than the kernel's own.
-        if "FLOCK" in before and int(inode) == found.st_ino:
-            return its_device == device or int(holder) == pid
-    return False
+        if its_device == device or int(holder) == signed:
+            return max(int(holder), 0)
+    return None
 
 
 def _is_alive(pid: int) -> bool:

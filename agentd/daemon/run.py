@@ -23,7 +23,7 @@ from agentd.daemon.log import logger
 from agentd.daemon.service import Service
 from agentd.errors import DiskFailed
 from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.checkpointing import damaged_path
+from agentd.store.sqlite.aside import asides
 from agentd.store.sqlite.mark import Mark, lost_path
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -75,8 +75,8 @@ def _report_losses(database: Path, lost: Mark | None) -> None:
         )
     elif lost_path(real).exists():
         logger.warning("events were lost before an earlier start: `agentd doctor` says which")
-    if (damaged := damaged_path(real)).exists():
-        logger.warning("a damaged WAL was set aside as %s; remove it when you like", damaged)
+    for file in asides(real):
+        logger.warning("%s was set aside: `agentd doctor` says what it is", file)
 
 
 def _complete(main: Coroutine[Any, Any, None]) -> None:

@@ -19,6 +19,7 @@ from agentd.daemon.lock import database_lock
 from agentd.doctor.finding import Finding, Subject, failed, not_checked, ok, warning
 from agentd.errors import DaemonUnreachable, RequestRefused
 from agentd.peers import peer
+from agentd.store.sqlite.claim import is_claimed
 
 PATIENCE_SECONDS = 5.0
 _LONGEST_SOCKET = 107 if os.uname().sysname == "Linux" else 103
@@ -83,20 +84,26 @@ def lock(subject: Subject, pid: int | None) -> Iterator[Finding]:
         yield not_checked("lock", "AGENTD_DATABASE_URL")
         return
     holder = database_lock(subject.database).holder()
+    if holder is None and is_claimed(subject.database):
+        holder = 0  # of a process that cannot be seen from here, or under another name
     if holder is None and pid is None:
         yield ok("lock", "nobody holds the database's lock")
     elif holder is None:
         told = f"pid {pid} answers on the socket and does not hold the lock on {subject.database}"
         yield failed("lock", told, "it serves another database: compare its settings with these")
     elif pid is None:
-        told = f"pid {holder} holds the database's lock, and nobody answers on the socket"
+        told = f"{_named(holder)} holds the database's lock, and nobody answers on the socket"
         advice = "wait, if it starts, stops or restores; else look whether it listens elsewhere"
         yield warning("lock", told, advice)
-    elif holder not in {0, pid}:
+    elif holder and pid and holder != pid:  # 0: its pid is not known here
         told = f"pid {holder} holds the database's lock, and pid {pid} answers on the socket"
         yield failed("lock", told, "stop one of them: they are two daemons")
     else:
-        yield ok("lock", f"held by pid {holder or pid}, which answers on the socket")
+        yield ok("lock", f"held by {_named(holder or pid)}, which answers on the socket")
+
+
+def _named(pid: int) -> str:
+    return f"pid {pid}" if pid else "a process that cannot be seen from here"
 
 
 def open_files(pid: int | None) -> Iterator[Finding]:
