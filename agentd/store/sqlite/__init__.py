@@ -175,12 +175,14 @@ class SqliteStore:
         for reader in self._idle_readers:
             reader.close()
         self._idle_readers.clear()
-        with contextlib.suppress(apsw.ConnectionClosedError):
-            if not self._connection.readonly("main"):
-                self._end()
-        self._connection.close()
-        self._mark.close()
-        self._place.close()
+        try:
+            with contextlib.suppress(apsw.ConnectionClosedError):
+                if not self._connection.readonly("main"):
+                    self._end()
+            self._connection.close()
+        finally:
+            self._mark.close()
+            self._place.close()
 
     def _end(self) -> None:
         self._save()

@@ -31,7 +31,7 @@ class Place:
     def __init__(self, path: Path, claim: Claim | None = None) -> None:
         self.path = path
         self._claim = claim
-        self._files = {path: identity(path)}
+        self._files = {str(path): identity(path)}
         self._copied = "", 0  # salts and frames, as they were noted last
         self._lock = threading.Lock()
         self._stamp = self._stamp_now()  # None while we write to the file
@@ -47,7 +47,7 @@ class Place:
     def settle_in(self) -> None:
         """The WAL and its index are there now, and the database is as it should be."""
         for end in ("-wal", "-shm"):
-            file = self.path.with_name(self.path.name + end)
+            file = f"{self.path}{end}"
             self._files[file] = identity(file)
         self._stamp = self._stamp_now()
         self.note(*self._copied)
@@ -104,7 +104,7 @@ class Place:
 
     def note(self, salts: str, frames: int, *, lasting: bool = False) -> None:
         """Note how far the WAL was copied. The files are ours."""
-        if (file := self._files[self.path]) is not None:
+        if (file := self._files[str(self.path)]) is not None:
             self._copied = salts, frames
             stamp = self._stamp or Stamp.under_way(file)
             wal = identity(wal_path(self.path))
@@ -133,10 +133,10 @@ class Place:
         return identity(self.path) is not None
 
     def _has(self, file: Path) -> bool:
-        return identity(file) == self._files.get(file, ())
+        return identity(file) == self._files.get(str(file), ())
 
-    def _told(self, name: Path) -> str:
-        if name == self.path:
+    def _told(self, name: str) -> str:
+        if name == str(self.path):
             return (
                 f"{name} was moved, removed or replaced under the daemon: "
                 "put it back, or stop the daemon"
