@@ -25,11 +25,8 @@ if TYPE_CHECKING:
 
 ALREADY_RUNNING, REFUSED = 4, 5
 ENDS = {"stopped": DaemonProcess.stop, "killed": DaemonProcess.kill}
-NAMESPACES = (
-    os.geteuid() == 0
-    and subprocess.run(["unshare", "-mpf", "true"], capture_output=True, check=False).returncode
-    == 0
-)
+UNSHARE = shutil.which("unshare") or ""
+NAMESPACES = os.geteuid() == 0 and not subprocess.call([UNSHARE or "false", "-mpf", "true"])
 
 
 def add(daemon: DaemonProcess, *goals: str) -> None:
@@ -242,7 +239,7 @@ def test_a_mount_of_a_database(daemon: DaemonProcess) -> None:
     (other / "agent_state.db").touch()
     mount = f"mount --bind {daemon.database} {other}/agent_state.db"
     ended = subprocess.run(
-        ["unshare", "-m", "sh", "-c", f"{mount} && exec {sys.executable} -m agentd serve"],
+        [UNSHARE, "-m", "sh", "-c", f"{mount} && exec {sys.executable} -m agentd serve"],
         env=daemon_process.environment(other, {}),
         cwd=daemon_process.REPOSITORY,
         capture_output=True,
@@ -255,7 +252,7 @@ def test_a_mount_of_a_database(daemon: DaemonProcess) -> None:
 @pytest.mark.skipif(not NAMESPACES, reason="only root can make namespaces")
 def test_a_daemon_in_another_pid_namespace(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has another pid there than here, and is one daemon all the same."""
-    there = ["unshare", "-pf", "--kill-child", *daemon_process.SERVE]
+    there = [UNSHARE, "-pf", "--kill-child", *daemon_process.SERVE]
     with monkeypatch.context() as patch:
         patch.setattr(daemon_process, "SERVE", there)
         daemon = DaemonProcess(home)
@@ -270,7 +267,7 @@ def test_a_daemon_in_another_pid_namespace(home: Path, monkeypatch: pytest.Monke
 def test_a_look_from_another_pid_namespace(daemon: DaemonProcess) -> None:
     """From where its pid cannot be seen, a daemon still holds the lock on its database."""
     ended = subprocess.run(
-        ["unshare", "-pf", "--mount-proc", sys.executable, "-m", "agentd", "doctor"],
+        [UNSHARE, "-pf", "--mount-proc", sys.executable, "-m", "agentd", "doctor"],
         env=daemon_process.environment(daemon.home, {}),
         cwd=daemon_process.REPOSITORY,
         capture_output=True,

@@ -189,8 +189,7 @@ class SqliteStore:
         ours = self._place.is_ours()
         if self.failure is not None or not ours:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        with self._place.writing():
-            self._connection.close()
+        self._connection.close()
         with contextlib.suppress(OSError):
             self._place.leave(ours=ours)
 
@@ -226,6 +225,8 @@ class SqliteStore:
             raise
 
     def _check_recorded(self) -> None:
+        if self._place.keeps():
+            return
         try:
             self._check_place()
         except StorageError as error:
@@ -235,7 +236,7 @@ class SqliteStore:
     def _save(self) -> None:
         """Copy what the WAL holds into the database that is open, whatever their names by now."""
         with contextlib.suppress(StorageError):
-            if not self._place.is_overwritten():
+            if self._place.fault() is None:
                 self._copy_wal(apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _check_disk(self) -> None:

@@ -35,7 +35,7 @@ def copy_wal(place: Place, connection: apsw.Connection, mode: int) -> None:
             busy = error
             frames, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
     if ours:
-        place.note(salts, copied, lasting=copied == frames)
+        place.note(salts, copied, whole=copied == frames)
     if busy is not None:
         raise busy
 

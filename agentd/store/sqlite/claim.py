@@ -20,9 +20,6 @@ from pathlib import Path
 
 from agentd.errors import AlreadyRunning, DatabaseRefused
 
-HEADER_SIZE = 100
-"""Bytes: https://sqlite.org/fileformat.html#the_database_header."""
-
 _BYTE = 2**62
 _FLOCK = struct.Struct("hhqqi")  # type, whence, start, length, pid
 _SAID_LATER = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR}
@@ -30,14 +27,18 @@ _SAID_LATER = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR}
 
 
 class Claim:
-    """Held from here until `release` or the end of the process."""
+    """Held from here until `release` or the end of the process.
+
+    `file` is the descriptor of the file, whatever its name leads to; None where it cannot be opened
+    for writing.
+    """
 
     def __init__(self, path: Path) -> None:
         """Claim the file at `path`. Raises `AlreadyRunning` and `DatabaseRefused`."""
-        self._file: int | None = None
+        self.file: int | None = None
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-            _lock(self._file)
+            self.file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            _lock(self.file)
         except BlockingIOError:
             self.release()
             raise AlreadyRunning(
@@ -50,19 +51,11 @@ class Claim:
                 told = f"{path} cannot be opened for writing: {error.strerror}"
                 raise DatabaseRefused(told) from error
 
-    def header(self) -> bytes:
-        """The header of the file that is claimed, whatever its name leads to now."""
-        return b"" if self._file is None else os.pread(self._file, HEADER_SIZE, 0)
-
-    def status(self) -> os.stat_result | None:
-        """The status of the file that is claimed; None where it could not be opened."""
-        return None if self._file is None else os.fstat(self._file)
-
     def release(self) -> None:
         """Let others have it. SQLite's connections to the file are closed before."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        if self.file is not None:
+            os.close(self.file)
+            self.file = None
 
 
 def is_claimed(path: Path) -> bool:

@@ -12,17 +12,20 @@ the WAL writes over the pages that tell how the file became what it is.
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple, Self
 from zlib import crc32
 
-from agentd.store.sqlite.claim import HEADER_SIZE
-
-WAL_HEADER, _FRAME_HEADER = 32, 24
+_WAL_HEADER, _FRAME_HEADER = 32, 24
 """Bytes: https://sqlite.org/fileformat2.html#the_write_ahead_log."""
 
-_SALTS = slice(16, 24)
+_PAGE_SIZE_AT = 16
+"""Where the database's header has it: https://sqlite.org/fileformat.html#the_database_header."""
+
+_SAMPLED = 64
+"""Pages."""
+
+SALTS = slice(16, 24)
 """Where the WAL's header has its salts, new in every round."""
 
 _UNKNOWN = "-"
@@ -39,13 +42,14 @@ class Stamp(NamedTuple):
     inode: int
     size: int
     changed: int  # nanoseconds
-    header: str
+    pages: str
 
     @classmethod
-    def of(cls, found: os.stat_result, header: bytes) -> Self:
-        """The stamp of a file that is whole by itself."""
+    def of(cls, file: int) -> Self:
+        """The stamp of the file that is open as `file`, and whole by itself."""
+        found = os.fstat(file)
         size, changed = found.st_size, found.st_mtime_ns
-        return cls(found.st_dev, found.st_ino, size, changed, _digest(header))
+        return cls(found.st_dev, found.st_ino, size, changed, sample(file))
 
     @classmethod
     def under_way(cls, file: Identity) -> Self:
@@ -72,11 +76,11 @@ def read_note(path: Path) -> Note | None:
         salts, frames, *more = note_path(path).read_text(encoding="ascii").split()
         if not more:  # of an earlier agentd
             return Note(salts, int(frames))
-        device, inode, size, changed, header, wal_device, wal_inode, check = more
+        device, inode, size, changed, pages, wal_device, wal_inode, check = more
         note = Note(
             salts,
             int(frames),
-            Stamp(int(device), int(inode), int(size), int(changed), header),
+            Stamp(int(device), int(inode), int(size), int(changed), pages),
             (int(wal_device), int(wal_inode)),
         )
         return note if int(check, 16) == crc32(_text(note)) else None
@@ -113,7 +117,7 @@ def wal_salts(path: Path) -> str:
     """The salts of the WAL beside the database, "" where there is none."""
     try:
         with wal_path(path).open("rb") as wal:  # SQLite's locks are elsewhere
-            return wal.read(_SALTS.stop)[_SALTS].hex()
+            return wal.read(SALTS.stop)[SALTS].hex()
     except FileNotFoundError:
         return ""
 
@@ -133,8 +137,8 @@ def is_foreign(path: Path) -> bool:
 
     Not for a process that has the database open.
     """
-    note = read_note(path)
-    if note is None or note.stamp is None or identity(wal_path(path)) != note.wal:
+    note, wal = read_note(path), wal_path(path)
+    if note is None or note.stamp is None or identity(wal) != note.wal or not wal.stat().st_size:
         return False
     try:
         found = path.stat()
@@ -145,43 +149,63 @@ def is_foreign(path: Path) -> bool:
     if (found.st_dev, found.st_ino) != note.stamp[:2]:
         return True
     with path.open("rb") as file:
-        return not fits(path, file.read(HEADER_SIZE), note.stamp)
+        return not fits(path, sample(file.fileno()), note.stamp)
 
 
-def fits(path: Path, header: bytes, stamp: Stamp) -> bool:
-    """Whether a file with that header may have become what it is through its WAL alone.
+def fits(path: Path, pages: str, stamp: Stamp) -> bool:
+    """Whether a file with these first pages may have become what it is through its WAL alone.
 
-    It has the header of then, or one that the WAL holds: somebody else copied it. A copy that
-    agentd made, and one from another time, has another: the header counts changes.
+    Each of them is as it was then, or as the WAL has it: another program has copied that.
     """
-    if stamp.header == _UNKNOWN:
+    if stamp.pages == _UNKNOWN:
         return True
-    return _digest(header) == stamp.header or header in _headers(path)
+    both = zip(_checks(pages), _checks(stamp.pages), strict=True)
+    others = {number: now for number, (now, then) in enumerate(both, 1) if now != then}
+    for number, page in _frames(path) if others else ():
+        if others.get(number) == _check(page):
+            del others[number]
+    return not others
 
 
-def _headers(path: Path) -> Iterator[bytes]:
-    """The database's headers in the WAL, one for each time that its first page was written."""
+def sample(file: int) -> str:
+    """A check for each of the first pages of the database that is open as `file`.
+
+    Among them are the roots of all tables, some of which every write changes, and the first events,
+    which are like those of no other database.
+    """
+    size = int.from_bytes(os.pread(file, 2, _PAGE_SIZE_AT))
+    size = 65_536 if size == 1 else size
+    begin = os.pread(file, _SAMPLED * size, 0)
+    return "".join(_check(begin[at * size : (at + 1) * size]) for at in range(_SAMPLED))
+
+
+def _check(page: bytes) -> str:
+    return f"{crc32(page):08x}"
+
+
+def _checks(pages: str) -> list[str]:
+    return [pages[at : at + 8] for at in range(0, len(pages), 8)]
+
+
+def _frames(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The first pages of the database that the WAL has, each with its number."""
     with suppress(OSError), wal_path(path).open("rb") as wal:
-        begin = wal.read(WAL_HEADER)
+        begin = wal.read(_WAL_HEADER)
         size = int.from_bytes(begin[8:12])
         while len(frame := wal.read(_FRAME_HEADER)) == _FRAME_HEADER:
-            if frame[8:16] != begin[_SALTS]:
+            if frame[8:16] != begin[SALTS]:
                 return
-            page = wal.tell()
-            if int.from_bytes(frame[:4]) == 1:
-                yield wal.read(HEADER_SIZE)
-            wal.seek(page + size)
-
-
-def _digest(header: bytes) -> str:
-    return blake2b(header, digest_size=8).hexdigest()
+            if (number := int.from_bytes(frame[:4])) <= _SAMPLED:
+                yield number, wal.read(size)
+            else:
+                wal.seek(size, os.SEEK_CUR)
 
 
 def _text(note: Note) -> bytes:
     """The note in a line of one length, so that a new one leaves nothing of the one before."""
     assert note.stamp is not None  # noqa: S101 - only those of an earlier agentd have none
-    device, inode, size, changed, header = note.stamp
+    device, inode, size, changed, pages = note.stamp
     wal_device, wal_inode = note.wal or (0, 0)
     numbers = f"{device:020d} {inode:020d} {size:020d} {changed:020d}"
-    text = f"{note.salts or _UNKNOWN:16} {note.frames:020d} {numbers} {header:16}"
+    text = f"{note.salts or _UNKNOWN:16} {note.frames:020d} {numbers} {pages:{8 * _SAMPLED}}"
     return f"{text} {wal_device:020d} {wal_inode:020d}".encode()

@@ -17,7 +17,6 @@ import apsw
 
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
 from agentd.store.sqlite.checkpointing import set_aside_unfit, set_aside_unreadable
-from agentd.store.sqlite.claim import HEADER_SIZE
 from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_version
 from agentd.store.sqlite.note import is_foreign
 from agentd.store.sqlite.place import Place
@@ -35,7 +34,8 @@ _LOOKS = 3
 look depends on who does.
 """
 
-MAGIC = b"SQLite format 3\0"
+_HEADER_SIZE = 100
+_MAGIC = b"SQLite format 3\0"
 _RUST_TABLES = {"global_tasks", "dag_nodes", "event_journal"}
 # What is cheap to read of a database of any size: both ends of the large tables, all of the small.
 _ENDS = (
@@ -134,7 +134,7 @@ def refuse_foreign_wal(path: Path) -> None:
 def inspect(path: Path) -> None:
     """Raise `DatabaseRefused` unless `path` is an agentd database that this program can use."""
     try:
-        header = header_of(path)
+        header = _header(path)
     except OSError as error:
         raise DatabaseRefused(f"{path} cannot be read: {error.strerror}") from error
     _refuse_header(path, header)
@@ -198,10 +198,9 @@ def refuse_old_sqlite() -> str:
     return version
 
 
-def header_of(path: Path) -> bytes:
-    """The file's first bytes. Not for a process that has the database open. Raises `OSError`."""
+def _header(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(HEADER_SIZE)
+        return file.read(_HEADER_SIZE)
 
 
 def _refuse_header(path: Path, header: bytes) -> None:
@@ -210,7 +209,7 @@ def _refuse_header(path: Path, header: bytes) -> None:
             f"{path} is empty (0 bytes) where a database is expected: restore a copy of it, "
             "or move it away to start anew"
         )
-    if len(header) < HEADER_SIZE or not header.startswith(MAGIC):
+    if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
         raise DatabaseRefused(f"{path} is not a SQLite database, or its header is corrupt")
     refuse_foreign(path)
     _refuse_truncated(path, header)
@@ -218,8 +217,8 @@ def _refuse_header(path: Path, header: bytes) -> None:
 
 def refuse_foreign(path: Path) -> None:
     """Raise `DatabaseRefused` where `path` is a SQLite database of another program's."""
-    header = header_of(path)
-    if len(header) == HEADER_SIZE and header.startswith(MAGIC):
+    header = _header(path)
+    if len(header) == _HEADER_SIZE and header.startswith(_MAGIC):
         # Offsets: https://sqlite.org/fileformat.html#the_database_header
         (application_id,) = struct.unpack_from(">I", header, 68)
         if application_id != APPLICATION_ID:

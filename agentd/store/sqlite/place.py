@@ -6,18 +6,17 @@ removed them and put others in their place, another daemon's perhaps, or have co
 database over this one. SQLite goes by name, and sees nothing of it.
 """
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from agentd.errors import StorageError
 from agentd.store.sqlite.aside import FOREIGN, set_aside
 from agentd.store.sqlite.claim import Claim
+from agentd.store.sqlite.contents import Contents
 from agentd.store.sqlite.note import (
     Note,
     Stamp,
-    fits,
     identity,
     note_path,
     wal_path,
@@ -26,15 +25,19 @@ from agentd.store.sqlite.note import (
 
 
 class Place:
-    """The place of the database at `path`, which leads to the file itself, not to a link to it."""
+    """The place of the database at `path`, which leads to the file itself, not to a link to it.
+
+    `contents` is what is watched of a database that this process has claimed.
+    """
 
     def __init__(self, path: Path, claim: Claim | None = None) -> None:
         self.path = path
+        self.contents: Contents | None = None
         self._claim = claim
         self._files = {str(path): identity(path)}
         self._copied = "", 0  # salts and frames, as they were noted last
-        self._lock = threading.Lock()
-        self._stamp = self._stamp_now()  # None while we write to the file
+        if claim is not None and claim.file is not None:
+            self.contents = Contents(path, claim.file, lambda: self.note(*self._copied))
 
     @classmethod
     def claimed(cls, path: Path) -> "Place":
@@ -45,15 +48,21 @@ class Place:
         return cls(path, Claim(path))
 
     def settle_in(self) -> None:
-        """The WAL and its index are there now, and the database is as it should be."""
+        """The WAL and its index are there now, and the database is as it should be.
+
+        Raises `OSError`.
+        """
         for end in ("-wal", "-shm"):
             file = f"{self.path}{end}"
             self._files[file] = identity(file)
-        self._stamp = self._stamp_now()
+        if self.contents is not None:
+            self.contents.settle_in()
         self.note(*self._copied)
 
     def close(self) -> None:
         """Let others have the database. Its connections are closed before."""
+        if self.contents is not None:
+            self.contents.close()
         if self._claim is not None:
             self._claim.release()
 
@@ -62,11 +71,16 @@ class Place:
         for name, known in self._files.items():
             if identity(name) != known:
                 raise StorageError(self._told(name))
-        if self.is_overwritten():
-            raise StorageError(
-                f"another database was copied over {self.path} under the daemon: stop the daemon, "
-                "and start it again on what is there now"
-            )
+        if self.contents is not None and (fault := self.contents.fault()) is not None:
+            raise StorageError(f"{fault}: stop the daemon, and start it again")
+
+    def keeps(self) -> bool:
+        """Whether what was just written to the WAL is there: a quicker `check`, of what is open."""
+        contents = self.contents
+        if contents is None:
+            return True
+        contents.uncopied = True
+        return contents.has_names() and contents.fault() is None
 
     def is_ours(self) -> bool:
         """Whether `check` finds nothing."""
@@ -76,39 +90,25 @@ class Place:
             return False
         return True
 
-    def is_overwritten(self) -> bool:
-        """Whether the file that is open, whatever its name, has become another database."""
-        stamp = self._stamp
-        found = self._claim.status() if self._claim else None
-        if stamp is None or found is None or stamp.is_of(found):
-            return False
-        with self._lock:
-            if self._stamp is not stamp:  # we have written to it since
-                return False
-            now = self._stamp_now()
-            if now is None or not fits(self.path, self._header(), stamp):
-                return True
-            self._stamp = now  # another program has copied the WAL into it
-            self.note(*self._copied)
-            return False
+    def fault(self) -> str | None:
+        """What is wrong with what the files hold that are open, whatever their names."""
+        return None if self.contents is None else self.contents.fault()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """The database's file is written to, by us."""
-        with self._lock:
-            self._stamp = None
-        try:
+        with self.contents.writing() if self.contents else nullcontext():
             yield
-        finally:
-            self._stamp = self._stamp_now()
 
-    def note(self, salts: str, frames: int, *, lasting: bool = False) -> None:
-        """Note how far the WAL was copied. The files are ours."""
+    def note(self, salts: str, frames: int, *, whole: bool = False) -> None:
+        """Note how far the WAL was copied, and whether that was all of it. The files are ours."""
+        if whole and self.contents is not None:
+            self.contents.uncopied = False
         if (file := self._files[str(self.path)]) is not None:
             self._copied = salts, frames
-            stamp = self._stamp or Stamp.under_way(file)
+            stamp = (self.contents and self.contents.stamp) or Stamp.under_way(file)
             wal = identity(wal_path(self.path))
-            write_note(self.path, Note(salts, frames, stamp, wal), lasting=lasting)
+            write_note(self.path, Note(salts, frames, stamp, wal), lasting=whole)
 
     def leave(self, *, ours: bool) -> None:
         """Tidy up behind the last connection; `ours`: as `is_ours` said before it was closed.
@@ -120,7 +120,7 @@ class Place:
         if ours:
             if not wal.exists():
                 note_path(self.path).unlink(missing_ok=True)
-        elif self._is_replaced() and self._has(wal):
+        elif self._is_replaced() and self._has(wal) and wal.stat().st_size:
             set_aside(wal, FOREIGN)
             note_path(self.path).unlink(missing_ok=True)
             if self._has(index):
@@ -129,7 +129,7 @@ class Place:
     def _is_replaced(self) -> bool:
         """Whether the name leads to another database now."""
         if self._has(self.path):
-            return self.is_overwritten()
+            return self.fault() is not None
         return identity(self.path) is not None
 
     def _has(self, file: Path) -> bool:
@@ -145,10 +145,3 @@ class Place:
             f"{name} was moved, removed or replaced under the daemon: stop the daemon, and start "
             "it again; what it has acknowledged is kept"
         )
-
-    def _header(self) -> bytes:
-        return self._claim.header() if self._claim else b""
-
-    def _stamp_now(self) -> Stamp | None:
-        found = self._claim.status() if self._claim else None
-        return Stamp.of(found, self._header()) if found else None
