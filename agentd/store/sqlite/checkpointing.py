@@ -71,6 +71,6 @@ def _is_damaged(path: Path) -> bool:
     if note is None or not note.frames or wal_salts(path) != note.salts:
         return False
     try:
-        return whole_frames(path) < note.frames
+        return 0 <= whole_frames(path) < note.frames
     except apsw.Error:  # then it is the database that cannot be read, and a look says so
         return False

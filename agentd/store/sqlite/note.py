@@ -28,6 +28,7 @@ _SAMPLED = 64
 SALTS = slice(16, 24)
 """Where the WAL's header has its salts, new in every round."""
 
+_LOOKS = 3
 _UNKNOWN = "-"
 _sync = getattr(os, "fdatasync", os.fsync)
 
@@ -137,19 +138,30 @@ def is_foreign(path: Path) -> bool:
 
     Not for a process that has the database open.
     """
-    note, wal = read_note(path), wal_path(path)
-    if note is None or note.stamp is None or identity(wal) != note.wal or not wal.stat().st_size:
+    for _ in range(_LOOKS):
+        note = read_note(path)
+        if note is None or note.stamp is None:
+            return False
+        try:
+            contradicts = _contradicts(path, note.stamp, note.wal)
+        except FileNotFoundError:  # one is gone: there is nothing to lay, or to lay it over
+            return False
+        if not contradicts or read_note(path) == note:  # else a daemon copies the WAL meanwhile
+            return contradicts
+    return False
+
+
+def _contradicts(path: Path, stamp: Stamp, wal: Identity | None) -> bool:
+    """Whether the WAL is the one that was noted, beside a file that is not."""
+    if identity(wal_path(path)) != wal or not wal_path(path).stat().st_size:
         return False
-    try:
-        found = path.stat()
-    except FileNotFoundError:  # there is nothing to lay it over
+    found = path.stat()
+    if stamp.is_of(found):
         return False
-    if note.stamp.is_of(found):
-        return False
-    if (found.st_dev, found.st_ino) != note.stamp[:2]:
+    if (found.st_dev, found.st_ino) != stamp[:2]:
         return True
     with path.open("rb") as file:
-        return not fits(path, sample(file.fileno()), note.stamp)
+        return not fits(path, sample(file.fileno()), stamp)
 
 
 def fits(path: Path, pages: str, stamp: Stamp) -> bool:

@@ -8,7 +8,7 @@ remove them, and it writes the index that a crash left anew. So the way in depen
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -76,12 +76,13 @@ def whole_frames(path: Path) -> int:
     """How many frames of the WAL are as they were written, up to the last commit that is whole.
 
     SQLite counts by the chain of checksums, and reads the database's first page only: the others
-    may not fit together. Raises apsw's errors.
+    may not fit together. Below 0 where it cannot tell. Raises apsw's errors.
     """
     if path.stat().st_size < _SMALLEST:
         raise apsw.NotADBError(f"{path} is no database")  # beside an empty one SQLite removes a WAL
     with closing(_alone(path, _READ_WRITE)) as connection:
-        connection.pragma("schema_version")
+        with suppress(apsw.CorruptError):  # that page does not fit either
+            connection.pragma("schema_version")
         frames, _ = connection.wal_checkpoint(mode=_COUNT_ONLY)
         return frames
 
