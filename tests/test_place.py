@@ -1,6 +1,7 @@
 """What a store does when its files are no longer its own, who may open one, and what is kept."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,7 +17,8 @@ from agentd.store.sqlite.aside import DAMAGED, FOREIGN, asides, set_aside
 from agentd.store.sqlite.checkpointing import set_aside_unfit
 from agentd.store.sqlite.claim import Claim, is_claimed
 from agentd.store.sqlite.mark import mark_path, read_mark
-from agentd.store.sqlite.note import note_path
+from agentd.store.sqlite.note import note_path, read_note
+from agentd.store.sqlite.untouched import whole_frames
 from tests.core import NOW, Core, Ids, record_drafts, registration
 from tests.databases import traces
 
@@ -221,14 +223,16 @@ def test_a_long_wal_is_checked_by_sqlite(
 ) -> None:
     """Its checksums are not counted in Python, which takes 50 s for a GiB."""
     monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 0)
-    counted = []
+    counted: list[int] = []
+    found: list[int] = []
     for nodes in (10, 1_000):
         Core(store).register(*[{}] * nodes)
         store.checkpoint()
-        left = path.parent.with_name(f"left{nodes}")
-        left.mkdir()
-        for file in path.parent.iterdir():
-            (left / file.name).write_bytes(file.read_bytes() if file != path else b"")
-        os.link(path, left / "x")
+        left = Path(shutil.copytree(path.parent, path.parent.with_name(f"left{nodes}")))
+        found.append(whole_frames(left / path.name))
+        note = read_note(left / path.name)
+        assert note is not None
+        assert found[-1] == note.frames
         counted.append(calls(left / path.name))
+    assert found[1] > 10 * found[0]
     assert counted[1] == counted[0]
