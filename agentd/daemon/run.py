@@ -20,6 +20,7 @@ from agentd.daemon.clock import Clock, wall
 from agentd.daemon.door import Door, room
 from agentd.daemon.listener import Listener
 from agentd.daemon.log import logger
+from agentd.daemon.lookout import Lookout
 from agentd.daemon.service import Service
 from agentd.errors import DiskFailed
 from agentd.store.sqlite import SqliteStore
@@ -114,6 +115,8 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener, most
     door = Door(listener.socket, service, most)
     door.open()
     service.sweeper.look()
+    lookout = Lookout(store)
+    lookout.look()
     gc.freeze()  # what is there now stays: no collection need look at it again
     gc.set_threshold(GARBAGE)
     logger.info(
@@ -125,6 +128,7 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener, most
     )
     await stopped.wait()
     logger.info("stopping")
+    lookout.stop()
     door.close()
     await service.drain(DRAIN_SECONDS)
     logger.info("stopped")

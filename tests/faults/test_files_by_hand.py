@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ import pytest
 from tests import daemon_process
 from tests.command_line import agentd
 from tests.daemon_process import Connection, DaemonProcess, Refused, serve_to_the_end
-from tests.wire.steps import register
+from tests.wire.steps import eventually, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -206,6 +207,19 @@ def test_a_wal_that_was_removed(daemon: DaemonProcess, file: str, end: str) -> N
         beside(daemon, file).unlink()
         assert f"agent_state.db{file} was moved, removed or replaced" in refusal(connection)
     ENDS[end](daemon)
+    daemon.start()
+    assert goals(daemon) == ["one", "two"]
+    assert "missing" not in daemon.stderr()
+
+
+def test_a_wal_that_was_removed_while_nobody_wrote(daemon: DaemonProcess) -> None:
+    """It is noticed all the same, and what was acknowledged is saved before the kill."""
+    add(daemon, "one", "two")
+    beside(daemon, "-wal").unlink()
+    assert eventually(
+        lambda: "-wal was moved, removed or replaced" in daemon.stderr(), time.time() + 10
+    )
+    daemon.kill()
     daemon.start()
     assert goals(daemon) == ["one", "two"]
     assert "missing" not in daemon.stderr()

@@ -75,7 +75,7 @@ class SqliteStore:
         """The database at `path` for writing, created or migrated where due (`at`: Unix ms)."""
         path = path.resolve()  # SQLite keeps the WAL beside the file, not beside a link to it
         create_where_missing(path, at)
-        with _claimed(path) as place:
+        with Place.opening(path) as place:
             store = cls(place, open_for_writing(place, at))
             store.lost = store._mark.settle(store._connection, path)
             return store
@@ -85,7 +85,7 @@ class SqliteStore:
         """The database at `path` for writing, as it is: neither created nor migrated."""
         path = path.resolve()
         open_for_reading(path).close()
-        with _claimed(path) as place:
+        with Place.opening(path) as place:
             return cls(place, open_for_writing(place, at=0))
 
     @classmethod
@@ -162,6 +162,13 @@ class SqliteStore:
             else:
                 self._readers_may_begin.set()
         return not in_the_way
+
+    def look(self) -> None:
+        """Raise `StorageError` where the files are no longer ours; call it between transactions.
+
+        What was acknowledged is in the database then, as far as that can be done.
+        """
+        self._check_place()
 
     def wait_for_turn(self) -> None:
         """Wait until new readers may begin, but no longer than `TURN_SECONDS`."""
@@ -275,17 +282,6 @@ class SqliteStore:
     def _grown(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._wal_pages = pages
         return apsw.SQLITE_OK
-
-
-@contextmanager
-def _claimed(path: Path) -> Iterator[Place]:
-    """The place of a database, given back where it cannot be opened."""
-    place = Place.claimed(path)
-    try:
-        yield place
-    except BaseException:
-        place.close()
-        raise
 
 
 @contextmanager

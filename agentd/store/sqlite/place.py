@@ -47,6 +47,17 @@ class Place:
         """
         return cls(path, Claim(path))
 
+    @classmethod
+    @contextmanager
+    def opening(cls, path: Path) -> Iterator["Place"]:
+        """The same, given back where the block that opens the database fails."""
+        place = cls.claimed(path)
+        try:
+            yield place
+        except BaseException:
+            place.close()
+            raise
+
     def settle_in(self) -> None:
         """The WAL and its index are there now, and the database is as it should be.
 
