@@ -1,5 +1,6 @@
 """What a store does when its files are no longer its own, who may open one, and what is kept."""
 
+import errno
 import os
 import shutil
 import sys
@@ -165,6 +166,20 @@ def test_a_claim_that_is_looked_at(path: Path) -> None:
     assert is_claimed(path)
     claim.release()
     assert not is_claimed(path)
+
+
+def test_a_system_without_such_locks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a file cannot be claimed, the lock beside it has to do."""
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    path.parent.mkdir()
+    path.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr("agentd.store.sqlite.claim.fcntl.fcntl", refuse)
+        Claim(path).release()
+        assert not is_claimed(path)
 
 
 # What is kept

@@ -25,6 +25,9 @@ _FLOCK = struct.Struct("hhqqi")  # type, whence, start, length, pid
 _SAID_LATER = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR}
 """What a look at the file has better words for."""
 
+_NO_LOCKS = {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOVERFLOW}
+"""A kernel or a file system has no such locks; SQLite's own may work all the same."""
+
 
 class Claim:
     """Held from here until `release` or the end of the process.
@@ -72,13 +75,19 @@ def is_claimed(path: Path) -> bool:
     try:
         answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _write_lock())
         return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+    except OSError:
+        return False
     finally:
         os.close(file)
 
 
 def _lock(file: int) -> None:
     if _is_there():
-        fcntl.fcntl(file, fcntl.F_OFD_SETLK, _write_lock())
+        try:
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, _write_lock())
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
 
 
 def _is_there() -> bool:
