@@ -1,12 +1,13 @@
 """Copying a database that others write to, and making one stand alone."""
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
 import pytest
 
-from agentd.backup.draft import draft_of
+from agentd.backup.draft import Draft, draft_of
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
 from agentd.store.sqlite import copying
 from agentd.store.sqlite.copying import copy, settle, told
@@ -85,6 +86,19 @@ def test_the_drivers_errors_in_words(tmp_path: Path) -> None:
     assert said(failed) == (6, "the disk failed to keep what was written to /somewhere")
     with pytest.raises(DatabaseRefused), told(path, ""):
         raise apsw.NotADBError("what?")
+
+
+@pytest.mark.parametrize("put", [Draft.put, Draft.replace])
+def test_a_draft_that_is_another_file_by_now(tmp_path: Path, put: Callable[[Draft], None]) -> None:
+    """It is neither put in place nor removed."""
+    target = tmp_path / "a.db"
+    with draft_of(target) as draft:
+        draft.path.unlink()
+        draft.path.write_text("of somebody else")
+        with pytest.raises(Failure, match="was moved, removed or replaced meanwhile"):
+            put(draft)
+    assert draft.path.read_text() == "of somebody else"
+    assert not target.exists()
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -11,6 +12,7 @@ import pytest
 from agentd.errors import DatabaseRefused, DiskFailed
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import open_for_writing
+from agentd.store.sqlite.place import Place
 from tests.core import NOW, Core, open_sqlite
 
 
@@ -57,11 +59,11 @@ def test_the_wal_is_written_again(killed: Path, monkeypatch: pytest.MonkeyPatch)
         patch.setattr("agentd.store.sqlite.renewal.os.pwrite", noting_pwrite)
         patch.setattr("agentd.store.sqlite.renewal.os.fsync", noting_fsync)
         patch.setattr("agentd.store.sqlite.renewal._PIECE", 10_000)
-        connection = open_for_writing(killed, NOW)
+        with closing(Place.claimed(killed)) as place:
+            open_for_writing(place, NOW).close()
     assert bytes(written) == wal
     assert steps == ["write"] * -(-len(wal) // 10_000) + ["sync"]
     assert killed.read_bytes() != database
-    connection.close()
 
 
 def test_a_disk_that_fails_again(killed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +76,7 @@ def test_a_disk_that_fails_again(killed: Path, monkeypatch: pytest.MonkeyPatch) 
     with monkeypatch.context() as patch:
         patch.setattr("agentd.store.sqlite.renewal.os.fsync", fail)
         with pytest.raises(DiskFailed, match="check the disk"):
-            open_for_writing(killed, NOW)
+            SqliteStore.open(killed, NOW)
     assert (wal_of(killed).read_bytes(), killed.read_bytes()) == (wal, database)
     store = SqliteStore.open(killed, NOW)
     assert len(Core(store).journal()) == 60
@@ -104,10 +106,10 @@ def test_another_writer_prevents_a_start(killed: Path) -> None:
     writer = apsw.Connection(str(killed))
     writer.execute("BEGIN IMMEDIATE")
     with pytest.raises(DatabaseRefused, match="another program has locked it"):
-        open_for_writing(killed, NOW)
+        SqliteStore.open(killed, NOW)
     writer.execute("ROLLBACK")
     writer.close()
-    open_for_writing(killed, NOW).close()
+    SqliteStore.open(killed, NOW).close()
 
 
 def test_a_whole_database_needs_no_renewal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

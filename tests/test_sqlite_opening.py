@@ -60,10 +60,18 @@ def test_opening_again_migrates_nothing(path: Path) -> None:
 
 def test_what_is_left_of_a_creation_that_was_killed_is_no_obstacle(path: Path) -> None:
     """A database that was never finished stands under another name and is thrown away."""
-    for name in (".new", ".new-wal", ".new-shm"):
+    for name in (".new-abcdefg_", ".new-abcdefg_-wal", ".new-abcdefg_-shm"):
         path.with_name(path.name + name).write_bytes(b"half of a database")
     SqliteStore.open(path, NOW).close()
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_what_is_somebody_elses_is_no_obstacle_either(path: Path) -> None:
+    """A file that only looks like one of the database's own is left as it is."""
+    theirs = path.with_name(f"{path.name}.new")
+    theirs.write_text("notes")
+    SqliteStore.open(path, NOW).close()
+    assert theirs.read_text() == "notes"
 
 
 def test_a_path_may_have_any_characters(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the SQLite store promises beyond the contract: durable, append-only, all from indexes."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from agentd.errors import DatabaseRefused, JournalDamaged, StorageError
 from agentd.projections import NODES, PROJECTIONS, Projection
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import open_for_reading, open_for_writing, prepare
+from agentd.store.sqlite.place import Place
 from agentd.store.sqlite.reader import SqliteReader
 from tests.core import NOW, Core, Ids, open_sqlite, record_drafts, registration, spec, uid
 
@@ -74,10 +76,12 @@ def test_a_record_cannot_be_replaced(store: SqliteStore, raw: apsw.Connection, v
 
 def test_durability_is_wal_and_full(path: Path) -> None:
     """The write connection runs with journal_mode=WAL and synchronous=FULL."""
-    connection = open_for_writing(path, NOW)
-    assert connection.pragma("journal_mode") == "wal"
-    assert connection.pragma("synchronous") == 2
-    connection.close()
+    SqliteStore.open(path, NOW).close()
+    with closing(Place.claimed(path)) as place:
+        connection = open_for_writing(place, NOW)
+        assert connection.pragma("journal_mode") == "wal"
+        assert connection.pragma("synchronous") == 2
+        connection.close()
 
 
 def test_durability_is_read_back() -> None:

@@ -14,11 +14,12 @@ from msgspec import Struct
 from agentd.backup.draft import Draft, draft_of, exists
 from agentd.backup.verify import Contents, Progress, verify
 from agentd.errors import DatabaseRefused, Failure
+from agentd.store.sqlite.aside import asides
 from agentd.store.sqlite.copying import STEP_PAGES, Report, copy
 from agentd.store.sqlite.opening import inspect
 
 _OURS = (
-    *("", "-wal", "-shm", "-journal", "-wal.damaged"),
+    *("", "-wal", "-shm", "-journal"),
     *(".copied", ".mark", ".lost", ".lock", ".new"),
 )
 """What the names of a database's files add to its own."""
@@ -48,9 +49,10 @@ def backup(
     `Failure`: then `target` is as it was, and nothing is left beside it.
     """
     database, target = database.resolve(), _meant(target)
-    kept = [*(database.with_name(database.name + suffix) for suffix in _OURS), *precious]
     if not database.exists():
         raise DatabaseRefused(f"there is no database at {database}: there is nothing to back up")
+    ours = (database.with_name(database.name + suffix) for suffix in _OURS)
+    kept = [*ours, *asides(database), *precious]
     inspect(database)
     _refuse(target, kept, force=force)
     with draft_of(target) as draft:

@@ -46,6 +46,7 @@ class Draft:
 
     def put(self) -> None:
         """Give the file its name, and never to the loss of another file of that name."""
+        self._check()
         try:
             os.link(self.path, self._target)
         except FileExistsError:
@@ -61,11 +62,16 @@ class Draft:
 
     def replace(self) -> None:
         """Give the file its name, in the place of a file that may have it."""
+        self._check()
         try:
             self.path.replace(self._target)
         except OSError as error:
             raise cannot_write(self._target, error) from error
         sync_directory(self._target.parent)
+
+    def _check(self) -> None:
+        if not _has_name(self._file, self.path):
+            raise Failure(f"{self.path} was moved, removed or replaced meanwhile: begin again")
 
 
 @contextmanager
@@ -79,7 +85,7 @@ def draft_of(target: Path) -> Iterator[Draft]:
     try:
         yield Draft(target, path, file)
     finally:
-        _remove(path)
+        _remove(path, file)
         os.close(file)
 
 
@@ -138,11 +144,20 @@ def _sweep(directory: Path) -> None:
             file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(path)
+                _remove(path, file)
             finally:
                 os.close(file)
 
 
-def _remove(draft: Path) -> None:
-    for suffix in _BESIDE:
-        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+def _remove(draft: Path, file: int) -> None:
+    """Remove the draft that is open as `file`, and what is beside it; no other file of its name."""
+    if _has_name(file, draft) or not os.path.lexists(draft):
+        for suffix in _BESIDE:
+            draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+
+
+def _has_name(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(file))
+    except FileNotFoundError:
+        return False

@@ -27,12 +27,13 @@ from pathlib import Path
 from agentd.backup.draft import Draft, draft_of, sync_directory
 from agentd.backup.verify import Contents, Progress, verify
 from agentd.errors import DatabaseRefused, Failure
+from agentd.store.sqlite.aside import asides
 from agentd.store.sqlite.copying import bring_up_to_date, copy_untouched, settle
 from agentd.store.sqlite.opening import inspect, refuse_foreign
 from agentd.store.sqlite.untouched import state
 
 _WAL = ("-wal", "-journal")
-_MARKS = (".mark", ".lost", ".copied", "-wal.damaged")
+_MARKS = (".mark", ".lost", ".copied")
 
 
 class Copy:
@@ -113,7 +114,7 @@ def _put_aside(database: Path, at: int) -> Path | None:
     if not whole and any(_beside(database, end).exists() for end in ("", *_WAL)):
         _bar(database, aside)
     _beside(database, "-shm").unlink(missing_ok=True)
-    for end in _MARKS:
+    for end in (*_MARKS, *(file.name.removeprefix(database.name) for file in asides(database))):
         with contextlib.suppress(FileNotFoundError):
             _beside(database, end).replace(_beside(aside, end))
     sync_directory(database.parent)

@@ -16,6 +16,7 @@ from agentd.config import Settings
 from agentd.daemon.clock import wall
 from agentd.daemon.home import make, make_private
 from agentd.daemon.lock import database_lock, home_lock
+from agentd.daemon.serve import refuse_collisions
 from agentd.errors import AlreadyRunning
 from agentd.text import shown
 
@@ -43,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _lock(held: ExitStack, settings: Settings) -> None:
+    refuse_collisions(settings)
     make_private(settings.home)
     make(settings.database.parent)
     try:

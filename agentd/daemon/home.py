@@ -5,13 +5,15 @@ that holds other things, is refused rather than closed to the others.
 """
 
 import os
+import re
+import stat
 from pathlib import Path
 
 from agentd.daemon.log import logger
 from agentd.errors import Failure
 
-_OURS = ("agentd", "agent_state", "artifacts", ".env")
-"""How the names of files in a home begin."""
+_OURS = re.compile(r"\.env|artifacts|(agentd\.|agentd-draft-|agent_state\.db).*")
+"""The names of files in a home."""
 
 
 def make(directory: Path) -> None:
@@ -26,14 +28,19 @@ def make_private(home: Path) -> None:
     """Make the home, for this user only. Raises `Failure`."""
     make(home)
     found = home.stat()
-    if found.st_mode & 0o077 == 0:
+    if found.st_mode & (0o077 | stat.S_ISVTX) == 0:
         return
     if found.st_uid != os.getuid():
         raise Failure(
             f"{home} belongs to another user (uid {found.st_uid}) and is open to others: "
             "set AGENTD_HOME elsewhere"
         )
-    if {entry.name for entry in home.iterdir() if not entry.name.startswith(_OURS)}:
+    if found.st_mode & (0o022 | stat.S_ISVTX):
+        raise Failure(
+            f"{home} is shared with other users (mode {stat.S_IMODE(found.st_mode):04o}): "
+            f"set AGENTD_HOME elsewhere, or run `chmod 700` on it if it is for agentd alone"
+        )
+    if not all(_OURS.fullmatch(entry.name) for entry in home.iterdir()):
         raise Failure(
             f"{home} is open to other users and holds more than agentd's files: "
             f"run `chmod 700` on it, or set AGENTD_HOME elsewhere"

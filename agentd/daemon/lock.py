@@ -5,14 +5,21 @@ that dies. The lock file stays where it is, because removing it would let two da
 of the same name; it says who holds it.
 """
 
+import errno
 import fcntl
 import os
+import re
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from agentd import holders
 from agentd.errors import AlreadyRunning, Failure
+
+_LONGEST = 21
+_PID = re.compile(rb"\d{0,20}\n?")
+"""What a lock file holds: nothing while it is new, then its holder's pid."""
 
 
 class Lock:
@@ -23,11 +30,8 @@ class Lock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock. Raises `AlreadyRunning` with the pid of its holder."""
-        try:
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Failure(f"cannot open the lock {self.path}: {error.strerror}") from error
+        """Take the lock. Raises `AlreadyRunning` with the pid of its holder, and `Failure`."""
+        file = self._open()
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -44,6 +48,33 @@ class Lock:
         except OSError as error:
             self.release()
             raise Failure(f"cannot write the lock {self.path}: {error.strerror}") from error
+
+    def _open(self) -> int:
+        """The lock file, made where there is none. Raises `Failure` where it is not agentd's.
+
+        Others may have made what has that name: no link is followed, no device or pipe waited for.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            file = os.open(self.path, flags, 0o600)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise Failure(self._not_ours("is a symbolic link")) from error
+            raise Failure(f"cannot open the lock {self.path}: {error.strerror}") from error
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            told = "is not a file"
+        elif not _PID.fullmatch(os.pread(file, _LONGEST + 1, 0)):
+            told = "holds something else than a pid"
+        else:
+            return file
+        os.close(file)
+        raise Failure(self._not_ours(told))
+
+    def _not_ours(self, what: str) -> str:
+        return (
+            f"{self.path} is where agentd keeps a lock, and {what}, so it is left as it is: "
+            "move it away, or choose another name for what it would lock"
+        )
 
     def release(self) -> None:
         """Give the lock back."""

@@ -21,12 +21,13 @@ from agentd.daemon.clock import Clock, wall
 from agentd.daemon.door import Door, room
 from agentd.daemon.listener import Listener
 from agentd.daemon.log import logger
+from agentd.daemon.lookout import Lookout
 from agentd.daemon.presence import Presence
 from agentd.daemon.service import Service
 from agentd.daemon.stops import stops
 from agentd.errors import DiskFailed, Failure
 from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.checkpointing import damaged_path
+from agentd.store.sqlite.aside import asides
 from agentd.store.sqlite.mark import Mark, lost_path
 
 GARBAGE = 50_000
@@ -76,8 +77,8 @@ def _report_losses(database: Path, lost: Mark | None) -> None:
         )
     elif lost_path(real).exists():
         logger.warning("events were lost before an earlier start: `agentd doctor` says which")
-    if (damaged := damaged_path(real)).exists():
-        logger.warning("a damaged WAL was set aside as %s; remove it when you like", damaged)
+    for file in asides(real):
+        logger.warning("%s was set aside: `agentd doctor` says what it is", file)
 
 
 def _complete(main: Coroutine[Any, Any, None]) -> None:
@@ -103,14 +104,17 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _main(settings: Settings, store: SqliteStore, listener: Listener, most: int) -> None:
-    loop = asyncio.get_running_loop()
+def _clock(store: SqliteStore) -> Clock:
+    """A clock that is not before the journal's end."""
     with store.read() as reader:
         last_at = reader.last_at()
-    clock = Clock(not_before=last_at)
     if last_at > wall():
         logger.warning("the journal ends at %s, later than the wall clock says", rfc3339(last_at))
-    stopped = asyncio.Event()
+    return Clock(not_before=last_at)
+
+
+async def _main(settings: Settings, store: SqliteStore, listener: Listener, most: int) -> None:
+    clock, stopped = _clock(store), asyncio.Event()
     service = Service(
         store,
         clock,
@@ -119,7 +123,7 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener, most
         give_up=stopped.set,
     )
     for number in stops():
-        loop.add_signal_handler(number, stopped.set)
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     # Not the loop's handler: this one runs before the requests that arrived while stopped.
     signal.signal(signal.SIGCONT, lambda _number, _frame: service.grace.came_back(clock.now()))
     door = Door(listener.socket, service, most)
@@ -127,6 +131,8 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener, most
     presence = Presence(settings.home, listener, door)
     presence.start()
     service.sweeper.look()
+    lookout = Lookout(store)
+    lookout.look()
     gc.freeze()  # what is there now stays: no collection need look at it again
     gc.set_threshold(GARBAGE)
     logger.info(
@@ -139,6 +145,7 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener, most
     await stopped.wait()
     logger.info("stopping")
     presence.stop()
+    lookout.stop()
     door.close()
     await service.drain(DRAIN_SECONDS)
     logger.info("stopped")

@@ -8,13 +8,14 @@ they go before they have cost the one anything.
 import os
 import signal
 import sys
+from pathlib import Path
 
 from agentd.config import Settings
 from agentd.daemon.home import make, make_private
 from agentd.daemon.lock import database_lock, home_lock, socket_lock
 from agentd.daemon.log import logger, set_up
 from agentd.daemon.stops import stops
-from agentd.errors import BadSetting
+from agentd.errors import BadSetting, Failure
 from agentd.peers import too_long
 
 
@@ -25,6 +26,7 @@ def serve(settings: Settings) -> None:
         raise BadSetting(told)
     for number in stops():  # until the loop takes over
         signal.signal(number, lambda _number, _frame: sys.exit(0))
+    refuse_collisions(settings)
     os.umask(0o077)  # database, WAL, lock and socket are for this user only
     make_private(settings.home)
     for directory in (settings.database.parent, settings.socket_path.parent):
@@ -39,3 +41,26 @@ def serve(settings: Settings) -> None:
         from agentd.daemon.run import run  # noqa: PLC0415 - the locks come first
 
         run(settings)
+
+
+def refuse_collisions(settings: Settings) -> None:
+    """Raise `Failure` where two of agentd's files would have one name."""
+    database, path = settings.database.resolve(), settings.socket_path.resolve()
+    locks = home_lock(settings.home), database_lock(database), socket_lock(path)
+    names = {
+        "the database": database,
+        "the database's WAL": database.with_name(f"{database.name}-wal"),
+        "the database's index": database.with_name(f"{database.name}-shm"),
+        "the socket": path,
+        "the home's lock": locks[0].path.resolve(),
+        "the database's lock": locks[1].path,
+        "the socket's lock": locks[2].path,
+    }
+    whose: dict[Path, str] = {}
+    for what, name in names.items():
+        if name in whose:
+            raise Failure(
+                f"{name} would be {whose[name]} and {what}: choose another name in "
+                "AGENTD_DATABASE_URL or AGENTD_SOCKET_PATH"
+            )
+        whose[name] = what

@@ -13,8 +13,10 @@ from agentd import replay
 from agentd.doctor.finding import OK, Finding, Subject, failed, not_checked, ok, warning
 from agentd.doctor.places import owned
 from agentd.errors import DatabaseRefused, Failure
+from agentd.store.sqlite.aside import FOREIGN, asides
 from agentd.store.sqlite.mark import lost_path, mark_path, read_mark
 from agentd.store.sqlite.migrate import LATEST
+from agentd.store.sqlite.note import is_foreign
 from agentd.store.sqlite.opening import inspect, refuse_old_sqlite
 from agentd.store.sqlite.untouched import state, wal_size
 from agentd.store.sqlite.viewing import View, durability
@@ -180,6 +182,12 @@ def wal(subject: Subject) -> Iterator[Finding]:
     if subject.database is None:
         yield not_checked("WAL", "AGENTD_DATABASE_URL")
         return
+    for file in asides(subject.database) if subject.database.parent.exists() else ():
+        yield _aside(file)
+    if wal_size(subject.database) and is_foreign(subject.database):
+        told = f"{subject.database} was replaced, and its WAL belongs to what was there before"
+        yield failed("WAL", told, "start the daemon (again): it sets the WAL aside and serves")
+        return
     size = wal_size(subject.database)
     told = f"{size / 2**20:,.1f} MiB" if size else "empty"
     if size > LARGE_WAL:
@@ -187,6 +195,16 @@ def wal(subject: Subject) -> Iterator[Finding]:
         yield warning("WAL", told, advice)
     else:
         yield ok("WAL", told)
+
+
+def _aside(file: Path) -> Finding:
+    if f".{FOREIGN}" in file.name:
+        told = f"{file} is the WAL of a database that was replaced: its last writes are in it alone"
+        advice = "if they are missed, lay it beside a copy of that database, under its old name"
+    else:
+        told = f"{file} could not be read, or not to its end, and was set aside"
+        advice = "keep it as long as something may be missed"
+    return warning("WAL", told, f"{advice}; else remove it")
 
 
 def _view(subject: Subject, what: str) -> View | Finding:

@@ -15,7 +15,8 @@ from pathlib import Path
 import apsw
 
 from agentd.errors import StorageError, StorageFull, SyncFailed
-from agentd.store.sqlite.checkpointing import copy_wal, forget
+from agentd.store.sqlite.checkpointing import copy_wal
+from agentd.store.sqlite.creating import create_where_missing
 from agentd.store.sqlite.kept import Kept
 from agentd.store.sqlite.mark import Mark, MarkFile
 from agentd.store.sqlite.opening import (
@@ -24,6 +25,7 @@ from agentd.store.sqlite.opening import (
     open_for_reading,
     open_for_writing,
 )
+from agentd.store.sqlite.place import Place
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.renewal import is_failed_sync
 from agentd.store.sqlite.shadow import SqliteShadow
@@ -52,10 +54,10 @@ class SqliteStore:
     written any more.
     """
 
-    def __init__(self, path: Path, connection: apsw.Connection) -> None:
-        self._path = path
+    def __init__(self, place: Place, connection: apsw.Connection) -> None:
+        self._path = path = place.path
+        self._place = place
         self._connection = connection
-        self._identity = _identity(path)
         self._idle_readers: list[apsw.Connection] = []
         self._kept = Kept(connection)
         self._mark = MarkFile(path)
@@ -72,23 +74,25 @@ class SqliteStore:
     def open(cls, path: Path, at: int) -> "SqliteStore":
         """The database at `path` for writing, created or migrated where due (`at`: Unix ms)."""
         path = path.resolve()  # SQLite keeps the WAL beside the file, not beside a link to it
-        connection = open_for_writing(path, at)
-        store = cls(path, connection)
-        store.lost = store._mark.settle(connection, path)
-        return store
+        create_where_missing(path, at)
+        with Place.opening(path) as place:
+            store = cls(place, open_for_writing(place, at))
+            store.lost = store._mark.settle(store._connection, path)
+            return store
 
     @classmethod
     def open_existing(cls, path: Path) -> "SqliteStore":
         """The database at `path` for writing, as it is: neither created nor migrated."""
         path = path.resolve()
         open_for_reading(path).close()
-        return cls(path, open_for_writing(path, at=0))
+        with Place.opening(path) as place:
+            return cls(place, open_for_writing(place, at=0))
 
     @classmethod
     def open_read_only(cls, path: Path) -> "SqliteStore":
         """The database at `path` for reading beside its daemon."""
         path = path.resolve()
-        return cls(path, open_for_reading(path))
+        return cls(Place(path), open_for_reading(path))
 
     @contextmanager
     def write(self) -> Iterator[SqliteTx]:
@@ -110,12 +114,13 @@ class SqliteStore:
                     execute("ROLLBACK")
                 raise
             if tx.last is not None:
+                self._check_recorded()
                 self._mark.write(tx.last)
 
     @contextmanager
     def read(self) -> Iterator[SqliteReader]:
         """See `Store.read`."""
-        self._check_place()
+        self._place.check()
         with _translated(), self._counted():
             connection = self._idle_reader() or another_reader(self._path)
             connection.execute("BEGIN")
@@ -140,6 +145,7 @@ class SqliteStore:
         """
         if self._wal_pages < CHECKPOINT_PAGES:
             return True
+        self._check_place()
         wal = self._path.with_name(self._path.name + "-wal")
         truncate = wal.stat().st_size >= TRUNCATE_BYTES
         mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if truncate else apsw.SQLITE_CHECKPOINT_PASSIVE
@@ -157,23 +163,42 @@ class SqliteStore:
                 self._readers_may_begin.set()
         return not in_the_way
 
+    def look(self) -> None:
+        """Raise `StorageError` where the files are no longer ours; call it between transactions.
+
+        What was acknowledged is in the database then, as far as that can be done.
+        """
+        self._check_place()
+
     def wait_for_turn(self) -> None:
         """Wait until new readers may begin, but no longer than `TURN_SECONDS`."""
         self._readers_may_begin.wait(TURN_SECONDS)
 
     def close(self) -> None:
-        """See `Store.close`: the last connection removes the WAL, if it is copied and on disk."""
+        """See `Store.close`: the last connection removes the WAL, if it is copied and on disk.
+
+        It does so by name: where that leads to the file of another by now, nothing is removed.
+        """
         for reader in self._idle_readers:
             reader.close()
         self._idle_readers.clear()
-        with contextlib.suppress(StorageError, apsw.ConnectionClosedError):
-            if not self._connection.readonly("main"):
-                self._copy_wal(apsw.SQLITE_CHECKPOINT_PASSIVE)
-        if self.failure is not None:
+        try:
+            with contextlib.suppress(apsw.ConnectionClosedError):
+                if not self._connection.readonly("main"):
+                    self._end()
+            self._connection.close()
+        finally:
+            self._mark.close()
+            self._place.close()
+
+    def _end(self) -> None:
+        self._save()
+        ours = self._place.is_ours()
+        if self.failure is not None or not ours:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._connection.close()
-        forget(self._path)
-        self._mark.close()
+        with contextlib.suppress(OSError):
+            self._place.leave(ours=ours)
 
     def _commit(self) -> None:
         try:
@@ -191,17 +216,35 @@ class SqliteStore:
         """Copy the WAL into the database; False when somebody was in the way."""
         self._check_disk()
         with self._noting_failure(_NOT_COPIED), contextlib.suppress(apsw.BusyError):
-            copy_wal(self._path, self._connection, mode)
+            copy_wal(self._place, self._connection, mode)
             return True
         return False
 
     def _check_place(self) -> None:
-        """Raise `StorageError` when the file is no longer where the next start will look for it."""
-        if _identity(self._path) != self._identity:
-            raise StorageError(
-                f"{self._path} was moved, removed or replaced under the daemon: "
-                "put it back, or stop the daemon"
-            )
+        """Raise `StorageError` where the next start would not find what is written now.
+
+        What was acknowledged goes into the database, as long as the WAL is open.
+        """
+        try:
+            self._place.check()
+        except StorageError:
+            self._save()
+            raise
+
+    def _check_recorded(self) -> None:
+        if self._place.keeps():
+            return
+        try:
+            self._check_place()
+        except StorageError as error:
+            told = f"{error}; whether this request is recorded is unknown: repeat it then"
+            raise StorageError(told) from error
+
+    def _save(self) -> None:
+        """Copy what the WAL holds into the database that is open, whatever their names by now."""
+        with contextlib.suppress(StorageError):
+            if self._place.fault() is None:
+                self._copy_wal(apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _check_disk(self) -> None:
         if self.failure is not None:
@@ -239,15 +282,6 @@ class SqliteStore:
     def _grown(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._wal_pages = pages
         return apsw.SQLITE_OK
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    # By name, never through a descriptor: closing one would drop SQLite's locks on the file.
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 @contextmanager

@@ -14,9 +14,10 @@ from pathlib import Path
 import apsw
 
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
-from agentd.store.sqlite.checkpointing import forget, set_aside_damaged
+from agentd.store.sqlite.checkpointing import set_aside_unfit
 from agentd.store.sqlite.migrate import migrate
-from agentd.store.sqlite.opening import another_reader, prepare
+from agentd.store.sqlite.opening import another_reader, prepare, refuse_foreign_wal
+from agentd.store.sqlite.place import Place
 from agentd.store.sqlite.renewal import is_failed_sync, renew_wal
 from agentd.store.sqlite.untouched import file_uri, untouched, wal_size
 
@@ -52,21 +53,22 @@ def bring_up_to_date(path: Path, at: int) -> None:
 def settle(path: Path) -> None:
     """Copy the WAL into a database that is about to be replaced; then no file is left beside it.
 
-    Raises `DatabaseRefused` where SQLite cannot make sense of it, and `Failure` while another
-    program has it open.
+    Raises `DatabaseRefused` where SQLite cannot make sense of it, `AlreadyRunning` while a daemon
+    works on it under another name, and `Failure` while another program has it open.
     """
     wal, index, journal = (path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))
     if not (wal.exists() or index.exists() or journal.exists()):
         return
-    with told(path, str(path.parent)):
-        set_aside_damaged(path)
-    with told(path, str(path.parent)), _open(path) as connection:
-        connection.pragma("fullfsync", 1)
-        connection.pragma("checkpoint_fullfsync", 1)
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-        renew_wal(path, connection)
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    forget(path)
+    place = Place.claimed(path)
+    with told(path, str(path.parent)), closing(place):
+        set_aside_unfit(path)
+        with _open(path) as connection:
+            connection.pragma("fullfsync", 1)
+            connection.pragma("checkpoint_fullfsync", 1)
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+            renew_wal(place, connection)
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        place.leave(ours=True)
     if wal.exists() or index.exists():  # the last one to close it would have removed them
         raise Failure(f"another program has {path} open: let it end, or stop it, and repeat")
 
@@ -128,6 +130,7 @@ def _taking_part(database: Path) -> Iterator[apsw.Connection]:
 
 
 def _reader(database: Path) -> apsw.Connection:
+    refuse_foreign_wal(database)
     wal = database.with_name(database.name + "-wal")
     if wal.exists() or not os.access(database.parent, os.W_OK):
         return another_reader(database)

@@ -73,7 +73,7 @@ class MarkFile:
         # The commit is done: an older mark tells less, and must not turn it into a failure.
         with contextlib.suppress(OSError):
             if self._file is None:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+                flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
                 self._file = os.open(self._path, flags, 0o600)
             os.pwrite(self._file, b"%b %08x\n" % (text, crc32(text)), 0)
 

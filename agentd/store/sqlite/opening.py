@@ -3,9 +3,8 @@
 Two rules. Nothing here opens the file itself while this process has a connection to it: closing
 any descriptor of a file drops the process's POSIX locks on it, and then another program may take
 the WAL away (https://sqlite.org/howtocorrupt.html, section 2.2). And a file that is refused is not
-changed by one byte. Whatever can be told
-from the header is told from the header; what needs SQLite is asked on a read-only connection. A new
-database is built under another name and renamed, so that a crash never leaves half of one.
+changed by one byte. Whatever can be told from the header is told from the header; what needs SQLite
+is asked on a read-only connection.
 """
 
 import os
@@ -17,8 +16,10 @@ from urllib.parse import quote
 import apsw
 
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
-from agentd.store.sqlite.checkpointing import set_aside_damaged
+from agentd.store.sqlite.checkpointing import set_aside_unfit, set_aside_unreadable
 from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_version
+from agentd.store.sqlite.note import is_foreign
+from agentd.store.sqlite.place import Place
 from agentd.store.sqlite.renewal import is_failed_sync, renew_wal
 from agentd.store.sqlite.untouched import untouched, wal_size
 
@@ -51,17 +52,20 @@ _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 _READ_WRITE = apsw.SQLITE_OPEN_READWRITE
 
 
-def open_for_writing(path: Path, at: int) -> apsw.Connection:
-    """The write connection to the database at `path`, created or migrated where that is due.
+def open_for_writing(place: Place, at: int) -> apsw.Connection:
+    """The write connection to the database at a place that is claimed, migrated where that is due.
 
     `at` is the time that new migrations are recorded with, in Unix milliseconds. Raises
     `DatabaseRefused`, and `DiskFailed` where an fsync fails.
     """
     refuse_old_sqlite()
-    if not path.exists():
-        _create(path, at)
-    _set_aside_damaged_wal(path)
-    inspect(path)
+    path = place.path
+    try:
+        set_aside_unfit(path)
+        inspect(path)
+        set_aside_unreadable(path)
+    except OSError as error:
+        raise _refusal(path, error) from error
     try:
         connection = apsw.Connection(str(path), flags=_READ_WRITE)
     except apsw.Error as error:
@@ -69,8 +73,9 @@ def open_for_writing(path: Path, at: int) -> apsw.Connection:
     try:
         _refuse_read_only(path, connection)
         prepare(connection)
-        renew_wal(path, connection)
+        renew_wal(place, connection)
         migrate(connection, at)
+        place.settle_in()
     except BaseException as error:
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # leave everything as it is
         connection.close()
@@ -78,13 +83,6 @@ def open_for_writing(path: Path, at: int) -> apsw.Connection:
             raise _refusal(path, error) from error
         raise
     return connection
-
-
-def _set_aside_damaged_wal(path: Path) -> None:
-    try:
-        set_aside_damaged(path)
-    except OSError as error:
-        raise _refusal(path, error) from error
 
 
 def _refuse_read_only(path: Path, connection: apsw.Connection) -> None:
@@ -110,6 +108,7 @@ def open_for_reading(path: Path) -> apsw.Connection:
     if not path.exists():
         raise DatabaseRefused(f"there is no database at {path}: start the daemon once to create it")
     inspect(path)
+    refuse_foreign_wal(path)
     try:
         connection = another_reader(path)
         found = schema_version(connection)
@@ -121,6 +120,15 @@ def open_for_reading(path: Path) -> apsw.Connection:
             "start the daemon once to bring it up to date"
         )
     return connection
+
+
+def refuse_foreign_wal(path: Path) -> None:
+    """Raise `DatabaseRefused` where the WAL beside the database belongs to another."""
+    if wal_size(path) and is_foreign(path):
+        raise DatabaseRefused(
+            f"{path} was replaced, and {path.name}-wal belongs to the database that was there "
+            "before: start the daemon (again), which sets it aside"
+        )
 
 
 def inspect(path: Path) -> None:
@@ -263,28 +271,3 @@ def _steady(connection: apsw.Connection) -> None:
     """
     connection.set_busy_timeout(BUSY_MS)
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-
-
-def _create(path: Path, at: int) -> None:
-    """Build the database aside and rename it into place: there is never half of one."""
-    if wal_size(path):
-        raise DatabaseRefused(f"{path} is gone but {path.name}-wal is still there: restore it")
-    draft = path.with_name(path.name + ".new")
-    _discard(draft)
-    try:
-        connection = apsw.Connection(str(draft))
-        prepare(connection)
-        migrate(connection, at)
-        connection.close()  # the last connection's close checkpoints, so the file stands alone
-        draft.rename(path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        os.fsync(directory)
-        os.close(directory)
-    except (apsw.Error, OSError) as error:
-        _discard(draft)
-        raise DatabaseRefused(f"{path} cannot be created: {error}") from error
-
-
-def _discard(draft: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        draft.with_name(draft.name + suffix).unlink(missing_ok=True)

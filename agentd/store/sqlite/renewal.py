@@ -14,6 +14,8 @@ from pathlib import Path
 import apsw
 
 from agentd.store.sqlite.checkpointing import copy_wal
+from agentd.store.sqlite.note import wal_path
+from agentd.store.sqlite.place import Place
 from agentd.store.sqlite.untouched import wal_size
 
 _FAILED_SYNCS = (apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC)
@@ -28,22 +30,22 @@ def is_failed_sync(error: Exception) -> bool:
     return system or getattr(error, "extendedresult", None) in _FAILED_SYNCS
 
 
-def renew_wal(path: Path, connection: apsw.Connection) -> None:
-    """Write the WAL of the database at `path` to the disk again, then copy it into the database.
+def renew_wal(place: Place, connection: apsw.Connection) -> None:
+    """Write the database's WAL to the disk again, then copy it into the database.
 
     Raises `OSError` and apsw's errors. Closing a descriptor of the WAL drops no lock: SQLite's are
     on the database and on the index.
     """
-    if not wal_size(path):
+    if not wal_size(place.path):
         return
     connection.execute("BEGIN IMMEDIATE")  # nobody else writes meanwhile
     try:
-        _write_again(path.with_name(path.name + "-wal"))
+        _write_again(wal_path(place.path))
     finally:
         connection.execute("ROLLBACK")
     # As far as readers and the room let it: what is left stays in a WAL that is on the disk.
     with suppress(apsw.FullError):
-        copy_wal(path, connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
+        copy_wal(place, connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
 def _write_again(wal: Path) -> None:

@@ -8,13 +8,22 @@ remove them, and it writes the index that a crash left anew. So the way in depen
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 import apsw
 
+from agentd.store.sqlite.note import is_foreign
+
 _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+_READ_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
+_COUNT_ONLY = -1
+"""SQLITE_CHECKPOINT_NOOP: https://sqlite.org/c3ref/c_checkpoint_full.html."""
+
+_SMALLEST = 512
+"""Bytes of the smallest page."""
+
 _WAL_HEADER = struct.Struct(">8I")
 """Magic, version, page size, counter, two salts, two checksums: https://sqlite.org/fileformat.html."""
 
@@ -54,11 +63,28 @@ def untouched(path: Path) -> Iterator[apsw.Connection]:
 def _open(path: Path) -> apsw.Connection:
     wal, index = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
     size = wal_size(path)
+    if size and is_foreign(path):
+        return _connect(path, "immutable=1")
     if wal.exists() and index.exists() and (not size or _begins(wal)):
         return _beside(path)  # a daemon's, at work or killed
     if size:  # a copy of database and WAL, without the index, or a WAL that is cut off or damaged
         return _alone(path)
     return _connect(path, "immutable=1")
+
+
+def whole_frames(path: Path) -> int:
+    """How many frames of the WAL are as they were written, up to the last commit that is whole.
+
+    SQLite counts by the chain of checksums, and reads the database's first page only: the others
+    may not fit together. Below 0 where it cannot tell. Raises apsw's errors.
+    """
+    if path.stat().st_size < _SMALLEST:
+        raise apsw.NotADBError(f"{path} is no database")  # beside an empty one SQLite removes a WAL
+    with closing(_alone(path, _READ_WRITE)) as connection:
+        with suppress(apsw.CorruptError):  # that page does not fit either
+            connection.pragma("schema_version")
+        frames, _ = connection.wal_checkpoint(mode=_COUNT_ONLY)
+        return frames
 
 
 def _begins(wal: Path) -> bool:
@@ -96,15 +122,15 @@ def _beside(path: Path) -> apsw.Connection:
     return connection
 
 
-def _alone(path: Path) -> apsw.Connection:
+def _alone(path: Path, flags: int = _READ_ONLY) -> apsw.Connection:
     """With an index in memory: https://sqlite.org/wal.html#use_of_wal_without_shared_memory."""
-    connection = _connect(path, "vfs=unix-none")  # which takes no locks: nobody else is there
+    connection = _connect(path, "vfs=unix-none", flags)  # without locks: nobody else is there
     connection.pragma("locking_mode", "exclusive")
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     return connection
 
 
-def _connect(path: Path, options: str) -> apsw.Connection:
-    connection = apsw.Connection(f"{file_uri(path)}?mode=ro&{options}", flags=_READ_ONLY)
+def _connect(path: Path, options: str, flags: int = _READ_ONLY) -> apsw.Connection:
+    connection = apsw.Connection(f"{file_uri(path)}?{options}", flags=flags)
     connection.set_busy_timeout(_PATIENCE_MS)
     return connection

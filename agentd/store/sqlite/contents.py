@@ -1,0 +1,86 @@
+"""Whether a database that is open, and its WAL, still hold what was written to them here.
+
+The rule this file keeps: another program may copy the WAL into the database, and begin it anew, as
+SQLite lets everybody do. Whoever copies another database over this one, or cuts the WAL off, does
+what SQLite does not see, and the next write would make a mixture of it.
+
+The files are asked through descriptors of our own, whatever their names lead to by now. The one of
+the database is the claim's; the WAL's may be closed at any time: SQLite has no locks on it.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agentd.store.sqlite.note import SALTS, Stamp, fits, wal_path
+
+
+class Contents:
+    """What the file `database`, a descriptor, and its WAL hold.
+
+    `stamp` is None while we write to the file. `accepted` is called when another program has copied
+    the WAL. `uncopied` is set by whoever writes to the WAL.
+    """
+
+    def __init__(self, path: Path, database: int, accepted: Callable[[], None]) -> None:
+        self.stamp: Stamp | None = Stamp.of(database)
+        self.uncopied = False
+        self._path = path
+        self._database = database
+        self._accepted = accepted
+        self._wal: int | None = None
+        self._salts = b""  # as they were when all was well, the last time that somebody looked
+        self._lock = threading.Lock()
+
+    def settle_in(self) -> None:
+        """The WAL is there now, and the database is as it should be. Raises `OSError`."""
+        self._wal = os.open(wal_path(self._path), os.O_RDONLY | os.O_CLOEXEC)
+        self._salts = self._salts_now()
+        self.stamp = Stamp.of(self._database)
+
+    def close(self) -> None:
+        """Release the WAL."""
+        if self._wal is not None:
+            os.close(self._wal)
+            self._wal = None
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """The database's file is written to, by us."""
+        with self._lock:
+            self.stamp = None
+        try:
+            yield
+        finally:
+            self.stamp = Stamp.of(self._database)
+
+    def has_names(self) -> bool:
+        """Whether the two files have any, and were not removed or replaced."""
+        wal = self._wal
+        return bool(os.fstat(self._database).st_nlink and (wal is None or os.fstat(wal).st_nlink))
+
+    def fault(self) -> str | None:
+        """What others did to them, or None. Look before each write and after it."""
+        stamp, salts = self.stamp, self._salts_now()
+        if stamp is None:
+            return None
+        if stamp.is_of(os.fstat(self._database)):
+            if self._salts and not salts and self.uncopied:
+                return f"{wal_path(self._path)} was emptied under the daemon"
+            self._salts = salts
+            return None
+        with self._lock:
+            if self.stamp is not stamp:  # we have written to it since
+                return None
+            now = Stamp.of(self._database)
+            # A WAL that was begun anew meanwhile was copied whole before, and tells no more.
+            if salts == self._salts and not fits(self._path, now.pages, stamp):
+                return f"another database was copied over {self._path} under the daemon"
+            self.stamp, self._salts = now, salts
+            self._accepted()
+        return None
+
+    def _salts_now(self) -> bytes:
+        return b"" if self._wal is None else os.pread(self._wal, SALTS.stop, 0)[SALTS]

@@ -1,0 +1,59 @@
+"""Making an empty database.
+
+The rule this file keeps: it is built under another name and renamed, so that a crash never leaves
+half of one. The other name is like nobody else's, because what is left under it is removed.
+"""
+
+import os
+import re
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import apsw
+
+from agentd.errors import DatabaseRefused
+from agentd.store.sqlite.migrate import migrate
+from agentd.store.sqlite.opening import prepare, refuse_old_sqlite
+from agentd.store.sqlite.untouched import wal_size
+
+
+def create_where_missing(path: Path, at: int) -> None:
+    """Make an empty database at `path`, where there is nothing. Raises `DatabaseRefused`.
+
+    `at` is the time to record, in Unix milliseconds. The lock beside `path` is held.
+    """
+    refuse_old_sqlite()
+    if path.exists():
+        return
+    if wal_size(path):
+        raise DatabaseRefused(f"{path} is gone but {path.name}-wal is still there: restore it")
+    try:
+        _sweep(path)
+        _create(path, at)
+    except (apsw.Error, OSError) as error:
+        with suppress(OSError):
+            _sweep(path)
+        raise DatabaseRefused(f"{path} cannot be created: {error}") from error
+
+
+def _create(path: Path, at: int) -> None:
+    file, name = tempfile.mkstemp(prefix=f"{path.name}.new-", dir=path.parent)
+    os.close(file)
+    draft = Path(name)
+    connection = apsw.Connection(name)
+    prepare(connection)
+    migrate(connection, at)
+    connection.close()  # the last connection's close checkpoints, so the file stands alone
+    draft.rename(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    os.fsync(directory)
+    os.close(directory)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a start has left that was killed: as many letters as tempfile.mkstemp adds."""
+    draft = re.compile(rf"{re.escape(path.name)}\.new-[a-z0-9_]{{8}}(-wal|-shm|-journal)?")
+    for file in path.parent.iterdir():
+        if draft.fullmatch(file.name):
+            file.unlink(missing_ok=True)

@@ -1,0 +1,158 @@
+"""Whether the files of a database that is open are still where the next start will look for them.
+
+The rule this file keeps: nothing is written, copied, cut or removed beside a database before it is
+certain that the names there still lead to the files that are open here. Somebody may have moved or
+removed them and put others in their place, another daemon's perhaps, or have copied another
+database over this one. SQLite goes by name, and sees nothing of it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from agentd.errors import StorageError
+from agentd.store.sqlite.aside import FOREIGN, set_aside
+from agentd.store.sqlite.claim import Claim
+from agentd.store.sqlite.contents import Contents
+from agentd.store.sqlite.note import (
+    Note,
+    Stamp,
+    identity,
+    note_path,
+    wal_path,
+    write_note,
+)
+
+
+class Place:
+    """The place of the database at `path`, which leads to the file itself, not to a link to it.
+
+    `contents` is what is watched of a database that this process has claimed.
+    """
+
+    def __init__(self, path: Path, claim: Claim | None = None) -> None:
+        self.path = path
+        self.contents: Contents | None = None
+        self._claim = claim
+        self._files = {str(path): identity(path)}
+        self._copied = "", 0  # salts and frames, as they were noted last
+        if claim is not None and claim.file is not None:
+            self.contents = Contents(path, claim.file, lambda: self.note(*self._copied))
+
+    @classmethod
+    def claimed(cls, path: Path) -> "Place":
+        """The place of a database that this process alone writes to, until `close`.
+
+        Raises `AlreadyRunning` and `DatabaseRefused`.
+        """
+        return cls(path, Claim(path))
+
+    @classmethod
+    @contextmanager
+    def opening(cls, path: Path) -> Iterator["Place"]:
+        """The same, given back where the block that opens the database fails."""
+        place = cls.claimed(path)
+        try:
+            yield place
+        except BaseException:
+            place.close()
+            raise
+
+    def settle_in(self) -> None:
+        """The WAL and its index are there now, and the database is as it should be.
+
+        Raises `OSError`.
+        """
+        for end in ("-wal", "-shm"):
+            file = f"{self.path}{end}"
+            self._files[file] = identity(file)
+        if self.contents is not None:
+            self.contents.settle_in()
+        self.note(*self._copied)
+
+    def close(self) -> None:
+        """Let others have the database. Its connections are closed before."""
+        if self.contents is not None:
+            self.contents.close()
+        if self._claim is not None:
+            self._claim.release()
+
+    def check(self) -> None:
+        """Raise `StorageError` where a file is no longer the one that is open here."""
+        for name, known in self._files.items():
+            if identity(name) != known:
+                raise StorageError(self._told(name))
+        if self.contents is not None and (fault := self.contents.fault()) is not None:
+            raise StorageError(f"{fault}: stop the daemon, and start it again")
+
+    def keeps(self) -> bool:
+        """Whether what was just written to the WAL is there: a quicker `check`, of what is open."""
+        contents = self.contents
+        if contents is None:
+            return True
+        contents.uncopied = True
+        return contents.has_names() and contents.fault() is None
+
+    def is_ours(self) -> bool:
+        """Whether `check` finds nothing."""
+        try:
+            self.check()
+        except StorageError:
+            return False
+        return True
+
+    def fault(self) -> str | None:
+        """What is wrong with what the files hold that are open, whatever their names."""
+        return None if self.contents is None else self.contents.fault()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """The database's file is written to, by us."""
+        with self.contents.writing() if self.contents else nullcontext():
+            yield
+
+    def note(self, salts: str, frames: int, *, whole: bool = False) -> None:
+        """Note how far the WAL was copied, and whether that was all of it. The files are ours."""
+        if whole and self.contents is not None:
+            self.contents.uncopied = False
+        if (file := self._files[str(self.path)]) is not None:
+            self._copied = salts, frames
+            stamp = (self.contents and self.contents.stamp) or Stamp.under_way(file)
+            wal = identity(wal_path(self.path))
+            write_note(self.path, Note(salts, frames, stamp, wal), lasting=whole)
+
+    def leave(self, *, ours: bool) -> None:
+        """Tidy up behind the last connection; `ours`: as `is_ours` said before it was closed.
+
+        Where another database has the name by now, the WAL is kept from it. Without any, it stays:
+        no start makes a new database beside it. Raises `OSError`.
+        """
+        wal, index = wal_path(self.path), self.path.with_name(self.path.name + "-shm")
+        if ours:
+            if not wal.exists():
+                note_path(self.path).unlink(missing_ok=True)
+        elif self._is_replaced() and self._has(wal) and wal.stat().st_size:
+            set_aside(wal, FOREIGN)
+            note_path(self.path).unlink(missing_ok=True)
+            if self._has(index):
+                index.unlink()
+
+    def _is_replaced(self) -> bool:
+        """Whether the name leads to another database now."""
+        if self._has(self.path):
+            return self.fault() is not None
+        return identity(self.path) is not None
+
+    def _has(self, file: Path) -> bool:
+        return identity(file) == self._files.get(str(file), ())
+
+    def _told(self, name: str) -> str:
+        if name == str(self.path):
+            return (
+                f"{name} was moved, removed or replaced under the daemon: "
+                "put it back, or stop the daemon"
+            )
+        return (
+            f"{name} was moved, removed or replaced under the daemon: stop the daemon, and start "
+            "it again; what it has acknowledged is kept"
+        )

@@ -1,0 +1,203 @@
+"""Which database file a WAL belongs to: it is laid over no other, and over that one always."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agentd.errors import SyncFailed
+from agentd.store import sqlite
+from agentd.store.sqlite import SqliteStore
+from agentd.store.sqlite.aside import asides
+from agentd.store.sqlite.copying import settle
+from agentd.store.sqlite.note import is_foreign, note_path, read_note
+from tests.core import NOW, Core
+from tests.daemon_process import REPOSITORY
+from tests.databases import create
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "agent_state.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    """A store that is open, with two tasks."""
+    with closing(SqliteStore.open(path, NOW)) as opened:
+        core = Core(opened)
+        core.register()
+        core.register()
+        yield opened
+
+
+@pytest.fixture
+def killed(path: Path, store: SqliteStore) -> Path:
+    """What is left when the process dies: both tasks are in the WAL only."""
+    die(store)
+    return path
+
+
+def die(store: SqliteStore) -> None:
+    """Leave everything as it is."""
+    store.failure = SyncFailed()
+    store.close()
+
+
+def wal_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def tasks(path: Path) -> int:
+    """How many tasks the next start finds."""
+    with closing(SqliteStore.open(path, NOW)) as store:
+        return len(Core(store).journal())
+
+
+# A WAL belongs to one file
+
+
+def put(path: Path, contents: bytes) -> None:
+    """Put another file in its place."""
+    other = path.with_name("other")
+    other.write_bytes(contents)
+    other.replace(path)
+
+
+def write_over(path: Path, contents: bytes) -> None:
+    """Write other contents into it."""
+    path.write_bytes(contents)
+
+
+@pytest.mark.parametrize("replace", [put, write_over])
+def test_a_wal_beside_another_database(
+    killed: Path, tmp_path: Path, replace: Callable[[Path, bytes], None]
+) -> None:
+    """It is set aside, whole, and the start finds what that database holds."""
+    wal = wal_of(killed).read_bytes()
+    create(tmp_path / "x" / "other.db", tasks=1, nodes=4)
+    replace(killed, (tmp_path / "x" / "other.db").read_bytes())
+    assert is_foreign(killed)
+    assert tasks(killed) == 5
+    [aside] = asides(killed)
+    assert (aside.name, aside.read_bytes()) == ("agent_state.db-wal.foreign", wal)
+
+
+def test_a_wal_beside_its_database(killed: Path) -> None:
+    """It is laid over it."""
+    assert not is_foreign(killed)
+    assert tasks(killed) == 2
+    assert asides(killed) == []
+
+
+@pytest.mark.parametrize("dates", [shutil.copy, shutil.copy2])
+def test_files_that_came_together(
+    killed: Path, tmp_path: Path, dates: Callable[[Path, Path], object]
+) -> None:
+    """A home that was copied has other inodes and perhaps other dates, and belongs together."""
+    there = tmp_path / "there"
+    there.mkdir()
+    for file in killed.parent.glob("agent_state.db*"):
+        dates(file, there / file.name)
+    assert tasks(there / killed.name) == 2
+
+
+def test_a_copy_with_its_dates(killed: Path) -> None:
+    """The same contents with the same date are the same database, whatever the inode."""
+    copy = killed.with_name("copy")
+    shutil.copy2(killed, copy)
+    copy.replace(killed)
+    assert tasks(killed) == 2
+
+
+def test_without_a_note(killed: Path) -> None:
+    """Where nothing is known of it, as an earlier agentd or a copy leaves it, it is believed."""
+    note_path(killed).unlink()
+    put(killed, killed.read_bytes())
+    assert tasks(killed) == 2
+
+
+def test_the_note_of_an_earlier_agentd(killed: Path) -> None:
+    """It says how far the WAL was copied, and nothing of the file."""
+    note = read_note(killed)
+    assert note is not None
+    note_path(killed).write_text(f"{note.salts or '-':16} {0:020d}\n")
+    read = read_note(killed)
+    assert read is not None
+    assert (read.frames, read.stamp) == (0, None)
+    put(killed, killed.read_bytes())
+    assert tasks(killed) == 2
+    assert asides(killed) == []
+
+
+def test_a_note_that_is_torn(killed: Path) -> None:
+    """Whatever is wrong with it, it is no note; the file is kept, for it may be somebody's."""
+    whole = note_path(killed).read_bytes()
+    for place in range(38, len(whole) - 1):  # the beginning is what an earlier agentd checked
+        torn = bytearray(whole)
+        torn[place] ^= 0x01
+        note_path(killed).write_bytes(torn)
+        assert read_note(killed) is None, torn
+    assert tasks(killed) == 2
+    assert [file.name for file in asides(killed)] == ["agent_state.db.copied.damaged"]
+
+
+OTHER_PROGRAM = """
+import sqlite3, sys
+from pathlib import Path
+from agentd.store.sqlite.note import is_foreign
+other = sqlite3.connect(sys.argv[1], isolation_level=None)
+other.execute(f"PRAGMA wal_checkpoint({sys.argv[2]})").fetchall()
+other.close()
+sys.exit(is_foreign(Path(sys.argv[1])))
+"""
+
+
+def copied_by_another(path: Path, mode: str) -> bool:
+    """Another program copies the WAL into the database; whether a look finds that it fits."""
+    command = [sys.executable, "-c", OTHER_PROGRAM, str(path), mode]
+    return subprocess.run(command, cwd=REPOSITORY, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("mode", ["PASSIVE", "TRUNCATE"])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_wal_that_another_program_has_copied(
+    path: Path, store: SqliteStore, mode: str, *, goes_on: bool
+) -> None:
+    """That is no other database: the store goes on, and so does the start after a kill."""
+    assert copied_by_another(path, mode)
+    if goes_on:
+        Core(store).register()
+    die(store)
+    assert tasks(path) == 2 + goes_on
+    assert asides(path) == []
+
+
+def test_copied_by_turns(path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever copies it, and however often it begins anew, it fits at every moment."""
+    monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 1)
+    core = Core(store)
+    for number in range(6):
+        core.register(*[{}] * 50)
+        if number % 3:
+            store.checkpoint()
+        assert copied_by_another(path, ["RESTART", "NOOP"][number % 2])
+    die(store)
+    assert tasks(path) == 2 + 6 * 51
+    assert asides(path) == []
+
+
+@pytest.mark.parametrize("replace", [put, write_over])
+def test_a_restore_over_a_wal_that_belongs_to_another(
+    killed: Path, tmp_path: Path, replace: Callable[[Path, bytes], None]
+) -> None:
+    """What is put aside is put aside without it."""
+    create(tmp_path / "x" / "other.db", tasks=1, nodes=4)
+    replace(killed, (tmp_path / "x" / "other.db").read_bytes())
+    settle(killed)
+    assert [file.name for file in asides(killed)] == ["agent_state.db-wal.foreign"]
+    assert tasks(killed) == 5
