@@ -12,9 +12,10 @@ from msgspec import Meta, Raw, Struct
 
 from agentd import unknown
 from agentd.api import MOST_NODES, Params, RegisterTaskParams
-from agentd.errors import InvalidParams, UnknownMethod, quoted
+from agentd.errors import InvalidParams, UnknownMethod
 from agentd.methods import BY_NAME, METHODS, Method
 from agentd.protocol import Request
+from agentd.text import quoted
 
 _DECODERS = {method.name: msgspec.json.Decoder(method.params) for method in METHODS}
 _MISSING = re.compile(r"^Object missing required field `(\w+)`(?: - at `(.+)`)?$")

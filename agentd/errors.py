@@ -7,19 +7,6 @@ raised where it is noticed and turned into bytes at one place, `protocol.encode_
 
 from typing import Any, ClassVar, Self
 
-import msgspec
-
-from agentd.text import shown
-
-_QUOTED = 80
-"""Characters of a value that an error repeats."""
-
-
-def quoted(value: object) -> str:
-    """A client's value in a message: as JSON, shortened, with nothing that a terminal obeys."""
-    text = msgspec.json.encode(value).decode()
-    return shown(text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…")
-
 
 class RequestRefused(Exception):
     """The request was refused."""

@@ -7,6 +7,9 @@ turns no line round and ends none: whatever a terminal would obey, or not show, 
 
 import json
 
+_QUOTED = 80
+"""Characters of a value that a message repeats."""
+
 
 def shown(text: object) -> str:
     r"""What somebody wrote, on one line: `\x1b` stands for the character that steers terminals."""
@@ -21,6 +24,12 @@ def shown_json(written: bytes) -> str:
     # Tabs and returns stand between values only: inside of a text they are escaped already.
     lines = written.decode(errors="replace").translate({9: " ", 13: " "}).split("\n")
     return "\n".join(line if line.isprintable() else _escaped(line) for line in lines)
+
+
+def quoted(value: object) -> str:
+    """Somebody's value in a message: as JSON, shortened, on one line."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return shown(text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…")
 
 
 def _escaped(line: str) -> str:

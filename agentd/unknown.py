@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from agentd.api import CommitEventParams, CompleteNodeParams, FailNodeParams, NodeSpec, Params
-from agentd.errors import quoted
+from agentd.text import quoted
 
 _PAYLOADS: Mapping[type[Params], str] = MappingProxyType(
     {

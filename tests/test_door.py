@@ -112,4 +112,4 @@ def test_a_long_message_is_cut(log: StringIO) -> None:
 def test_what_the_event_loop_says_is_escaped(log: StringIO) -> None:
     """The loop's own complaints go the same way, and not a line of them is anybody else's."""
     logging.getLogger("asyncio").error("a task quoted %s", "\x1b[2J\n2026 INFO forged")
-    assert log.getvalue().endswith(" ERROR a task quoted \\x1b[2J\\x0a2026 INFO forged\n")
+    assert log.getvalue().endswith(" ERROR a task quoted \\x1b[2J\\n2026 INFO forged\n")

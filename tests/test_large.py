@@ -136,7 +136,9 @@ def test_a_seat_is_passed_on(wanted: bool) -> None:  # noqa: FBT001
     submitted: list[Submitted] = []
     seated: list[object] = []
     connection, wire = connected(submitted, seats=seated, has_seats=not wanted)
-    line = lines(1, "CompleteNode", task_id=uid(1), node_id=uid(2), lease_id=uid(3), x="x" * LONG)
+    line = lines(
+        1, "CompleteNode", task_id=uid(1), node_id=uid(2), lease_id=uid(3), payload="x" * LONG
+    )
     receive(connection, line[:LONG])
     connection.seated()
     receive(connection, line[LONG:])

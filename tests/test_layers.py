@@ -18,7 +18,7 @@ PACKAGE = Path(agentd.__file__).parent
 
 PURE: dict[str, set[str]] = {
     "text": set(),
-    "errors": {"text"},
+    "errors": set(),
     "events": set(),
     "journal": {"errors", "events"},
     "lifecycle": {"errors", "events"},
@@ -47,8 +47,8 @@ TABLE: dict[str, set[str]] = {
         "status",
         "store",
     },
-    "unknown": {"api", "errors"},
-    "decoding": {"api", "errors", "methods", "protocol", "unknown"},
+    "unknown": {"api", "text"},
+    "decoding": {"api", "errors", "methods", "protocol", "text", "unknown"},
 }
 EFFECTS: dict[str, set[str]] = {
     "store": {"answers", "errors", "events", "journal", "projections"},

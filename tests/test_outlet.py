@@ -81,6 +81,16 @@ def missing(text: str) -> int:
     )
 
 
+def test_a_file_has_it_at_once(tmp_path: Path) -> None:
+    """What is said to a regular file is in it, whatever happens in the next moment."""
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        outlet = Outlet(file.fileno())
+        for number in range(3):
+            outlet.write(f"{number}\n")
+            assert log.read_text().endswith(f"{number}\n")
+
+
 def test_a_full_pipe_is_not_waited_for(full: FullPipe) -> None:
     """What has room is written once somebody reads; the rest is counted where it is missing."""
     outlet = Outlet(full.end)
@@ -120,7 +130,17 @@ def test_a_large_text_is_taken_where_nothing_waits() -> None:
 FULL = OSError(errno.ENOSPC, "full")
 
 
-def written(monkeypatch: pytest.MonkeyPatch, answers: list[int | OSError], *texts: str) -> str:
+@pytest.fixture(params=["a device", "a file"])
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
+    """What is written to by a thread, and what is written to at once."""
+    path = Path(os.devnull) if request.param == "a device" else tmp_path / "log"
+    with path.open("wb") as opened:
+        yield opened.fileno()
+
+
+def written(
+    monkeypatch: pytest.MonkeyPatch, file: int, answers: list[int | OSError], *texts: str
+) -> str:
     """What of these texts is in a file that answers so: bytes that it takes, or an error."""
     taken: list[bytes] = []
 
@@ -132,26 +152,26 @@ def written(monkeypatch: pytest.MonkeyPatch, answers: list[int | OSError], *text
         return answer
 
     monkeypatch.setattr(os, "write", write)
-    outlet = Outlet(99)
+    outlet = Outlet(file)
     for text in texts:
         outlet.write(text)
         outlet.drain(ENOUGH_SECONDS)
     return b"".join(taken).decode()
 
 
-def test_a_file_that_takes_nothing_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_takes_nothing_for_a_while(monkeypatch: pytest.MonkeyPatch, file: int) -> None:
     """On a full disk lines are lost and counted; the first that fits again is written, on its own.
 
     A line that was written in part is ended first.
     """
-    text = written(monkeypatch, [3, FULL, FULL], "first\n", "second\n", "third\n")
+    text = written(monkeypatch, file, [3, FULL, FULL], "first\n", "second\n", "third\n")
     assert text.startswith("fir\nagentd: 1 line is missing here: ")
     assert text.endswith(f"{NOTICE_END}second\nthird\n")
 
 
-def test_a_file_that_takes_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_takes_a_part(monkeypatch: pytest.MonkeyPatch, file: int) -> None:
     """Only the lines that are not in the file are counted, however many were written together."""
-    text = written(monkeypatch, [4, FULL, FULL], "a\nb\nc\nd\n", "e\n", "f\n")
+    text = written(monkeypatch, file, [4, FULL, FULL], "a\nb\nc\nd\n", "e\n", "f\n")
     assert text.startswith("a\nb\nagentd: 2 lines are missing here: ")
     assert text.endswith(f"{NOTICE_END}e\nf\n")
 

@@ -3,12 +3,14 @@
 The rule this file keeps: whoever says something never waits for whoever should read it. A full
 pipe, a stopped terminal or a full disk costs lines, which are counted and told where they are
 missing. The descriptor is not made non-blocking for that: it is shared with the user's shell.
+A regular file needs nobody who reads it: what is said is in it at once, whatever kills us next.
 """
 
 import atexit
 import contextlib
 import os
 import signal
+import stat
 import sys
 import threading
 import time
@@ -42,7 +44,9 @@ class Outlet(TextIOBase):
         self._is_writing = False
         self._is_refused = False  # the file takes nothing: the next line is the next attempt
         self._is_torn = False  # the last line in the file has no end
-        threading.Thread(target=self._write_on, name="outlet", daemon=True).start()
+        self._is_regular = stat.S_ISREG(os.fstat(file).st_mode)
+        if not self._is_regular:
+            threading.Thread(target=self._write_on, name="outlet", daemon=True).start()
 
     def write(self, text: str) -> int:
         """Take the text, or drop it where too much waits. Returns at once."""
@@ -50,6 +54,8 @@ class Outlet(TextIOBase):
             lines, end, self._begun = (self._begun + text).rpartition("\n")
             if end:
                 self._take(lines + end)
+            while self._is_regular and self._has_work():
+                self._write_next()
         return len(text)
 
     def fileno(self) -> int:
@@ -82,16 +88,23 @@ class Outlet(TextIOBase):
     def _write_on(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting and not self._is_refused)
-                head, self._is_writing = self._next(), True
-            left = self._put(head if isinstance(head, str) else _notice(head))
-            with self._changed:
-                self._is_writing = False
-                if isinstance(head, str):
-                    self._size -= len(head)
-                if left:
-                    self._lose(left if isinstance(head, str) else head)
-                self._changed.notify_all()
+                self._changed.wait_for(self._has_work)
+            self._write_next()
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting) and not self._is_refused
+
+    def _write_next(self) -> None:
+        with self._changed:
+            head, self._is_writing = self._next(), True
+        left = self._put(head if isinstance(head, str) else _notice(head))
+        with self._changed:
+            self._is_writing = False
+            if isinstance(head, str):
+                self._size -= len(head)
+            if left:
+                self._lose(left if isinstance(head, str) else head)
+            self._changed.notify_all()
 
     def _next(self) -> str | int:
         """All lines that wait up to the next that are missing, or how many are missing first."""

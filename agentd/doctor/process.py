@@ -119,6 +119,8 @@ def lock(subject: Subject, answered: Answered) -> Iterator[Finding]:
         told = f"{_pid(holding)} holds the database's lock, and nobody answers on the socket"
         advice = "wait, if it starts, stops or restores; else look whether it listens elsewhere"
         yield failed("lock", told, advice)
+    elif holding == 0 and not answered.pid:
+        yield ok("lock", f"held by {_pid(holding)}, and one answers on the socket")
     elif answered.pid and (holding == answered.pid or (answered.is_daemon and holding == 0)):
         yield ok("lock", f"held by pid {answered.pid}, which answers on the socket")
     elif answered.is_daemon:

@@ -27,6 +27,11 @@ MOST_FAILURES = 3
 MOMENT = 0.25
 """Seconds that may lie between the news of one signal in two processes that both were sent it."""
 
+AFTERMATH = 1.0
+"""Seconds after a signal to stop in which exit code 0 may be the command's answer to it. Longer
+than `MOMENT`, because nobody waits for it: on a busy machine the news of an end comes late.
+"""
+
 NOT_RUN = frozenset({126, 127})
 """Exit codes of shells, env, timeout and the like: a program could not be run, or was not found
 (POSIX, Shell Command Language, 2.8.2)."""
@@ -109,7 +114,7 @@ class Command:
 
     def _has_just_been_signalled(self) -> bool:
         at = self._worker().signalled_at
-        return at is not None and asyncio.get_running_loop().time() - at < MOMENT
+        return at is not None and asyncio.get_running_loop().time() - at < AFTERMATH
 
     def _give_up(self, why: str) -> NoReturn:
         self._stop(why)
