@@ -22,6 +22,10 @@ ADVICE = [
     ("goal: g\nsteps: []", "line 3: there is no field `steps`: did you mean `nodes`?"),
     ("goal: g\nnode: []", "line 3: there is no field `node`: did you mean `nodes`?"),
     (
+        "goal: g\ninital_nodes: [{}]",
+        "line 3: there is no field `inital_nodes`: did you mean `initial_nodes`?",
+    ),
+    (
         "goal: g\nnodes: [{nmae: a}]",
         "line 3, node #1: there is no field `nmae`: did you mean `name`?",
     ),
@@ -56,7 +60,11 @@ def test_advice(text: str, words: str) -> None:
 
 def test_a_task_without_nodes_has_to_be_meant() -> None:
     """A document without nodes is refused, unless somebody says that it is meant."""
-    for text, what in (("goal: g", "missing"), ("goal: g\nnodes: []", "empty")):
+    for text, what in (
+        ("goal: g", "missing"),
+        ("goal: g\nnodes:\n", "missing"),
+        ("goal: g\nnodes: []", "empty"),
+    ):
         with pytest.raises(BadDocument, match=f"`nodes` is {what}: .*`--empty` allows it"):
             read(text.encode(), "f")
         assert read(text.encode(), "f", empty=True).nodes == []

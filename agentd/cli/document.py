@@ -121,7 +121,7 @@ def _nodes(task: Fields, request_id: uuid.UUID, *, empty: bool) -> list[Node]:
     field = "initial_nodes" if "initial_nodes" in task else "nodes"
     listed = task.get(field, list[msgspec.Raw], "a list of nodes", [])
     is_empty = bytes(task.raw(field, b"[]")).startswith(b"[") and not listed
-    if is_empty and not empty and "nodes" not in task.advised:
+    if is_empty and not empty and task.advised.isdisjoint({"nodes", "initial_nodes"}):
         state = "is empty" if field in task else "is missing"
         task.place.fault(
             f"`{field}` {state}: a task without nodes has nothing to do; `--empty` allows it", field

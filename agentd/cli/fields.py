@@ -19,11 +19,15 @@ Default = TypeVar("Default")
 
 
 class Kind(NamedTuple):
-    """A kind of object: its fields, where anything else goes, and what others call the fields."""
+    """A kind of object: its fields, where anything else goes, and what others call the fields.
+
+    `own` are the fields that hold the user's own JSON, where null is a value.
+    """
 
     fields: Sequence[str]
     else_under: str
     others: Mapping[str, Sequence[str]]
+    own: Sequence[str]
     advice: Mapping[str, str] = {}
 
 
@@ -36,6 +40,7 @@ TASK = Kind(
         "nodes": ("tasks", "subtasks", "steps", "jobs", "stages", "items", "todos"),
         "goal": ("title", "name", "objective", "description", "summary", "prompt", "task"),
     },
+    ("context",),
 )
 NODE = Kind(
     ("name", "id", "dependencies", "payload_schema", "payload"),
@@ -46,6 +51,7 @@ NODE = Kind(
             *("blocked_by", "blockedby", "parents", "prerequisites", "upstream"),
         ),
     },
+    ("payload_schema", "payload"),
     dict.fromkeys(("status", "state", "done", "completed"), _BEGUN),
 )
 
@@ -74,7 +80,12 @@ class Fields:
         self.is_object = kind_of(written) == "an object"
         self._kind = kind
         self._text = bytes(written) if self.is_object else b"{}"
-        self._written = msgspec.json.decode(self._text, type=dict[str, msgspec.Raw])
+        given = msgspec.json.decode(self._text, type=dict[str, msgspec.Raw])
+        self._written = {  # null counts as left out, as it does in a request
+            name: value
+            for name, value in given.items()
+            if name in kind.own or kind_of(value) != "null"
+        }
         if not self.is_object:
             known = ", ".join(f"`{name}`" for name in kind.fields)
             place.fault(f"expected an object with the fields {known}")
