@@ -119,6 +119,21 @@ def test_all_faults_of_json_have_their_lines() -> None:
     ]
 
 
+def test_what_nests_too_deeply_is_named() -> None:
+    """What a line cannot hold is told of its field, as long as it can be read at all."""
+    deep = f"[{'[' * 118}{']' * 118}]"
+    nodes = f"- {{name: a, payload: {{x: {deep[3:-3]}}}}}\n- {{payload: {deep[2:-2]}}}"
+    with pytest.raises(BadDocument) as refused:
+        read(f"goal: g\ncontext: {deep}\nnodes:\n{nodes}".encode(), "f")
+    assert refused.value.faults == [
+        "line 2: `context` nests deeper than a request may",
+        "line 4, node 'a': `payload` nests deeper than a request may",
+        "line 5, node #2: `payload` nests deeper than a request may",
+    ]
+    most = f"goal: g\ncontext: {deep[1:-1]}\nnodes:\n- {{payload: {deep[3:-3]}}}"
+    assert len(read(most.encode(), "f").nodes) == 1
+
+
 def test_the_first_of_many_faults_are_told() -> None:
     """One mistake that was made a thousand times is told twenty times."""
     text = "goal: g\nnodes:\n" + "- {nmae: a}\n" * 1000

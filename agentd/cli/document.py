@@ -98,7 +98,7 @@ def _document(task: Fields, request_id: str | None, *, empty: bool) -> Document:
     names = {each.node_id: each.name for each in nodes if each.name is not None}
     if task.place.faults:  # else the daemon judges the graph
         _check_cycle(nodes, specs, names)
-    return Document(request_id, goal, task.raw("context", b"{}"), specs, names)
+    return Document(request_id, goal, task.own("context", b"{}"), specs, names)
 
 
 def _request_id(task: Fields, beside: str | None) -> str:
