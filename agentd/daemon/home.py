@@ -43,7 +43,7 @@ def make_private(home: Path) -> None:
     if not all(_OURS.fullmatch(entry.name) for entry in home.iterdir()):
         raise Failure(
             f"{home} is open to other users and holds more than agentd's files: "
-            f"run `chmod 700` on it, or set AGENTD_HOME elsewhere"
+            f"set AGENTD_HOME elsewhere, or run `chmod 700` on it if it is for you alone"
         )
     home.chmod(0o700)
     logger.warning("%s was open to other users: its mode is 0700 now", home)
