@@ -61,6 +61,17 @@ def test_the_names_of_the_api_work_too() -> None:
     assert payloads(document)[0] == [1]
 
 
+def test_null_counts_as_left_out() -> None:
+    """As in RegisterTask: only where a field holds the user's own JSON, null is a value."""
+    node = {"name": None, "id": None, "dependencies": None, "payload": None}
+    document = understood(
+        json.dumps({"goal": "g", "context": None, "request_id": None, "nodes": [node]})
+    )
+    assert bytes(document.context) == b"null"
+    assert document.nodes[0].dependencies == []
+    assert payloads(document) == [None]
+
+
 def test_json_goes_on_as_it_was_written() -> None:
     """Numbers keep their spelling, in the context and beside a name that was put in."""
     document = understood(
@@ -118,7 +129,7 @@ REFUSED = [
         "f, line 3: `nodes`: expected a list of nodes, got a",
     ),
     ("goal: g\nnodes: 3", "f, line 2: `nodes`: expected a list of nodes, got a number"),
-    ("goal: g\nnodes:\n", "f, line 2: `nodes`: expected a list of nodes, got null"),
+    ("goal:\nnodes: [{}]", "f, line 1: `goal` is missing"),
     (
         "goal: g\nnodes: []\ninitial_nodes: []",
         "f, line 1: `nodes` and `initial_nodes` are two names",

@@ -22,6 +22,10 @@ ADVICE = [
     ("goal: g\nsteps: []", "line 3: there is no field `steps`: did you mean `nodes`?"),
     ("goal: g\nnode: []", "line 3: there is no field `node`: did you mean `nodes`?"),
     (
+        "goal: g\ninital_nodes: [{}]",
+        "line 3: there is no field `inital_nodes`: did you mean `initial_nodes`?",
+    ),
+    (
         "goal: g\nnodes: [{nmae: a}]",
         "line 3, node #1: there is no field `nmae`: did you mean `name`?",
     ),
@@ -56,7 +60,11 @@ def test_advice(text: str, words: str) -> None:
 
 def test_a_task_without_nodes_has_to_be_meant() -> None:
     """A document without nodes is refused, unless somebody says that it is meant."""
-    for text, what in (("goal: g", "missing"), ("goal: g\nnodes: []", "empty")):
+    for text, what in (
+        ("goal: g", "missing"),
+        ("goal: g\nnodes:\n", "missing"),
+        ("goal: g\nnodes: []", "empty"),
+    ):
         with pytest.raises(BadDocument, match=f"`nodes` is {what}: .*`--empty` allows it"):
             read(text.encode(), "f")
         assert read(text.encode(), "f", empty=True).nodes == []
@@ -109,6 +117,21 @@ def test_all_faults_of_json_have_their_lines() -> None:
         "line 6, node #2",
         "line 6, node #3",
     ]
+
+
+def test_what_nests_too_deeply_is_named() -> None:
+    """What a line cannot hold is told of its field, as long as it can be read at all."""
+    deep = f"[{'[' * 118}{']' * 118}]"
+    nodes = f"- {{name: a, payload: {{x: {deep[3:-3]}}}}}\n- {{payload: {deep[2:-2]}}}"
+    with pytest.raises(BadDocument) as refused:
+        read(f"goal: g\ncontext: {deep}\nnodes:\n{nodes}".encode(), "f")
+    assert refused.value.faults == [
+        "line 2: `context` nests deeper than a request may",
+        "line 4, node 'a': `payload` nests deeper than a request may",
+        "line 5, node #2: `payload` nests deeper than a request may",
+    ]
+    most = f"goal: g\ncontext: {deep[1:-1]}\nnodes:\n- {{payload: {deep[3:-3]}}}"
+    assert len(read(most.encode(), "f").nodes) == 1
 
 
 def test_the_first_of_many_faults_are_told() -> None:

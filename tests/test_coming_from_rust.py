@@ -275,7 +275,7 @@ def test_your_json(connection: Connection) -> None:
 @tries("after an absence")
 def test_after_an_absence(home: Path) -> None:
     """A lease that ran out while no daemon was there is good after the start."""
-    with DaemonProcess(home, AGENTD_NODE_TIMEOUT_SECS="1") as daemon:
+    with DaemonProcess(home, AGENTD_NODE_TIMEOUT_SECS="3") as daemon:
         with daemon.connect() as connection:
             acquired = acquire(connection, register(connection))
         daemon.kill()

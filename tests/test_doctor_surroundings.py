@@ -40,6 +40,17 @@ def test_a_home_that_is_open(home: Path) -> None:
     assert not_ok(home) == [(WARNING, "home", f"{home} is open to other users (mode 0750)")]
 
 
+@pytest.mark.parametrize(("mode", "name"), [(0o1777, ".env"), (0o755, "letter")])
+def test_a_home_that_others_need(home: Path, mode: int, name: str) -> None:
+    """What a start refuses has failed, and another home is advised before a `chmod`."""
+    home.mkdir()
+    (home / name).touch(0o600)
+    home.chmod(mode)
+    findings = [each for each in examined(home) if each.what == "home"]
+    assert [each.status for each in findings] == [FAILED]
+    assert findings[0].advice.startswith("set AGENTD_HOME elsewhere, or run `chmod 700`")
+
+
 def test_a_home_that_is_no_directory(home: Path) -> None:
     """Nothing can be in it."""
     home.touch()

@@ -174,6 +174,22 @@ def test_a_line_that_sets_nothing(tmp_path: Path, line: str) -> None:
     assert told.endswith(f", line 2, {line!r}: expected NAME=value")
 
 
+@pytest.mark.parametrize("value", ["a {} # b", "a{}", "don't {}"], ids=["comment", "end", "quote"])
+def test_many_blanks_in_a_value_without_quotes(tmp_path: Path, value: str) -> None:
+    """They take quadratic time to read, so the line is refused, and how to write it is said."""
+    file = env_file(tmp_path / "env", f"# mine\nA={value.format(' ' * 200)}\n")
+    assert refused(AGENTD_ENV_FILE=file) == (
+        f"{file}, line 2: 200 blanks in a row: put the value in quotes"
+    )
+
+
+def test_many_blanks_elsewhere(tmp_path: Path) -> None:
+    """In quotes, in comments and in empty lines blanks are as good as other characters."""
+    blanks = " " * 300
+    text = f"#{blanks}a = b{blanks}c\n{blanks}\nAGENTD_HOME='{tmp_path}/{blanks}x'\n"
+    assert load(AGENTD_ENV_FILE=env_file(tmp_path / "env", text)).home.name == f"{blanks}x"
+
+
 @pytest.mark.parametrize("line", ["DEEPSEEK_API_KEY: sk-hidden", "sk-hidden", "export sk-hidden"])
 def test_a_line_that_may_hold_a_secret(tmp_path: Path, line: str) -> None:
     """A line that is none of our settings is told by its number alone: it may be somebody's key."""

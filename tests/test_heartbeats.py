@@ -271,18 +271,23 @@ def test_a_client_that_gets_no_answer(tmp_path: Path) -> None:
 
 
 _FORKS = """
-import os, sys, time, warnings
+import os, sys, threading, time, warnings
 from agentd.client.heartbeats import Heartbeats
 warnings.simplefilter("ignore", DeprecationWarning)  # of threads and forks: that is the question
 def ask(request, timeout):
     os.write(1, f"{os.getpid()} {request.params.lease_id}\\n".encode())
+    asked.set()
+asked = threading.Event()
 heartbeats = Heartbeats(ask)
 heartbeats.keep(("t", "n", "parent"), 0.15, print)
 if os.fork() == 0:
+    asked = threading.Event()
     heartbeats.keep(("t", "n", "child"), 0.15, print)
-    time.sleep(0.3)
+    asked.wait()
+    time.sleep(0.3)  # the parent's would be due as well
     os._exit(0)
 os.wait()
+asked.wait()
 os.write(1, f"{os.getpid()}\\n".encode())
 """
 

@@ -98,7 +98,7 @@ def _document(task: Fields, request_id: str | None, *, empty: bool) -> Document:
     names = {each.node_id: each.name for each in nodes if each.name is not None}
     if task.place.faults:  # else the daemon judges the graph
         _check_cycle(nodes, specs, names)
-    return Document(request_id, goal, task.raw("context", b"{}"), specs, names)
+    return Document(request_id, goal, task.own("context", b"{}"), specs, names)
 
 
 def _request_id(task: Fields, beside: str | None) -> str:
@@ -121,7 +121,7 @@ def _nodes(task: Fields, request_id: uuid.UUID, *, empty: bool) -> list[Node]:
     field = "initial_nodes" if "initial_nodes" in task else "nodes"
     listed = task.get(field, list[msgspec.Raw], "a list of nodes", [])
     is_empty = bytes(task.raw(field, b"[]")).startswith(b"[") and not listed
-    if is_empty and not empty and "nodes" not in task.advised:
+    if is_empty and not empty and task.advised.isdisjoint({"nodes", "initial_nodes"}):
         state = "is empty" if field in task else "is missing"
         task.place.fault(
             f"`{field}` {state}: a task without nodes has nothing to do; `--empty` allows it", field

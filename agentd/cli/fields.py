@@ -13,17 +13,24 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from agentd.cli.faults import Place
+from agentd.client.values import is_json
 
 Value = TypeVar("Value")
 Default = TypeVar("Default")
 
 
 class Kind(NamedTuple):
-    """A kind of object: its fields, where anything else goes, and what others call the fields."""
+    """A kind of object: its fields, where anything else goes, and what others call the fields.
+
+    `own` are the fields that hold the user's own JSON, where null is a value; `goes_to` is the
+    place of that in the request.
+    """
 
     fields: Sequence[str]
     else_under: str
     others: Mapping[str, Sequence[str]]
+    own: Sequence[str]
+    goes_to: str
     advice: Mapping[str, str] = {}
 
 
@@ -36,6 +43,8 @@ TASK = Kind(
         "nodes": ("tasks", "subtasks", "steps", "jobs", "stages", "items", "todos"),
         "goal": ("title", "name", "objective", "description", "summary", "prompt", "task"),
     },
+    ("context",),
+    "$.context",
 )
 NODE = Kind(
     ("name", "id", "dependencies", "payload_schema", "payload"),
@@ -46,6 +55,8 @@ NODE = Kind(
             *("blocked_by", "blockedby", "parents", "prerequisites", "upstream"),
         ),
     },
+    ("payload_schema", "payload"),
+    "$.initial_nodes[0].payload_schema",
     dict.fromkeys(("status", "state", "done", "completed"), _BEGUN),
 )
 
@@ -74,7 +85,12 @@ class Fields:
         self.is_object = kind_of(written) == "an object"
         self._kind = kind
         self._text = bytes(written) if self.is_object else b"{}"
-        self._written = msgspec.json.decode(self._text, type=dict[str, msgspec.Raw])
+        given = msgspec.json.decode(self._text, type=dict[str, msgspec.Raw])
+        self._written = {  # null counts as left out, as it does in a request
+            name: value
+            for name, value in given.items()
+            if name in kind.own or kind_of(value) != "null"
+        }
         if not self.is_object:
             known = ", ".join(f"`{name}`" for name in kind.fields)
             place.fault(f"expected an object with the fields {known}")
@@ -93,6 +109,13 @@ class Fields:
     def raw(self, name: str, default: bytes) -> msgspec.Raw:
         """The JSON of a field, as it was written."""
         return self._written.get(name, msgspec.Raw(default))
+
+    def own(self, name: str, default: bytes) -> msgspec.Raw:
+        """The user's own JSON in a field. That it nests deeper than a line may is a fault."""
+        written = self.raw(name, default)
+        if not is_json(bytes(written), self._kind.goes_to):  # JSON it is: it was read already
+            self.place.fault(f"`{name}` nests deeper than a request may", name)
+        return written
 
     def get(
         self, name: str, type_: type[Value], expected: str, default: Default

@@ -87,7 +87,7 @@ def _payload(node: Node) -> msgspec.Raw:
     if "payload" in fields and "payload_schema" in fields:
         fields.place.fault("`payload` and `payload_schema` are two names of one field: give one")
     field = "payload" if "payload" in fields else "payload_schema"
-    written = fields.raw(field, b"{}")
+    written = fields.own(field, b"{}")
     return written if node.name is None else _named(fields, field, written, node.name)
 
 

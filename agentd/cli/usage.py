@@ -22,7 +22,8 @@ exit codes:
   6  the disk failed to keep what was written
   130  interrupted
 
-settings are read from the environment and ~/.agentd/.env; see .env.example
+settings are read from the environment and the env file, ~/.agentd/.env or
+$AGENTD_HOME/.env; see .env.example, and `agentd doctor` for those in force
 """
 
 

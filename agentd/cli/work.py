@@ -41,10 +41,12 @@ the command
   prints   the node's result on standard output: JSON, or else text
   says     AGENTD_EVENT {"action_type": "STEP", "payload": ...} on a line of
            standard error: an event of the node
-  exits    with 0: the node is COMPLETED; else it is FAILED, for good
+  exits    with 0: the node is COMPLETED; else, but for 126 and 127, it is
+           FAILED, for good
 
 what only stops the worker (Ctrl-C, SIGTERM, a working directory that is gone,
-a command that cannot be started) fails no node: its lease runs out
+a command that cannot be started or ends with 126 or 127, as a shell does that
+finds no program) fails no node: its lease runs out
 with --task the exit code is 1 if a node of the task has failed
 """
 

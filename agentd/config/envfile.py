@@ -102,8 +102,9 @@ def _parsed(file: EnvFile, path: Path, mode: int, told: str) -> EnvFile:
 def _check_blanks(path: Path, content: str) -> None:
     """Refuse many blanks in a value without quotes: dotenv's time for them is quadratic."""
     for number, line in enumerate(content.split("\n"), 1):
-        found = _MANY_BLANKS.search(line)
-        if found and not {"'", '"'} & set(line[: found.start()]):
+        name, _, value = line.partition("=")
+        is_bare = "#" not in name and value.lstrip()[:1] not in {"'", '"'}
+        if is_bare and _MANY_BLANKS.search(value.lstrip()):
             told = f"{path}, line {number}: {_MOST_BLANKS} blanks in a row: put the value in quotes"
             raise BadSetting(told)
 

@@ -27,9 +27,16 @@ def make(directory: Path) -> None:
 def make_private(home: Path) -> None:
     """Make the home, for this user only. Raises `Failure`."""
     make(home)
+    if is_open(home):
+        home.chmod(0o700)
+        logger.warning("%s was open to other users: its mode is 0700 now", home)
+
+
+def is_open(home: Path) -> bool:
+    """Whether others may enter a home that may be closed to them. Raises `Failure`: it may not."""
     found = home.stat()
     if found.st_mode & (0o077 | stat.S_ISVTX) == 0:
-        return
+        return False
     if found.st_uid != os.getuid():
         raise Failure(
             f"{home} belongs to another user (uid {found.st_uid}) and is open to others: "
@@ -43,7 +50,6 @@ def make_private(home: Path) -> None:
     if not all(_OURS.fullmatch(entry.name) for entry in home.iterdir()):
         raise Failure(
             f"{home} is open to other users and holds more than agentd's files: "
-            f"run `chmod 700` on it, or set AGENTD_HOME elsewhere"
+            f"set AGENTD_HOME elsewhere, or run `chmod 700` on it if it is for you alone"
         )
-    home.chmod(0o700)
-    logger.warning("%s was open to other users: its mode is 0700 now", home)
+    return True

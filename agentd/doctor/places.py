@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from agentd.daemon.home import is_open
 from agentd.doctor.finding import Finding, Subject, failed, not_checked, ok, warning
+from agentd.errors import Failure
 
 _MIB = 2**20
 _GIB = 2**30
@@ -35,10 +37,23 @@ def home(subject: Subject) -> Iterator[Finding]:
     elif not path.is_dir():
         yield failed("home", f"{path} is not a directory", "move it away, or set AGENTD_HOME")
     else:
-        yield from owned("home", path, 0o700)
+        yield from _refused(path) or owned("home", path, 0o700)
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
             told = f"{path} cannot be written to by this user"
             yield failed("home", told, "change its owner or mode, or set AGENTD_HOME")
+
+
+def _refused(home: Path) -> list[Finding]:
+    """What a start would say: `chmod` is no advice where others need the folder."""
+    try:
+        if home.stat().st_uid == os.getuid():
+            is_open(home)
+    except Failure as error:
+        told, _, advice = str(error).rpartition(": ")
+        return [failed("home", told, advice)]
+    except OSError:  # it cannot be looked into: that is told anyway
+        pass
+    return []
 
 
 def owned(what: str, path: Path, mode: int) -> Iterator[Finding]:

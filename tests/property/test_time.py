@@ -150,6 +150,8 @@ def test_an_env_file_takes_linear_time(tmp_path: Path) -> None:
         return env_file({"AGENTD_ENV_FILE": str(path)})
 
     assert is_linear(reader, "A=a", " ", "b")
+    assert is_linear(reader, "A=a'", " ", "b")
+    assert is_linear(reader, "#", " ", "b")
     assert is_linear(reader, "", "A=a" + " " * 40 + "b\n", "")
 
 
