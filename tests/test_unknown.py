@@ -1,4 +1,4 @@
-"""Fields of nodes that are not known: the registration is taken, and its sender is told."""
+"""Fields that are not known: the registration is taken, and its sender is told."""
 
 from typing import Any
 
@@ -35,8 +35,28 @@ def test_a_field_is_told_with_the_closest_known_one(field: str, meant: str) -> N
 def test_known_fields_are_not_told() -> None:
     """Whatever is in them."""
     assert told(spec(1, 2, payload_schema={"payload": 1}), {}, {"id": None}) == ()
-    assert unknown.warnings(msgspec.Raw(b'{"goal":"g","nodes":[{"payload":1}]}')) == ()
+    known = b'{"goal":"g","context":{"nodes":1},"request_id":null,"initial_nodes":[]}'
+    assert unknown.warnings(msgspec.Raw(known)) == ()
     assert unknown.warnings(msgspec.Raw(b'{"initial_nodes":null}')) == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "meant"),
+    [
+        ("nodes", "`initial_nodes`"),
+        ("initialNodes", "`initial_nodes`"),
+        ("ctx", "`context`"),
+        ("ttl", "a registration has goal, context, initial_nodes, request_id"),
+    ],
+)
+def test_a_field_of_the_registration_is_told(field: str, meant: str) -> None:
+    """All the nodes of a task may be in a field of another name, and the task is without any."""
+    core = Core(open_memory(None))  # type: ignore[arg-type]  # it needs no folder
+    answer = core.do("RegisterTask", goal="g", **{field: [{"payload": 1}]})
+    assert answer["node_ids"] == []
+    [warning] = answer["warnings"]
+    assert f'the field "{field}" of `$` is not known and was ignored: ' in warning
+    assert meant in warning
 
 
 def test_warnings_are_bounded() -> None:
@@ -50,7 +70,7 @@ def test_warnings_are_bounded() -> None:
 def test_a_registration_without_any_has_no_warnings() -> None:
     """Neither its answer nor its record says a word about them."""
     core = Core(open_memory(None))  # type: ignore[arg-type]  # it needs no folder
-    assert "warnings" not in core.do("RegisterTask", goal="g", initial_nodes=[spec(1)], other=1)
+    assert "warnings" not in core.do("RegisterTask", goal="g", initial_nodes=[spec(1)])
     assert core.journal()[0].data == b'{"goal":"g","node_count":1}'
 
 

@@ -104,7 +104,7 @@ class RegisterTaskResult(Struct):
     node_ids: list[GivenId]
     warnings: Annotated[
         list[str] | UnsetType,
-        Meta(description="fields of nodes that are not known; left out where there are none"),
+        Meta(description="fields that are not known; left out where there are none"),
     ] = UNSET
 
 
