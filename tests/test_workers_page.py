@@ -7,7 +7,7 @@ import pytest
 
 from agentd import errors
 from agentd.cli import work
-from agentd.worker import child, command, run, worker
+from agentd.worker import child, command, handling, run, worker
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.documents import blocks, found, section, text
 
@@ -49,7 +49,7 @@ def test_the_numbers() -> None:
     page = text(PAGE)
     assert f"{work.MOST_LINES:,} lines a node, {work.LONGEST_LINE:,} characters a line" in page
     assert f"SIGKILL after {child.GRACE:g} s" in page
-    assert f"ends within {command.MOMENT:g} s" in page
+    assert f"ends within {handling.MOMENT:g} s" in page
     assert f"fails {['no', 'one', 'two', 'three'][command.MOST_FAILURES]} nodes in a row" in page
     assert "but {} and {}".format(*sorted(command.NOT_RUN)) in page
     assert f"the last {run.STDERR_KEPT // 1024} KiB" in page

@@ -18,14 +18,12 @@ import msgspec
 from agentd.client import AsyncLease
 from agentd.errors import WorkFailed
 from agentd.worker.child import Child
+from agentd.worker.handling import MOMENT
 from agentd.worker.run import Run, Show
 from agentd.worker.worker import Worker
 
 MOST_FAILURES = 3
 """Nodes in a row that a command may fail before its worker stops, where nobody says otherwise."""
-
-MOMENT = 0.25
-"""Seconds that may lie between the news of one signal in two processes that both were sent it."""
 
 NOT_RUN = frozenset({126, 127})
 """Exit codes of shells, env, timeout and the like: a program could not be run, or was not found
