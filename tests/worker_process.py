@@ -54,7 +54,12 @@ async def run_async(lease: AsyncLease) -> Any:
         raise OSError(code)
 
 
-HANDLERS: dict[str, Any] = {"blocking": wait, "async": wait_async, "program": run, "async program": run_async}
+HANDLERS: dict[str, Any] = {
+    "blocking": wait,
+    "async": wait_async,
+    "program": run,
+    "async program": run_async,
+}
 
 if __name__ == "__main__":
     kind, task = sys.argv[1:]
