@@ -192,6 +192,19 @@ def test_a_loss_at_the_end_of_the_block(shared: DaemonProcess) -> None:
     assert outcome(shared, acquired) == ("RUNNING", None)
 
 
+def test_a_block_that_fails_of_its_own_after_a_drop(shared: DaemonProcess) -> None:
+    """Who has let go of the node fails it no more."""
+    acquired = hold(shared)
+
+    async def block(lease: AsyncLease) -> None:
+        lease.drop("no time")
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        run(shared, acquired, block)
+    assert outcome(shared, acquired) == ("RUNNING", None)
+
+
 def test_a_block_with_tasks_of_its_own(fleeting: DaemonProcess) -> None:
     """The tasks of a group within the block end with it."""
     ended: list[bool] = []

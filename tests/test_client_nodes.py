@@ -92,6 +92,15 @@ def test_nodes_that_come_one_by_one(shared: DaemonProcess, opened: Any) -> None:
 
 
 @each_client
+def test_fields_that_are_none(shared: DaemonProcess, opened: Any) -> None:
+    """They count as left out, as null does on the wire, the payload apart: None is one."""
+    none: dict[str, Any] = dict.fromkeys(["id", "dependencies", "payload_schema"])
+    with opened(shared.socket_path) as client:
+        task = client.register_task("g", initial_nodes=[none, NodeSpec(**none)])
+    assert len(task.node_ids) == 2
+
+
+@each_client
 def test_what_a_daemon_passed_over(tmp_path: Path, opened: Any) -> None:
     """It is told as a warning of the caller's line, for the task is registered all the same."""
     told = ["initial_nodes[0] has no field `limit`", "second"]

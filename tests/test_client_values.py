@@ -62,6 +62,10 @@ def endless() -> Any:
     return value
 
 
+class Ratio(float):
+    """A number of a kind that msgspec does not write, such as NumPy's."""
+
+
 UNSENDABLE: dict[str, tuple[Any, str]] = {
     "type": (object(), ""),
     "type inside": ({"a": [0, range(3)]}, ".a[1]"),
@@ -70,6 +74,7 @@ UNSENDABLE: dict[str, tuple[Any, str]] = {
     "None as key": ([{None: 3}], "[0]"),
     "NaN": ({"scores": [1, 2, 3, math.nan]}, ".scores[3]"),
     "infinity": ((0, -math.inf), "[1]"),
+    "kind of float": ({"a": [Ratio(1.5)]}, ".a[0]"),
     "NaN as key": ({math.nan: 1}, ""),
     "NaN in a dataclass": ([Score([math.nan])], "[0].value[0]"),
     "NaN in a struct": (Row({"x": math.inf}), ".value.x"),

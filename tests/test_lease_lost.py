@@ -178,6 +178,13 @@ def test_dropped_work(client: Client, shared: DaemonProcess) -> None:
         except LeaseLost:
             lease.result = "all the same"
     assert outcome(shared, acquired) == ("RUNNING", None)
+    with pytest.raises(KeyError, match="mine"), client.lease(acquired) as lease:
+        try:
+            lease.drop("no time")
+            work()
+        except LeaseLost as lost:
+            raise KeyError("mine") from lost
+    assert outcome(shared, acquired) == ("RUNNING", None)
 
 
 # Several leases

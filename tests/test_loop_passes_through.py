@@ -9,6 +9,7 @@ from msgspec import Raw
 from msgspec.structs import asdict
 
 from agentd import Client
+from agentd.api import RecordedEventView, TaskStatusResult, TaskView
 from agentd.loop import completion
 from agentd.loop.account import Account, advice, complaint
 from agentd.loop.agents import AGENTS, nodes
@@ -98,6 +99,33 @@ def test_the_account(shared: DaemonProcess, number: str) -> None:
         ("FAILS", "no room"),
         ("completes", "worker.py"),
     ]
+
+
+LONG = "9" * 400
+
+
+@pytest.mark.parametrize(
+    ("action_type", "payload"),
+    [
+        ("DEEPSEEK_RETRY", '{"wait_ms":%s,"message":"busy"}'),
+        ("DEEPSEEK_RESPONSE", '{"latency_ms":%s,"usage":null}'),
+    ],
+)
+def test_numbers_that_nobody_reckons_with(action_type: str, payload: str) -> None:
+    """An integer that Python has, but cannot divide or write, is as little the loop's as text."""
+    event = RecordedEventView(
+        "e", "t", "n", action_type, Raw((payload % LONG).encode()), "2026-01-31T12:00:00.123Z", 1
+    )
+    nobody = TaskStatusResult(TaskView("t", "g", Raw(b"{}"), event.timestamp), {}, [])
+    assert list(Account(nobody).news([event])) == []
+
+
+def test_a_result_of_endless_tokens() -> None:
+    """Their sum might be one that Python does not write: it is no result of the loop."""
+    known = msgspec.json.encode(RESULT)
+    assert result_of(Raw(known)) == RESULT
+    spent = b'"usage":{"total_tokens":%b}' % LONG.encode()
+    assert result_of(Raw(known.replace(b'"usage":null', spent))) is None
 
 
 @each_number

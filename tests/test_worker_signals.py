@@ -1,8 +1,10 @@
 """A worker that is told to stop: what is under way is finished, or let go of, and never failed."""
 
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,6 +33,7 @@ def worker(shared: DaemonProcess, kind: str, task_id: str) -> Iterator[subproces
         env=environment(shared.home, {}),
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     ) as process:
         try:
             assert process.stdout is not None
@@ -99,3 +102,17 @@ def test_a_daemon_that_comes_back(daemon: DaemonProcess) -> None:
             daemon.start()
             assert said(process)[-1] == "out"
         assert client.task_status(task_id).counts == {"COMPLETED": 2}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("kind", ["program", "async program"])
+def test_a_signal_to_a_program_of_the_handler_too(
+    shared: DaemonProcess, client: Client, kind: str, number: signal.Signals
+) -> None:
+    """As Ctrl-C in a terminal: what the handler makes of its program's end fails no node."""
+    task_id = task(client, LONG)
+    with worker(shared, kind, task_id) as process:
+        time.sleep(0.2)  # the program has begun
+        os.killpg(process.pid, number)
+        assert said(process)[-1] == "out"
+    assert client.task_status(task_id).counts == {"PENDING": 1, "RUNNING": 1}

@@ -6,6 +6,7 @@ many seconds it ends by itself, and whether its handler is `async`.
 
 # ruff: noqa: T201 - what it prints is what the tests read
 import asyncio
+import subprocess
 import sys
 import time
 from typing import Any
@@ -39,9 +40,30 @@ async def wait_async(lease: AsyncLease) -> Any:
     return "done"
 
 
+def run(lease: Lease) -> Any:
+    """A blocking handler with a program of its own, which a signal to both ends as well."""
+    print("begins", flush=True)
+    subprocess.run(["/bin/sleep", str(lease.payload["seconds"])], check=True)
+
+
+async def run_async(lease: AsyncLease) -> Any:
+    """The same, async."""
+    program = await asyncio.create_subprocess_exec("sleep", str(lease.payload["seconds"]))
+    print("begins", flush=True)
+    if code := await program.wait():
+        raise OSError(code)
+
+
+HANDLERS: dict[str, Any] = {
+    "blocking": wait,
+    "async": wait_async,
+    "program": run,
+    "async program": run_async,
+}
+
 if __name__ == "__main__":
     kind, task = sys.argv[1:]
-    worker = Worker(Client(), wait if kind == "blocking" else wait_async, task_id=task)
+    worker = Worker(Client(), HANDLERS[kind], task_id=task)
     try:
         worker.run()
     except KeyboardInterrupt:

@@ -54,6 +54,7 @@ class Grip:
         self._heartbeats = heartbeats
         self._held: Held | None = None
         self._why: str | None = None
+        self._is_dropped = False
 
     @cached_property
     def payload(self) -> Any:
@@ -90,6 +91,7 @@ class Grip:
 
     def drop(self, why: str) -> None:
         """Let go of the node: nothing more is written, and it goes back when its lease runs out."""
+        self._is_dropped = True
         self._release()
         self._lose(why)
 
@@ -133,7 +135,11 @@ class Grip:
         if isinstance(error, LeaseLost):
             if self.is_lost and error.args == LeaseLost().args:
                 error.args = (self._lost(),)  # it was raised from outside, without its reason
-        elif isinstance(error, Exception) and not isinstance(error, DaemonUnreachable):
+        elif (
+            isinstance(error, Exception)
+            and not isinstance(error, DaemonUnreachable)
+            and not self._is_dropped
+        ):
             return requests.fail_node(*self._ids, failure(error)), None
         return None, None
 

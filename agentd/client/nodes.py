@@ -54,6 +54,6 @@ def _spec(node: NodeSpec | Mapping[str, Any], number: int) -> NodeSpec:
     spec = node if isinstance(node, NodeSpec) else NodeSpec(**node)
     return NodeSpec(
         id=None if spec.id is None else str(spec.id),
-        dependencies=[str(dependency) for dependency in spec.dependencies],
+        dependencies=[str(dependency) for dependency in spec.dependencies or ()],
         payload_schema=given(spec.payload_schema, f"$.initial_nodes[{number}].payload_schema"),
     )

@@ -111,6 +111,7 @@ def _look_through(value: Any, place: str, room: int, around: tuple[int, ...]) ->
         _carried(value, place, room)
     elif isinstance(value, float):
         _check_number(value, place)
+        _check_scalar(value, place)  # a subclass of float is not always written
     elif (parts := _parts(value, place)) is None:
         _check_scalar(value, place)
     elif id(value) in around:

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from agentd.api import RecordedEventView, TaskStatusResult
 from agentd.loop.agents import agent_of
 from agentd.loop.handler import ANSWERED, RETRIED, STARTED
-from agentd.loop.reading import read
+from agentd.loop.reading import Count, read
 from agentd.loop.result import result_of
 
 Mood = Literal["good", "bad", "news", "plain"]
@@ -50,17 +50,17 @@ class _Started(Struct):
 
 
 class _Retried(Struct):
-    wait_ms: int
+    wait_ms: Count
     message: str
 
 
 class _Answered(Struct):
-    latency_ms: int
+    latency_ms: Count
     usage: Raw
 
 
 class _Usage(Struct):
-    completion_tokens: int
+    completion_tokens: Count
 
 
 class _Complaint(Struct):

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from agentd.loop.failures import Final, Passing
-from agentd.loop.reading import read
+from agentd.loop.reading import Count, read
 
 Scrub = Callable[[str], str]
 
@@ -103,7 +103,7 @@ def _usage(usage: Raw) -> dict[str, int] | None:
     if told is None:
         return None
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
-    counted = {name: read(told[name], int) for name in names if name in told}
+    counted = {name: read(told[name], Count) for name in names if name in told}
     return {name: number for name, number in counted.items() if number is not None}
 
 

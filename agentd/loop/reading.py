@@ -4,12 +4,15 @@ The rule this file keeps: any client may write anything into a task, so what is 
 no error, and what is not looked at is not decoded: a number that Python has not, say.
 """
 
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
-from msgspec import Raw
+from msgspec import Meta, Raw
 
 Kind = TypeVar("Kind")
+
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+"""A number that can be reckoned with: Python divides and writes no integer of any length."""
 
 
 def read(text: Raw | bytes, kind: type[Kind]) -> Kind | None:

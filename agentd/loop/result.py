@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Raw, Struct
 
-from agentd.loop.reading import read
+from agentd.loop.reading import Count, read
 
 EXCERPT = 16_000
 """Characters of an artifact that a result repeats, and so a prompt takes of it."""
@@ -36,7 +36,7 @@ class Result(Struct, frozen=True):
     artifact: Artifact
     excerpt: str
     is_cut: bool
-    usage: dict[str, int] | None
+    usage: dict[str, Count] | None
 
 
 def result_of(text: Raw) -> Result | None:

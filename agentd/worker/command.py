@@ -18,18 +18,16 @@ import msgspec
 from agentd.client import AsyncLease
 from agentd.errors import WorkFailed
 from agentd.worker.child import Child
+from agentd.worker.handling import MOMENT
 from agentd.worker.run import Run, Show
 from agentd.worker.worker import Worker
 
 MOST_FAILURES = 3
 """Nodes in a row that a command may fail before its worker stops, where nobody says otherwise."""
 
-MOMENT = 0.25
-"""Seconds that may lie between the news of one signal in two processes that both were sent it."""
-
 AFTERMATH = 1.0
-"""Seconds after a signal to stop in which exit code 0 may be the command's answer to it. Longer
-than `MOMENT`, because nobody waits for it: on a busy machine the news of an end comes late.
+"""Seconds after a signal to stop in which exit code 0 may be the command's answer to it: many,
+because nobody waits for them, and on a busy machine the news of an end comes late.
 """
 
 NOT_RUN = frozenset({126, 127})

@@ -9,6 +9,7 @@ import contextlib
 import inspect
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
@@ -37,16 +38,29 @@ _LONGEST_WAIT = 2.0
 _LONGEST_TOLD = 200
 """Bytes of a failure that the log repeats; the node has all of it."""
 
+MOMENT = 0.25
+"""Seconds that may lie between the news of one signal in two processes that both were sent it."""
+
+_SAID = (WorkFailed, LeaseLost, DaemonUnreachable)
+"""What a handler raises on purpose, or what is no failure of the node."""
+
 _LAST_WAIT = 5.0
 """Seconds that a handler's thread has to end when the worker is stopped at once."""
 
 
 class Handling:
-    """Hands nodes to a handler. `outcomes` counts what became of them."""
+    """Hands nodes to a handler. `outcomes` counts what became of them.
 
-    def __init__(self, client: AsyncClient, handler: Handler) -> None:
+    `is_signalled` says whether a signal stops the worker. It may have come to a program that the
+    handler runs as well (Ctrl-C does), so what a handler raises then fails no node.
+    """
+
+    def __init__(
+        self, client: AsyncClient, handler: Handler, is_signalled: Callable[[], bool]
+    ) -> None:
         self._client = client
         self._handler = handler
+        self._is_signalled = is_signalled
         self._blocking = Client(client.socket_path, client.timeout)
         self._heartbeats = Heartbeats(self._blocking.ask)
         self._is_async = _is_async(handler)
@@ -65,8 +79,9 @@ class Handling:
         except LeaseLost as lost:
             self._count("lost")
             logger.warning("lost the lease of node %s, and dropped the work: %s", node, shown(lost))
-        except asyncio.CancelledError:
-            logger.warning("let go of node %s: it goes back when its lease runs out", node)
+        except asyncio.CancelledError as stopped:
+            cause = f", after {shown(repr(stopped.__cause__))}" if stopped.__cause__ else ""
+            logger.warning("let go of node %s%s: it goes back when its lease runs out", node, cause)
             raise
         except DaemonUnreachable as error:
             logger.warning("let go of node %s, it goes back: %s", node, shown(error))
@@ -85,6 +100,13 @@ class Handling:
                 lease.result = await handler(lease)
             except SystemExit as exit_:
                 raise _left(exit_) from exit_
+            except _SAID:
+                raise
+            except Exception as error:
+                if not self._is_signalled():  # the news may be on its way
+                    await asyncio.sleep(MOMENT)
+                self._spare(error)
+                raise
 
     async def _in_thread(self, acquired: AcquireNextNodeResult) -> None:
         """In a thread of its own, that the program does not wait for at its end."""
@@ -116,11 +138,23 @@ class Handling:
                     lease.result = _no_awaitable(handler(lease))
                 except SystemExit as exit_:
                     raise _left(exit_) from exit_
+                except _SAID:
+                    raise
+                except Exception as error:
+                    if not self._is_signalled():
+                        time.sleep(MOMENT)
+                    self._spare(error)
+                    raise
         except StopIteration as stop:  # no future takes it
             return RuntimeError(repr(stop))
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             return error
         return None
+
+    def _spare(self, error: Exception) -> None:
+        """Let go of the node where the signal may be what the handler raised of."""
+        if self._is_signalled():
+            raise asyncio.CancelledError from error
 
     async def _ask(self, request: Request[Result]) -> Result:
         trouble = _Trouble(request.method)

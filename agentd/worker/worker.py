@@ -19,7 +19,7 @@ from types import FrameType
 from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncClient, Client
 from agentd.client.repeats import waits
-from agentd.worker.handling import Handler, Handling
+from agentd.worker.handling import MOMENT, Handler, Handling
 from agentd.worker.source import Source
 
 FIRST_WAIT = 0.05
@@ -33,8 +33,9 @@ class Worker:
     The handler takes a `Lease` (with `payload`, `inputs`, `context`, `commit`) and returns the
     node's result, any JSON-encodable value; an `async def` handler takes an `AsyncLease`. What it
     raises fails the node, with type, message and the end of the traceback, or with the payload of a
-    `WorkFailed`. Heartbeats go out beside it. When the lease is lost, it is stopped: an async one
-    is cancelled, a blocking one gets `LeaseLost` at its next step in Python.
+    `WorkFailed`; but while a signal stops the worker only a `WorkFailed` does. Heartbeats go out
+    beside it. When the lease is lost, it is stopped: an async one is cancelled, a blocking one gets
+    `LeaseLost` at its next step in Python.
 
     With `task_id` the worker ends when nothing of that task can run any more, else it serves all
     tasks until it is told to stop. `owner` names it in the journal. Its connections are its own:
@@ -99,10 +100,16 @@ class Worker:
             with contextlib.suppress(RuntimeError):  # it is closed: the worker has stopped
                 self._loop.call_soon_threadsafe(self._changed.set)
 
+    def _is_signalled(self) -> bool:
+        """Whether a signal stops it, or came this moment."""
+        if self._signalled_at is None or self._loop is None:
+            return False
+        return self._stopping or self._loop.time() - self._signalled_at < MOMENT
+
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         async with AsyncClient(self._client.socket_path, self._client.timeout) as client:
-            handling = Handling(client, self._handler)
+            handling = Handling(client, self._handler, self._is_signalled)
             self.outcomes = handling.outcomes
             try:
                 with self._stopped_by_sigterm(), self._noting_interrupts():
