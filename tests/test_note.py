@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agentd.errors import SyncFailed
+from agentd.errors import DatabaseRefused, SyncFailed
 from agentd.store import sqlite
-from agentd.store.sqlite import SqliteStore
+from agentd.store.sqlite import SqliteStore, note
 from agentd.store.sqlite.aside import asides
 from agentd.store.sqlite.copying import settle
 from agentd.store.sqlite.note import is_foreign, note_path, read_note
@@ -90,6 +90,18 @@ def test_a_wal_beside_another_database(
 def test_a_wal_beside_its_database(killed: Path) -> None:
     """It is laid over it."""
     assert not is_foreign(killed)
+    assert tasks(killed) == 2
+    assert asides(killed) == []
+
+
+@pytest.mark.parametrize("refused", [lambda _: b"another", lambda contents: contents[:-4096]])
+def test_a_database_that_is_refused(killed: Path, refused: Callable[[bytes], bytes]) -> None:
+    """It does not cost the one that was there its WAL, which may come back to it."""
+    kept = killed.rename(killed.with_name("kept"))
+    killed.write_bytes(refused(kept.read_bytes()))
+    with pytest.raises(DatabaseRefused):
+        SqliteStore.open(killed, NOW)
+    kept.replace(killed)
     assert tasks(killed) == 2
     assert asides(killed) == []
 
@@ -174,6 +186,43 @@ def test_a_wal_that_another_program_has_copied(
         Core(store).register()
     die(store)
     assert tasks(path) == 2 + goes_on
+    assert asides(path) == []
+
+
+def test_a_wal_that_another_program_has_copied_and_then_emptied(
+    path: Path, store: SqliteStore
+) -> None:
+    """As a program does that replicates databases: nothing is missing, and the store goes on."""
+    assert copied_by_another(path, "PASSIVE")
+    store.look()
+    assert copied_by_another(path, "TRUNCATE")
+    Core(store).register()
+    die(store)
+    assert tasks(path) == 3
+    assert asides(path) == []
+
+
+def test_a_power_cut_while_it_is_copied(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that is half written is like none that ever was; the WAL is laid over it."""
+    monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 0)
+    before = {file: file.read_bytes() for file in (path, wal_of(path))}
+    on_disk = [note_path(path).read_bytes()]
+    monkeypatch.setattr(note, "_sync", lambda _: on_disk.append(note_path(path).read_bytes()))
+    store.checkpoint()
+    copied = path.read_bytes()
+    die(store)
+    for file, contents in before.items():
+        file.write_bytes(contents)
+    pages = range(0, len(before[path]), 4096)
+    halves = [(slice(page, page + 2048), slice(page + 2048, page + 4096)) for page in pages]
+    torn = next(pair for pair in halves if all(copied[half] != before[path][half] for half in pair))
+    with path.open("r+b") as database:
+        database.seek(torn[0].start)
+        database.write(copied[torn[0]])
+    note_path(path).write_bytes(on_disk[-2])
+    assert tasks(path) == 2
     assert asides(path) == []
 
 

@@ -15,7 +15,7 @@ from agentd.errors import AlreadyRunning, StorageError, SyncFailed
 from agentd.store import sqlite
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.aside import DAMAGED, FOREIGN, asides, set_aside
-from agentd.store.sqlite.checkpointing import set_aside_unfit
+from agentd.store.sqlite.checkpointing import set_aside_damaged
 from agentd.store.sqlite.claim import Claim, is_claimed
 from agentd.store.sqlite.mark import mark_path, read_mark
 from agentd.store.sqlite.note import note_path, read_note
@@ -227,7 +227,7 @@ def calls(path: Path) -> int:
 
     sys.setprofile(count)
     try:
-        set_aside_unfit(path)
+        set_aside_damaged(path)
     finally:
         sys.setprofile(None)
     return made

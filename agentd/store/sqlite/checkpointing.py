@@ -27,7 +27,9 @@ def copy_wal(place: Place, connection: apsw.Connection, mode: int) -> None:
     salts = wal_salts(place.path) if ours else ""
     with place.writing():
         if ours:
-            place.note(salts, 0)  # until it ends, the database is at no moment by itself
+            # Until it ends, the database is at no moment by itself. A power cut may leave pages that
+            # are like nothing that was ever written; the WAL has to be laid over them.
+            place.note(salts, 0, lasting=True)
         busy: apsw.BusyError | None = None
         try:
             frames, copied = connection.wal_checkpoint(mode=mode)
@@ -35,23 +37,30 @@ def copy_wal(place: Place, connection: apsw.Connection, mode: int) -> None:
             busy = error
             frames, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
     if ours:
-        place.note(salts, copied, whole=copied == frames)
+        place.note(salts, copied, lasting=copied == frames)
     if busy is not None:
         raise busy
 
 
-def set_aside_unfit(path: Path) -> None:
-    """Move a WAL out of the way that belongs to another database, or is damaged.
+def set_aside_damaged(path: Path) -> None:
+    """Move a WAL out of the way that is damaged. Raises `OSError`."""
+    if not is_foreign(path) and _is_damaged(path):
+        _set_aside(path, DAMAGED)
 
-    Raises `OSError`.
+
+def set_aside_foreign(path: Path) -> None:
+    """Move a WAL out of the way that belongs to another database. Raises `OSError`.
+
+    Only where the one that has its place is taken: else that other one may come back to its WAL.
     """
     if is_foreign(path):
-        set_aside(wal_path(path), FOREIGN)
-        path.with_name(path.name + "-shm").unlink(missing_ok=True)
+        _set_aside(path, FOREIGN)
         note_path(path).unlink(missing_ok=True)
-    elif _is_damaged(path):
-        set_aside(wal_path(path), DAMAGED)
-        path.with_name(path.name + "-shm").unlink(missing_ok=True)
+
+
+def _set_aside(path: Path, why: str) -> None:
+    set_aside(wal_path(path), why)
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
 
 
 def set_aside_unreadable(path: Path) -> None:

@@ -5,10 +5,12 @@ SQLite lets everybody do. Whoever copies another database over this one, or cuts
 what SQLite does not see, and the next write would make a mixture of it.
 
 The files are asked through descriptors of our own, whatever their names lead to by now. The one of
-the database is the claim's; the WAL's may be closed at any time: SQLite has no locks on it.
+the database is the claim's. Those of the WAL and of its index are closed when the last connection
+is: SQLite has locks on the index, too.
 """
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,35 +18,45 @@ from pathlib import Path
 
 from agentd.store.sqlite.note import SALTS, Stamp, fits, wal_path
 
+_WRITTEN, _COPIED = 16, 96
+"""Where the index has how many frames the WAL holds, and how many of them were copied:
+https://sqlite.org/walformat.html#the_wal_index_file_format.
+"""
+
 
 class Contents:
     """What the file `database`, a descriptor, and its WAL hold.
 
     `stamp` is None while we write to the file. `accepted` is called when another program has copied
-    the WAL. `uncopied` is set by whoever writes to the WAL.
+    the WAL.
     """
 
     def __init__(self, path: Path, database: int, accepted: Callable[[], None]) -> None:
         self.stamp: Stamp | None = Stamp.of(database)
-        self.uncopied = False
         self._path = path
         self._database = database
         self._accepted = accepted
         self._wal: int | None = None
+        self._index: int | None = None
         self._salts = b""  # as they were when all was well, the last time that somebody looked
         self._lock = threading.Lock()
 
     def settle_in(self) -> None:
-        """The WAL is there now, and the database is as it should be. Raises `OSError`."""
+        """The WAL and its index are there now, and the database is as it should be.
+
+        Raises `OSError`.
+        """
         self._wal = os.open(wal_path(self._path), os.O_RDONLY | os.O_CLOEXEC)
+        self._index = os.open(f"{self._path}-shm", os.O_RDONLY | os.O_CLOEXEC)
         self._salts = self._salts_now()
         self.stamp = Stamp.of(self._database)
 
     def close(self) -> None:
-        """Release the WAL."""
-        if self._wal is not None:
-            os.close(self._wal)
-            self._wal = None
+        """Release the WAL and its index. The connections are closed before."""
+        for file in (self._wal, self._index):
+            if file is not None:
+                os.close(file)
+        self._wal = self._index = None
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -67,7 +79,7 @@ class Contents:
         if stamp is None:
             return None
         if stamp.is_of(os.fstat(self._database)):
-            if self._salts and not salts and self.uncopied:
+            if self._salts and not salts and self._holds_more():
                 return f"{wal_path(self._path)} was emptied under the daemon"
             self._salts = salts
             return None
@@ -81,6 +93,14 @@ class Contents:
             self.stamp, self._salts = now, salts
             self._accepted()
         return None
+
+    def _holds_more(self) -> bool:
+        """Whether the WAL, as its index has it, holds what no program has copied yet."""
+        if self._index is None:
+            return False
+        found = (os.pread(self._index, 4, at) for at in (_WRITTEN, _COPIED))
+        written, copied = (int.from_bytes(number, sys.byteorder) for number in found)
+        return written > copied
 
     def _salts_now(self) -> bytes:
         return b"" if self._wal is None else os.pread(self._wal, SALTS.stop, 0)[SALTS]

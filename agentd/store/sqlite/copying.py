@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
-from agentd.store.sqlite.checkpointing import set_aside_unfit
+from agentd.store.sqlite.checkpointing import set_aside_damaged, set_aside_foreign
 from agentd.store.sqlite.migrate import migrate
 from agentd.store.sqlite.opening import another_reader, prepare, refuse_foreign_wal
 from agentd.store.sqlite.place import Place
@@ -61,7 +61,8 @@ def settle(path: Path) -> None:
         return
     place = Place.claimed(path)
     with told(path, str(path.parent)), closing(place):
-        set_aside_unfit(path)
+        set_aside_damaged(path)
+        set_aside_foreign(path)
         with _open(path) as connection:
             connection.pragma("fullfsync", 1)
             connection.pragma("checkpoint_fullfsync", 1)

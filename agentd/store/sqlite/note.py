@@ -5,8 +5,9 @@ how far the WAL was copied into the database, how the file was then, and which W
 that is the one noted, beside a file that is not, belonged to another that was there before it. What
 came to its place together, as a home does that is copied or moved, is not judged.
 
-The note is made without an fsync, but for the one when a WAL was copied whole: the next round of
-the WAL writes over the pages that tell how the file became what it is.
+The note is made without an fsync, but for two: before the WAL is copied, as a power cut may leave
+pages that are half written, and when it was copied whole: the next round of the WAL writes over the
+pages that tell how the file became what it is.
 """
 
 import os

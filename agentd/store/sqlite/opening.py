@@ -16,7 +16,11 @@ from urllib.parse import quote
 import apsw
 
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
-from agentd.store.sqlite.checkpointing import set_aside_unfit, set_aside_unreadable
+from agentd.store.sqlite.checkpointing import (
+    set_aside_damaged,
+    set_aside_foreign,
+    set_aside_unreadable,
+)
 from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_version
 from agentd.store.sqlite.note import is_foreign
 from agentd.store.sqlite.place import Place
@@ -61,14 +65,9 @@ def open_for_writing(place: Place, at: int) -> apsw.Connection:
     refuse_old_sqlite()
     path = place.path
     try:
-        set_aside_unfit(path)
-        inspect(path)
-        set_aside_unreadable(path)
-    except OSError as error:
-        raise _refusal(path, error) from error
-    try:
+        _make_way(path)
         connection = apsw.Connection(str(path), flags=_READ_WRITE)
-    except apsw.Error as error:
+    except (apsw.Error, OSError) as error:
         raise _refusal(path, error) from error
     try:
         _refuse_read_only(path, connection)
@@ -83,6 +82,14 @@ def open_for_writing(place: Place, at: int) -> apsw.Connection:
             raise _refusal(path, error) from error
         raise
     return connection
+
+
+def _make_way(path: Path) -> None:
+    """Refuse the database, or set aside what is in its way. Raises `DatabaseRefused`, `OSError`."""
+    set_aside_damaged(path)
+    inspect(path)
+    set_aside_foreign(path)
+    set_aside_unreadable(path)
 
 
 def _refuse_read_only(path: Path, connection: apsw.Connection) -> None:
@@ -230,7 +237,7 @@ def _refuse_truncated(path: Path, header: bytes) -> None:
     (pages,) = struct.unpack_from(">I", header, 28)
     expected = (65_536 if page_size == 1 else page_size) * pages
     size = path.stat().st_size
-    if size < expected and not wal_size(path):  # else the missing pages may be in the WAL
+    if size < expected and (not wal_size(path) or is_foreign(path)):  # else the WAL may have them
         raise DatabaseRefused(
             f"{path} is corrupt: {size:,} bytes where its header says {expected:,}; "
             "restore a copy of it"

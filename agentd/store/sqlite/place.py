@@ -88,10 +88,7 @@ class Place:
     def keeps(self) -> bool:
         """Whether what was just written to the WAL is there: a quicker `check`, of what is open."""
         contents = self.contents
-        if contents is None:
-            return True
-        contents.uncopied = True
-        return contents.has_names() and contents.fault() is None
+        return contents is None or (contents.has_names() and contents.fault() is None)
 
     def is_ours(self) -> bool:
         """Whether `check` finds nothing."""
@@ -111,15 +108,13 @@ class Place:
         with self.contents.writing() if self.contents else nullcontext():
             yield
 
-    def note(self, salts: str, frames: int, *, whole: bool = False) -> None:
-        """Note how far the WAL was copied, and whether that was all of it. The files are ours."""
-        if whole and self.contents is not None:
-            self.contents.uncopied = False
+    def note(self, salts: str, frames: int, *, lasting: bool = False) -> None:
+        """Note how far the WAL was copied; `lasting`: have the disk keep it. The files are ours."""
         if (file := self._files[str(self.path)]) is not None:
             self._copied = salts, frames
             stamp = (self.contents and self.contents.stamp) or Stamp.under_way(file)
             wal = identity(wal_path(self.path))
-            write_note(self.path, Note(salts, frames, stamp, wal), lasting=whole)
+            write_note(self.path, Note(salts, frames, stamp, wal), lasting=lasting)
 
     def leave(self, *, ours: bool) -> None:
         """Tidy up behind the last connection; `ours`: as `is_ours` said before it was closed.
