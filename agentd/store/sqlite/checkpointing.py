@@ -27,8 +27,8 @@ def copy_wal(place: Place, connection: apsw.Connection, mode: int) -> None:
     salts = wal_salts(place.path) if ours else ""
     with place.writing():
         if ours:
-            # Until it ends, the database is at no moment by itself. A power cut may leave pages that
-            # are like nothing that was ever written; the WAL has to be laid over them.
+            # Until it ends, the database is at no moment by itself. A power cut may leave pages
+            # that are like nothing that was ever written; the WAL has to be laid over them.
             place.note(salts, 0, lasting=True)
         busy: apsw.BusyError | None = None
         try:
