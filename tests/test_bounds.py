@@ -62,6 +62,7 @@ class Turns(Connection):
 
     turns = 0
     room: Room
+    sizes: ContextSizes
 
 
 def connected(
@@ -83,6 +84,7 @@ def connected(
         acquire_took=lambda _nanoseconds: None,
         stalls=SimpleNamespace(watch=lambda _reader: None),
         writer=SimpleNamespace(submit=submitted.append, submit_large=turn),
+        queries=SimpleNamespace(submit=lambda *_query: None),
         sizes=ContextSizes(),
         seats=SimpleNamespace(take=take, leave=taken.remove, are_wanted=not has_seats),
         room=Room(lambda: None),
@@ -90,7 +92,7 @@ def connected(
     )
     wire = Wire()
     connection = Turns(cast("Any", service))
-    connection.room = service.room
+    connection.room, connection.sizes = service.room, service.sizes
     connection.connection_made(cast("Any", wire))
     return connection, wire
 

@@ -5,7 +5,9 @@ import asyncio
 import msgspec
 import pytest
 
+from agentd.daemon.connection import CONTEXT_BYTES
 from agentd.daemon.jobs import ALONE, LARGE, MANY, is_large
+from agentd.daemon.room import BYTES
 from agentd.daemon.seats import LONG
 from agentd.daemon.sizes import ContextSizes
 from agentd.daemon.writer import Submitted
@@ -75,6 +77,21 @@ def test_a_context_that_may_be_large_needs_room() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("known", [LARGE, None])
+def test_room_is_kept_for_all_of_a_context(known: int | None) -> None:
+    """As far as its size is known; of unknown ones no more are made than there is room for."""
+    submitted: list[Submitted] = []
+    connection, _ = connected(submitted)
+    if known is not None:
+        connection.sizes.acquired(uid(1), known)
+    room, hog = connection.room, connected([])[0]
+    room.enter(hog, BYTES - CONTEXT_BYTES + 1, lambda: None)
+    receive(connection, lines(1, "AcquireNextNode", task_id=uid(1)))
+    assert len(submitted) == (known is not None)
+    room.hold(hog, BYTES - CONTEXT_BYTES)
+    assert len(submitted) == 1
+
+
 def test_a_large_result_goes_alone() -> None:
     """It is little work, so it waits for no turn; but of one client there is one at a time."""
     submitted: list[Submitted] = []
@@ -132,19 +149,36 @@ def test_a_long_line_is_read_on_from_a_seat() -> None:
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_a_seat_is_passed_on(wanted: bool) -> None:  # noqa: FBT001
-    """Where others want it, nothing is read until the line is answered; then the next has it."""
+    """Nothing is read until the line is answered; then the next has the seat."""
     submitted: list[Submitted] = []
     seated: list[object] = []
     connection, wire = connected(submitted, seats=seated, has_seats=not wanted)
-    line = lines(
-        1, "CompleteNode", task_id=uid(1), node_id=uid(2), lease_id=uid(3), payload="x" * LONG
-    )
+    holder = {"task_id": uid(1), "node_id": uid(2), "lease_id": uid(3)}
+    line = lines(1, "CompleteNode", **holder, result_payload="x" * LONG)
     receive(connection, line[:LONG])
     connection.seated()
     receive(connection, line[LONG:])
-    assert (len(submitted), wire.reading) == (1, not wanted)
+    assert (len(submitted), wire.reading) == (1, False)
     connection.answer(submitted[0], Outcome(None))
     assert (seated, wire.reading) == ([], True)
+
+
+def test_a_seat_is_not_kept_for_other_answers() -> None:
+    """Who asks for more behind the long line, and takes his time to read it, has no seat for it."""
+    submitted: list[Submitted] = []
+    seated: list[object] = []
+    connection, wire = connected(submitted, seats=seated, has_seats=False)
+    holder = {"task_id": uid(1), "node_id": uid(2), "lease_id": uid(3)}
+    line = lines(1, "CompleteNode", **holder, result_payload="x" * LONG)
+    receive(connection, line[:LONG])
+    connection.seated()
+    receive(connection, line[LONG:] + lines(1, "TaskStatus", task_id=uid(1)) + b"x" * 1_000)
+    connection.answer(submitted[0], Outcome(None))
+    assert (connection.idle, seated) == (False, [])
+    receive(connection, b"x" * LONG)
+    assert (seated, wire.reading) == ([], False)
+    connection.take(b"all of it", None)
+    assert seated == [connection]
 
 
 def test_who_is_waited_for() -> None:

@@ -20,7 +20,7 @@ from agentd.daemon.incoming import Incoming
 from agentd.daemon.jobs import LARGE, Job, Query, answer_line, decoded, is_large
 from agentd.daemon.log import logger
 from agentd.daemon.outgoing import Outgoing
-from agentd.daemon.queries import PAGE_BYTES
+from agentd.daemon.room import TIGHT
 from agentd.daemon.seats import LONG
 from agentd.daemon.writer import Submitted
 from agentd.errors import StorageError
@@ -37,6 +37,9 @@ MOST_IN_FLIGHT = 32
 
 RECEIVED_AT_ONCE = 65_536
 """Bytes that are read from one client in one turn."""
+
+CONTEXT_BYTES = TIGHT
+"""Room that is kept for a context of unknown size, or a larger one: they are made by twos."""
 
 BREATH_SECONDS = 0.001
 """How long the others have before more of a flood is looked at: the reading threads cannot have the
@@ -129,10 +132,10 @@ class Connection(asyncio.BufferedProtocol):
             self._service.acquire_took(time.perf_counter_ns() - command.since)
             if outcome.result is not None:
                 self._service.sizes.acquired(params.task_id, len(line))
-        self._outgoing.write(line)
+        self._send(line)
         if command.answer_bytes >= LARGE:
             self._outgoing.account()
-        if self._next or self._incoming.waits or self._ended or self._seated:
+        if self._next or self._incoming.waits or self._ended or self._paused:
             self._proceed()
 
     def begin(self) -> Submitted | None:
@@ -152,18 +155,19 @@ class Connection(asyncio.BufferedProtocol):
         """See `room.Waiting`."""
         waiting = self._turn.id if self._turn is not None else self._asking
         self._turn = self._asking = None
-        self._outgoing.write(encode_error(waiting or b"", _NOT_BEGUN))
+        self._send(encode_error(waiting or b"", _NOT_BEGUN))
         self._outgoing.account()
         asyncio.get_running_loop().call_soon(self._proceed)
 
     def take(self, piece: bytes, rest: Status | None) -> None:
         """See `queries.Client`."""
-        self._outgoing.write(piece)
+        self._send(piece)
         self._outgoing.keep(rest)
         if rest is None:
             self._asking = None
             self._proceed()
         else:
+            self._asking = b""  # it is in the first piece, and may be long
             self._take_more()
 
     def break_off(self) -> None:
@@ -218,7 +222,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._service.writer.submit(job)
             else:
                 self._turn = job
-                self._service.room.enter(self, min(job.answer_bytes, PAGE_BYTES), self._let_in)
+                self._service.room.enter(self, min(job.answer_bytes, CONTEXT_BYTES), self._let_in)
         elif isinstance(job, Request):
             self._turn = job
             self._service.writer.submit_large(self)
@@ -226,7 +230,7 @@ class Connection(asyncio.BufferedProtocol):
             self._asking = job.id
             self._service.queries.submit(job.method, job.params, job.id, self)
         else:
-            self._outgoing.write(encode_error(job.id, job.error))
+            self._send(encode_error(job.id, job.error))
 
     def _let_in(self) -> None:
         """There is room for the answer that may be large."""
@@ -252,17 +256,23 @@ class Connection(asyncio.BufferedProtocol):
         self.abort()
 
     def _may_read_on(self) -> bool:
-        """Whether there is little of a line yet, or a seat for it, which is passed on with it."""
-        seats = self._service.seats
-        if self._seated and not self.idle:
-            return not seats.are_wanted
-        if self._incoming.unfinished >= LONG:
-            self._seated = self._seated or seats.take(self)
-            return self._seated
+        """Whether there is little of a line yet, or a seat for it.
+
+        A long line is read on when it would be begun at once: then it alone has what it holds, and
+        a seat is not kept by whoever takes his time over other answers.
+        """
+        if self._incoming.unfinished < LONG:
+            return not self._seated
+        if not self._seated and self.idle:
+            self._seated = self._service.seats.take(self)
+        return self._seated
+
+    def _send(self, line: bytes) -> None:
+        """Send an answer, the first part of one or more of it; the long line before it is over."""
+        self._outgoing.write(line)
         if self._seated:
             self._seated = False
-            seats.leave(self)
-        return True
+            self._service.seats.leave(self)
 
     def _read_or_wait(self) -> None:
         """Close when all is said; else read on, unless there is enough to do already."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tests.daemon_process import checked, encoded
 from tests.faults.footprint import MIB, memory_of, only_with_proc
 from tests.faults.rude import Rude
-from tests.wire.steps import acquire, flat, held, register
+from tests.wire.steps import acquire, eventually, flat, held, register
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +85,30 @@ def test_clients_that_read_nothing_of_large_answers(daemon: DaemonProcess, lab: 
     assert [node["result_payload"] for node in answer["nodes"]] == [RESULT] * results
     assert grown < (32 + 3 * deaf) * MIB  # of answers of 20 MB each, or 100
     lab.count(clients=deaf, MiB_answered=deaf * results, MiB_grown=grown // MIB)
+
+
+@only_with_proc
+def test_contexts_that_nobody_reads(daemon: DaemonProcess, lab: Laboratory) -> None:
+    """Workers that ask at once are handed their nodes as there is room for what they are shown."""
+    results, deaf = 20, lab.amount(30, 100)
+    before = [f"n{index}" for index in range(results)]
+    graph = {**flat(results), **{f"last{index}": before for index in range(deaf)}}
+    with daemon.connect() as worker:
+        task = register(worker, graph)
+        for _ in range(results):
+            holder = held(acquire(worker, task))
+            worker.call("CompleteNode", **holder, result_payload=RESULT)
+        line = encoded({"id": 1, "method": "AcquireNextNode", "params": {"task_id": task.id}})
+        daemon.restart()  # now it does not know how large they are
+    with crowd(daemon, deaf) as clients, daemon.connect() as witness:
+        at_rest = memory_of(daemon).now
+        for client in clients:
+            client.send_raw(line + b"\n")
+        assert eventually(lambda: any(map(Rude.hung_up, clients)), time.time() + 60)
+        witness.call("Health")
+        grown = memory_of(daemon).peak - at_rest
+    assert grown < 500 * MIB  # of answers of 20 MB each
+    lab.count(contexts=deaf, MiB_grown_by_contexts=grown // MIB)
 
 
 def send_what_goes(clients: list[Rude], line: bytes) -> int:
