@@ -12,16 +12,19 @@ class Files:
     """Files with a fault, or without."""
 
     fault = ""
+    kind: type[Exception] = StorageError
 
     def look(self) -> None:
         """See `Looked`."""
         if self.fault:
-            raise StorageError(self.fault)
+            raise self.kind(self.fault)
 
 
-def test_a_fault_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Each is told when it appears, and that it is over."""
+@pytest.mark.parametrize("kind", [StorageError, OSError])
+def test_a_fault_is_told_once(caplog: pytest.LogCaptureFixture, kind: type[Exception]) -> None:
+    """Each is told when it appears, and that it is over, a failing disk's as well."""
     files = Files()
+    files.kind = kind
 
     async def looks() -> None:
         lookout = Lookout(files)

@@ -1,5 +1,6 @@
 """Which database file a WAL belongs to: it is laid over no other, and over that one always."""
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentd.errors import DatabaseRefused, SyncFailed
+from agentd.errors import DatabaseRefused, StorageError, SyncFailed
 from agentd.store import sqlite
 from agentd.store.sqlite import SqliteStore, note
 from agentd.store.sqlite.aside import asides
@@ -198,6 +199,51 @@ def test_a_wal_that_another_program_has_copied_and_then_emptied(
     assert copied_by_another(path, "TRUNCATE")
     Core(store).register()
     die(store)
+    assert tasks(path) == 3
+    assert asides(path) == []
+
+
+def test_what_another_program_has_copied_is_noted_on_the_disk(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next write begins the WAL anew, which tells no more how the database became so."""
+    on_disk: list[object] = []
+    monkeypatch.setattr(note, "_sync", lambda _: on_disk.append(read_note(path)))
+    assert copied_by_another(path, "RESTART")
+    Core(store).register()
+    found = read_note(path)
+    assert found is not None
+    assert found.stamp is not None
+    assert found.stamp.is_of(path.stat())
+    assert on_disk == [found]
+
+
+def test_files_that_were_away(path: Path, store: SqliteStore) -> None:
+    """What was saved meanwhile is noted when they are back, before the WAL begins anew."""
+    away = path.rename(path.with_name("away"))
+    with pytest.raises(StorageError):
+        store.look()
+    away.replace(path)
+    Core(store).register()
+    die(store)
+    assert tasks(path) == 3
+    assert asides(path) == []
+
+
+def test_a_note_that_cannot_be_written(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk there is none, rather than an older one that says what is wrong by now."""
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr("agentd.store.sqlite.note.os.pwrite", refuse)
+        store.checkpoint()
+        Core(store).register()
+        die(store)
     assert tasks(path) == 3
     assert asides(path) == []
 

@@ -35,7 +35,7 @@ class Lookout:
         try:
             self._store.look()
             told = ""
-        except StorageError as error:
+        except (StorageError, OSError) as error:
             told = str(error)
         if told != self._told:
             self._told = told

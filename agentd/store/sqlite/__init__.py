@@ -230,6 +230,7 @@ class SqliteStore:
         except StorageError:
             self._save()
             raise
+        self._place.catch_up()
 
     def _check_recorded(self) -> None:
         if self._place.keeps():

@@ -38,6 +38,8 @@ def copy_wal(place: Place, connection: apsw.Connection, mode: int) -> None:
             frames, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
     if ours:
         place.note(salts, copied, lasting=copied == frames)
+    else:
+        place.is_noted = False
     if busy is not None:
         raise busy
 

@@ -5,9 +5,9 @@ how far the WAL was copied into the database, how the file was then, and which W
 that is the one noted, beside a file that is not, belonged to another that was there before it. What
 came to its place together, as a home does that is copied or moved, is not judged.
 
-The note is made without an fsync, but for two: before the WAL is copied, as a power cut may leave
-pages that are half written, and when it was copied whole: the next round of the WAL writes over the
-pages that tell how the file became what it is.
+The disk keeps the note before the WAL is copied, as a power cut may leave pages that are half
+written, and when it was copied whole, by whomever: the next round of the WAL writes over the pages
+that tell how the file became what it is.
 """
 
 import os
@@ -92,17 +92,25 @@ def read_note(path: Path) -> Note | None:
 
 def write_note(path: Path, note: Note, *, lasting: bool = False) -> None:
     """Note it; `lasting`: have the disk keep it."""
-    line = b"%b %08x\n" % (_text(note), crc32(_text(note)))
-    # The copy is what counts: an older note tells less, and must not turn it into a failure.
-    with suppress(OSError):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        file = os.open(note_path(path), flags, 0o600)
-        try:
-            os.pwrite(file, line, 0)
-            if lasting:
-                _sync(file)
-        finally:
-            os.close(file)
+    # The copy is what counts, and this must not turn it into a failure. Without a note nothing is
+    # judged; by an older one the WAL would be another's.
+    try:
+        _write(note_path(path), note, lasting=lasting)
+    except OSError:
+        with suppress(OSError):
+            if read_note(path) is not None:
+                note_path(path).unlink()
+
+
+def _write(file_path: Path, note: Note, *, lasting: bool) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    file = os.open(file_path, flags, 0o600)
+    try:
+        os.pwrite(file, b"%b %08x\n" % (_text(note), crc32(_text(note))), 0)
+        if lasting:
+            _sync(file)
+    finally:
+        os.close(file)
 
 
 def note_path(path: Path) -> Path:

@@ -36,8 +36,9 @@ class Place:
         self._claim = claim
         self._files = {str(path): identity(path)}
         self._copied = "", 0  # salts and frames, as they were noted last
+        self.is_noted = True  # what was copied; not while the names led elsewhere
         if claim is not None and claim.file is not None:
-            self.contents = Contents(path, claim.file, lambda: self.note(*self._copied))
+            self.contents = Contents(path, claim.file, self._note_again)
 
     @classmethod
     def claimed(cls, path: Path) -> "Place":
@@ -68,7 +69,7 @@ class Place:
             self._files[file] = identity(file)
         if self.contents is not None:
             self.contents.settle_in()
-        self.note(*self._copied)
+        self._note_again()
 
     def close(self) -> None:
         """Let others have the database. Its connections are closed before."""
@@ -116,6 +117,12 @@ class Place:
             wal = identity(wal_path(self.path))
             write_note(self.path, Note(salts, frames, stamp, wal), lasting=lasting)
 
+    def catch_up(self) -> None:
+        """Note what was copied while it could not be noted. The files are ours (again)."""
+        if not self.is_noted:
+            self._note_again()
+            self.is_noted = True
+
     def leave(self, *, ours: bool) -> None:
         """Tidy up behind the last connection; `ours`: as `is_ours` said before it was closed.
 
@@ -131,6 +138,10 @@ class Place:
             note_path(self.path).unlink(missing_ok=True)
             if self._has(index):
                 index.unlink()
+
+    def _note_again(self) -> None:
+        """Have the disk keep how the files are now, whoever has made them so."""
+        self.note(*self._copied, lasting=True)
 
     def _is_replaced(self) -> bool:
         """Whether the name leads to another database now."""
