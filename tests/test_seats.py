@@ -52,6 +52,27 @@ def test_there_are_so_many_seats() -> None:
     play(scene)
 
 
+def test_there_is_no_room_for_answers() -> None:
+    """Nobody takes a seat, or is cut off for one that is free; those who wait have it then."""
+
+    async def run() -> None:
+        stalls, room = Stalls(), [True]
+        seats = Seats(stalls, lambda: bool(room))
+        [having], waiting = taken(seats, 1), [Sender(), Sender()]
+        room.clear()
+        assert not any(seats.take(sender) for sender in waiting)
+        for _ in range(LOOKS + 1):
+            stalls.look()
+        assert having.cut_off_after is None
+        seats.leave(having)
+        assert not any(sender.has_seat for sender in waiting)
+        room.append(True)
+        seats.go_on()
+        assert all(sender.has_seat for sender in waiting)
+
+    asyncio.run(run())
+
+
 def test_a_seat_is_taken_once() -> None:
     """Who has a seat, or waits for one, may ask again; and leave twice."""
 

@@ -3,10 +3,11 @@
 The rule this file keeps: long lines take bounded memory over all clients together. Of a line
 without a seat only its beginning is read; who has one keeps it until the line is answered. The
 others wait, first come, first served, and while they do, a line has to go on coming: who lets the
-daemon wait for the rest of it is cut off.
+daemon wait for the rest of it is cut off. An answer repeats the id, and may be as long as the line:
+while too much of answers is unread, nobody takes a seat.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from agentd.daemon.stalls import Stalls
@@ -33,20 +34,25 @@ class Sender(Hashable, Protocol):
 class Seats:
     """Who has a seat, and who waits for one."""
 
-    def __init__(self, stalls: Stalls) -> None:
-        """`stalls` looks at those who have one."""
+    def __init__(self, stalls: Stalls, has_room: Callable[[], bool] = lambda: True) -> None:
+        """`stalls` looks at those who have one; `has_room`: whether there is room for answers."""
         self._stalls = stalls
+        self._has_room = has_room
         self._taken: dict[Sender, _Seat] = {}
         self._waiting: dict[Sender, None] = {}
 
     @property
     def are_wanted(self) -> bool:
-        """Whether somebody waits for one."""
-        return bool(self._waiting)
+        """Whether somebody waits for one to become free."""
+        return bool(self._waiting) and not self._are_free
+
+    @property
+    def _are_free(self) -> bool:
+        return len(self._taken) < SEATS
 
     def take(self, sender: Sender) -> bool:
         """Whether it has a seat; else it will be told when it has."""
-        if sender not in self._taken and len(self._taken) < SEATS:
+        if sender not in self._taken and self._are_free and self._has_room():
             self._seat(sender)
         elif sender not in self._taken:
             self._waiting[sender] = None
@@ -57,11 +63,15 @@ class Seats:
         self._waiting.pop(sender, None)
         if (seat := self._taken.pop(sender, None)) is not None:
             self._stalls.forget(seat)
-            if self._waiting:
-                following = next(iter(self._waiting))
-                del self._waiting[following]
-                self._seat(following)
-                following.seated()
+            self.go_on()
+
+    def go_on(self) -> None:
+        """A seat is free, or there is room: let those take one who wait for that."""
+        while self._waiting and self._are_free and self._has_room():
+            following = next(iter(self._waiting))
+            del self._waiting[following]
+            self._seat(following)
+            following.seated()
 
     def _seat(self, sender: Sender) -> None:
         self._taken[sender] = seat = _Seat(self, sender)

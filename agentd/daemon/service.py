@@ -45,9 +45,9 @@ class Service:
         self.grace = Grace(clock.now(), lease_ms)
         contexts = Contexts(clock, self.grace, self._counters, lease_ms, event_limit)
         self.room = Room(self._is_room)
-        self.seats = Seats(Stalls())
+        self.seats = Seats(Stalls(), self._has_room)
         self.sizes = ContextSizes()
-        self.writer = Writer(store, contexts, self._watch, give_up, lambda: not self.room.is_tight)
+        self.writer = Writer(store, contexts, self._watch, give_up, self._has_room)
         self.queries = Queries(store, contexts, self.room)
         self.sweeper = Sweeper(store, self.writer, clock, self.grace)
         self.stalls = Stalls(lambda: self.room.is_tight)
@@ -80,8 +80,12 @@ class Service:
                     "rolled back node %s: %s let the lease run out", each.node_id, event.lease_owner
                 )
 
+    def _has_room(self) -> bool:
+        return not self.room.is_tight
+
     def _is_room(self) -> None:
         self.writer.go_on()
+        self.seats.go_on()
 
     @property
     def crowd(self) -> int:
