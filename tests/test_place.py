@@ -104,15 +104,20 @@ def test_an_end_beside_another_database(path: Path, store: SqliteStore) -> None:
     assert not beside(path, "-shm").exists()
 
 
-def test_a_wal_that_is_emptied(path: Path, store: SqliteStore) -> None:
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_wal_that_is_cut_off(path: Path, store: SqliteStore, kept: int) -> None:
     """Nothing is written behind what is gone, and the next start says what is missing."""
-    os.truncate(beside(path, "-wal"), 0)
-    with pytest.raises(StorageError, match="-wal was emptied under the daemon"):
+    size = beside(path, "-wal").stat().st_size
+    Core(store).register()
+    os.truncate(beside(path, "-wal"), kept * size)
+    with pytest.raises(StorageError, match="-wal was cut off under the daemon"):
         Core(store).register()
     store.close()
     with closing(SqliteStore.open(path, NOW)) as again:
         assert again.lost is not None
-        assert again.lost.seq == 1
+        assert again.lost.seq == 2
+        assert len(Core(again).journal()) == kept
+    assert asides(path) == []
 
 
 def test_a_wal_that_another_program_may_empty(

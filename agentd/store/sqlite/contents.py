@@ -9,18 +9,21 @@ the database is the claim's. Those of the WAL and of its index are closed when t
 is: SQLite has locks on the index, too.
 """
 
+import mmap
 import os
+import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agentd.store.sqlite.note import SALTS, Stamp, fits, wal_path
+from agentd.store.sqlite.note import FRAME_HEADER, SALTS, WAL_HEADER, Stamp, fits, wal_path
 
-_WRITTEN, _COPIED = 16, 96
-"""Where the index has how many frames the WAL holds, and how many of them were copied:
-https://sqlite.org/walformat.html#the_wal_index_file_format.
+_MAPPED = 4_096
+_HEADER, _COPIED_AT = struct.Struct("=14xHI"), 96
+"""What the index begins with: the size of a page, and how many frames the WAL holds; and where it
+has how many of them were copied: https://sqlite.org/walformat.html#the_wal_index_file_format.
 """
 
 
@@ -38,6 +41,7 @@ class Contents:
         self._accepted = accepted
         self._wal: int | None = None
         self._index: int | None = None
+        self._header: mmap.mmap | None = None  # of the index: read at each look, for little
         self._salts = b""  # as they were when all was well, the last time that somebody looked
         self._lock = threading.Lock()
 
@@ -48,11 +52,15 @@ class Contents:
         """
         self._wal = os.open(wal_path(self._path), os.O_RDONLY | os.O_CLOEXEC)
         self._index = os.open(f"{self._path}-shm", os.O_RDONLY | os.O_CLOEXEC)
+        self._header = mmap.mmap(self._index, _MAPPED, access=mmap.ACCESS_READ)
         self._salts = self._salts_now()
         self.stamp = Stamp.of(self._database)
 
     def close(self) -> None:
         """Release the WAL and its index. The connections are closed before."""
+        if self._header is not None:
+            self._header.close()
+            self._header = None
         for file in (self._wal, self._index):
             if file is not None:
                 os.close(file)
@@ -75,12 +83,16 @@ class Contents:
 
     def fault(self) -> str | None:
         """What others did to them, or None. Look before each write and after it."""
+        if (told := self.overwritten()) is None and self._is_cut_off():
+            told = f"{wal_path(self._path)} was cut off under the daemon"
+        return told
+
+    def overwritten(self) -> str | None:
+        """What others wrote over the database, or None."""
         stamp, salts = self.stamp, self._salts_now()
         if stamp is None:
             return None
         if stamp.is_of(os.fstat(self._database)):
-            if self._salts and not salts and self._holds_more():
-                return f"{wal_path(self._path)} was emptied under the daemon"
             self._salts = salts
             return None
         with self._lock:
@@ -94,13 +106,19 @@ class Contents:
             self._accepted()
         return None
 
-    def _holds_more(self) -> bool:
-        """Whether the WAL, as its index has it, holds what no program has copied yet."""
-        if self._index is None:
+    def _is_cut_off(self) -> bool:
+        """Whether frames are gone that the index tells of, and that no program has copied yet."""
+        index = self._header
+        if self._wal is None or index is None:
             return False
-        found = (os.pread(self._index, 4, at) for at in (_WRITTEN, _COPIED))
-        written, copied = (int.from_bytes(number, sys.byteorder) for number in found)
-        return written > copied
+        header = index[: _HEADER.size]
+        size = os.fstat(self._wal).st_size
+        copied = int.from_bytes(index[_COPIED_AT : _COPIED_AT + 4], sys.byteorder)
+        if index[: _HEADER.size] != header:  # somebody writes: this is of two times
+            return False
+        page, frames = _HEADER.unpack(header)
+        whole = WAL_HEADER + frames * (FRAME_HEADER + (65_536 if page == 1 else page))
+        return bool(size < whole and copied < frames)
 
     def _salts_now(self) -> bytes:
         return b"" if self._wal is None else os.pread(self._wal, SALTS.stop, 0)[SALTS]

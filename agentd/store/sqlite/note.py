@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 from zlib import crc32
 
-_WAL_HEADER, _FRAME_HEADER = 32, 24
+WAL_HEADER, FRAME_HEADER = 32, 24
 """Bytes: https://sqlite.org/fileformat2.html#the_write_ahead_log."""
 
 _PAGE_SIZE_AT = 16
@@ -211,9 +211,9 @@ def _checks(pages: str) -> list[str]:
 def _frames(path: Path) -> Iterator[tuple[int, bytes]]:
     """The first pages of the database that the WAL has, each with its number."""
     with suppress(OSError), wal_path(path).open("rb") as wal:
-        begin = wal.read(_WAL_HEADER)
+        begin = wal.read(WAL_HEADER)
         size = int.from_bytes(begin[8:12])
-        while len(frame := wal.read(_FRAME_HEADER)) == _FRAME_HEADER:
+        while len(frame := wal.read(FRAME_HEADER)) == FRAME_HEADER:
             if frame[8:16] != begin[SALTS]:
                 return
             if (number := int.from_bytes(frame[:4])) <= _SAMPLED:

@@ -146,7 +146,7 @@ class Place:
     def _is_replaced(self) -> bool:
         """Whether the name leads to another database now."""
         if self._has(self.path):
-            return self.fault() is not None
+            return self.contents is not None and self.contents.overwritten() is not None
         return identity(self.path) is not None
 
     def _has(self, file: Path) -> bool:
