@@ -194,7 +194,7 @@ REFUSED = [
     ),
     ('{"goal": "\\ud800"}', "f is not valid JSON: half of a surrogate pair"),
     ('{"goal": NaN}', "f is not valid JSON: NaN is no number in JSON"),
-    ('{"goal": ' + "9" * 6000 + ",}", "f is not valid JSON: line 1, column 6011"),
+    ('{"goal": ' + "9" * 6000 + " x}", "f is not valid JSON: line 1, column 6011"),
     ('{"goal": "g",\n "nodes": }', "f is not valid JSON: line 2, column 11"),
     ("goal: g\nnodes: [", "f is not valid YAML: line "),
     ("goal: g\n\tnodes: 3", "f is not valid YAML: line 2"),
