@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from agentd.daemon.home import refusal
 from agentd.doctor.finding import Finding, Subject, failed, not_checked, ok, warning
 
 _MIB = 2**20
@@ -34,6 +35,8 @@ def home(subject: Subject) -> Iterator[Finding]:
         yield ok("home", f"{path} is not there yet: the first start makes it")
     elif not path.is_dir():
         yield failed("home", f"{path} is not a directory", "move it away, or set AGENTD_HOME")
+    elif (why := refusal(path)) is not None:
+        yield failed("home", *why)
     else:
         yield from owned("home", path, 0o700)
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
