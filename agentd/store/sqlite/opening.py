@@ -17,6 +17,7 @@ import apsw
 
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
 from agentd.store.sqlite.checkpointing import set_aside_unfit, set_aside_unreadable
+from agentd.store.sqlite.claim import refuse_elsewhere
 from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_version
 from agentd.store.sqlite.note import is_foreign
 from agentd.store.sqlite.place import Place
@@ -103,10 +104,14 @@ def _refusal(path: Path, error: apsw.Error | OSError) -> Failure:
 
 
 def open_for_reading(path: Path) -> apsw.Connection:
-    """A read-only connection to an existing database. Raises `DatabaseRefused`."""
+    """A read-only connection to an existing database.
+
+    Raises `DatabaseRefused`, and `AlreadyRunning` where a daemon works on it under another name.
+    """
     refuse_old_sqlite()
     if not path.exists():
         raise DatabaseRefused(f"there is no database at {path}: start the daemon once to create it")
+    refuse_elsewhere(path)
     inspect(path)
     refuse_foreign_wal(path)
     try:
