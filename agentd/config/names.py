@@ -10,21 +10,18 @@ from agentd.config.envfile import EnvFile
 _ALIKE = 0.8
 """How alike two names have to be for one to be a slip of the other; 1 is the same."""
 
-_OF_A_NODE = {"AGENTD_TASK_ID", "AGENTD_NODE_ID", "AGENTD_LEASE_ID"}
-"""What a worker's command has in its environment, and whatever that starts."""
+_OTHERS = {"AGENTD_ENV_FILE", "AGENTD_TASK_ID", "AGENTD_NODE_ID", "AGENTD_LEASE_ID"}
+"""Where the settings are, and what a worker's command has set, with whatever that starts."""
 
 
 def slips(
     environment: Mapping[str, str], file: EnvFile, known: Collection[str]
 ) -> Iterator[tuple[str, str]]:
-    """What is said of each name that looks like a setting and has no effect, and what to do."""
+    """What is said of each name that looks like a setting and is none, and what to do."""
     for place, variables in ((f"{file.path}", file.variables), ("the environment", environment)):
         for name in variables:
-            if name.upper().startswith("AGENTD") and name not in {*known, *_OF_A_NODE}:
-                if name != "AGENTD_ENV_FILE":
-                    yield f"{name} in {place} is no setting of agentd's", _meant(name, known)
-                elif variables is not environment:
-                    yield f"{name} in {place} has no effect", "set it in the environment"
+            if name.upper().startswith("AGENTD") and name not in {*known, *_OTHERS}:
+                yield f"{name} in {place} is no setting of agentd's", _meant(name, known)
 
 
 def _meant(name: str, known: Collection[str]) -> str:

@@ -58,6 +58,9 @@ def names(environment: Mapping[str, str], file: EnvFile) -> Iterator[Finding]:
     """Is there a name that was meant to be a setting, and is none?"""
     for told, advice in misspelt(environment, file):
         yield warning(_SETTING, told, advice)
+    if "AGENTD_ENV_FILE" in file.variables:
+        told = f"AGENTD_ENV_FILE in {file.path} has no effect"
+        yield warning(_SETTING, told, "set it in the environment")
 
 
 def _shown(setting: Setting) -> str:
