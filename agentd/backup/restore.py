@@ -93,7 +93,7 @@ def refuse_source(source: Path) -> None:
     if not source.is_file():
         raise Failure(f"{source} is not a file: say which backup to restore")
     refuse_elsewhere(source)
-    inspect(source)
+    inspect(source, "choose another backup")
 
 
 def _refuse_place(source: Path, database: Path) -> None:

@@ -35,6 +35,9 @@ _LOOKS = 3
 look depends on who does.
 """
 
+ANEW = "`agentd restore` a backup, or move it away to start anew"
+"""What to do about a database that is corrupt."""
+
 _HEADER_SIZE = 100
 _MAGIC = b"SQLite format 3\0"
 _RUST_TABLES = {"global_tasks", "dag_nodes", "event_journal"}
@@ -95,7 +98,7 @@ def _refusal(path: Path, error: apsw.Error | OSError) -> Failure:
     """Why the database cannot be written to."""
     match error:
         case apsw.CorruptError() | apsw.NotADBError():
-            return DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it")
+            return DatabaseRefused(f"{path} is corrupt: {error}; {ANEW}")
         case apsw.BusyError():
             return DatabaseRefused(f"{path}: another program has locked it; let it end, or stop it")
     if is_failed_sync(error):
@@ -136,21 +139,24 @@ def refuse_foreign_wal(path: Path) -> None:
         )
 
 
-def inspect(path: Path) -> None:
-    """Raise `DatabaseRefused` unless `path` is an agentd database that this program can use."""
+def inspect(path: Path, advice: str = ANEW) -> None:
+    """Raise `DatabaseRefused` unless `path` is an agentd database that this program can use.
+
+    `advice` is what to do where it is corrupt.
+    """
     try:
         header = _header(path)
     except OSError as error:
         raise DatabaseRefused(f"{path} cannot be read: {error.strerror}") from error
-    _refuse_header(path, header)
-    found = _looked_at(path)
+    _refuse_header(path, header, advice)
+    found = _looked_at(path, advice)
     if found > LATEST:
         raise DatabaseRefused(
             f"{path} has schema {found}, newer than the {LATEST} this agentd knows: upgrade agentd"
         )
 
 
-def _looked_at(path: Path) -> int:
+def _looked_at(path: Path, advice: str) -> int:
     """The version of the schema, when what is cheap to read was read."""
     for _ in range(_LOOKS - 1):
         with suppress(apsw.Error):
@@ -160,7 +166,7 @@ def _looked_at(path: Path) -> int:
     except (apsw.BusyError, apsw.CantOpenError) as error:
         raise _refusal(path, error) from error
     except apsw.Error as error:
-        raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
+        raise DatabaseRefused(f"{path} is corrupt: {error}; {advice}") from error
 
 
 def _look(path: Path) -> int:
@@ -208,16 +214,14 @@ def _header(path: Path) -> bytes:
         return file.read(_HEADER_SIZE)
 
 
-def _refuse_header(path: Path, header: bytes) -> None:
+def _refuse_header(path: Path, header: bytes, advice: str) -> None:
     if not header:
-        raise DatabaseRefused(
-            f"{path} is empty (0 bytes) where a database is expected: restore a copy of it, "
-            "or move it away to start anew"
-        )
+        raise DatabaseRefused(f"{path} is empty (0 bytes) where a database is expected: {advice}")
     if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
-        raise DatabaseRefused(f"{path} is not a SQLite database, or its header is corrupt")
+        told = f"{path} is not a SQLite database, or its header is corrupt"
+        raise DatabaseRefused(f"{told}; if it is the file that is meant, {advice}")
     refuse_foreign(path)
-    _refuse_truncated(path, header)
+    _refuse_truncated(path, header, advice)
 
 
 def refuse_foreign(path: Path) -> None:
@@ -230,15 +234,14 @@ def refuse_foreign(path: Path) -> None:
             raise DatabaseRefused(_foreign(path))
 
 
-def _refuse_truncated(path: Path, header: bytes) -> None:
+def _refuse_truncated(path: Path, header: bytes, advice: str) -> None:
     (page_size,) = struct.unpack_from(">H", header, 16)
     (pages,) = struct.unpack_from(">I", header, 28)
     expected = (65_536 if page_size == 1 else page_size) * pages
     size = path.stat().st_size
     if size < expected and not wal_size(path):  # else the missing pages may be in the WAL
         raise DatabaseRefused(
-            f"{path} is corrupt: {size:,} bytes where its header says {expected:,}; "
-            "restore a copy of it"
+            f"{path} is corrupt: {size:,} bytes where its header says {expected:,}; {advice}"
         )
 
 
@@ -247,7 +250,7 @@ def _foreign(path: Path) -> str:
         with untouched(path) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
     except apsw.Error as error:
-        return f"{path} is not agentd's database, or corrupt: {error}"
+        return f"{path} is not agentd's database, or corrupt: {error}; {ANEW}"
     if tables >= _RUST_TABLES:
         return (
             f"{path} belongs to the earlier agentd written in Rust: this one keeps its own journal "
