@@ -13,7 +13,7 @@ from agentd.cli.task import register
 from agentd.client import Client
 from tests.command_line import agentd_here
 from tests.daemon_process import DaemonProcess
-from tests.fake_daemon import Peer, fake_daemon, refuses, says_nothing
+from tests.fake_daemon import Peer, answers, fake_daemon, refuses, says_nothing
 from tests.graphs import DIAMOND
 
 FAULTY = b"goal: g\nnodes:\n  - {name: a, prompt: p}\n  - {name: a}\n  - {dependencies: [z]}\n"
@@ -42,6 +42,26 @@ def test_without_nodes(shared: DaemonProcess) -> None:
     assert (ended.code, ended.out) == (2, "")
     assert "`--empty` allows it" in ended.error
     assert agentd_here(shared.home, "task", "register", "-", "--empty", stdin=b"goal: g").code == 0
+
+
+def test_what_the_daemon_warns_of(home: Path) -> None:
+    """It is said to a person as well, as text, and the answer stays as it is."""
+    home.mkdir()
+    told = {"task_id": "t", "node_ids": [], "warnings": ["one\x1b[2J", "two"]}
+    lines = "agentd: warning: one\\x1b[2J\nagentd: warning: two\n"
+    with fake_daemon(home / "agentd.sock", answers(told)):
+        ended = agentd_here(home, "task", "register", "-", "--empty", stdin=b"goal: g")
+        assert ended == (0, "t\n", lines)
+        ended = agentd_here(home, "call", "register_task", '{"goal": "g"}')
+    assert (ended.code, json.loads(ended.out), ended.err) == (0, told, lines)
+
+
+def test_what_the_daemon_does_not_know(shared: DaemonProcess) -> None:
+    """A node whose work stands in a field that is passed over is not registered in silence."""
+    params = '{"goal":"x","initial_nodes":[{"payload":{"a":1}}]}'
+    ended = agentd_here(shared.home, "call", "RegisterTask", params)
+    assert ended.code == 0
+    assert ended.error.startswith('agentd: warning: the field "payload" of ')
 
 
 # Again

@@ -70,13 +70,15 @@ def test_register_the_release_of_the_demo(shared: DaemonProcess) -> None:
 
 
 def test_register_a_cycle(shared: DaemonProcess) -> None:
-    """The daemon names the ids on a cycle; a person reads the names in the document."""
-    document = "goal: g\nnodes: [{name: a, dependencies: [b]}, {name: b, dependencies: [a]}]"
+    """It is told with the names in the document and a line of it, as any fault, at once."""
+    document = "goal: g\nnodes:\n- {name: a, dependencies: [b]}\n- {name: b, dependencies: [a]}"
     ended = agentd_here(shared.home, "task", "register", "-", stdin=document.encode())
-    assert ended.code == 1
+    assert ended.code == 2
+    words = "the dependencies form a cycle"
     assert ended.error in {
-        f"agentd: the dependencies form a cycle: {cycle} (invalid_graph)"
+        f"agentd: standard input, line {line}, node '{name}': {words}: {cycle}"
         for cycle in ("a -> b -> a", "b -> a -> b")
+        for line, name in ((3, "a"), (4, "b"))
     }
 
 

@@ -63,6 +63,19 @@ def test_list(stage: Stage) -> None:
     assert ended.width <= 80
 
 
+@pytest.mark.parametrize("options", [("--limit", "1"), ("--runnable",)])
+def test_an_id_of_a_part_of_the_list(stage: Stage, options: tuple[str, ...]) -> None:
+    """It stands for one task, though others that were registered in that minute are not shown."""
+    for _ in range(2):
+        with stage.daemon.connect() as connection:
+            connection.call("RegisterTask", goal="another")
+    table = stage.shows("task", "list", *options).plain.splitlines()
+    short = table[1].split()[0]
+    assert len(short) < 36
+    assert stage.shows("task", "show", short).plain
+    assert max(map(len, table[:2])) <= 80
+
+
 def test_nothing_to_list(home: Path) -> None:
     """Where there are no tasks, what makes one is said."""
     with DaemonProcess(home):

@@ -147,10 +147,26 @@ def test_a_bad_value(name: str, value: str, expected: str) -> None:
     assert repr(value).strip("'").removeprefix("sqlite://") in told
 
 
-@pytest.mark.parametrize("name", ["AGENTD_NODE_TIMEOUT_SECS", "AGENTD_LOG"])
-def test_a_bad_value_in_the_env_file(tmp_path: Path, name: str) -> None:
-    """A value is no better for standing in the env file."""
-    assert name in refused(AGENTD_ENV_FILE=env_file(tmp_path / "env", f"{name}=soon\n"))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AGENTD_NODE_TIMEOUT_SECS", "soon"),
+        ("AGENTD_NODE_TIMEOUT_SECS", ""),
+        ("AGENTD_HOME", "~nobody-by-this-name"),
+        ("AGENTD_LOG", "soon"),
+        ("AGENTD_SOCKET_PATH", "/"),
+        ("AGENTD_DATABASE_URL", "file:a.db"),
+        ("AGENTD_ALLOW_UID", "root"),
+    ],
+)
+def test_a_bad_value_in_the_env_file(tmp_path: Path, name: str, value: str) -> None:
+    """A value is no better for standing in the env file, and it is said to stand there."""
+    file = env_file(tmp_path / "env", f"{name}={value}\n")
+    told = refused(AGENTD_ENV_FILE=file)
+    assert name in told
+    assert told.endswith(f" (in {file})")
+    assert not refused(**{name: value}).endswith(")")
+    assert not refused(AGENTD_ENV_FILE=file, **{name: value}).endswith(")")
 
 
 @pytest.mark.parametrize("value", ["", "  "])

@@ -78,7 +78,10 @@ def test_the_drivers_errors_in_words(tmp_path: Path) -> None:
 
     full = "the disk is full: no room in /somewhere; free some and repeat"
     assert said(apsw.FullError("full")) == (1, full)
-    assert said(apsw.CorruptError("bad")) == (5, f"{path} is corrupt: bad; restore a copy of it")
+    assert said(apsw.CorruptError("bad")) == (
+        5,
+        f"{path} is corrupt: bad; `agentd restore` a good backup",
+    )
     assert said(apsw.BusyError("busy"))[1].startswith(f"another program has locked {path}")
     assert said(apsw.CantOpenError("no"))[1] == f"{path} cannot be read or copied: no"
     failed = OSError(errno.EIO, "Input/output error")

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from agentd import config
 from agentd.doctor import places, process
 from agentd.doctor.finding import FAILED, OK, WARNING, Finding
 from tests.command_line import agentd, on_a_terminal
+from tests.daemon_process import environment
 from tests.databases import create, traces
 from tests.doctor import examined, not_ok, pretend_a_local_disk, told
 
@@ -192,6 +194,13 @@ def test_a_name_that_is_no_setting(home: Path, name: str, meant: str | None) -> 
         assert finding.advice == (
             f"perhaps {meant} is meant; else unset it" if meant else "unset it"
         )
+        warnings = config.load(environment(home, extra)).warnings
+        assert warnings == (f"{finding.finding}: {finding.advice}",)
+
+
+def test_what_a_workers_command_finds_set(home: Path) -> None:
+    """Whatever it starts has it in its environment, and that is no slip."""
+    assert not_ok(home, AGENTD_TASK_ID="x", AGENTD_NODE_ID="x", AGENTD_LEASE_ID="x") == []
 
 
 def test_which_env_file_was_read(home: Path) -> None:

@@ -1,6 +1,7 @@
 """What `agentd doctor` makes of a daemon that is not there, not to be seen, or behind a relay."""
 
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from agentd.daemon.lock import database_lock, socket_lock
 from agentd.doctor.finding import FAILED, OK, WARNING, Finding
 from tests.command_line import agentd
 from tests.daemon_process import REPOSITORY, SERVE, DaemonProcess, environment
+from tests.databases import traces
 from tests.doctor import examined, not_ok, pretend_a_local_disk, told
 from tests.wire.steps import eventually
 
@@ -65,6 +67,26 @@ def test_a_daemon_without_its_socket(home: Path, left: int) -> None:
         (FAILED, f"pid {pid} holds the database's lock, and nobody answers on the socket"),
     ]
     assert "start" not in found[0].advice.replace("that starts", "")
+
+
+def test_a_daemon_under_another_name(home: Path, daemon: DaemonProcess) -> None:
+    """It is in plain sight; where its names are is told, and what is not seen is not checked."""
+    other = home.parent / "other"
+    other.mkdir(mode=0o700)
+    link = other / "agent_state.db"
+    link.hardlink_to(daemon.database)
+    found = {f.what: f for f in examined(other) if f.status != OK and f.what != "socket"}
+    told_of = found.pop("database")
+    assert told_of.status == FAILED
+    assert f"a daemon works on {link} under another name" in told_of.finding
+    command = told_of.advice.split("`")[1]
+    names = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False).stdout
+    assert {f"{link}", f"{daemon.database}"} <= set(names.splitlines())
+    lock = found.pop("lock")
+    assert (lock.status, "cannot be seen" in lock.finding) == (FAILED, False)
+    assert {each.finding for each in found.values()} == {"not checked"}
+    assert traces(other).keys() == {link.name}
+    link.unlink()
 
 
 # Somebody else answers for it

@@ -11,6 +11,7 @@ import pytest
 
 from agentd.doctor import places, process
 from agentd.doctor.finding import FAILED, OK, WARNING
+from tests.command_line import agentd
 from tests.daemon_process import DaemonProcess
 from tests.databases import create, traces
 from tests.doctor import examined, not_ok, pretend_a_local_disk, told
@@ -40,15 +41,19 @@ def test_a_home_that_is_open(home: Path) -> None:
     assert not_ok(home) == [(WARNING, "home", f"{home} is open to other users (mode 0750)")]
 
 
-@pytest.mark.parametrize(("mode", "name"), [(0o1777, ".env"), (0o755, "letter")])
-def test_a_home_that_others_need(home: Path, mode: int, name: str) -> None:
-    """What a start refuses has failed, and another home is advised before a `chmod`."""
+@pytest.mark.parametrize(("mode", "letter"), [(0o755, True), (0o1777, False), (0o770, False)])
+def test_a_home_that_the_daemon_refuses(home: Path, mode: int, letter: int) -> None:
+    """What is said is what the daemon says; nobody is told to close a place that others use."""
     home.mkdir()
-    (home / name).touch(0o600)
+    if letter:
+        (home / "letter").touch()
     home.chmod(mode)
-    findings = [each for each in examined(home) if each.what == "home"]
-    assert [each.status for each in findings] == [FAILED]
-    assert findings[0].advice.startswith("set AGENTD_HOME elsewhere, or run `chmod 700`")
+    [found] = [each for each in examined(home) if each.what == "home"]
+    ended = agentd(home, "serve")
+    assert (found.status, ended.code) == (FAILED, 1)
+    assert ended.error == f"agentd: {found.finding}: {found.advice}"
+    assert found.advice.startswith("set AGENTD_HOME elsewhere")
+    assert ("chmod" in found.advice) == (mode == 0o770)
 
 
 def test_a_home_that_is_no_directory(home: Path) -> None:

@@ -51,7 +51,7 @@ TABLE: dict[str, set[str]] = {
     "decoding": {"api", "errors", "methods", "protocol", "text", "unknown"},
 }
 EFFECTS: dict[str, set[str]] = {
-    "store": {"answers", "errors", "events", "journal", "projections"},
+    "store": {"answers", "errors", "events", "holders", "journal", "projections"},
     "transact": {
         "answers",
         "api",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agentd.cli import verbs
-from agentd.config import Flag, Values, unknown
+from agentd.config import Flag, Values, misspelt
 from agentd.config.envfile import EnvFile
 from agentd.errors import BadSetting
 from agentd.loop.secret import Secret
@@ -153,7 +153,8 @@ def test_a_secret_is_found_in_other_spellings() -> None:
 def test_doctor_knows_the_names() -> None:
     """The loop's own variables are settings of agentd's; a slip of one is not."""
     names = ["AGENTD_AGENT_WORKERS", "AGENTD_ARTIFACT_DIR", "AGENTD_ARTIFACTS_DIR"]
-    assert unknown(names) == ["AGENTD_ARTIFACTS_DIR"]
+    [(told, _advice)] = misspelt(dict.fromkeys(names, "x"), EnvFile(None))
+    assert told == "AGENTD_ARTIFACTS_DIR in the environment is no setting of agentd's"
 
 
 def test_a_flag_wins_over_the_environment() -> None:

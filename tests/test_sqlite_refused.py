@@ -10,6 +10,7 @@ import pytest
 from agentd.errors import DatabaseRefused
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.migrate import LATEST
+from agentd.store.sqlite.opening import ANEW
 from tests.core import NOW, Core, spec
 
 OPEN: dict[str, Callable[[Path], SqliteStore]] = {
@@ -114,13 +115,13 @@ REFUSED: list[tuple[Callable[[Path], None], str]] = [
     (foreign_wal, "not agentd's: set AGENTD_DATABASE_URL"),
     (foreign_without_tables, "not agentd's: set AGENTD_DATABASE_URL"),
     (rust, "earlier agentd written in Rust.*set AGENTD_HOME or AGENTD_DATABASE_URL"),
-    (corrupt_magic, "not a SQLite database, or its header is corrupt"),
+    (corrupt_magic, f"not a SQLite database, or its header is corrupt.*{ANEW}"),
     (corrupt_page_size, "corrupt"),
-    (corrupt_first_page, "corrupt.*restore a copy"),
-    (truncated, "corrupt: .* bytes where its header says .*; restore a copy"),
-    (truncated_in_a_page, "corrupt: .* bytes where its header says .*; restore a copy"),
-    (truncated_header, "not a SQLite database, or its header is corrupt"),
-    (zero_length, r"empty \(0 bytes\).*restore a copy"),
+    (corrupt_first_page, f"corrupt.*{ANEW}"),
+    (truncated, f"corrupt: .* bytes where its header says .*; {ANEW}"),
+    (truncated_in_a_page, f"corrupt: .* bytes where its header says .*; {ANEW}"),
+    (truncated_header, f"not a SQLite database, or its header is corrupt.*{ANEW}"),
+    (zero_length, rf"empty \(0 bytes\).*{ANEW}"),
     (text, "not a SQLite database"),
     (wal_alone, "is gone but .*-wal is still there: restore"),
     (directory, "cannot be read"),

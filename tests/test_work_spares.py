@@ -101,6 +101,19 @@ def test_a_success_between_failures(shared: DaemonProcess, client: Client) -> No
     assert ended.out.splitlines()[0] == "2 completed, 6 failed, 0 lost"
 
 
+def test_leases_that_are_lost_in_a_row(fleeting: DaemonProcess, tmp_path: Path) -> None:
+    """A command that is too late each time is not run for ever; its node is nobody's fault."""
+    with Client(fleeting.socket_path) as client:
+        task_id = task(client, 1)
+        ended = work(fleeting, task_id, f"echo >> {tmp_path}/runs; sleep 30")
+        assert node(client, task_id).status != "FAILED"
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.splitlines()[-1].startswith(
+        "agentd: stopped (0 completed, 0 failed, 3 lost): lost 3 leases in a row: "
+    )
+    assert (tmp_path / "runs").read_text() == "\n" * 3
+
+
 def test_failures_without_end(shared: DaemonProcess, client: Client) -> None:
     """With 0 it goes on whatever happens."""
     task_id = task(client, *range(5))

@@ -15,6 +15,7 @@ from agentd.backup.draft import Draft, draft_of, exists
 from agentd.backup.verify import Contents, Progress, verify
 from agentd.errors import DatabaseRefused, Failure
 from agentd.store.sqlite.aside import asides
+from agentd.store.sqlite.claim import refuse_elsewhere
 from agentd.store.sqlite.copying import STEP_PAGES, Report, copy
 from agentd.store.sqlite.opening import inspect
 
@@ -51,6 +52,7 @@ def backup(
     database, target = database.resolve(), _meant(target)
     if not database.exists():
         raise DatabaseRefused(f"there is no database at {database}: there is nothing to back up")
+    refuse_elsewhere(database)
     ours = (database.with_name(database.name + suffix) for suffix in _OURS)
     kept = [*ours, *asides(database), *precious]
     inspect(database)

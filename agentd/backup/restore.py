@@ -28,6 +28,7 @@ from agentd.backup.draft import Draft, draft_of, sync_directory
 from agentd.backup.verify import Contents, Progress, verify
 from agentd.errors import DatabaseRefused, Failure
 from agentd.store.sqlite.aside import asides
+from agentd.store.sqlite.claim import refuse_elsewhere
 from agentd.store.sqlite.copying import bring_up_to_date, copy_untouched, settle
 from agentd.store.sqlite.opening import inspect, refuse_foreign
 from agentd.store.sqlite.untouched import state
@@ -91,7 +92,8 @@ def refuse_source(source: Path) -> None:
         raise Failure(f"there is no file {source}: say which backup to restore")
     if not source.is_file():
         raise Failure(f"{source} is not a file: say which backup to restore")
-    inspect(source)
+    refuse_elsewhere(source)
+    inspect(source, "choose another backup")
 
 
 def _refuse_place(source: Path, database: Path) -> None:

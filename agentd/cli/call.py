@@ -7,6 +7,7 @@ import msgspec
 from agentd.cli.failing import Usage
 from agentd.cli.payload import given_bytes
 from agentd.cli.printing import print_data, print_json
+from agentd.cli.warned import tell
 from agentd.client import Client
 
 
@@ -26,4 +27,5 @@ def run(options: argparse.Namespace) -> int:
         print_data(msgspec.Raw(result))
     else:
         print_json(result)
+    tell(result)
     return 0

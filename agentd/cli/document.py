@@ -96,8 +96,7 @@ def _document(task: Fields, request_id: str | None, *, empty: bool) -> Document:
     known = {each.node_id for each in nodes}
     specs = [spec(each, ids, known) for each in nodes]
     names = {each.node_id: each.name for each in nodes if each.name is not None}
-    if task.place.faults:  # else the daemon judges the graph
-        _check_cycle(nodes, specs, names)
+    _check_cycle(nodes, specs, names)  # the daemon would tell it alone, without the line
     return Document(request_id, goal, task.own("context", b"{}"), specs, names)
 
 

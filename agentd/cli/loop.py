@@ -16,6 +16,7 @@ import msgspec
 from agentd.cli import naming, screen
 from agentd.cli.failing import Usage
 from agentd.cli.printing import print_data, print_json
+from agentd.cli.warned import warnings_told
 from agentd.client import Client
 from agentd.config import Flag
 from agentd.errors import Failure
@@ -104,7 +105,8 @@ def _task(options: argparse.Namespace, client: Client, settings: "Settings") -> 
     if options.goal is not None and not options.goal.strip():
         raise Usage("--goal is empty: say what the agents are to do, or leave it out")
     if options.task is None:
-        return register(client, options.goal or DEFAULT_GOAL, settings)
+        with warnings_told():
+            return register(client, options.goal or DEFAULT_GOAL, settings)
     if options.goal is not None:
         raise Usage("--goal is for a new task: the one that --task names has its goal")
     task_id = naming.task_id(client, options.task)

@@ -106,10 +106,10 @@ def name(node: NodeView) -> str | None:
     return named(node.payload_schema)
 
 
-def shortened(ids: Iterable[str]) -> dict[str, str]:
-    """The shortest beginning of each id that stands for no other of them."""
+def shortened(ids: Iterable[str], shortest: int = SHORTEST) -> dict[str, str]:
+    """The shortest beginning of each id, from so many on, that stands for no other of them."""
     ordered = sorted(set(ids))
-    lengths = dict.fromkeys(ordered, SHORTEST)
+    lengths = dict.fromkeys(ordered, shortest)
     for one, other in pairwise(ordered):  # only neighbours share much
         shared = len(commonprefix((one, other)))  # noqa: RUF071 - ids are compared by characters
         for each in (one, other):

@@ -154,7 +154,7 @@ def _add_workers(verbs: Verbs) -> None:
         "--max-failures",
         metavar="N",
         type=whole(0, _MOST_FAILURES),
-        help="stop after so many failed nodes in a row (default: 3; 0: never)",
+        help="stop after so many failed nodes or lost leases in a row (default: 3; 0: never)",
     )
     verb = add(verbs, "loop", "let agents that call a language model work on a task", "loop")
     verb.add_argument(

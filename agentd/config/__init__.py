@@ -6,12 +6,14 @@ value and what is expected. No value is replaced in silence.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from agentd.config.envfile import EnvFile, env_file
+from agentd.config.names import slips
 from agentd.config.paths import database, expand, expand_file
 from agentd.errors import BadSetting
 from agentd.logfilter import level_of, shared_level
@@ -79,7 +81,7 @@ class Values:
         value = self.shared(name)
         if value is not None and not value.strip():
             told = f"{self.said(name)} is set but empty: give it a value or unset it"
-            raise BadSetting(told)
+            raise BadSetting(told + self.where(name))
         return value
 
     def said(self, name: str) -> str:
@@ -101,7 +103,8 @@ class Values:
     def path(self, name: str) -> Path | None:
         """An absolute path with `~` expanded, or None where it is not set."""
         value = self.get(name)
-        return None if value is None else expand(self.said(name), value)
+        with self.placing(name):
+            return None if value is None else expand(self.said(name), value)
 
     def whole(
         self, name: str, default: int, unit: str, least: int = 0, most: int = _LARGEST
@@ -118,7 +121,20 @@ class Values:
     def bad(self, name: str, expected: str) -> BadSetting:
         """The refusal of a variable's value."""
         value = _shortened(self.shared(name) or "")
-        return BadSetting(f"{self.said(name)}={value}: expected {expected}")
+        return BadSetting(f"{self.said(name)}={value}: expected {expected}{self.where(name)}")
+
+    def where(self, name: str) -> str:
+        """What an error adds of the file that the value stands in, if it is in one."""
+        in_file = name not in self._flags and self.origin(name) == "env file"
+        return f" (in {self._file.path})" if in_file else ""
+
+    @contextmanager
+    def placing(self, name: str) -> Iterator[None]:
+        """An error of this value says where it stands."""
+        try:
+            yield
+        except BadSetting as error:
+            raise BadSetting(f"{error}{self.where(name)}") from error
 
 
 def _number(text: str) -> int | None:
@@ -150,7 +166,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         _node_timeout(values),
         _event_limit(values),
         _log_level(values),
-        tuple(filter(None, (file.warning, _log_warning(values)))),
+        tuple(_warnings(values, environment, file)),
         _allowed_uids(values),
     )
 
@@ -161,10 +177,9 @@ def explain(environment: Mapping[str, str], file: EnvFile) -> list[Setting]:
     return [_explained(name, values) for name in _SETTINGS]
 
 
-def unknown(names: Iterable[str]) -> list[str]:
-    """Those of the names that look like a setting of agentd's, and are none."""
-    known = {"AGENTD_ENV_FILE", *_SETTINGS, *LOOP_SETTINGS}
-    return [name for name in names if name.upper().startswith("AGENTD") and name not in known]
+def misspelt(environment: Mapping[str, str], file: EnvFile) -> Iterator[tuple[str, str]]:
+    """What is said of each name that was meant to be a setting and is none, and what to do."""
+    return slips(environment, file, (*_SETTINGS, *LOOP_SETTINGS))
 
 
 def _explained(name: str, values: Values) -> Setting:
@@ -185,12 +200,18 @@ def home(values: Values) -> Path:
 
 def _database(values: Values) -> Path:
     url = values.get("AGENTD_DATABASE_URL")
-    return home(values) / DATABASE_NAME if url is None else database("AGENTD_DATABASE_URL", url)
+    if url is None:
+        return home(values) / DATABASE_NAME
+    with values.placing("AGENTD_DATABASE_URL"):
+        return database("AGENTD_DATABASE_URL", url)
 
 
 def _socket_path(values: Values) -> Path:
     path = values.get("AGENTD_SOCKET_PATH")
-    return home(values) / SOCKET_NAME if path is None else expand_file("AGENTD_SOCKET_PATH", path)
+    if path is None:
+        return home(values) / SOCKET_NAME
+    with values.placing("AGENTD_SOCKET_PATH"):
+        return expand_file("AGENTD_SOCKET_PATH", path)
 
 
 def _node_timeout(values: Values) -> int:
@@ -203,7 +224,8 @@ def _event_limit(values: Values) -> int:
 
 def _log_level(values: Values) -> int:
     if (value := values.get("AGENTD_LOG")) is not None:
-        return level_of("AGENTD_LOG", value)
+        with values.placing("AGENTD_LOG"):
+            return level_of("AGENTD_LOG", value)
     return shared_level(values.shared("RUST_LOG") or "").level
 
 
@@ -214,6 +236,11 @@ def _log_warning(values: Values) -> str | None:
         return None
     told = _shortened(", ".join(left_out))
     return f"what cannot be read in RUST_LOG is left out ({told}): set AGENTD_LOG for agentd alone"
+
+
+def _warnings(values: Values, environment: Mapping[str, str], file: EnvFile) -> Iterator[str]:
+    yield from filter(None, (file.warning, _log_warning(values)))
+    yield from map(": ".join, misspelt(environment, file))
 
 
 def _allowed_uids(values: Values) -> tuple[int, ...]:

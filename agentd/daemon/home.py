@@ -15,6 +15,9 @@ from agentd.errors import Failure
 _OURS = re.compile(r"\.env|artifacts|(agentd\.|agentd-draft-|agent_state\.db).*")
 """The names of files in a home."""
 
+_OTHERS = 0o077
+_ELSEWHERE = "set AGENTD_HOME elsewhere"
+
 
 def make(directory: Path) -> None:
     """Make a directory, for this user only, where it is not there yet. Raises `Failure`."""
@@ -27,29 +30,29 @@ def make(directory: Path) -> None:
 def make_private(home: Path) -> None:
     """Make the home, for this user only. Raises `Failure`."""
     make(home)
-    if is_open(home):
+    if (why := refusal(home)) is not None:
+        raise Failure(": ".join(why))
+    if home.stat().st_mode & _OTHERS:
         home.chmod(0o700)
         logger.warning("%s was open to other users: its mode is 0700 now", home)
 
 
-def is_open(home: Path) -> bool:
-    """Whether others may enter a home that may be closed to them. Raises `Failure`: it may not."""
+def refusal(home: Path) -> tuple[str, str] | None:
+    """Why a directory may not be a home, and what to do; None where it may. Raises `OSError`."""
     found = home.stat()
-    if found.st_mode & (0o077 | stat.S_ISVTX) == 0:
-        return False
+    if found.st_mode & (_OTHERS | stat.S_ISVTX) == 0:
+        return None
     if found.st_uid != os.getuid():
-        raise Failure(
-            f"{home} belongs to another user (uid {found.st_uid}) and is open to others: "
-            "set AGENTD_HOME elsewhere"
-        )
+        whose = f"{home} belongs to another user (uid {found.st_uid}) and is open to others"
+        return whose, _ELSEWHERE
+    only_ours = all(_OURS.fullmatch(entry.name) for entry in home.iterdir())
     if found.st_mode & (0o022 | stat.S_ISVTX):
-        raise Failure(
-            f"{home} is shared with other users (mode {stat.S_IMODE(found.st_mode):04o}): "
-            f"set AGENTD_HOME elsewhere, or run `chmod 700` on it if it is for agentd alone"
-        )
-    if not all(_OURS.fullmatch(entry.name) for entry in home.iterdir()):
-        raise Failure(
-            f"{home} is open to other users and holds more than agentd's files: "
-            f"set AGENTD_HOME elsewhere, or run `chmod 700` on it if it is for you alone"
-        )
-    return True
+        told = f"{home} is shared with other users (mode {stat.S_IMODE(found.st_mode):04o})"
+        # Of what others put things into, a person is told no way to shut them out.
+        is_public = found.st_mode & stat.S_ISVTX or not only_ours
+        closing = "" if is_public else ", or run `chmod 700` on it if it is for agentd alone"
+        return told, _ELSEWHERE + closing
+    if not only_ours:
+        told = f"{home} is open to other users and holds more than agentd's files"
+        return told, f"{_ELSEWHERE}, or move those out of it"
+    return None

@@ -112,8 +112,7 @@ def home_lock(home: Path) -> Lock:
 
 def database_lock(database: Path) -> Lock:
     """The lock on a database, whatever path leads to it."""
-    real = database.resolve()
-    return Lock(real.with_name(real.name + ".lock"))
+    return Lock(holders.database_lock_path(database.resolve()))
 
 
 def socket_lock(socket: Path) -> Lock:

@@ -31,7 +31,7 @@ def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Find
     checks: tuple[Check, ...] = (
         ("setting", partial(settings.settings, known)),
         ("env file", partial(settings.env_file, file)),
-        ("setting", partial(settings.names, environment, file, known)),
+        ("setting", partial(settings.names, environment, file)),
         ("home", partial(places.home, subject)),
         ("database", partial(database.file, subject)),
         ("socket", lambda: iter([answered.finding])),

@@ -4,6 +4,7 @@ The rule this file keeps: it looks and leaves no trace (see `store.sqlite.untouc
 daemon or without one. What cannot be looked at because of an earlier finding says so.
 """
 
+import shlex
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -14,6 +15,7 @@ from agentd.doctor.finding import OK, Finding, Subject, failed, not_checked, ok,
 from agentd.doctor.places import owned
 from agentd.errors import DatabaseRefused, Failure
 from agentd.store.sqlite.aside import FOREIGN, asides
+from agentd.store.sqlite.claim import is_claimed_elsewhere
 from agentd.store.sqlite.mark import lost_path, mark_path, read_mark
 from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.note import is_foreign
@@ -49,11 +51,23 @@ def file(subject: Subject) -> Iterator[Finding]:
         yield failed(_WHAT, f"{path} is not a file", "move it away, or set AGENTD_DATABASE_URL")
     else:
         yield from owned(_WHAT, path, 0o600)
+        if is_claimed_elsewhere(path):
+            told = f"a daemon works on {path} under another name: its last writes are not seen here"
+            yield failed(_WHAT, told, f"{_names(path)}; give the name that the daemon was given")
+            return
         if (names := path.stat().st_nlink) > 1:
             told = f"{path} has {names} names: opened by another, it would lose its WAL"
-            advice = f"`find {path.parent} -samefile {path}`, and remove the others"
-            yield warning(_WHAT, told, advice)
+            yield warning(_WHAT, told, f"{_names(path)}; remove the others")
         yield _accepted(path)
+
+
+def _names(path: Path) -> str:
+    """How the other names of a file are found."""
+    found = path.stat()
+    if found.st_nlink == 1:
+        return "it is mounted at several places, which `findmnt` shows"
+    top = next(place for place in path.resolve().parents if place.is_mount())
+    return f"`find {shlex.quote(str(top))} -xdev -inum {found.st_ino}` finds its names"
 
 
 def _absent(path: Path) -> Finding:
@@ -214,6 +228,8 @@ def _view(subject: Subject, what: str) -> View | Finding:
         return not_checked(what, "AGENTD_DATABASE_URL")
     if not path.exists() and not wal_size(path):
         return ok(what, "there is no database yet")
+    if is_claimed_elsewhere(path):
+        return not_checked(what, "database")
     try:
         inspect(path)
     except (Failure, OSError):

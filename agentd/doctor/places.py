@@ -7,9 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from agentd.daemon.home import is_open
+from agentd.daemon.home import refusal
 from agentd.doctor.finding import Finding, Subject, failed, not_checked, ok, warning
-from agentd.errors import Failure
 
 _MIB = 2**20
 _GIB = 2**30
@@ -36,24 +35,13 @@ def home(subject: Subject) -> Iterator[Finding]:
         yield ok("home", f"{path} is not there yet: the first start makes it")
     elif not path.is_dir():
         yield failed("home", f"{path} is not a directory", "move it away, or set AGENTD_HOME")
+    elif os.access(path, os.R_OK | os.X_OK) and (why := refusal(path)) is not None:
+        yield failed("home", *why)
     else:
-        yield from _refused(path) or owned("home", path, 0o700)
+        yield from owned("home", path, 0o700)
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
             told = f"{path} cannot be written to by this user"
             yield failed("home", told, "change its owner or mode, or set AGENTD_HOME")
-
-
-def _refused(home: Path) -> list[Finding]:
-    """What a start would say: `chmod` is no advice where others need the folder."""
-    try:
-        if home.stat().st_uid == os.getuid():
-            is_open(home)
-    except Failure as error:
-        told, _, advice = str(error).rpartition(": ")
-        return [failed("home", told, advice)]
-    except OSError:  # it cannot be looked into: that is told anyway
-        pass
-    return []
 
 
 def owned(what: str, path: Path, mode: int) -> Iterator[Finding]:

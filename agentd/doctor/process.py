@@ -19,7 +19,7 @@ from agentd.doctor.finding import Finding, Subject, failed, not_checked, ok, war
 from agentd.errors import DaemonUnreachable, RequestRefused
 from agentd.holders import holder, socket_lock_path
 from agentd.peers import peer, too_long
-from agentd.store.sqlite.claim import is_claimed
+from agentd.store.sqlite.claim import is_claimed, is_claimed_elsewhere
 
 PATIENCE_SECONDS = 5.0
 
@@ -110,9 +110,13 @@ def lock(subject: Subject, answered: Answered) -> Iterator[Finding]:
     if subject.database is None:
         yield not_checked("lock", "AGENTD_DATABASE_URL")
         return
+    if is_claimed_elsewhere(subject.database):
+        told = "a daemon holds the database under another name"
+        yield failed("lock", told, "see what is said of database")
+        return
     holding = database_lock(subject.database).holder()
     if holding is None and is_claimed(subject.database):
-        holding = 0  # of a process that cannot be seen from here, or under another name
+        holding = 0  # of a process that cannot be seen from here
     if holding is None and not answered.answers:
         yield ok("lock", "nobody holds the database's lock")
     elif not answered.answers:

@@ -2,18 +2,14 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 
-from agentd.config import Setting, unknown
+from agentd.config import Setting, misspelt
 from agentd.config.envfile import EnvFile, default_env_file
 from agentd.doctor.finding import Finding, failed, ok, warning
 from agentd.logfilter import LEVELS
 
 _SETTING = "setting"
 _FILE = "env file"
-_ALIKE = 0.8
-"""How alike two names have to be for one to be a slip of the other; 1 is the same."""
-
 _LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
 
 
@@ -58,17 +54,13 @@ def _warned(what: str, words: str) -> Finding:
     return warning(what, found, advice)
 
 
-def names(environment: Mapping[str, str], file: EnvFile, known: list[Setting]) -> Iterator[Finding]:
+def names(environment: Mapping[str, str], file: EnvFile) -> Iterator[Finding]:
     """Is there a name that was meant to be a setting, and is none?"""
-    spellings = [setting.name for setting in known]
-    for place, variables in ((f"{file.path}", file.variables), ("the environment", environment)):
-        for name in unknown(variables):
-            close = get_close_matches(name.upper(), spellings, 1, _ALIKE)
-            meant = f"perhaps {close[0]} is meant; else unset it" if close else "unset it"
-            yield warning(_SETTING, f"{name} in {place} is no setting of agentd's", meant)
-        if place != "the environment" and "AGENTD_ENV_FILE" in variables:
-            told = f"AGENTD_ENV_FILE in {place} has no effect"
-            yield warning(_SETTING, told, "set it in the environment")
+    for told, advice in misspelt(environment, file):
+        yield warning(_SETTING, told, advice)
+    if "AGENTD_ENV_FILE" in file.variables:
+        told = f"AGENTD_ENV_FILE in {file.path} has no effect"
+        yield warning(_SETTING, told, "set it in the environment")
 
 
 def _shown(setting: Setting) -> str:

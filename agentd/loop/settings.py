@@ -89,7 +89,8 @@ def _key(values: Values) -> Secret:
             "DEEPSEEK_API_KEY is not set: put it into the environment or the env file, "
             "or try the loop without a key: agentd loop --offline"
         )
-    return Secret.parse("DEEPSEEK_API_KEY", text)
+    with values.placing("DEEPSEEK_API_KEY"):
+        return Secret.parse("DEEPSEEK_API_KEY", text)
 
 
 def _base_url(values: Values) -> str:
@@ -103,6 +104,7 @@ def _base_url(values: Values) -> str:
         raise BadSetting(
             f"{values.said('DEEPSEEK_BASE_URL')} has a user, a query or a fragment in it: "
             f"expected a URL such as {DEFAULT_BASE_URL}; the key goes into DEEPSEEK_API_KEY"
+            f"{values.where('DEEPSEEK_BASE_URL')}"
         )
     if not good or not url.isascii() or not url.isprintable() or " " in url:
         raise values.bad("DEEPSEEK_BASE_URL", f"a URL such as {DEFAULT_BASE_URL}")

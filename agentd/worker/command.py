@@ -4,7 +4,8 @@ The rule this file keeps: what the command says of itself is believed, where it 
 Exit code 0 completes the node, any other fails it, and failing is final. So where something else
 may have ended the command, its node is let go of: a worker that is told to stop, a working
 directory that is gone, a program that cannot be found or run, by us or by the command's own shell.
-The last two stop the worker, and so does a command that fails one node after another.
+The last two stop the worker, and so does a command that fails one node after another, or is done
+each time when its lease is lost: it would be run again and again.
 """
 
 import asyncio
@@ -23,7 +24,8 @@ from agentd.worker.run import Run, Show
 from agentd.worker.worker import Worker
 
 MOST_FAILURES = 3
-"""Nodes in a row that a command may fail before its worker stops, where nobody says otherwise."""
+"""Nodes in a row that a command may fail, or be too late for, before its worker stops, where nobody
+says otherwise."""
 
 AFTERMATH = 1.0
 """Seconds after a signal to stop in which exit code 0 may be the command's answer to it: many,
@@ -54,17 +56,18 @@ class Command:
         worker: Callable[[], Worker],
         most_failures: int = MOST_FAILURES,
     ) -> None:
-        """`most_failures` nodes that fail in a row stop the worker; 0: however many."""
+        """`most_failures` nodes that fail or are lost in a row stop the worker; 0: however many."""
         self._command = command
         self._socket_path = socket_path
         self._show = show
         self._worker = worker
         self._most_failures = most_failures
-        self._failures = 0
+        self._failures = self._lost = self._completed = 0  # when a node was completed last
         self.gave_up: str | None = None
 
     async def __call__(self, lease: AsyncLease) -> Any:
         """The node's result. Raises `WorkFailed` with exit code and standard error."""
+        self._check_losses()
         run = Run(lease, self._show)
         code = await self._started(lease).run(run.out, run.err)
         await run.end()
@@ -76,7 +79,6 @@ class Command:
             raise
         if self._has_just_been_signalled():
             self._let_go(lease, "it ended right after a signal to stop, perhaps because of it")
-        self._failures = 0
         return result
 
     def _started(self, lease: AsyncLease) -> Child:
@@ -103,12 +105,32 @@ class Command:
             )
 
     def _count(self, failure: dict[str, Any]) -> None:
+        lost = self._lost_in_a_row()
         self._failures += 1
-        if self._failures == self._most_failures:
+        if 0 < self._most_failures <= self._failures + lost:
+            also = f", and lost leases: {lost}" if lost else ""
             self._stop(
-                f"failed nodes in a row: {self._failures}, the last one with "
+                f"failed nodes in a row: {self._failures}{also}, the last one with "
                 f"{_said(failure)}; `--max-failures` says how many may, 0 for all"
             )
+
+    def _check_losses(self) -> None:
+        lost = self._lost_in_a_row()
+        if lost and 0 < self._most_failures <= self._failures + lost:
+            also = f" (and failed nodes: {self._failures})" if self._failures else ""
+            self._give_up(
+                f"lost {lost} leases in a row{also}: what the command did was too late; a lease "
+                "lasts as long as the daemon's AGENTD_NODE_TIMEOUT_SECS says without a heartbeat; "
+                "`--max-failures` says how many may be lost, 0 for all"
+            )
+
+    def _lost_in_a_row(self) -> int:
+        """Leases that were lost since a node was completed; the count of failures begins there."""
+        outcomes = self._worker().outcomes
+        completed, lost = outcomes.get("completed", 0), outcomes.get("lost", 0)
+        if completed != self._completed:
+            self._completed, self._lost, self._failures = completed, lost, 0
+        return lost - self._lost
 
     def _has_just_been_signalled(self) -> bool:
         at = self._worker().signalled_at

@@ -239,6 +239,18 @@ def test_a_hard_link_to_a_database(daemon: DaemonProcess) -> None:
     assert f"another agentd works on the file {link}, perhaps under another name" in ended.output
     replayed = agentd(daemon.home, "replay", AGENTD_DATABASE_URL=url)
     assert replayed.code == ALREADY_RUNNING
+    copy = daemon.home / "copy.db"
+    for verb in (("backup", str(copy)), ("replay", "--check")):
+        looked = agentd(daemon.home.with_name("other"), *verb, AGENTD_DATABASE_URL=url)
+        assert looked.code == ALREADY_RUNNING, looked
+        assert f"another agentd works on the file {link}" in looked.error
+    assert not copy.exists()
+    assert not link.with_name("link.db-wal").exists()
+    assert not link.with_name("link.db-shm").exists()
+    assert agentd(daemon.home, "backup", str(copy)).code == 0
+    link.with_name("copy").mkdir(mode=0o700)
+    restored = agentd(link.with_name("copy"), "restore", str(link))
+    assert restored.code == ALREADY_RUNNING
     add(daemon, "two")
     daemon.kill()
     daemon.start()
@@ -275,6 +287,37 @@ def test_a_daemon_in_another_pid_namespace(home: Path, monkeypatch: pytest.Monke
         assert "two daemons" not in told(daemon)
     finally:
         daemon.kill()
+
+
+@pytest.mark.skipif(not NAMESPACES, reason="only root can make namespaces")
+def test_a_backup_from_another_pid_namespace(daemon: DaemonProcess) -> None:
+    """Under the daemon's own name it goes on as ever, though its pid cannot be seen; so with two.
+
+    Where the file is mounted, its WAL is not, and the backup is refused.
+    """
+    add(daemon, "one")
+    daemon.home.with_name("link.db").hardlink_to(daemon.database)
+    other = daemon.home.with_name("other")
+    other.mkdir(mode=0o700)
+    (other / "agent_state.db").touch(mode=0o600)
+    backup = f"{sys.executable} -m agentd backup {daemon.home.parent}"
+    mount = f"mount --bind {daemon.database} {other}/agent_state.db"
+    codes = [
+        subprocess.run(
+            [UNSHARE, "-mpf", "--mount-proc", "sh", "-c", command],
+            env=daemon_process.environment(place, {}),
+            cwd=daemon_process.REPOSITORY,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        ).returncode
+        for place, command in (
+            (daemon.home, f"{backup}/one.db"),
+            (other, f"{mount} && {backup}/two.db"),
+        )
+    ]
+    assert codes == [0, ALREADY_RUNNING]
+    assert not daemon.home.with_name("two.db").exists()
 
 
 @pytest.mark.skipif(not NAMESPACES, reason="only root can make namespaces")

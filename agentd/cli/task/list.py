@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _PAGE = 1000
 """Tasks that one request may ask for."""
 
+_AMONG_OTHERS = 18
+"""Characters of an id that tell it from tasks that are not shown: all of its millisecond, and 12
+bits of chance (RFC 9562, version 7). To ask for each whether others begin so would take longer.
+"""
+
 
 def run(options: argparse.Namespace) -> int:
     """Print the tasks. Raises `DaemonUnreachable`."""
@@ -27,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_data(found)
     elif is_terminal():
-        _show(found)
+        _show(found, is_all=found.next is None and not options.runnable)
     else:
         for task in found.tasks:
             counts = (task.counts.get(status, 0) for status in STATUSES)
@@ -50,12 +55,13 @@ def _listed(client: Client, limit: int, *, runnable: bool) -> ListTasksResult:
     return ListTasksResult(tasks, place)
 
 
-def _show(found: ListTasksResult) -> None:
+def _show(found: ListTasksResult, *, is_all: bool) -> None:
     screen = console()
     if not found.tasks:
         print_line(screen, "no tasks; `agentd task register FILE` makes one")
         return
-    short = shortened(task.id for task in found.tasks)
+    ids = (task.id for task in found.tasks)
+    short = shortened(ids) if is_all else shortened(ids, _AMONG_OTHERS)
     rows = [
         (text(short[task.id]), text(task.goal), *_progress(task.counts), text(age(task.created_at)))
         for task in found.tasks

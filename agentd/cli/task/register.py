@@ -14,6 +14,7 @@ from agentd.cli.naming import full_id
 from agentd.cli.payload import given_bytes
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_line
+from agentd.cli.warned import warnings_told
 from agentd.client import Client
 from agentd.errors import (
     ConnectionLost,
@@ -58,12 +59,13 @@ def _read(options: argparse.Namespace) -> Document:
 
 def _registered(client: Client, path: str, document: Document) -> RegisterTaskResult:
     try:
-        return client.register_task(
-            document.goal,
-            context=document.context,
-            initial_nodes=document.nodes,
-            request_id=document.request_id,
-        )
+        with warnings_told():
+            return client.register_task(
+                document.goal,
+                context=document.context,
+                initial_nodes=document.nodes,
+                request_id=document.request_id,
+            )
     except InvalidGraph as refusal:
         raise InvalidGraph(document.renamed(refusal.message)) from refusal
     except RequestTooLarge as refusal:

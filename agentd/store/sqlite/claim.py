@@ -19,8 +19,12 @@ import sys
 from pathlib import Path
 
 from agentd.errors import AlreadyRunning, DatabaseRefused
+from agentd.holders import database_lock_path, holder
 
 _BYTE = 2**62
+_DEAD_MAN = 128
+"""The byte of the index that each of its connections has locked (SQLite's UNIX_SHM_DMS)."""
+
 _FLOCK = struct.Struct("hhqqi")  # type, whence, start, length, pid
 _SAID_LATER = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR}
 """What a look at the file has better words for."""
@@ -44,10 +48,7 @@ class Claim:
             _lock(self.file)
         except BlockingIOError:
             self.release()
-            raise AlreadyRunning(
-                f"another agentd works on the file {path}, perhaps under another name (a hard "
-                "link, a mount): use that one, or stop it first"
-            ) from None
+            raise _works_on(path) from None
         except OSError as error:
             self.release()
             if error.errno not in _SAID_LATER:
@@ -66,6 +67,16 @@ def is_claimed(path: Path) -> bool:
 
     Not for a process that has the database open.
     """
+    return _is_locked(path, _BYTE)
+
+
+def _has_index(path: Path) -> bool:
+    """Whether a connection of somebody's has the index of the WAL beside the database open."""
+    return _is_locked(path.with_name(f"{path.name}-shm"), _DEAD_MAN)
+
+
+def _is_locked(path: Path, byte: int) -> bool:
+    """Whether anybody has a lock on the byte of the file, wherever that one can be seen from."""
     if not _is_there():
         return False
     try:
@@ -73,7 +84,7 @@ def is_claimed(path: Path) -> bool:
     except OSError:
         return False
     try:
-        answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _write_lock())
+        answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _write_lock(byte))
         return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
     except OSError:
         return False
@@ -81,10 +92,34 @@ def is_claimed(path: Path) -> bool:
         os.close(file)
 
 
+def is_claimed_elsewhere(path: Path) -> bool:
+    """Whether a process works on the file under another name, and its WAL is not beside this one.
+
+    Who works under this name holds the lock beside it, or, where that cannot be seen from here (in
+    a container), has the index beside it open. Not for a process that has the database open.
+    """
+    if not is_claimed(path):
+        return False
+    return holder(database_lock_path(path)) in (None, os.getpid()) and not _has_index(path)
+
+
+def refuse_elsewhere(path: Path) -> None:
+    """Raise `AlreadyRunning` where what is read under this name is not what is recorded."""
+    if is_claimed_elsewhere(path):
+        raise _works_on(path)
+
+
+def _works_on(path: Path) -> AlreadyRunning:
+    return AlreadyRunning(
+        f"another agentd works on the file {path}, perhaps under another name (a hard link, a "
+        "mount): use that one, or stop it first"
+    )
+
+
 def _lock(file: int) -> None:
     if _is_there():
         try:
-            fcntl.fcntl(file, fcntl.F_OFD_SETLK, _write_lock())
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, _write_lock(_BYTE))
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
@@ -95,5 +130,5 @@ def _is_there() -> bool:
     return sys.platform == "linux" and sys.maxsize > 2**32
 
 
-def _write_lock() -> bytes:
-    return _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _BYTE, 1, 0)
+def _write_lock(byte: int) -> bytes:
+    return _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)

@@ -85,7 +85,9 @@ def told(path: Path, room: str) -> Iterator[None]:
     except apsw.FullError as error:
         raise Failure(f"the disk is full: no room in {room}; free some and repeat") from error
     except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
+        raise DatabaseRefused(
+            f"{path} is corrupt: {error}; `agentd restore` a good backup"
+        ) from error
     except apsw.BusyError as error:
         raise Failure(f"another program has locked {path}: repeat when it is done") from error
     except (apsw.Error, OSError) as error:

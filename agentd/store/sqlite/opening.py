@@ -21,6 +21,7 @@ from agentd.store.sqlite.checkpointing import (
     set_aside_foreign,
     set_aside_unreadable,
 )
+from agentd.store.sqlite.claim import refuse_elsewhere
 from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_version
 from agentd.store.sqlite.note import is_foreign
 from agentd.store.sqlite.place import Place
@@ -37,6 +38,9 @@ _LOOKS = 3
 """How often a look is tried: another program may open or close the database meanwhile, and how to
 look depends on who does.
 """
+
+ANEW = "`agentd restore` a backup, or move it away to start anew"
+"""What to do about a database that is corrupt."""
 
 _HEADER_SIZE = 100
 _MAGIC = b"SQLite format 3\0"
@@ -101,7 +105,7 @@ def _refusal(path: Path, error: apsw.Error | OSError) -> Failure:
     """Why the database cannot be written to."""
     match error:
         case apsw.CorruptError() | apsw.NotADBError():
-            return DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it")
+            return DatabaseRefused(f"{path} is corrupt: {error}; {ANEW}")
         case apsw.BusyError():
             return DatabaseRefused(f"{path}: another program has locked it; let it end, or stop it")
     if is_failed_sync(error):
@@ -110,10 +114,14 @@ def _refusal(path: Path, error: apsw.Error | OSError) -> Failure:
 
 
 def open_for_reading(path: Path) -> apsw.Connection:
-    """A read-only connection to an existing database. Raises `DatabaseRefused`."""
+    """A read-only connection to an existing database.
+
+    Raises `DatabaseRefused`, and `AlreadyRunning` where a daemon works on it under another name.
+    """
     refuse_old_sqlite()
     if not path.exists():
         raise DatabaseRefused(f"there is no database at {path}: start the daemon once to create it")
+    refuse_elsewhere(path)
     inspect(path)
     refuse_foreign_wal(path)
     try:
@@ -138,21 +146,24 @@ def refuse_foreign_wal(path: Path) -> None:
         )
 
 
-def inspect(path: Path) -> None:
-    """Raise `DatabaseRefused` unless `path` is an agentd database that this program can use."""
+def inspect(path: Path, advice: str = ANEW) -> None:
+    """Raise `DatabaseRefused` unless `path` is an agentd database that this program can use.
+
+    `advice` is what to do where it is corrupt.
+    """
     try:
         header = _header(path)
     except OSError as error:
         raise DatabaseRefused(f"{path} cannot be read: {error.strerror}") from error
-    _refuse_header(path, header)
-    found = _looked_at(path)
+    _refuse_header(path, header, advice)
+    found = _looked_at(path, advice)
     if found > LATEST:
         raise DatabaseRefused(
             f"{path} has schema {found}, newer than the {LATEST} this agentd knows: upgrade agentd"
         )
 
 
-def _looked_at(path: Path) -> int:
+def _looked_at(path: Path, advice: str) -> int:
     """The version of the schema, when what is cheap to read was read."""
     for _ in range(_LOOKS - 1):
         with suppress(apsw.Error):
@@ -162,7 +173,7 @@ def _looked_at(path: Path) -> int:
     except (apsw.BusyError, apsw.CantOpenError) as error:
         raise _refusal(path, error) from error
     except apsw.Error as error:
-        raise DatabaseRefused(f"{path} is corrupt: {error}; restore a copy of it") from error
+        raise DatabaseRefused(f"{path} is corrupt: {error}; {advice}") from error
 
 
 def _look(path: Path) -> int:
@@ -210,16 +221,14 @@ def _header(path: Path) -> bytes:
         return file.read(_HEADER_SIZE)
 
 
-def _refuse_header(path: Path, header: bytes) -> None:
+def _refuse_header(path: Path, header: bytes, advice: str) -> None:
     if not header:
-        raise DatabaseRefused(
-            f"{path} is empty (0 bytes) where a database is expected: restore a copy of it, "
-            "or move it away to start anew"
-        )
+        raise DatabaseRefused(f"{path} is empty (0 bytes) where a database is expected: {advice}")
     if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
-        raise DatabaseRefused(f"{path} is not a SQLite database, or its header is corrupt")
+        told = f"{path} is not a SQLite database, or its header is corrupt"
+        raise DatabaseRefused(f"{told}; if it is the file that is meant, {advice}")
     refuse_foreign(path)
-    _refuse_truncated(path, header)
+    _refuse_truncated(path, header, advice)
 
 
 def refuse_foreign(path: Path) -> None:
@@ -232,15 +241,14 @@ def refuse_foreign(path: Path) -> None:
             raise DatabaseRefused(_foreign(path))
 
 
-def _refuse_truncated(path: Path, header: bytes) -> None:
+def _refuse_truncated(path: Path, header: bytes, advice: str) -> None:
     (page_size,) = struct.unpack_from(">H", header, 16)
     (pages,) = struct.unpack_from(">I", header, 28)
     expected = (65_536 if page_size == 1 else page_size) * pages
     size = path.stat().st_size
     if size < expected and (not wal_size(path) or is_foreign(path)):  # else the WAL may have them
         raise DatabaseRefused(
-            f"{path} is corrupt: {size:,} bytes where its header says {expected:,}; "
-            "restore a copy of it"
+            f"{path} is corrupt: {size:,} bytes where its header says {expected:,}; {advice}"
         )
 
 
@@ -249,7 +257,7 @@ def _foreign(path: Path) -> str:
         with untouched(path) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
     except apsw.Error as error:
-        return f"{path} is not agentd's database, or corrupt: {error}"
+        return f"{path} is not agentd's database, or corrupt: {error}; {ANEW}"
     if tables >= _RUST_TABLES:
         return (
             f"{path} belongs to the earlier agentd written in Rust: this one keeps its own journal "
