@@ -12,7 +12,6 @@ is: SQLite has locks on the index, too.
 import mmap
 import os
 import struct
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from pathlib import Path
 from agentd.store.sqlite.note import FRAME_HEADER, SALTS, WAL_HEADER, Stamp, fits, wal_path
 
 _MAPPED = 4_096
-_HEADER, _COPIED_AT = struct.Struct("=14xHI"), 96
+_HEADER, _COPIED, _COPIED_AT = struct.Struct("=14xHI"), struct.Struct("=I"), 96
 """What the index begins with: the size of a page, and how many frames the WAL holds; and where it
 has how many of them were copied: https://sqlite.org/walformat.html#the_wal_index_file_format.
 """
@@ -111,14 +110,13 @@ class Contents:
         index = self._header
         if self._wal is None or index is None:
             return False
-        header = index[: _HEADER.size]
-        size = os.fstat(self._wal).st_size
-        copied = int.from_bytes(index[_COPIED_AT : _COPIED_AT + 4], sys.byteorder)
-        if index[: _HEADER.size] != header:  # somebody writes: this is of two times
-            return False
-        page, frames = _HEADER.unpack(header)
+        page, frames = header = _HEADER.unpack_from(index)
         whole = WAL_HEADER + frames * (FRAME_HEADER + (65_536 if page == 1 else page))
-        return bool(size < whole and copied < frames)
+        if os.fstat(self._wal).st_size >= whole:  # nearly always
+            return False
+        copied: int = _COPIED.unpack_from(index, _COPIED_AT)[0]
+        # Where it is another by now, somebody writes, and this is of two times.
+        return copied < frames and _HEADER.unpack_from(index) == header
 
     def _salts_now(self) -> bytes:
         return b"" if self._wal is None else os.pread(self._wal, SALTS.stop, 0)[SALTS]
