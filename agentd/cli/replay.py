@@ -18,6 +18,7 @@ from agentd.daemon.lock import database_lock
 from agentd.errors import AlreadyRunning, BadSetting, DatabaseRefused
 from agentd.journal import Recorded
 from agentd.store.sqlite import SqliteStore
+from agentd.store.sqlite.opening import refuse_header
 from agentd.text import shown
 
 _SHOWN = 20
@@ -42,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _rebuild(database: Path, *, as_json: bool) -> int:
+    refuse_header(database)  # before a lock is made beside a file that is not agentd's
     with ExitStack() as held:
         _lock(held, database)
         store = SqliteStore.open_existing(database)
