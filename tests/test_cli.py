@@ -156,7 +156,13 @@ def test_call_reads_what_is_not_text(shared: DaemonProcess) -> None:
     """Standard input that is not UTF-8 is wrong usage, and no reason for a traceback."""
     ended = agentd(shared.home, "call", "RegisterTask", "-", stdin=b'{"goal":"\xff"}')
     assert (ended.code, ended.out) == (2, "")
-    assert "not a JSON object" in ended.error
+    assert ended.error.endswith("not a JSON object: byte 10 (0xff) is not UTF-8")
+
+
+def test_call_with_half_of_its_params(shared: DaemonProcess) -> None:
+    """What is wrong is said in words for a person, none of them a library's."""
+    ended = agentd_here(shared.home, "call", "RegisterTask", '{"goal":')
+    assert ended.error == "agentd: the params are not a JSON object: it ends too early"
 
 
 def test_call_that_is_refused(shared: DaemonProcess) -> None:

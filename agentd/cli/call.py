@@ -9,6 +9,7 @@ from agentd.cli.payload import given_bytes
 from agentd.cli.printing import print_data, print_json
 from agentd.cli.warned import tell
 from agentd.client import Client
+from agentd.text import malformed
 
 
 def run(options: argparse.Namespace) -> int:
@@ -20,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
         text.decode()
         params = msgspec.json.decode(text.strip() or b"{}", type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Usage(f"the params are not a JSON object: {error}") from error
+        raise Usage(f"the params are not a JSON object: {malformed(error)}") from error
     with Client(timeout=options.timeout) as client:
         result = client.raw_call(options.method, params)
     if options.json:

@@ -80,7 +80,8 @@ class AsyncClient:
         self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
     ) -> Any:
         """The decoded result of one request, whatever its method: see `Client.call`."""
-        return value_of(await self.raw_call(method, params), f"the result of {method}")
+        result = await self.raw_call(method, params)
+        return value_of(result, f"the result of {method}", "client.raw_call(...)")
 
     async def raw_call(
         self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None

@@ -91,7 +91,8 @@ class Client:
         It is sent as it is. When its answer is lost and it has no `request_id`, it is repeated only
         if its method is safe to repeat; else `ConnectionLost` says that the outcome is unknown.
         """
-        return value_of(self.raw_call(method, params), f"the result of {method}")
+        result = self.raw_call(method, params)
+        return value_of(result, f"the result of {method}", "client.raw_call(...)")
 
     def raw_call(
         self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
