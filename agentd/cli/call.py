@@ -5,10 +5,13 @@ import argparse
 import msgspec
 
 from agentd.cli.failing import Usage
+from agentd.cli.fields import closest
 from agentd.cli.payload import given_bytes
 from agentd.cli.printing import print_data, print_json
 from agentd.cli.warned import tell
 from agentd.client import Client
+from agentd.errors import UnknownMethod
+from agentd.methods import BY_NAME
 from agentd.text import malformed
 
 
@@ -23,10 +26,23 @@ def run(options: argparse.Namespace) -> int:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Usage(f"the params are not a JSON object: {malformed(error)}") from error
     with Client(timeout=options.timeout) as client:
-        result = client.raw_call(options.method, params)
+        try:
+            result = client.raw_call(options.method, params)
+        except UnknownMethod as refusal:  # the daemon compares no names: that takes its time
+            if "did you mean" in refusal.message:
+                raise
+            told = f"{refusal.message}{_suggestion(options.method)}"
+            raise UnknownMethod(told, **refusal.data) from refusal
     if options.json:
         print_data(msgspec.Raw(result))
     else:
         print_json(result)
     tell(result)
     return 0
+
+
+def _suggestion(name: str) -> str:
+    spellings = {each.replace("_", "").lower(): method.name for each, method in BY_NAME.items()}
+    near = closest(name.replace("_", "").lower(), [*spellings])
+    meant = spellings.get(near or "")
+    return f"; did you mean `{meant}`?" if meant else ""

@@ -5,6 +5,7 @@ understood is a failure like others, for whoever reads `--json` too.
 """
 
 import argparse
+import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeAlias
@@ -24,6 +25,10 @@ exit codes:
 
 settings are read from the environment and ~/.agentd/.env; see .env.example
 """
+
+
+_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
+"""How argparse refuses a verb, or another word out of several."""
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
@@ -81,6 +86,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise `Usage`."""
+        if found := _CHOICE.search(message):
+            from agentd.cli.fields import closest
+
+            if meant := closest(found[1], found[2].replace("'", "").split(", ")):
+                message = message.replace("(choose", f"(did you mean `{meant}`? choose", 1)
         raise Usage(f"{message}; see `{self.prog} --help`", self.format_usage())
 
 

@@ -22,7 +22,7 @@ from agentd.client.binding import bound
 from agentd.client.connection import Connection
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.lease import Lease
-from agentd.client.repeats import gave_up, is_repeatable, still_trying, waits
+from agentd.client.repeats import UNANSWERED, calm, gave_up, is_repeatable, still_trying, waits
 from agentd.client.requests import Request
 from agentd.client.values import encoded, value_of
 from agentd.errors import DaemonUnreachable
@@ -80,7 +80,12 @@ class Client:
     def ask(self, request: Request[Result], timeout: float | None = None) -> Result:
         """The typed answer to a request that may be repeated; `timeout` is in seconds."""
         line = requests.line(request.method, request.params)
-        return decoded(self._answer(line, timeout or self.timeout, repeat=True), request.result)
+        try:
+            answer = self._answer(line, timeout or self.timeout, repeat=True)
+        except UNANSWERED as error:
+            calm(error, request.method)
+            raise
+        return decoded(answer, request.result)
 
     def call(self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None) -> Any:
         """The decoded result of one request, whatever its method.
@@ -100,7 +105,11 @@ class Client:
         """As `call`, but the result is JSON as the daemon wrote it."""
         repeat = is_repeatable(method, params)
         line = requests.line(method, encoded(params or {}, "$"))
-        answer = self._answer(line, self.timeout, repeat=repeat)
+        try:
+            answer = self._answer(line, self.timeout, repeat=repeat)
+        except UNANSWERED as error:
+            calm(error, method)
+            raise
         return bytes(decoded(answer, msgspec.Raw))
 
     def exchange(self, line: bytes) -> bytes:
