@@ -5,13 +5,11 @@ import argparse
 import msgspec
 
 from agentd.cli.failing import Usage
-from agentd.cli.fields import closest
 from agentd.cli.payload import given_bytes
 from agentd.cli.printing import print_data, print_json
 from agentd.cli.warned import tell
 from agentd.client import Client
 from agentd.errors import UnknownMethod
-from agentd.methods import BY_NAME
 from agentd.text import malformed
 
 
@@ -42,6 +40,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _suggestion(name: str) -> str:
+    from agentd.cli.fields import closest
+    from agentd.methods import BY_NAME
+
     spellings = {each.replace("_", "").lower(): method.name for each, method in BY_NAME.items()}
     near = closest(name.replace("_", "").lower(), [*spellings])
     meant = spellings.get(near or "")
