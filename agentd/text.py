@@ -26,6 +26,18 @@ def shown_json(written: bytes) -> str:
     return "\n".join(line if line.isprintable() else _escaped(line) for line in lines)
 
 
+def malformed(error: Exception) -> str:
+    """Why something cannot be read as text or JSON, without a word of the libraries' own."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1:,} (0x{error.object[error.start]:02x}) is not UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    told = str(error)
+    if "truncated" in told:
+        return "it ends too early"
+    return "an integer in it has too many digits" if "digits" in told else told
+
+
 def quoted(value: object) -> str:
     """Somebody's value in a message: as JSON, shortened, on one line."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))

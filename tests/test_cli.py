@@ -73,6 +73,8 @@ def test_version(home: Path) -> None:
 
 WRONG: list[tuple[tuple[str, ...], str]] = [
     (("bogus",), "invalid choice: 'bogus'"),
+    (("servee",), "invalid choice: 'servee' (did you mean `serve`? choose from "),
+    (("task", "lsit"), "invalid choice: 'lsit' (did you mean `list`? choose from "),
     (("--bogus",), "--bogus"),
     (("call",), "METHOD"),
     (("call", "Health", "{}", "more"), "more; see `agentd call --help`"),
@@ -156,7 +158,27 @@ def test_call_reads_what_is_not_text(shared: DaemonProcess) -> None:
     """Standard input that is not UTF-8 is wrong usage, and no reason for a traceback."""
     ended = agentd(shared.home, "call", "RegisterTask", "-", stdin=b'{"goal":"\xff"}')
     assert (ended.code, ended.out) == (2, "")
-    assert "not a JSON object" in ended.error
+    assert ended.error.endswith("not a JSON object: byte 10 (0xff) is not UTF-8")
+
+
+def test_call_with_half_of_its_params(shared: DaemonProcess) -> None:
+    """What is wrong is said in words for a person, none of them a library's."""
+    ended = agentd_here(shared.home, "call", "RegisterTask", '{"goal":')
+    assert ended.error == "agentd: the params are not a JSON object: it ends too early"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("Helth", "Health"), ("get_taskstatus_", "TaskStatus"), ("xyz", None)]
+)
+def test_call_of_a_method_that_is_not_there(
+    shared: DaemonProcess, name: str, meant: str | None
+) -> None:
+    """The one that was probably meant is named, once."""
+    ended = agentd_here(shared.home, "call", name)
+    assert ended.code == 1
+    assert ended.error.startswith("agentd: there is no method ")
+    assert ended.error.count("did you mean") == (meant is not None)
+    assert meant is None or meant in ended.error
 
 
 def test_call_that_is_refused(shared: DaemonProcess) -> None:

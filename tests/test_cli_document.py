@@ -118,9 +118,11 @@ BOMB = "goal: g\ncontext:\n  a0: &a0 []\n" + "".join(
 
 REFUSED = [
     (
-        "",
+        "3",
         "f, line 1: expected an object with the fields `goal`, `context`, `nodes`, `initial_nodes`",
     ),
+    ("", "f is empty: expected a task, in YAML or JSON"),
+    (" \n\t", "f is empty: expected a task, in YAML or JSON"),
     ("- 1", "f, line 1: expected an object with the fields"),
     ("context: {}", "f, line 1: `goal` is missing"),
     ("goal: 1", "f, line 1: `goal`: expected a text, got a number"),
@@ -260,5 +262,5 @@ def test_few_of_many_names_are_listed() -> None:
 
 def test_what_is_not_text_is_refused() -> None:
     """A document is UTF-8."""
-    with pytest.raises(BadDocument, match="f is not UTF-8"):
+    with pytest.raises(BadDocument, match=r"^f cannot be read: byte \d+ \(0x..\) is not UTF-8$"):
         read(b"goal: \xff", "f")

@@ -128,7 +128,7 @@ def test_when_the_answer_is_lost(
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     "script",
-    [says_nothing, refuses(-32000, "the disk failed", {"kind": "storage_error"})],
+    [says_nothing, refuses(-32000, "The disk failed.", {"kind": "storage_error"})],
     ids=["silence", "a disk that failed"],
 )
 def test_when_the_answer_does_not_say(home: Path, script: object) -> None:
@@ -137,6 +137,7 @@ def test_when_the_answer_does_not_say(home: Path, script: object) -> None:
     with fake_daemon(home / "agentd.sock", script):  # type: ignore[arg-type] # one of two
         ended = agentd_here(home, "task", "register", "-", "--empty", stdin=b"goal: g")
     assert "`agentd task register - --empty --request-id " in ended.error
+    assert ".;" not in ended.error
 
 
 def test_when_somebody_interrupts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

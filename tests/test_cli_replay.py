@@ -211,7 +211,12 @@ def test_until_prints_what_task_status_says(shared: DaemonProcess) -> None:
         complete(connection, acquire(connection, task), {"done": [1.50, "ö"]})
     now = agentd(shared.home, "call", "TaskStatus", json.dumps({"task_id": task.id}))
     assert now.code == 0
-    assert until(shared.home, task.id, "999999999") == now
+    last = agentd(shared.home, "task", "events", task.id).out.splitlines()[-1].split()[0]
+    assert until(shared.home, task.id, last) == now
+    beyond = until(shared.home, task.id, "999999999")
+    assert (beyond.code, beyond.out) == (0, now.out)
+    words = f"agentd: the journal ends with seq {last}: this is the task as it is now"
+    assert beyond.error == words
 
 
 @pytest.mark.parametrize("when", ["0", "2026-01-31T11:59:59Z"])

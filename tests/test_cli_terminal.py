@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.command_line import Ended, on_a_terminal
+from tests.command_line import Ended, agentd, on_a_terminal
 from tests.daemon_process import REPOSITORY, DaemonProcess, temporary_home
 from tests.graphs import DIAMOND
 
@@ -122,7 +122,10 @@ def test_graph(stage: Stage, columns: int) -> None:
 def test_events(stage: Stage) -> None:
     """Events are lines with the nodes' names, cut where the terminal ends."""
     ended = stage.shows("task", "events", stage.release, "--last", "3")
-    assert [line.split()[3] for line in ended.plain.splitlines()] == [
+    lines = [line.split() for line in ended.plain.splitlines()]
+    piped = agentd(stage.daemon.home, "task", "events", stage.release, "--last", "3")
+    assert [line[0] for line in lines] == [line.split()[0] for line in piped.out.splitlines()]
+    assert [line[4] for line in lines] == [
         "ACQUIRE_NODE",
         "FAIL_NODE",
         "ACQUIRE_NODE",

@@ -45,9 +45,9 @@ def test_unknown_fields_of_nodes(tmp_path: Path, opened: Any) -> None:
     """All of them are told at once, each with the field that was meant, or where it belongs."""
     nodes = [{"payload": {"do": "it"}}, {}, {"depends_on": [], "prompt": "write it"}, "name"]
     assert refused(tmp_path, opened, nodes) == (
-        "initial_nodes[0] has no field 'payload': did you mean payload_schema?; "
-        "initial_nodes[2] has no field 'depends_on': did you mean dependencies?; "
-        "initial_nodes[2] has no field 'prompt': put it into payload_schema; "
+        "initial_nodes[0] has no field 'payload' (did you mean payload_schema?); "
+        "initial_nodes[2] has no field 'depends_on' (did you mean dependencies?); "
+        "initial_nodes[2] has no field 'prompt' (put it into payload_schema); "
         "initial_nodes[3] is no NodeSpec and no mapping: str. "
         "The fields of a node are id, dependencies, payload_schema"
     )

@@ -217,7 +217,7 @@ def test_what_may_have_been_taken_stays_unknown(path: Path) -> None:
         daemon.read_on.set()
         daemon.closed.wait()
         with pytest.raises(ConnectionLost, match="unknown") as caught:
-            client.health()
+            client.heartbeat_node(ID, ID, ID)
     assert type(caught.value) is ConnectionLost
 
 

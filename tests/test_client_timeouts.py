@@ -60,7 +60,24 @@ def test_a_timeout_bounds_the_call_as_a_whole(path: Path, opened: Any) -> None:
         within(TIMEOUT),
         pytest.raises(NoAnswer, match=told),
     ):
-        client.health()
+        client.register_task("g")
+
+
+@each_client
+@pytest.mark.parametrize("ask", ["typed", "raw"])
+@pytest.mark.parametrize(
+    "script", [trickles(LINE[:4], TIMEOUT), breaks_off(b"")], ids=["silence", "a lost connection"]
+)
+def test_a_query_that_is_not_answered(path: Path, opened: Any, script: Any, ask: str) -> None:
+    """It records nothing, so nobody is told to wonder whether it was recorded."""
+    with (
+        fake_daemon(path, script),
+        opened(path, TIMEOUT) as client,
+        pytest.raises((NoAnswer, ConnectionLost)) as caught,
+    ):
+        client.health() if ask == "typed" else client.call("Health")
+    assert "request_id" not in str(caught.value)
+    assert "recorded" not in str(caught.value)
 
 
 def reads_slowly(peer: Peer) -> None:

@@ -74,10 +74,10 @@ EFFECTS: dict[str, set[str]] = {
     },
     "backup": {"errors", "projections", "replay", "store"},
     "logfilter": {"errors"},
-    "config": {"errors", "logfilter"},
+    "config": {"errors", "logfilter", "text"},
     "peers": set(),
     "holders": set(),
-    "client": {"api", "config", "errors", "holders", "peers", "protocol"},
+    "client": {"api", "config", "errors", "holders", "peers", "protocol", "text"},
     "worker": {"api", "client", "errors", "label", "protocol", "text"},
     "loop": {"agentd", "api", "client", "config", "errors", "worker"},
     "daemon": {

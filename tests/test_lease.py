@@ -187,8 +187,12 @@ def test_a_payload_that_python_has_no_value_for(client: Client, number: bytes) -
     acquired = client.acquire_next_node(task_id)
     assert acquired is not None
     with client.lease(acquired) as lease:
-        with pytest.raises(ValueError, match=rf"node {lease.node_id} is JSON .*take its bytes"):
+        with pytest.raises(
+            ValueError, match=rf"node {lease.node_id} is JSON .*take its bytes"
+        ) as told:
             _ = lease.payload
+        assert str(told.value).endswith("`lease.context.node.payload_schema`")
+        assert "sys." not in str(told.value)
         lease.result = lease.context.node.payload_schema
     assert bytes(client.task_status(task_id).nodes[0].result_payload) == bytes(payload)
     with pytest.raises(ValueError, match="the result of TaskStatus is JSON"):

@@ -12,6 +12,7 @@ from agentd.daemon.home import make_private
 from agentd.daemon.lock import Lock
 from agentd.daemon.serve import refuse_collisions
 from agentd.errors import Failure
+from tests.command_line import agentd
 
 # A lock is taken on a file of agentd's own
 
@@ -55,6 +56,18 @@ def test_what_earlier_holders_left(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with Lock(path):
         assert path.read_text() == f"{os.getpid()}\n"
+
+
+@pytest.mark.parametrize("verb", ["serve", "replay"])
+def test_no_lock_beside_a_strangers_file(home: Path, verb: str) -> None:
+    """A file that is no database is refused, and nothing is left beside it."""
+    folder = home.with_name("project")
+    folder.mkdir()
+    (folder / "release.yaml").write_text("goal: g\n" * 99)
+    ended = agentd(home, verb, AGENTD_DATABASE_URL=str(folder / "release.yaml"))
+    assert ended.code == 5
+    assert "is not a SQLite database" in ended.error
+    assert [path.name for path in folder.iterdir()] == ["release.yaml"]
 
 
 # Names that collide

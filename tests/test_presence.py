@@ -14,6 +14,7 @@ import pytest
 
 from agentd.daemon.listener import Listener
 from agentd.daemon.presence import Presence
+from tests.command_line import agentd
 from tests.daemon_process import REPOSITORY, SERVE, Connection, DaemonProcess, environment
 from tests.wire.steps import eventually, register, status_of
 
@@ -98,6 +99,7 @@ def test_something_else_in_its_place(
     assert os.path.lexists(place.path)
     [said] = caplog.messages
     assert said.startswith(f"nobody can reach this daemon on {place.path}: cannot bind the socket")
+    assert said.endswith("what is not a socket has come in its place: move it away")
     assert place.look("rm -r home/agentd.sock") == 1
 
 
@@ -131,6 +133,19 @@ def test_a_daemon_whose_socket_was_removed(daemon: DaemonProcess) -> None:
     assert f"the socket {daemon.socket_path} was removed: it is bound again" in daemon.stderr()
     assert daemon.stop() == 0
     assert not daemon.socket_path.exists()
+
+
+def test_a_client_where_something_else_is_there(daemon: DaemonProcess) -> None:
+    """It is told what to move away, not to wait; then the daemon is there again."""
+    other = daemon.socket_path.with_name("other")
+    other.touch()
+    other.replace(daemon.socket_path)
+    ended = agentd(daemon.home, "call", "Health")
+    assert ended.code == 3
+    assert f"with pid {daemon.pid} lost its socket {daemon.socket_path}" in ended.error
+    assert "something else is there now; move that away" in ended.error
+    daemon.socket_path.unlink()
+    assert eventually(lambda: can_connect(daemon.socket_path), time.time() + SOON_SECONDS)
 
 
 # A closed terminal

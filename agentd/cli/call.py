@@ -9,6 +9,8 @@ from agentd.cli.payload import given_bytes
 from agentd.cli.printing import print_data, print_json
 from agentd.cli.warned import tell
 from agentd.client import Client
+from agentd.errors import UnknownMethod
+from agentd.text import malformed
 
 
 def run(options: argparse.Namespace) -> int:
@@ -20,12 +22,28 @@ def run(options: argparse.Namespace) -> int:
         text.decode()
         params = msgspec.json.decode(text.strip() or b"{}", type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Usage(f"the params are not a JSON object: {error}") from error
+        raise Usage(f"the params are not a JSON object: {malformed(error)}") from error
     with Client(timeout=options.timeout) as client:
-        result = client.raw_call(options.method, params)
+        try:
+            result = client.raw_call(options.method, params)
+        except UnknownMethod as refusal:  # the daemon compares no names: that takes its time
+            if "did you mean" in refusal.message:
+                raise
+            told = f"{refusal.message}{_suggestion(options.method)}"
+            raise UnknownMethod(told, **refusal.data) from refusal
     if options.json:
         print_data(msgspec.Raw(result))
     else:
         print_json(result)
     tell(result)
     return 0
+
+
+def _suggestion(name: str) -> str:
+    from agentd.cli.fields import closest
+    from agentd.methods import BY_NAME
+
+    spellings = {each.replace("_", "").lower(): method.name for each, method in BY_NAME.items()}
+    near = closest(name.replace("_", "").lower(), [*spellings])
+    meant = spellings.get(near or "")
+    return f"; did you mean `{meant}`?" if meant else ""

@@ -20,6 +20,7 @@ from agentd.cli.fields import TASK, Fields
 from agentd.cli.naming import full_id
 from agentd.cli.node_form import Node, node, spec
 from agentd.errors import InvalidGraph
+from agentd.text import malformed
 
 _TOLD = 10
 """Nodes that are named where several have what each needs for itself."""
@@ -73,7 +74,9 @@ def _written(text: bytes, source: str, form: str | None) -> Written:
     try:
         decoded = text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadDocument(f"{source} is not UTF-8: {error}") from error
+        raise BadDocument(f"{source} cannot be read: {malformed(error)}") from error
+    if not decoded.strip():
+        raise BadDocument(f"{source} is empty: expected a task, in YAML or JSON")
     if (form or ("json" if decoded.lstrip()[:1] in ("{", "[") else "yaml")) == "json":
         return json_form.written(decoded, source)
     from agentd.cli import yaml_form

@@ -9,6 +9,7 @@ import sys
 import msgspec
 
 from agentd.cli.failing import Usage
+from agentd.text import malformed
 
 
 def given_bytes(given: str, what: str) -> bytes:
@@ -33,5 +34,6 @@ def payload(given: str | None, what: str) -> msgspec.Raw:
         text.decode()
         msgspec.json.decode(text, type=msgspec.Raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Usage(f"{what} is not JSON: {error}; a text is written as '\"a text\"'") from error
+        told = f"{what} is not JSON: {malformed(error)}; a text is written as '\"a text\"'"
+        raise Usage(told) from error
     return msgspec.Raw(text)

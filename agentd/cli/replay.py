@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from agentd.daemon.lock import database_lock
 from agentd.errors import AlreadyRunning, BadSetting, DatabaseRefused
 from agentd.journal import Recorded
 from agentd.store.sqlite import SqliteStore
+from agentd.store.sqlite.opening import refuse_header
 from agentd.text import shown
 
 _SHOWN = 20
@@ -35,13 +37,13 @@ def run(options: argparse.Namespace) -> int:
     if not database.exists():
         raise DatabaseRefused(f"there is no database at {database}: start the daemon to create it")
     if options.until is not None:
-        bound = _bound(options.until)
-        return _until(database, options.task, bound, as_json=options.json)
+        return _until(database, options.task, options.until, as_json=options.json)
     run_ = _check if options.check else _rebuild
     return run_(database, as_json=options.json)
 
 
 def _rebuild(database: Path, *, as_json: bool) -> int:
+    refuse_header(database)  # before a lock is made beside a file that is not agentd's
     with ExitStack() as held:
         _lock(held, database)
         store = SqliteStore.open_existing(database)
@@ -90,7 +92,8 @@ def _tell(first: Sequence[object], more: int) -> None:
     print(f"replay check: {found} {noun}" + (f", {more} not shown" if more else ""))
 
 
-def _until(database: Path, task: str, bound: Callable[[Recorded], bool], *, as_json: bool) -> int:
+def _until(database: Path, task: str, until: str, *, as_json: bool) -> int:
+    seq, bound = _seq(until), _bound(until)
     store = SqliteStore.open_read_only(database)
 
     def named(begin: str, limit: int) -> list[tuple[str, str]]:
@@ -98,7 +101,12 @@ def _until(database: Path, task: str, bound: Callable[[Recorded], bool], *, as_j
             return [(row.task_id, "") for row in reader.tasks(begin, None, limit)]
 
     status = replay.task_at(store, one_task(task, named), bound)
+    with store.read() as reader:
+        last = reader.last_seq()
     store.close()
+    if seq is not None and seq > last:
+        told = f"the journal ends with seq {last}: this is the task as it is now"
+        print(f"agentd: {told}", file=sys.stderr)
     if as_json:
         print_data(status)
     else:
@@ -108,8 +116,7 @@ def _until(database: Path, task: str, bound: Callable[[Recorded], bool], *, as_j
 
 def _bound(text: str) -> Callable[[Recorded], bool]:
     """What `SEQ|TIME` means: a number is a seq, anything else a moment in RFC 3339."""
-    if text.isascii() and text.isdigit() and len(text) <= _LONGEST_SEQ:
-        seq = int(text)
+    if (seq := _seq(text)) is not None:
         return lambda recorded: recorded.seq <= seq
     try:
         moment = datetime.fromisoformat(text)
@@ -121,6 +128,11 @@ def _bound(text: str) -> Callable[[Recorded], bool]:
         moment = moment.replace(tzinfo=UTC)
     at = moment.timestamp() * 1000
     return lambda recorded: recorded.at <= at
+
+
+def _seq(text: str) -> int | None:
+    is_one = text.isascii() and text.isdigit() and len(text) <= _LONGEST_SEQ
+    return int(text) if is_one else None
 
 
 def _folding(store: SqliteStore, progress: Progress) -> Callable[[int], None]:

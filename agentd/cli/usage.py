@@ -5,6 +5,7 @@ understood is a failure like others, for whoever reads `--json` too.
 """
 
 import argparse
+import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeAlias
@@ -25,6 +26,10 @@ exit codes:
 settings are read from the environment and the env file, ~/.agentd/.env or
 $AGENTD_HOME/.env; see .env.example, and `agentd doctor` for those in force
 """
+
+
+_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
+"""How argparse refuses a verb, or another word out of several."""
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
@@ -82,6 +87,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise `Usage`."""
+        if found := _CHOICE.search(message):
+            from agentd.cli.fields import closest
+
+            if meant := closest(found[1], found[2].replace("'", "").split(", ")):
+                message = message.replace("(choose", f"(did you mean `{meant}`? choose", 1)
         raise Usage(f"{message}; see `{self.prog} --help`", self.format_usage())
 
 

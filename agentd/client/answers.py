@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from agentd.api import RegisterTaskResult
 from agentd.errors import WIRE_ERRORS, NotAgentd, RequestRefused
+from agentd.text import malformed
 
 Result = TypeVar("Result")
 
@@ -43,7 +44,8 @@ def decoded(line: bytes, result: type[Result]) -> Result:
     try:
         response = _decoder(kind).decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise NotAgentd(f"what answers does not speak the protocol: {error}") from error
+        told = f"what answers does not speak the protocol: {malformed(error)}"
+        raise NotAgentd(told) from error
     if not isinstance(response.error, UnsetType):
         raise _refusal(response.error)
     if isinstance(response.result, UnsetType):

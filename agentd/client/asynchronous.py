@@ -20,7 +20,7 @@ from agentd.client.async_lease import AsyncLease
 from agentd.client.binding import bound
 from agentd.client.blocking import Client
 from agentd.client.heartbeats import Heartbeats
-from agentd.client.repeats import gave_up, is_repeatable, still_trying, waits
+from agentd.client.repeats import UNANSWERED, calm, gave_up, is_repeatable, still_trying, waits
 from agentd.client.requests import Request
 from agentd.client.stream import Stream
 from agentd.client.unreachable import cannot_connect
@@ -74,20 +74,30 @@ class AsyncClient:
     async def ask(self, request: Request[Result]) -> Result:
         """The typed answer to a request that may be repeated."""
         line = requests.line(request.method, request.params)
-        return decoded(await self._answer(line, repeat=True), request.result)
+        try:
+            answer = await self._answer(line, repeat=True)
+        except UNANSWERED as error:
+            calm(error, request.method)
+            raise
+        return decoded(answer, request.result)
 
     async def call(
         self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
     ) -> Any:
         """The decoded result of one request, whatever its method: see `Client.call`."""
-        return value_of(await self.raw_call(method, params), f"the result of {method}")
+        result = await self.raw_call(method, params)
+        return value_of(result, f"the result of {method}", "client.raw_call(...)")
 
     async def raw_call(
         self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
     ) -> bytes:
         """As `call`, but the result is JSON as the daemon wrote it."""
         line = requests.line(method, encoded(params or {}, "$"))
-        answer = await self._answer(line, repeat=is_repeatable(method, params))
+        try:
+            answer = await self._answer(line, repeat=is_repeatable(method, params))
+        except UNANSWERED as error:
+            calm(error, method)
+            raise
         return bytes(decoded(answer, msgspec.Raw))
 
     def lease(self, acquired: AcquireNextNodeResult) -> AsyncLease:

@@ -22,7 +22,7 @@ from agentd.client.binding import bound
 from agentd.client.connection import Connection
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.lease import Lease
-from agentd.client.repeats import gave_up, is_repeatable, still_trying, waits
+from agentd.client.repeats import UNANSWERED, calm, gave_up, is_repeatable, still_trying, waits
 from agentd.client.requests import Request
 from agentd.client.values import encoded, value_of
 from agentd.errors import DaemonUnreachable
@@ -80,7 +80,12 @@ class Client:
     def ask(self, request: Request[Result], timeout: float | None = None) -> Result:
         """The typed answer to a request that may be repeated; `timeout` is in seconds."""
         line = requests.line(request.method, request.params)
-        return decoded(self._answer(line, timeout or self.timeout, repeat=True), request.result)
+        try:
+            answer = self._answer(line, timeout or self.timeout, repeat=True)
+        except UNANSWERED as error:
+            calm(error, request.method)
+            raise
+        return decoded(answer, request.result)
 
     def call(self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None) -> Any:
         """The decoded result of one request, whatever its method.
@@ -91,7 +96,8 @@ class Client:
         It is sent as it is. When its answer is lost and it has no `request_id`, it is repeated only
         if its method is safe to repeat; else `ConnectionLost` says that the outcome is unknown.
         """
-        return value_of(self.raw_call(method, params), f"the result of {method}")
+        result = self.raw_call(method, params)
+        return value_of(result, f"the result of {method}", "client.raw_call(...)")
 
     def raw_call(
         self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
@@ -99,7 +105,11 @@ class Client:
         """As `call`, but the result is JSON as the daemon wrote it."""
         repeat = is_repeatable(method, params)
         line = requests.line(method, encoded(params or {}, "$"))
-        answer = self._answer(line, self.timeout, repeat=repeat)
+        try:
+            answer = self._answer(line, self.timeout, repeat=repeat)
+        except UNANSWERED as error:
+            calm(error, method)
+            raise
         return bytes(decoded(answer, msgspec.Raw))
 
     def exchange(self, line: bytes) -> bytes:

@@ -63,7 +63,8 @@ class Grip:
         Raises `ValueError` where Python has no such value, because of a number like 1e400, say:
         `context.node.payload_schema` has its bytes.
         """
-        return value_of(self.context.node.payload_schema, f"the payload of node {self.node_id}")
+        whose, where = f"the payload of node {self.node_id}", "lease.context.node.payload_schema"
+        return value_of(self.context.node.payload_schema, whose, where)
 
     @cached_property
     def inputs(self) -> dict[str, Any]:
@@ -71,8 +72,9 @@ class Grip:
 
         Raises `ValueError` as `payload` does: `context.completed_dependencies` has their bytes.
         """
+        where = "lease.context.completed_dependencies"
         return {
-            each.node_id: value_of(each.result_payload, f"the result of node {each.node_id}")
+            each.node_id: value_of(each.result_payload, f"the result of node {each.node_id}", where)
             for each in self.context.completed_dependencies
         }
 

@@ -42,7 +42,7 @@ def _faults(nodes: Sequence[NodeSpec | Mapping[str, Any]]) -> Iterator[str]:
             continue
         for name in node:
             if name not in _FIELDS:
-                yield f"initial_nodes[{number}] has no field {name!r}: {_advice(str(name))}"
+                yield f"initial_nodes[{number}] has no field {name!r} ({_advice(str(name))})"
 
 
 def _advice(name: str) -> str:

@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 
-from agentd.client.unreachable import NotSent
+from agentd.client.unreachable import UNKNOWN, NotSent
 from agentd.errors import (
     ConnectionLost,
     DaemonUnreachable,
     InternalError,
+    NoAnswer,
     NobodyListens,
     NoSocket,
     StorageError,
@@ -24,14 +25,11 @@ from agentd.errors import (
 PASSING = (DaemonUnreachable, StorageError, TooManyConnections, InternalError)
 """What may be over soon: a worker tries again later."""
 
-_REPEATABLE = frozenset(
+_QUERIES = frozenset(
     {
         "describeinterface",
         "health",
         "metrics",
-        "heartbeatnode",
-        "completenode",
-        "failnode",
         "taskstatus",
         "gettaskstatus",
         "listtasks",
@@ -40,16 +38,31 @@ _REPEATABLE = frozenset(
 )
 """Names of methods, in lower case without underscores."""
 
+_REPEATABLE = _QUERIES | {"heartbeatnode", "completenode", "failnode"}
+
+UNANSWERED = (NoAnswer, ConnectionLost)
+"""What leaves open whether a request was recorded."""
+
 _FIRST = 0.01
 _LONGEST = 0.5
 
 
 def is_repeatable(method: str, params: Mapping[str, Any] | msgspec.Struct | None) -> bool:
     """Whether this request may be sent twice."""
-    if method.replace("_", "").lower() in _REPEATABLE:
+    if _plain(method) in _REPEATABLE:
         return True
     chosen = params.get("request_id") if isinstance(params, Mapping) else None
     return (chosen or getattr(params, "request_id", None)) is not None
+
+
+def calm(error: DaemonUnreachable, method: str) -> None:
+    """Take out of an error what is of no concern where the request records nothing."""
+    if _plain(method) in _QUERIES:
+        error.args = (str(error).replace(f". {UNKNOWN}", ""),)
+
+
+def _plain(method: str) -> str:
+    return method.replace("_", "").lower()
 
 
 def waits(first: float = _FIRST, longest: float = _LONGEST) -> Iterator[float]:

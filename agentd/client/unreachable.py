@@ -38,7 +38,13 @@ def cannot_connect(path: str, error: OSError) -> DaemonUnreachable:
 
 
 def _nobody(path: str, error: OSError) -> DaemonUnreachable:
-    if (pid := starter(path)) is not None:
+    pid = starter(path)
+    if pid is not None and os.path.lexists(path) and not Path(path).is_socket():
+        return DaemonUnreachable(
+            f"the daemon with pid {pid or 'unknown'} lost its socket {path}: something else is "
+            "there now; move that away, and the daemon listens again within seconds"
+        )
+    if pid is not None:
         return Starting(
             f"the daemon with pid {pid or 'unknown'} does not listen on {path} yet: it starts, or "
             "lost its socket; try again in a few seconds, or look at its log"

@@ -17,6 +17,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from agentd.errors import Unsendable
 from agentd.protocol import DEPTH_LIMIT, nests_deeper
+from agentd.text import malformed
 
 UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
 """What msgspec raises of a value that it cannot write, or of JSON that it cannot read."""
@@ -64,8 +65,8 @@ def is_json(text: bytes, place: str) -> bool:
     return _is_json(text, _room(place))
 
 
-def value_of(text: Raw | bytes, whose: str) -> Any:
-    """The value that JSON stands for; `whose` says what an error calls it.
+def value_of(text: Raw | bytes, whose: str, where: str) -> Any:
+    """The value that JSON stands for; an error calls it `whose`, and has the bytes from `where`.
 
     Raises `ValueError` where Python has no such value: a number like 1e400, or an integer of more
     than 4,300 digits.
@@ -74,7 +75,8 @@ def value_of(text: Raw | bytes, whose: str) -> Any:
         return _decode(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"{whose} is JSON that has no value in Python ({error}): take its bytes instead"
+            f"{whose} is JSON that has no value in Python ({malformed(error)}): "
+            f"take its bytes instead, `{where}`"
         ) from error
 
 

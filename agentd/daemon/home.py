@@ -45,14 +45,15 @@ def refusal(home: Path) -> tuple[str, str] | None:
     if found.st_uid != os.getuid():
         whose = f"{home} belongs to another user (uid {found.st_uid}) and is open to others"
         return whose, _ELSEWHERE
-    only_ours = all(_OURS.fullmatch(entry.name) for entry in home.iterdir())
+    others = (entry.name for entry in home.iterdir() if not _OURS.fullmatch(entry.name))
+    other = next(others, None)
     if found.st_mode & (0o022 | stat.S_ISVTX):
         told = f"{home} is shared with other users (mode {stat.S_IMODE(found.st_mode):04o})"
         # Of what others put things into, a person is told no way to shut them out.
-        is_public = found.st_mode & stat.S_ISVTX or not only_ours
+        is_public = found.st_mode & stat.S_ISVTX or other is not None
         closing = "" if is_public else ", or run `chmod 700` on it if it is for agentd alone"
         return told, _ELSEWHERE + closing
-    if not only_ours:
-        told = f"{home} is open to other users and holds more than agentd's files"
-        return told, f"{_ELSEWHERE}, or move those out of it"
+    if other is not None:
+        told = f"{home} is open to other users and holds more than agentd's files ({other!r}, say)"
+        return told, _ELSEWHERE
     return None

@@ -5,6 +5,7 @@ replaces whatever socket is there, so this binds by itself: a stale socket is re
 or anything that is not a socket is refused.
 """
 
+import errno
 import os
 import socket
 import stat
@@ -40,9 +41,11 @@ class Listener:
             self.path.chmod(0o600)
         except OSError as error:
             made.close()
-            raise Failure(
-                f"cannot bind the socket {self.path}: {error.strerror or error}"
-            ) from error
+            why = error.strerror or error
+            if error.errno == errno.EADDRINUSE and os.path.lexists(self.path):
+                what = "another socket" if self.path.is_socket() else "what is not a socket"
+                why = f"{what} has come in its place: move it away"
+            raise Failure(f"cannot bind the socket {self.path}: {why}") from error
         finally:
             os.umask(before)
         made.listen(BACKLOG)

@@ -31,6 +31,7 @@ def serve(settings: Settings) -> None:
     make_private(settings.home)
     for directory in (settings.database.parent, settings.socket_path.parent):
         make(directory)
+    _refuse_strangers(settings.database.resolve())
     with (
         home_lock(settings.home),
         database_lock(settings.database),
@@ -41,6 +42,14 @@ def serve(settings: Settings) -> None:
         from agentd.daemon.run import run  # noqa: PLC0415 - the locks come first
 
         run(settings)
+
+
+def _refuse_strangers(database: Path) -> None:
+    """Raise `DatabaseRefused` where a file is not agentd's, before a lock is made beside it."""
+    if database.exists() and not database_lock(database).path.exists():
+        from agentd.store.sqlite.opening import refuse_header  # noqa: PLC0415 - it is rarely needed
+
+        refuse_header(database)
 
 
 def refuse_collisions(settings: Settings) -> None:

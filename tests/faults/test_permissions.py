@@ -124,7 +124,7 @@ CASES = {
         env=(("AGENTD_ENV_FILE", "BASE/etc/env"),),
     ),
     "a home that is open and holds other files": Case(
-        with_a_letter_in_it, 1, "run `chmod 700` on it"
+        with_a_letter_in_it, 1, "files ('letter', say): set AGENTD_HOME elsewhere"
     ),
     "a socket that may not be used": Case(
         lambda home: home.chmod(0), 3, "permission denied on", ("call", "Health")

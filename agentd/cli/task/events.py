@@ -16,6 +16,9 @@ _PAGE = 1000
 _WIDEST = 20
 """Columns for the nodes' names; longer ones push their payload aside."""
 
+_SEQ = 6
+"""Columns for a seq; a longer one takes more."""
+
 _COLOURS = {"COMPLETE_NODE": "green", "FAIL_NODE": "red"}
 
 
@@ -78,6 +81,7 @@ def _show(page: TaskEventsResult, called: dict[str, str]) -> None:
         node = called.get(event.node_id or "", event.node_id or "")
         print_line(
             screen,
+            text(f"{event.seq:>{_SEQ}}  ", "dim"),  # what `agentd replay --until` takes
             text(f"{day_and_clock(event.timestamp)}  ", "dim"),
             text(f"{event.action_type:{kinds}}  ", _COLOURS.get(event.action_type, "")),
             text(f"{node:{width}}  "),

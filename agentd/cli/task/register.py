@@ -82,11 +82,15 @@ def _told_how_to_repeat(options: argparse.Namespace, request_id: str) -> Iterato
     try:
         yield
     except (NoAnswer, ConnectionLost) as error:
-        raise type(error)(f"{error}; {how}") from error
+        raise type(error)(f"{_sentence(error)}; {how}") from error
     except StorageError as error:
-        raise type(error)(f"{error.message}; {how}", **error.data) from error
+        raise type(error)(f"{_sentence(error)}; {how}", **error.data) from error
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"interrupted: the task may be registered; {how}") from error
+
+
+def _sentence(error: Exception) -> str:
+    return str(error).removesuffix(".")
 
 
 def _tell(document: Document, made: RegisterTaskResult) -> None:

@@ -151,11 +151,7 @@ def inspect(path: Path, advice: str = ANEW) -> None:
 
     `advice` is what to do where it is corrupt.
     """
-    try:
-        header = _header(path)
-    except OSError as error:
-        raise DatabaseRefused(f"{path} cannot be read: {error.strerror}") from error
-    _refuse_header(path, header, advice)
+    refuse_header(path, advice)
     found = _looked_at(path, advice)
     if found > LATEST:
         raise DatabaseRefused(
@@ -221,7 +217,12 @@ def _header(path: Path) -> bytes:
         return file.read(_HEADER_SIZE)
 
 
-def _refuse_header(path: Path, header: bytes, advice: str) -> None:
+def refuse_header(path: Path, advice: str = ANEW) -> None:
+    """As `inspect`, as far as the header tells: that needs nobody's leave."""
+    try:
+        header = _header(path)
+    except OSError as error:
+        raise DatabaseRefused(f"{path} cannot be read: {error.strerror}") from error
     if not header:
         raise DatabaseRefused(f"{path} is empty (0 bytes) where a database is expected: {advice}")
     if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
