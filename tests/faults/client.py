@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from tests.daemon_process import REPOSITORY, Connection, Refused
 from tests.faults.account import Account
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
@@ -155,6 +157,17 @@ class Clients:
     def __enter__(self) -> Self:
         self._processes = [subprocess.Popen(each, cwd=REPOSITORY) for each in self._commands]
         return self
+
+    @contextlib.contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """They are stopped for the length of the block."""
+        for process in self._processes:
+            process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in self._processes:
+                process.send_signal(signal.SIGCONT)
 
     def __exit__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from tests.command_line import Ended, agentd
@@ -63,12 +63,18 @@ def assert_prefix(oracle: Oracle, original: Path, copy: Path) -> None:
     assert differences(copy) == []
 
 
-def one_backup(daemon: DaemonProcess, folder: Path, target: Path) -> list[float]:
-    """Back up under load, restore elsewhere, and look; returns the waits of a writer."""
-    with temporary_home() as elsewhere:
+def one_backup(
+    daemon: DaemonProcess, clients: Clients, folder: Path, target: Path
+) -> list[float]:
+    """Back up under load, restore elsewhere, and look; returns the waits of a writer.
+
+    Nobody writes while we look: else each backup would be of far more than the one before it.
+    """
+    with temporary_home() as elsewhere, ExitStack() as rest:
         oracle = Oracle(elsewhere / "agent_state.db", folder)
         before = oracle.accounts.read()
         waits = backed_up(daemon, target)
+        rest.enter_context(clients.at_rest())
         assert_done(agentd(elsewhere, "restore", str(target)))
         with DaemonProcess(elsewhere) as restored, restored.connect() as connection:
             assert_prefix(oracle, daemon.database, restored.database)
@@ -82,11 +88,11 @@ def test_a_backup_under_load_is_a_committed_prefix(lab: Laboratory, home: Path) 
     folder, waits = home.parent, []
     with (
         DaemonProcess(home) as daemon,
-        Clients(CLIENTS, daemon.socket_path, folder, lab.random.getrandbits(32)),
+        Clients(CLIENTS, daemon.socket_path, folder, lab.random.getrandbits(32)) as clients,
     ):
         for number in range(lab.amount(10, 100)):
             target = folder / f"{number}.backup"
-            waits += one_backup(daemon, folder, target)
+            waits += one_backup(daemon, clients, folder, target)
             target.unlink()
     waits.sort()
     p99 = waits[len(waits) * 99 // 100]
