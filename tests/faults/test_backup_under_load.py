@@ -63,9 +63,7 @@ def assert_prefix(oracle: Oracle, original: Path, copy: Path) -> None:
     assert differences(copy) == []
 
 
-def one_backup(
-    daemon: DaemonProcess, clients: Clients, folder: Path, target: Path
-) -> list[float]:
+def one_backup(daemon: DaemonProcess, clients: Clients, folder: Path, target: Path) -> list[float]:
     """Back up under load, restore elsewhere, and look; returns the waits of a writer.
 
     Nobody writes while we look: else each backup would be of far more than the one before it.
