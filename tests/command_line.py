@@ -6,6 +6,7 @@ Where only the words matter, it runs in this process: that takes a twentieth of 
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import termios
@@ -67,12 +68,17 @@ def agentd(home: Path, *arguments: str, stdin: bytes = b"", **env: str | None) -
 
 
 def agentd_here(home: Path, *arguments: str, stdin: bytes = b"") -> Ended:
-    """Run a verb to its end in this process, with pipes on all sides."""
+    """Run a verb to its end in this process, with pipes on all sides.
+
+    What a verb does to its process it does not do to this one, which has other tests to run.
+    """
     pipes = BytesIO(), BytesIO()
     out, err = (TextIOWrapper(pipe, "utf-8", write_through=True) for pipe in pipes)
     with (
         patch.dict(os.environ, environment(home, {"COLUMNS": str(COLUMNS)}), clear=True),
         patch.object(sys, "stdin", TextIOWrapper(BytesIO(stdin), "utf-8")),
+        patch.object(os, "nice"),
+        patch.object(signal, "signal"),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
