@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.faults.laboratory import Laboratory
 
 BY_CHANCE = {"stream": 2_000, "decisions": 1_000}
-RUNS = {"stream": 2_000_000, "decisions": 1_000_000}
+RUNS = {"stream": 1_000_000, "decisions": 1_000_000}
 
 FOUND: dict[str, tuple[bytes, ...]] = {"stream": (), "decisions": ()}
 """Inputs that once made a target raise: they are tried in every run."""
