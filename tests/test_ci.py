@@ -209,12 +209,12 @@ def test_the_oldest_have_a_folder_of_their_own(tmp_path: Path) -> None:
 
 @only_with_bash
 def test_both_ends_are_run(tmp_path: Path) -> None:
-    """The newest of everything on the newest Python, the oldest on the oldest; which, is told."""
+    """The newest of all on the newest Python, the oldest on the oldest minor version's newest."""
     shutil.copytree(REPOSITORY / ".ci", tmp_path / ".ci")
     (tmp_path / ".venv-newest").mkdir()
     path = tmp_path / "bin"
     program(path / "make", 'echo "make $*"')
-    oldest = program(path / "python3.11", 'echo "3.11.0 $0"')
+    oldest = program(path / "python3.11", 'echo "3.11.99 $0"')
     newest = program(path / "python3.14", 'echo "3.99.0 $0"')
     assert BASH is not None
     ended = subprocess.run(
@@ -229,7 +229,7 @@ def test_both_ends_are_run(tmp_path: Path) -> None:
     assert head == "Pythons here, the oldest first:"
     assert (first, second) == (
         "== the newest dependencies on Python 3.99.0",
-        "== the oldest dependencies on Python 3.11.0",
+        "== the oldest dependencies on Python 3.11.99",
     )
     assert check_and_test == f"make check test VENV=.venv-newest PYTHON={newest}"
     assert test_oldest == f"make test-oldest PYTHON={oldest}"
