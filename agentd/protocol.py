@@ -31,7 +31,7 @@ UNKNOWN_ID = b"null"
 _NO_PARAMS = Raw(b"{}")
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True):
     """A request as it stood on its line; `id` is JSON, `NO_ID` where it was left out."""
 
     id: bytes

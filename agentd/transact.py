@@ -7,8 +7,9 @@ view of one record, so a request with a `request_id` that was answered before is
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from agentd import answers
@@ -28,14 +29,14 @@ Fault = Callable[[BaseException], None]
 """Is told of every exception that is a fault of the daemon's own."""
 
 
-class Call(NamedTuple):
+class Call(Struct, frozen=True):
     """A command with its decoded params."""
 
     command: Command
     params: Params
 
 
-class Outcome(NamedTuple):
+class Outcome(Struct, frozen=True):
     """What became of one request: a result and what was recorded, or the refusal."""
 
     result: Any
@@ -45,7 +46,7 @@ class Outcome(NamedTuple):
 
 def transact(tx: Tx, call: Call, context: Context) -> Outcome:
     """Run one command. Raises `RequestRefused` before anything is written."""
-    command, params = call
+    command, params = call.command, call.params
     if (answered := _answered(tx, params)) is not None:
         return Outcome(_show_again(tx, command, answered, context))
     for attempt in range(1, ATTEMPTS + 1):
@@ -100,7 +101,7 @@ def run_batch(
     """
     try:
         with store.write() as tx:
-            return _until(enough, calls, lambda call: [_run(tx, call, context)])
+            return _run_together(tx, calls, context, enough)
     except StorageError as refusal:
         # A full disk may have room for the smaller ones; other failures are everybody's.
         if len(calls) == 1 or not isinstance(refusal, StorageFull):
@@ -109,15 +110,30 @@ def run_batch(
         if len(calls) == 1:
             fault(error)
             return [Outcome(None, refusal=InternalError())]
-    return _until(enough, calls, lambda call: run_batch(store, [call], context, fault))
+    return _run_one_by_one(store, calls, context, fault, enough)
 
 
-def _until(
-    enough: Callable[[], bool], calls: Sequence[Call], run: Callable[[Call], list[Outcome]]
+def _run_together(
+    tx: Tx, calls: Sequence[Call], context: Context, enough: Callable[[], bool]
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for call in calls:
-        outcomes += run(call)
+        outcomes.append(_run(tx, call, context))
+        if enough():
+            break
+    return outcomes
+
+
+def _run_one_by_one(
+    store: Store,
+    calls: Sequence[Call],
+    context: Context,
+    fault: Fault,
+    enough: Callable[[], bool],
+) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    for call in calls:
+        outcomes += run_batch(store, [call], context, fault)
         if enough():
             break
     return outcomes

@@ -18,6 +18,15 @@ from tests.core import NOW, Core, spec
 BESIDE = ("-wal", "-shm", ".mark")
 
 _UNDO = {
+    6: (
+        "DROP INDEX journal_stream",
+        """ALTER TABLE journal
+        ADD COLUMN shown INTEGER NOT NULL AS (kind <> 'LeaseExtended') VIRTUAL""",
+        "ALTER TABLE journal DROP COLUMN visibility",
+        "CREATE INDEX journal_stream ON journal (task_id, shown, version)",
+        """CREATE INDEX journal_told ON journal (task_id, version)
+        WHERE kind IN ('EventCommitted', 'NodeCompleted', 'NodeFailed')""",
+    ),
     5: ("DROP INDEX journal_told",),
     4: (
         "DROP INDEX tasks_order",

@@ -146,5 +146,5 @@ def test_what_was_told_is_found_in_an_older_database(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         asked = connection.execute(f"EXPLAIN QUERY PLAN {TAIL}", ("", 0, 0)).fetchall()
     assert [step[3] for step in asked] == [
-        "SEARCH journal USING INDEX journal_told (task_id=? AND version<?)"
+        "SEARCH journal USING INDEX journal_stream (task_id=? AND visibility=? AND version<?)"
     ]

@@ -69,7 +69,7 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def idle(self) -> bool:
         """Whether every request that was read has been answered."""
-        return not (self._incoming.waits or self._next or self._working)
+        return not (self._incoming.unread or self._incoming.found or self._next or self._working)
 
     @property
     def _working(self) -> bool:
@@ -135,7 +135,8 @@ class Connection(asyncio.BufferedProtocol):
         self._send(line)
         if command.answer_bytes >= LARGE:
             self._outgoing.account()
-        if self._next or self._incoming.waits or self._ended or self._paused:
+        incoming = self._incoming
+        if self._next or incoming.found or incoming.unread or self._ended or self._paused:
             self._proceed()
 
     def begin(self) -> Submitted | None:
@@ -203,7 +204,7 @@ class Connection(asyncio.BufferedProtocol):
         )
 
     def _decode_next(self) -> Job:
-        message = self._incoming.take()
+        message = self._incoming.found.popleft()
         if isinstance(message, Request) and not is_large(message):
             self._next = decoded(message, self, self._service.sizes)
         else:
@@ -276,13 +277,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def _read_or_wait(self) -> None:
         """Close when all is said; else read on, unless there is enough to do already."""
+        incoming = self._incoming
         if self._ended and self.idle:
             self._transport.close()
         elif self._transport.is_closing():
             return
-        elif (
-            self._outgoing.choked or self._ended or self._incoming.unread or not self._may_read_on()
-        ):
+        elif self._ended or self._outgoing.choked or incoming.unread or not self._may_read_on():
             self._transport.pause_reading()
             self._paused = True
         elif self._paused:

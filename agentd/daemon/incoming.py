@@ -12,27 +12,12 @@ LINES_AT_ONCE = 256
 
 
 class Incoming:
-    """Bytes, and the requests that were found in them."""
+    """Bytes that nobody has looked at (`unread`), and the requests `found` in those before them."""
 
     def __init__(self) -> None:
         self._requests = Requests()
-        self._received = b""
-        self._found: deque[Request | Rejected] = deque()
-
-    @property
-    def unread(self) -> bool:
-        """Whether there are bytes that were not looked at."""
-        return bool(self._received)
-
-    @property
-    def found(self) -> bool:
-        """Whether there are requests to take."""
-        return bool(self._found)
-
-    @property
-    def waits(self) -> bool:
-        """Whether there is either."""
-        return bool(self._found or self._received)
+        self.unread = b""
+        self.found: deque[Request | Rejected] = deque()
 
     @property
     def unfinished(self) -> int:
@@ -46,31 +31,27 @@ class Incoming:
 
     def add(self, data: bytes) -> None:
         """Some bytes arrived."""
-        self._received += data
+        self.unread += data
 
     def end(self) -> None:
         """No more will come: the last line is one without its newline, too."""
-        self._received += b"\n"
+        self.unread += b"\n"
 
     def look(self) -> None:
         """Find the requests in the next piece, once those before it are taken."""
-        if self._found or not self._received:
+        if self.found or not self.unread:
             return
-        piece, self._received = self._received, b""
+        piece, self.unread = self.unread, b""
         if piece.count(b"\n") > LINES_AT_ONCE:
             end = 0
             for _ in range(LINES_AT_ONCE):
                 end = piece.index(b"\n", end) + 1
-            piece, self._received = piece[:end], piece[end:]
-        self._found.extend(self._requests.feed(piece))
+            piece, self.unread = piece[:end], piece[end:]
+        self.found.extend(self._requests.feed(piece))
         if self._requests.closed:
-            self._received = b""
-
-    def take(self) -> Request | Rejected:
-        """The next request."""
-        return self._found.popleft()
+            self.unread = b""
 
     def drop(self) -> None:
         """Nobody is there to be answered."""
-        self._found.clear()
-        self._received = b""
+        self.found.clear()
+        self.unread = b""

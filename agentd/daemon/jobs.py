@@ -42,6 +42,9 @@ _NODE_ID = 39
 """Bytes of an id in a list, comma included."""
 
 
+_WRITING = CommitEventParams, CompleteNodeParams, FailNodeParams
+
+
 class Query(NamedTuple):
     """A query on its way to the reading threads."""
 
@@ -55,11 +58,13 @@ Job = Submitted | Query | Rejected | Request
 
 def is_large(request: Request) -> bool:
     """Whether it may be much work, told before it is decoded."""
+    size = len(request.params)
+    if size < _OBJECT * MANY:  # nearly always
+        return False
     method = BY_NAME.get(request.method)
     if method is None or not method.grows:
         return False
-    size = len(request.params)
-    return size >= LARGE or (size >= _OBJECT * MANY and bytes(request.params).count(b"{") >= MANY)
+    return size >= LARGE or bytes(request.params).count(b"{") >= MANY
 
 
 def decoded(request: Request, client: Client, sizes: ContextSizes) -> Submitted | Query | Rejected:
@@ -71,9 +76,7 @@ def decoded(request: Request, client: Client, sizes: ContextSizes) -> Submitted 
     if method.command is None:
         return Query(request.id, method, params)
     size = len(request.params) + len(request.id)
-    if isinstance(params, CommitEventParams | CompleteNodeParams | FailNodeParams):
-        sizes.written(params.task_id, size)
-    answer = _answer_size(params, sizes)
+    answer = _account(params, size, sizes)
     return Submitted(
         Call(method.command, params),
         client,
@@ -84,11 +87,16 @@ def decoded(request: Request, client: Client, sizes: ContextSizes) -> Submitted 
     )
 
 
-def _answer_size(params: Params, sizes: ContextSizes) -> int:
-    """About how many bytes the answer will have, where they may be many; else 0."""
-    if isinstance(params, AcquireNextNodeParams):
+def _account(params: Params, size: int, sizes: ContextSizes) -> int:
+    """Note what the request adds to later contexts.
+
+    Returns about how many bytes its answer will have, where they may be many; else 0.
+    """
+    if isinstance(params, _WRITING):
+        sizes.written(params.task_id, size)
+    elif isinstance(params, AcquireNextNodeParams):
         return sizes.of(params.task_id)
-    if isinstance(params, RegisterTaskParams):
+    elif isinstance(params, RegisterTaskParams):
         return _NODE_ID * len(params.initial_nodes)
     return 0
 

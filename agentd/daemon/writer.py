@@ -18,7 +18,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from agentd.daemon.contexts import Contexts
 from agentd.daemon.log import FAILURES_SECONDS, Seldom, logger
@@ -63,7 +65,7 @@ class LargeClient(Client, Waiting, Protocol):
         """The command, now that it is its turn; None where there is nothing to run after all."""
 
 
-class Submitted(NamedTuple):
+class Submitted(Struct, frozen=True):
     """A request on its way through the writer. `since` is in perf_counter nanoseconds.
 
     `answer_bytes` is about how many its answer will have, 0 where they are few; what goes `alone`
@@ -193,9 +195,10 @@ class Writer:
         deadline = self._seconds() + LONGEST_BATCH_SECONDS
         batch: list[Submitted] = []
         answer_bytes = 0
-        while self._waiting and len(batch) < LARGEST_BATCH and answer_bytes < MOST_ANSWERED:
-            batch.append(self._waiting.popleft())
-            answer_bytes += batch[-1].answer_bytes
+        waiting = self._waiting
+        while waiting and len(batch) < LARGEST_BATCH and answer_bytes < MOST_ANSWERED:
+            batch.append(command := waiting.popleft())
+            answer_bytes += command.answer_bytes
         self._run(batch, lambda: self._seconds() >= deadline)
         self._finish()
 

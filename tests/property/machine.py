@@ -271,7 +271,7 @@ def crashing() -> transact.Call:
         raise ZeroDivisionError
 
     request = command("RegisterTask", to_params("RegisterTask", {"goal": "crash"}))
-    return request._replace(command=request.command._replace(view=broken))
+    return transact.Call(request.command._replace(view=broken), request.params)
 
 
 def _plain(result: object) -> Any:

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from agentd.store.sqlite.note import FRAME_HEADER, SALTS, WAL_HEADER, Stamp, fits, wal_path
 
@@ -75,10 +76,23 @@ class Contents:
         finally:
             self.stamp = Stamp.of(self._database)
 
-    def has_names(self) -> bool:
-        """Whether the two files have any, and were not removed or replaced."""
-        wal = self._wal
-        return bool(os.fstat(self._database).st_nlink and (wal is None or os.fstat(wal).st_nlink))
+    def keeps(self) -> bool:
+        """Whether what was just written is in the two files, beyond doubt, and they have names.
+
+        Only for who writes: whoever reads may see the index as it is after another write.
+        """
+        if self._wal is None or self._header is None or self.stamp is None:
+            return False
+        salts, database, wal = self._salts_now(), os.fstat(self._database), os.fstat(self._wal)
+        kept = (
+            database.st_nlink > 0
+            and wal.st_nlink > 0
+            and self.stamp.is_of(database)
+            and wal.st_size >= _whole(_HEADER.unpack_from(self._header))
+        )
+        if kept:
+            self._salts = salts
+        return kept
 
     def fault(self) -> str | None:
         """What others did to them, or None. Look before each write and after it."""
@@ -110,13 +124,19 @@ class Contents:
         index = self._header
         if self._wal is None or index is None:
             return False
-        page, frames = header = _HEADER.unpack_from(index)
-        whole = WAL_HEADER + frames * (FRAME_HEADER + (65_536 if page == 1 else page))
-        if os.fstat(self._wal).st_size >= whole:  # nearly always
+        header = _HEADER.unpack_from(index)
+        if os.fstat(self._wal).st_size >= _whole(header):  # nearly always
             return False
         copied: int = _COPIED.unpack_from(index, _COPIED_AT)[0]
         # Where it is another by now, somebody writes, and this is of two times.
-        return copied < frames and _HEADER.unpack_from(index) == header
+        return copied < header[1] and _HEADER.unpack_from(index) == header
 
     def _salts_now(self) -> bytes:
         return b"" if self._wal is None else os.pread(self._wal, SALTS.stop, 0)[SALTS]
+
+
+def _whole(header: tuple[Any, ...]) -> int:
+    """Bytes of a WAL with so many frames of pages of that size."""
+    page, frames = header
+    size: int = WAL_HEADER + frames * (FRAME_HEADER + (65_536 if page == 1 else page))
+    return size

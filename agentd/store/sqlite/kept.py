@@ -50,11 +50,12 @@ class Tails:
         task_id = recorded[0].task_id
         if (tail := self._tails.get(task_id)) is None:
             return
-        told = [record for record in recorded if isinstance(record.event, TOLD)]
-        if all(map(_small, told)):
-            tail.extend(told)
-        else:
-            del self._tails[task_id]
+        for record in recorded:
+            if isinstance(record.event, TOLD):
+                if not _small(record):
+                    del self._tails[task_id]
+                    return
+                tail.append(record)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -87,9 +87,11 @@ class Place:
             raise StorageError(f"{fault}: stop the daemon, and start it again")
 
     def keeps(self) -> bool:
-        """Whether what was just written to the WAL is there: a quicker `check`, of what is open."""
-        contents = self.contents
-        return contents is None or (contents.has_names() and contents.fault() is None)
+        """Whether what was just written to the WAL is there: a quicker `check`, of what is open.
+
+        It may be in doubt, and False, where nothing is wrong; `check` knows.
+        """
+        return self.contents is None or self.contents.keeps()
 
     def is_ours(self) -> bool:
         """Whether `check` finds nothing."""

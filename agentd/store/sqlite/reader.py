@@ -6,7 +6,7 @@ that has more in it, unless it asks for more.
 
 import json
 from bisect import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apsw
@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from agentd.answers import Answered
 from agentd.errors import JournalDamaged, RecordDamaged
-from agentd.events import TOLD
 from agentd.journal import GENESIS, Head, Recorded, decode
 from agentd.projections import NODES, TASKS, Key, NodeRow, Projection, TaskRow
 from agentd.store.sqlite.migrate import LATEST
@@ -59,18 +58,29 @@ _EXPIRED_ORDER = " ORDER BY lease_expires_at, node_id"
 _RECORDS = f"SELECT {JOURNAL_COLUMNS} FROM journal"
 _RECORD = f"{_RECORDS} WHERE seq = ?"
 _JOURNAL = f"{_RECORDS} WHERE seq > ? ORDER BY seq LIMIT ?"
-_STREAM = " UNION ALL ".join(
-    f"{_RECORDS} WHERE task_id = ?1 AND shown = {shown} AND seq > ?2" for shown in (0, 1)
+_HEARTBEAT, _LISTED, _TOLD = VISIBILITIES = range(3)
+"""The values of the column `visibility`; see the migration that made it."""
+
+
+def _merged(select: str, visibilities: Iterable[int], more: str = "") -> str:
+    """Parts of the stream of the task `?1`, each in the index's order: SQLite merges them."""
+    parts = (f"{select} WHERE task_id = ?1 AND visibility = {one}{more}" for one in visibilities)
+    return f"{' UNION ALL '.join(parts)} ORDER BY version"
+
+
+_STREAM = f"{_merged(_RECORDS, VISIBILITIES, ' AND seq > ?2')} LIMIT ?3"
+TAIL = (
+    f"{_RECORDS} WHERE task_id = ? AND visibility = {_TOLD} AND version <= ? "
+    "ORDER BY version DESC LIMIT ?"
 )
-_STREAM += " ORDER BY version LIMIT ?3"  # merges the two, each in the index's order
-_IS_TOLD = f"kind IN ({', '.join(repr(kind.__name__) for kind in TOLD)})"
-TAIL = f"{_RECORDS} WHERE task_id = ? AND {_IS_TOLD} AND version <= ? ORDER BY version DESC LIMIT ?"
-_SHOWN = f"{_RECORDS} WHERE task_id = ? AND shown = 1 AND version > ? ORDER BY version LIMIT ?"
+_SHOWN = f"{_merged(_RECORDS, (_LISTED, _TOLD), ' AND version > ?2')} LIMIT ?3"
 _FIRST_OF_NEWEST = (
-    "SELECT version FROM journal WHERE task_id = ? AND shown = 1 "
-    "ORDER BY version DESC LIMIT 1 OFFSET ?"
+    f"{_merged('SELECT version FROM journal', (_LISTED, _TOLD))} DESC LIMIT 1 OFFSET ?2"
 )
-_SEQ = "SELECT seq FROM journal WHERE task_id = ? AND shown IN (0, 1) AND version = ?"
+_SEQ = (
+    f"SELECT seq FROM journal WHERE task_id = ? AND visibility IN {(*VISIBILITIES,)} "
+    "AND version = ?"
+)
 _NEXT = (
     "SELECT seq, CAST(task_id AS BLOB) FROM journal "
     "WHERE seq > ?1 AND (?2 IS NULL OR task_id = ?2) ORDER BY seq LIMIT 1"
@@ -78,7 +88,7 @@ _NEXT = (
 _LARGEST = 2**63 - 1
 _ANSWERED = "SELECT request_id, digest, seq, event_limit, at FROM requests WHERE request_id = ?"
 _NEWEST = (
-    "SELECT version, hash FROM journal WHERE task_id = ? AND shown = ? "
+    "SELECT version, hash FROM journal WHERE task_id = ? AND visibility = ? "
     "ORDER BY version DESC LIMIT 1"
 )
 _TAKEN = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM nodes WHERE node_id = value)"
@@ -173,7 +183,7 @@ class SqliteReader:
     def head(self, task_id: str) -> Head:
         """See `Reader.head`."""
         newest = [
-            Head(*row) for shown in (0, 1) for row in self._execute(_NEWEST, (task_id, shown))
+            Head(*row) for one in VISIBILITIES for row in self._execute(_NEWEST, (task_id, one))
         ]
         return max(newest, key=lambda head: head.version, default=GENESIS)
 
