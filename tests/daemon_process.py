@@ -32,7 +32,7 @@ Object = dict[str, Any]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SERVE = [sys.executable, "-m", "agentd", "serve"]
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 """The longest wait for what should come at once: tells what hangs from a machine that is busy."""
 LONGEST_TEMPORARY_DIRECTORY = 60  # a Unix socket's path has to stay below 104 bytes
 
