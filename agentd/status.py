@@ -32,7 +32,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[tuple[str | int | None, ...]]).decode
 
 
-class Status:
+class TaskStatusStream:
     """The answer to one TaskStatus. `size` is what it holds, in bytes."""
 
     def __init__(self, reader: Reader, params: TaskStatusParams) -> None:

@@ -42,7 +42,6 @@ TABLE: dict[str, set[str]] = {
         "events",
         "journal",
         "lifecycle",
-        "projections",
         "queries",
         "status",
         "store",

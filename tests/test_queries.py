@@ -17,7 +17,7 @@ from agentd.daemon.queries import FEW_NODES, Queries
 from agentd.daemon.room import Room
 from agentd.errors import StorageError
 from agentd.methods import BY_NAME
-from agentd.status import Status
+from agentd.status import TaskStatusStream
 from agentd.store.memory import MemoryStore, MemoryTx
 from tests.core import EVENT_LIMIT, LEASE_MS, NOW, Core
 
@@ -60,7 +60,7 @@ class Client:
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
-        self._rest: Status | None = None
+        self._rest: TaskStatusStream | None = None
         self.line = b""
         self.done = asyncio.Event()
         self.taken = asyncio.Event()
@@ -77,7 +77,7 @@ class Client:
         assert self._rest is not None
         self._queries.go_on(self._rest, self)
 
-    def take(self, piece: bytes, rest: Status | None) -> None:
+    def take(self, piece: bytes, rest: TaskStatusStream | None) -> None:
         self.line += piece
         self._rest = rest
         self.taken.set()

@@ -11,7 +11,7 @@ from agentd import status as status_module
 from agentd.api import TaskStatusParams
 from agentd.errors import TaskNotFound
 from agentd.queries import task_status
-from agentd.status import NODE_BYTES, Status
+from agentd.status import NODE_BYTES, TaskStatusStream
 from agentd.store import Reader
 from tests.core import STORES, Core, uid
 
@@ -44,11 +44,11 @@ def whole(core: Core, task: str) -> bytes:
         return msgspec.json.encode(task_status(reader, task))
 
 
-def opened(reader: Reader, task: str) -> Status:
-    return Status(reader, TaskStatusParams(task_id=task))
+def opened(reader: Reader, task: str) -> TaskStatusStream:
+    return TaskStatusStream(reader, TaskStatusParams(task_id=task))
 
 
-def pieces(core: Core, status: Status) -> list[bytes]:
+def pieces(core: Core, status: TaskStatusStream) -> list[bytes]:
     """All that is left of it, each piece read from a view of its own."""
     found: list[bytes] = []
     while not status.done:
@@ -113,11 +113,11 @@ def test_nodes_are_counted_without_a_look_at_them(core: Core) -> None:
     """How many there are is known before the answer is begun, whatever their status is."""
     task = played(core, 8)
     with core.store.read() as reader:
-        assert Status.count(reader, TaskStatusParams(task_id=task)) == 8
+        assert TaskStatusStream.count(reader, TaskStatusParams(task_id=task)) == 8
 
 
-@pytest.mark.parametrize("ask", [Status, Status.count])
-def test_a_task_that_is_none(core: Core, ask: type[Status]) -> None:
+@pytest.mark.parametrize("ask", [TaskStatusStream, TaskStatusStream.count])
+def test_a_task_that_is_none(core: Core, ask: type[TaskStatusStream]) -> None:
     """There is neither an answer nor a number."""
     with core.store.read() as reader, pytest.raises(TaskNotFound):
         ask(reader, TaskStatusParams(task_id=uid(99)))

@@ -29,7 +29,7 @@ from agentd.decide import Context
 from agentd.errors import InternalError, RequestRefused, StorageError
 from agentd.methods import Method
 from agentd.protocol import RESULT_ENDS, encode_error, encode_result, result_begins
-from agentd.status import NODE_BYTES, Status
+from agentd.status import NODE_BYTES, TaskStatusStream
 from agentd.store import CheckpointedStore, Reader
 
 FEW_NODES = 500
@@ -42,7 +42,7 @@ PAGE_BYTES = 1024 * 1024
 class Client(Waiting, Protocol):
     """Whoever asks, one query at a time."""
 
-    def take(self, piece: bytes, rest: Status | None) -> None:
+    def take(self, piece: bytes, rest: TaskStatusStream | None) -> None:
         """A part of the answer's line, and what the rest is made of; None where that was all."""
 
     def break_off(self) -> None:
@@ -62,7 +62,7 @@ class _Part(NamedTuple):
     """A part of an answer; without a line the rest cannot be had."""
 
     line: bytes | None
-    rest: Status | None = None
+    rest: TaskStatusStream | None = None
 
 
 class _Large(NamedTuple):
@@ -98,7 +98,7 @@ class Queries:
         else:
             self._enter(client, PAGE_BYTES, self._pages, self._page, query)
 
-    def go_on(self, rest: Status, client: Client) -> None:
+    def go_on(self, rest: TaskStatusStream, client: Client) -> None:
         """Let the client take the next part, when it is its turn."""
         self._start(self._large, client, self._next, rest)
 
@@ -177,7 +177,7 @@ class Queries:
             log_fault(error)
             return _Part(encode_error(query.id, InternalError()))
 
-    def _next(self, rest: Status) -> _Part:
+    def _next(self, rest: TaskStatusStream) -> _Part:
         try:
             with self._large_read() as reader:
                 return _part(b"", rest, reader)
@@ -224,7 +224,7 @@ def _opened(query: _Query, reader: Reader) -> _Part:
     return _part(result_begins(query.id), query.method.pieces(reader, query.params), reader)
 
 
-def _part(before: bytes, status: Status, reader: Reader) -> _Part:
+def _part(before: bytes, status: TaskStatusStream, reader: Reader) -> _Part:
     piece = status.piece(reader)
     if status.done:
         return _Part(before + piece + RESULT_ENDS)
