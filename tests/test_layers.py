@@ -27,8 +27,8 @@ PURE: dict[str, set[str]] = {
     "api": {"events"},
     "answers": {"api", "errors"},
     "decide": {"api", "errors", "events", "graph", "journal", "lifecycle", "projections"},
-    "broken": set(),
-    "protocol": {"broken", "errors"},
+    "broken_line": set(),
+    "protocol": {"broken_line", "errors"},
     "label": set(),
 }
 TABLE: dict[str, set[str]] = {
@@ -46,8 +46,8 @@ TABLE: dict[str, set[str]] = {
         "status",
         "store",
     },
-    "unknown": {"api", "text"},
-    "decoding": {"api", "errors", "methods", "protocol", "text", "unknown"},
+    "unknown_fields": {"api", "text"},
+    "decoding": {"api", "errors", "methods", "protocol", "text", "unknown_fields"},
 }
 EFFECTS: dict[str, set[str]] = {
     "store": {"answers", "errors", "events", "holders", "journal", "projections"},

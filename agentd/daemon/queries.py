@@ -28,7 +28,7 @@ from agentd.daemon.writer import log_fault
 from agentd.decide import Context
 from agentd.errors import InternalError, RequestRefused, StorageError
 from agentd.methods import Method
-from agentd.protocol import RESULT_ENDS, encode_error, encode_result, result_begins
+from agentd.protocol import RESULT_END, encode_error, encode_result, result_start
 from agentd.status import NODE_BYTES, TaskStatusStream
 from agentd.store import CheckpointedStore, Reader
 
@@ -221,11 +221,11 @@ class Queries:
 
 def _opened(query: _Query, reader: Reader) -> _Part:
     assert query.method.pieces is not None  # noqa: S101 - only such a query is large
-    return _part(result_begins(query.id), query.method.pieces(reader, query.params), reader)
+    return _part(result_start(query.id), query.method.pieces(reader, query.params), reader)
 
 
 def _part(before: bytes, status: TaskStatusStream, reader: Reader) -> _Part:
     piece = status.piece(reader)
     if status.done:
-        return _Part(before + piece + RESULT_ENDS)
+        return _Part(before + piece + RESULT_END)
     return _Part(before + piece, status)

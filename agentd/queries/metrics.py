@@ -2,14 +2,14 @@
 
 from agentd.api import DatabaseMetrics
 from agentd.projections import TOTALS, TotalsRow
-from agentd.projections.totals import EMPTY, SCOPE
+from agentd.projections.totals import EMPTY_TOTALS, SCOPE
 from agentd.queries.counts import count_by_status
 from agentd.store import Reader
 
 
 def database_metrics(reader: Reader, now: int) -> DatabaseMetrics:
     """What the database holds at `now` (Unix milliseconds)."""
-    totals: TotalsRow = reader.get(TOTALS, (SCOPE,)) or EMPTY
+    totals: TotalsRow = reader.get(TOTALS, (SCOPE,)) or EMPTY_TOTALS
     schema_version, latest = reader.schema()
     return DatabaseMetrics(
         schema_version=schema_version,
