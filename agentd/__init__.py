@@ -25,7 +25,7 @@ table
     decoding      a request's method and params, or why they do not fit
     unknown_fields  fields that no method knows, where they matter
     queries/      what the database is asked, one function per question
-    status        TaskStatus in pieces, for tasks of any size
+    status_stream  TaskStatus in pieces, for tasks of any size
 effects
     store/        journal and tables in SQLite, or in dictionaries for tests
     transact      load, decide, append, project, commit (read this first)

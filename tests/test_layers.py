@@ -33,7 +33,7 @@ PURE: dict[str, set[str]] = {
 }
 TABLE: dict[str, set[str]] = {
     "queries": {"api", "errors", "events", "journal", "projections", "store"},
-    "status": {"api", "errors", "events", "projections", "queries", "store"},
+    "status_stream": {"api", "errors", "events", "projections", "queries", "store"},
     "methods": {
         "agentd",
         "api",
@@ -43,7 +43,7 @@ TABLE: dict[str, set[str]] = {
         "journal",
         "lifecycle",
         "queries",
-        "status",
+        "status_stream",
         "store",
     },
     "unknown_fields": {"api", "text"},
@@ -93,7 +93,7 @@ EFFECTS: dict[str, set[str]] = {
         "methods",
         "peers",
         "protocol",
-        "status",
+        "status_stream",
         "store",
         "text",
         "transact",

@@ -22,7 +22,7 @@ from agentd.daemon.writer import log_fault
 from agentd.errors import InternalError, RequestRefused
 from agentd.methods import Command, Method
 from agentd.protocol import encode_error
-from agentd.status import TaskStatusStream
+from agentd.status_stream import TaskStatusStream
 from agentd.store.memory import MemoryStore
 from agentd.transact import Call, run_batch
 from tests.core import EVENT_LIMIT, LEASE_MS, NOW, context, uid

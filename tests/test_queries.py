@@ -17,7 +17,7 @@ from agentd.daemon.queries import FEW_NODES, Queries
 from agentd.daemon.room import Room
 from agentd.errors import StorageError
 from agentd.methods import BY_NAME
-from agentd.status import TaskStatusStream
+from agentd.status_stream import TaskStatusStream
 from agentd.store.memory import MemoryStore, MemoryTx
 from tests.core import EVENT_LIMIT, LEASE_MS, NOW, Core
 
@@ -178,7 +178,7 @@ def test_brief_answers_need_no_room() -> None:
 @pytest.mark.parametrize("size", ["small", "large"])
 def test_an_answer_in_pieces(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a task's size is: a client that reads it all has the one line of its answer."""
-    monkeypatch.setattr("agentd.status.PIECE_BYTES", 20_000)
+    monkeypatch.setattr("agentd.status_stream.PIECE_BYTES", 20_000)
 
     async def acts(scene: Scene) -> None:
         client = scene.client()
@@ -198,7 +198,7 @@ def test_an_answer_in_pieces(size: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_rest_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a line is sent and cannot be taken back: the answer is broken off."""
-    monkeypatch.setattr("agentd.status.PIECE_BYTES", 20_000)
+    monkeypatch.setattr("agentd.status_stream.PIECE_BYTES", 20_000)
 
     async def acts(scene: Scene) -> None:
         client = scene.client()

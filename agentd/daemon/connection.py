@@ -26,7 +26,7 @@ from agentd.daemon.writer import Submitted
 from agentd.errors import StorageError
 from agentd.peers import peer_name
 from agentd.protocol import Request, encode_error
-from agentd.status import TaskStatusStream
+from agentd.status_stream import TaskStatusStream
 from agentd.transact import Outcome
 
 if TYPE_CHECKING:

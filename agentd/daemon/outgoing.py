@@ -14,7 +14,7 @@ from agentd.daemon.log import logger
 from agentd.daemon.room import Room, Waiting
 from agentd.daemon.stalls import Stalls
 from agentd.peers import peer_name
-from agentd.status import TaskStatusStream
+from agentd.status_stream import TaskStatusStream
 
 BUFFERED = 131_072
 """Bytes of answers that are kept for a client before it is no longer read from."""

@@ -29,7 +29,7 @@ from agentd.decide import Context
 from agentd.errors import InternalError, RequestRefused, StorageError
 from agentd.methods import Method
 from agentd.protocol import RESULT_END, encode_error, encode_result, result_start
-from agentd.status import NODE_BYTES, TaskStatusStream
+from agentd.status_stream import NODE_BYTES, TaskStatusStream
 from agentd.store import CheckpointedStore, Reader
 
 FEW_NODES = 500
@@ -191,11 +191,11 @@ class Queries:
         )
 
     def _page(self, query: _Query) -> _Outcome:
-        if query.method.pieces is None:
+        if query.method.stream is None:
             self._store.wait_for_turn()
             return self._answer(query)
         with self._large_read() as reader:
-            nodes = query.method.pieces.count(reader, query.params)
+            nodes = query.method.stream.count(reader, query.params)
             return _Large(query, nodes) if nodes > FEW_NODES else _opened(query, reader)
 
     def _open(self, query: _Query) -> _Part:
@@ -220,8 +220,8 @@ class Queries:
 
 
 def _opened(query: _Query, reader: Reader) -> _Part:
-    assert query.method.pieces is not None  # noqa: S101 - only such a query is large
-    return _part(result_start(query.id), query.method.pieces(reader, query.params), reader)
+    assert query.method.stream is not None  # noqa: S101 - only such a query is large
+    return _part(result_start(query.id), query.method.stream(reader, query.params), reader)
 
 
 def _part(before: bytes, status: TaskStatusStream, reader: Reader) -> _Part:

@@ -14,7 +14,7 @@ from agentd.decide import Context
 from agentd.methods import daemon, endings, events, leases, registration, tasks
 from agentd.methods.leases import ROLL_BACK_EXPIRED
 from agentd.methods.method import Command, Method
-from agentd.status import TaskStatusStream
+from agentd.status_stream import TaskStatusStream
 from agentd.store import Reader
 
 
@@ -68,7 +68,7 @@ METHODS: tuple[Method, ...] = (
         api.TaskStatusParams,
         api.TaskStatusResult,
         query=tasks.task_status,
-        pieces=TaskStatusStream,
+        stream=TaskStatusStream,
         more_aliases=("GetTaskStatus", "get_task_status"),
     ),
     Method("ListTasks", api.ListTasksParams, api.ListTasksResult, query=tasks.list_tasks),

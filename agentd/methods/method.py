@@ -13,7 +13,7 @@ from agentd.api import Params
 from agentd.decide import Context
 from agentd.errors import StorageError
 from agentd.journal import Recorded
-from agentd.status import TaskStatusStream
+from agentd.status_stream import TaskStatusStream
 from agentd.store import Reader
 
 _INNER_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
@@ -31,7 +31,7 @@ class Method(NamedTuple):
     """A method of the interface; its summary is the docstring of its params.
 
     A command `grows` where its work does with the objects in its params, each of which may be a
-    node. A query is `brief` where its answer is small whatever the database holds; `pieces` makes
+    node. A query is `brief` where its answer is small whatever the database holds; `stream` makes
     the answer where that may be of any size. `more_aliases` are those besides its name in
     snake_case.
     """
@@ -44,7 +44,7 @@ class Method(NamedTuple):
     unready: Callable[[StorageError, Context], Any] | None = None
     grows: bool = False
     brief: bool = False
-    pieces: type[TaskStatusStream] | None = None
+    stream: type[TaskStatusStream] | None = None
     more_aliases: tuple[str, ...] = ()
 
     @property
