@@ -26,7 +26,7 @@ ATTEMPTS = 3
 """How often a command is decided anew because another writer was faster."""
 
 OnFault = Callable[[BaseException], None]
-"""Is told of every exception that is a fault of the daemon's own."""
+"""Called with every exception that is the daemon's own fault."""
 
 
 class Call(Struct, frozen=True):
@@ -97,7 +97,7 @@ def run_batch(
 ) -> list[Outcome]:
     """Run the requests in one transaction; when this returns, what they wrote is on disk.
 
-    `enough` is asked after each of them: the others then are not begun, and have no outcome.
+    `enough` is asked after each request: once it holds, the rest is not begun and has no outcome.
     """
     try:
         with store.write() as tx:

@@ -27,7 +27,7 @@ _PAYLOAD_NAMES: Mapping[type[Params], str] = MappingProxyType(
 _NODE_FIELDS = NodeSpec.__struct_fields__
 
 MOST_WARNINGS = 10
-"""Fields of nodes that are told one by one."""
+"""Unknown fields that have a warning each; the others share one."""
 
 _COMPARED_CHARACTERS = 80
 """Characters of a field's name that are compared with those that are known."""
