@@ -14,18 +14,18 @@ pure, without clock, randomness or I/O
     lifecycle     the states of a node and its legal edges
     graph         is this set of nodes a DAG?
     projections/  the tables folded from the journal, one reducer each
-    api/          params and results, one Struct each per method
+    api/          params and results, one Struct each per method, a file per noun
     answers       safe repeats: the requests that were answered
-    decide        from state and params to events, or a refusal
-    broken        which id a line bears that cannot be decoded
+    decide/       from state and params to events, or a refusal, a file per noun
+    broken_line   which id a line bears that cannot be decoded
     protocol      JSON Lines, from bytes to requests and from results to bytes
     label         what a person calls a node
 table
-    methods       the list of methods; decoding and DescribeInterface come from it
+    methods/      the list of methods; how each loads its state and shows its answer
     decoding      a request's method and params, or why they do not fit
-    unknown       fields that no method knows, where they matter
-    queries       what the database is asked, one function per question
-    status        TaskStatus in pieces, for tasks of any size
+    unknown_fields  fields that no method knows, where they matter
+    queries/      what the database is asked, one function per question
+    status_stream  TaskStatus in pieces, for tasks of any size
 effects
     store/        journal and tables in SQLite, or in dictionaries for tests
     transact      load, decide, append, project, commit (read this first)

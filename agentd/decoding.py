@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from agentd import unknown
+from agentd import unknown_fields
 from agentd.api import MOST_NODES, Params, RegisterTaskParams
 from agentd.errors import InvalidParams, UnknownMethod
 from agentd.methods import BY_NAME, METHODS, Method
@@ -18,14 +18,14 @@ from agentd.protocol import Request
 from agentd.text import quoted
 
 _DECODERS = {method.name: msgspec.json.Decoder(method.params) for method in METHODS}
-_MISSING = re.compile(r"^Object missing required field `(\w+)`(?: - at `(.+)`)?$")
-_AT = re.compile(r"^(.*) - at `(.+)`$", re.DOTALL)
+_MISSING_FIELD = re.compile(r"^Object missing required field `(\w+)`(?: - at `(.+)`)?$")
+_LOCATED_ERROR = re.compile(r"^(.*) - at `(.+)`$", re.DOTALL)
 _PATH_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 _EXAMPLE = "123e4567-e89b-42d3-a456-426614174000"
-_SHOWN = 80
+_SHOWN_CHARACTERS = 80
 """Characters of a large value, or of a method's name, that are looked at."""
 
-_SMALL = 4_096
+_REPEATED_BYTES = 4_096
 """Bytes of a value up to which it is decoded to be repeated."""
 
 
@@ -47,11 +47,11 @@ def decode(request: Request) -> tuple[Method, Params]:
         )
     try:
         if method.params is RegisterTaskParams:
-            _count_nodes(request.params)
+            _limit_nodes(request.params)
         params = _DECODERS[method.name].decode(request.params)
-        lost = unknown.lost(params, request.params)
+        lost = unknown_fields.explain_lost_payload(params, request.params)
         if isinstance(params, RegisterTaskParams):
-            params.warn(unknown.warnings(request.params))
+            params.warn(unknown_fields.warnings_for_nodes(request.params))
     except msgspec.MsgspecError as error:
         raise InvalidParams(f"{method.name}: {_explain(str(error), request.params)}") from None
     if lost:
@@ -59,37 +59,37 @@ def decode(request: Request) -> tuple[Method, Params]:
     return method, params
 
 
-class _Counted(Struct):
+class _NodeCount(Struct):
     initial_nodes: Annotated[list[Raw], Meta(max_length=MOST_NODES)] | None = None
 
 
-_decode_counted = msgspec.json.Decoder(_Counted).decode
+_decode_node_count = msgspec.json.Decoder(_NodeCount).decode
 
 
-def _count_nodes(params: Raw) -> None:
+def _limit_nodes(params: Raw) -> None:
     """Refuse too many nodes before any of them is decoded, which takes ten times as long."""
     if len(params) > MOST_NODES and bytes(params).count(b"{") > MOST_NODES:
-        _decode_counted(params)
+        _decode_node_count(params)
 
 
 def _suggestion(name: str) -> str:
-    meant = _SPELLINGS.get(_spelling(name[:_SHOWN]))
+    meant = _SPELLINGS.get(_spelling(name[:_SHOWN_CHARACTERS]))
     return f", did you mean {meant}?" if meant else ""
 
 
 def _explain(error: str, params: Raw) -> str:
-    if missing := _MISSING.match(error):
+    if missing := _MISSING_FIELD.match(error):
         return f"`{missing[2] or '$'}.{missing[1]}` is missing"
-    if not (located := _AT.match(error)):
+    if not (located := _LOCATED_ERROR.match(error)):
         return error if error.startswith("`") else f"`$`: {error}"
     reason, path = located.groups()
-    value = _value(params, path)
+    value = _quote_value(params, path)
     if "matching regex" in reason:  # the only pattern is the one of ids
         return f"`{path}` is not a UUID: {value}; expected such as {_EXAMPLE}"
     return f"`{path}`: {reason}: {value}"
 
 
-def _value(params: Raw, path: str) -> str:
+def _quote_value(params: Raw, path: str) -> str:
     """What stands at the path. Only the way there is decoded: a line may hold a million values."""
     value = params
     try:
@@ -98,8 +98,8 @@ def _value(params: Raw, path: str) -> str:
                 value = msgspec.json.decode(value, type=dict[str, Raw])[name]
             else:
                 value = msgspec.json.decode(value, type=list[Raw])[int(index)]
-        if len(value) > _SMALL:
-            return f"{bytes(value)[:_SHOWN].decode(errors='ignore')}…"
+        if len(value) > _REPEATED_BYTES:
+            return f"{bytes(value)[:_SHOWN_CHARACTERS].decode(errors='ignore')}…"
         return quoted(msgspec.json.decode(value))
     except (msgspec.MsgspecError, UnicodeDecodeError, LookupError):
         return "…"

@@ -77,19 +77,21 @@ def record(
         event, payload = draft.event, draft.payload
         data, kind = _encode(event), type(event).__name__
         header = (place, new_id(), task_id, version, draft.node_id, kind, event.schema, at)
-        previous = _link(previous, header, data, payload)
+        previous = _chain_hash(previous, header, data, payload)
         recorded.append(Recorded(*header, data, payload, previous, event))
     return recorded
 
 
-def link(previous: bytes, recorded: Recorded) -> bytes:
+def chain_hash(previous: bytes, recorded: Recorded) -> bytes:
     """The hash that `recorded` must carry when it follows `previous`."""
     r = recorded
     header = (r.seq, r.event_id, r.task_id, r.version, r.node_id, r.kind, r.schema, r.at)
-    return _link(previous, header, r.data, r.payload)
+    return _chain_hash(previous, header, r.data, r.payload)
 
 
-def _link(previous: bytes, header: tuple[object, ...], data: bytes, payload: bytes | None) -> bytes:
+def _chain_hash(
+    previous: bytes, header: tuple[object, ...], data: bytes, payload: bytes | None
+) -> bytes:
     end = b"" if payload is None else b"\n" + payload
     canonical = b"".join((previous, _encode(header), data, end))
     return blake2b(canonical, digest_size=HASH_SIZE).digest()

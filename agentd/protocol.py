@@ -5,7 +5,7 @@ The rules this file keeps, all from the wire protocol:
 - a request is one line of UTF-8 JSON, at most `LINE_LIMIT` bytes with its newline; `\r\n`, blank
   lines and a last line without a newline are tolerated;
 - whatever else arrives is rejected with an error that carries the request's id, as far as it can be
-  told, and only an oversized line ends the conversation (`Requests.closed`);
+  told, and only an oversized line ends the conversation (`RequestParser.closed`);
 - nothing here trusts its input: encoding and depth are checked before a decoder sees the line.
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from agentd.broken import found_id
+from agentd.broken_line import find_id
 from agentd.errors import InvalidRequest, ParseError, RequestRefused, RequestTooLarge
 
 LINE_LIMIT = 1_048_576
@@ -39,7 +39,7 @@ class Request(Struct, frozen=True):
     params: Raw
 
 
-class Rejected(NamedTuple):
+class RejectedLine(NamedTuple):
     """A line that is not a request, and why."""
 
     id: bytes
@@ -62,7 +62,7 @@ _decode_object = msgspec.json.Decoder(_AnyObject).decode
 _encode = msgspec.json.Encoder().encode
 
 
-class Requests:
+class RequestParser:
     """The requests of one connection."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Requests:
         """Bytes of a line whose end has not come."""
         return len(self._pending)
 
-    def feed(self, data: bytes) -> list[Request | Rejected]:
+    def feed(self, data: bytes) -> list[Request | RejectedLine]:
         """The requests that `data` completes. After `closed` there are no more."""
         if self.closed:
             return []
@@ -82,11 +82,11 @@ class Requests:
         if lines and self._pending:
             lines[0] = bytes(self._pending) + lines[0]
             self._pending.clear()
-        found: list[Request | Rejected] = []
+        found: list[Request | RejectedLine] = []
         for line in lines:
             if len(line) >= LINE_LIMIT:
                 return [*found, self._too_large(line)]
-            if (message := _read(line)) is not None:
+            if (message := _parse_line(line)) is not None:
                 found.append(message)
         if rest:
             self._pending += rest
@@ -94,15 +94,15 @@ class Requests:
                 found.append(self._too_large(bytes(self._pending)))
         return found
 
-    def end(self) -> list[Request | Rejected]:
+    def end(self) -> list[Request | RejectedLine]:
         """The request on the last line, where the client ended its side without a newline."""
         return self.feed(b"\n") if self._pending else []
 
-    def _too_large(self, line: bytes) -> Rejected:
+    def _too_large(self, line: bytes) -> RejectedLine:
         self.closed = True
         self._pending.clear()
-        return Rejected(
-            _id_of_broken(line),
+        return RejectedLine(
+            _id_of_broken_line(line),
             RequestTooLarge(
                 f"a line is longer than {LINE_LIMIT} bytes; the connection is closed. "
                 "Keep large data in files and send their paths",
@@ -118,40 +118,42 @@ def encode_result(request_id: bytes, result: object) -> bytes:
     return b'{"result":%b}\n' % _encode(result)
 
 
-RESULT_ENDS = b"}\n"
+RESULT_END = b"}\n"
 
 
-def result_begins(request_id: bytes) -> bytes:
-    """What stands before a result that is sent in pieces; behind it stands `RESULT_ENDS`."""
+def result_start(request_id: bytes) -> bytes:
+    """What stands before a result that is sent in pieces; behind it stands `RESULT_END`."""
     return b'{"id":%b,"result":' % request_id if request_id else b'{"result":'
 
 
 def encode_error(request_id: bytes, error: RequestRefused) -> bytes:
     """The response line of a request that was refused."""
-    body = _encode({"code": error.code, "message": _sendable(error.message), "data": error.data})
+    body = _encode(
+        {"code": error.code, "message": _encodable_text(error.message), "data": error.data}
+    )
     if request_id:
         return b'{"id":%b,"error":%b}\n' % (request_id, body)
     return b'{"error":%b}\n' % body
 
 
-def _read(line: bytes) -> Request | Rejected | None:
+def _parse_line(line: bytes) -> Request | RejectedLine | None:
     if not line or line.isspace():
         return None
     try:
         _check_text(line)
-        line = _without_returns(line)
+        line = _replace_returns(line)
         envelope = _decode_envelope(line)
     except ParseError as error:
-        return Rejected(_id_of_broken(line), error)
+        return RejectedLine(_id_of_broken_line(line), error)
     except msgspec.ValidationError as error:
         return _reject_object(line, error)
     except msgspec.DecodeError as error:
-        return Rejected(_id_of_broken(line), ParseError(_why_not_json(line, error)))
+        return RejectedLine(_id_of_broken_line(line), ParseError(_why_not_json(line, error)))
     params = _NO_PARAMS if bytes(envelope.params) == b"null" else envelope.params
     return Request(bytes(envelope.id), envelope.method, params)
 
 
-def _reject_object(line: bytes, why: msgspec.ValidationError) -> Rejected:
+def _reject_object(line: bytes, why: msgspec.ValidationError) -> RejectedLine:
     """JSON, but not a request: keep the id if there is one."""
     try:
         msgspec.json.decode(line, type=Raw)  # a type can be wrong before the syntax is
@@ -159,9 +161,9 @@ def _reject_object(line: bytes, why: msgspec.ValidationError) -> Rejected:
     except msgspec.ValidationError:
         request_id = UNKNOWN_ID
     except msgspec.DecodeError as error:
-        return Rejected(_id_of_broken(line), ParseError(f"the line is not JSON: {error}"))
+        return RejectedLine(_id_of_broken_line(line), ParseError(f"the line is not JSON: {error}"))
     expected = 'a request is an object: {"id": …, "method": "Name", "params": {…}}'
-    return Rejected(request_id, InvalidRequest(f"{why}; {expected}"))
+    return RejectedLine(request_id, InvalidRequest(f"{why}; {expected}"))
 
 
 def _why_not_json(line: bytes, error: msgspec.DecodeError) -> str:
@@ -207,7 +209,7 @@ def nests_deeper(line: bytes, limit: int) -> bool:
     return False
 
 
-def _without_returns(line: bytes) -> bytes:
+def _replace_returns(line: bytes) -> bytes:
     r"""The line with its carriage returns made spaces: both are white space between JSON tokens.
 
     A payload is handed to other clients as it came in, and some read \r as the end of a line.
@@ -218,16 +220,16 @@ def _without_returns(line: bytes) -> bytes:
     return line.replace(b"\r", b" ")
 
 
-def _id_of_broken(line: bytes) -> bytes:
+def _id_of_broken_line(line: bytes) -> bytes:
     """The id of a line that does not decode, where it can be told; JSON null otherwise."""
-    found = found_id(line)
+    found = find_id(line)
     try:
         _check_text(found)
-        return bytes(msgspec.json.decode(_without_returns(found), type=Raw))
+        return bytes(msgspec.json.decode(_replace_returns(found), type=Raw))
     except (msgspec.DecodeError, ParseError):
         return UNKNOWN_ID
 
 
-def _sendable(text: str) -> str:
+def _encodable_text(text: str) -> str:
     """Error texts may quote what does not encode; it must not fail the answer."""
     return text.encode(errors="replace").decode()

@@ -15,7 +15,7 @@ from msgspec.structs import asdict
 from agentd.api import TaskStatusResult
 from agentd.errors import IllegalTransition, RecordDamaged, TaskNotFound
 from agentd.events import LeaseExpired, NodeAcquired, NodeCompleted, NodeFailed
-from agentd.journal import GENESIS, Head, Recorded, link
+from agentd.journal import GENESIS, Head, Recorded, chain_hash
 from agentd.lifecycle import step
 from agentd.projections import (
     NODES,
@@ -72,7 +72,7 @@ def rebuild(store: Store, progress: Progress) -> int:
             for recorded in reader.journal():
                 project(shadow, recorded)
                 events += 1
-                _tell(recorded, progress)
+                _report_progress(recorded, progress)
         shadow.swap()
         return events
 
@@ -94,7 +94,7 @@ def check(store: Readable, progress: Progress) -> Iterator[Difference]:
     WAL from being reused. The last slice and the rows are one snapshot.
     """
     with store.shadow() as shadow:
-        journal = _Journal(shadow)
+        journal = _JournalCheck(shadow)
         while not journal.ended:
             with store.read() as reader:
                 yield from journal.fold_slice(reader, progress)
@@ -118,13 +118,13 @@ def task_at(store: Store, task_id: str, until: Callable[[Recorded], bool]) -> Ta
     return task_status(then, task_id)
 
 
-class _Journal:
+class _JournalCheck:
     """The journal as far as it was checked and folded."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._heads: dict[str, Head | None] = {}
-        self._read = _BEFORE_ALL
+        self._last_read = _BEFORE_ALL
         self._seq = 0
         self.ended = False
 
@@ -133,21 +133,21 @@ class _Journal:
         left = SLICE
         while left and not self.ended:
             try:
-                for recorded in reader.journal(self._read, limit=left):
+                for recorded in reader.journal(self._last_read, limit=left):
                     left -= 1
-                    self._read = recorded.seq
+                    self._last_read = recorded.seq
                     yield from self._fold(recorded)
-                    _tell(recorded, progress)
+                    _report_progress(recorded, progress)
                 self.ended = left > 0
             except RecordDamaged as damage:
                 left -= 1
-                if damage.seq <= self._read:  # no row: the page behind it cannot be read
+                if damage.seq <= self._last_read:  # no row: the page behind it cannot be read
                     yield Difference(f"seq {self._seq + 1}", "the journal cannot be read from here")
                     self.ended = True
                     return
-                self._read = damage.seq
+                self._last_read = damage.seq
                 self._heads[damage.task_id] = None  # what follows it has nothing to be held against
-                yield from self._check_place(damage.seq)
+                yield from self._check_seq(damage.seq)
                 yield Difference(f"seq {damage.seq} (task {damage.task_id})", damage.why)
 
     def check_end(self, reader: Reader) -> Iterator[Difference]:
@@ -158,12 +158,12 @@ class _Journal:
             yield Difference(f"seq {self._seq + 1}", what)
 
     def _fold(self, recorded: Recorded) -> Iterator[Difference]:
-        yield from self._check_place(recorded.seq)
+        yield from self._check_seq(recorded.seq)
         yield from self._check_link(recorded)
         yield from _check_edge(recorded, self._tables)
         project(self._tables, recorded)
 
-    def _check_place(self, seq: int) -> Iterator[Difference]:
+    def _check_seq(self, seq: int) -> Iterator[Difference]:
         if seq < 1:
             yield Difference(f"seq {seq}", "no place in the journal: they begin with 1")
             return
@@ -180,7 +180,7 @@ class _Journal:
         if recorded.version != head.version + 1:
             number = head.version + 1
             yield Difference(where, f"is event {recorded.version} of its task, expected {number}")
-        if link(head.hash, recorded) != recorded.hash:
+        if chain_hash(head.hash, recorded) != recorded.hash:
             yield Difference(where, "the hash chain breaks: it or the event before it was changed")
 
 
@@ -203,12 +203,16 @@ def _check_edge(recorded: Recorded, tables: Tables) -> Iterator[Difference]:
 
 def _compare(projection: Projection, shadow: Shadow, reader: Reader) -> Iterator[Difference]:
     """Walk both tables in the order of their keys."""
-    folded, kept = shadow.rows(projection), reader.rows(projection)
-    for should, is_ in zip_longest(folded, kept):
-        if should == is_:
+    folded, stored = shadow.rows(projection), reader.rows(projection)
+    for expected, actual in zip_longest(folded, stored):
+        if expected == actual:
             continue
-        yield from _differences(projection, should, is_)
-        if should is None or is_ is None or _key(projection, should) != _key(projection, is_):
+        yield from _differences(projection, expected, actual)
+        if (
+            expected is None
+            or actual is None
+            or _key_of(projection, expected) != _key_of(projection, actual)
+        ):
             # One row too many or too few shifts all that follow: saying so once is enough.
             yield Difference(
                 projection.name, "has other rows than the journal says; stopped comparing"
@@ -217,28 +221,28 @@ def _compare(projection: Projection, shadow: Shadow, reader: Reader) -> Iterator
 
 
 def _differences(
-    projection: Projection, should: Struct | None, is_: Struct | None
+    projection: Projection, expected: Struct | None, actual: Struct | None
 ) -> Iterator[Difference]:
-    known = should if should is not None else is_
+    known = expected if expected is not None else actual
     assert known is not None  # noqa: S101 - zip_longest gives at least one
-    where = f"{projection.name} {' '.join(_key(projection, known))}"
+    where = f"{projection.name} {' '.join(_key_of(projection, known))}"
     if isinstance(known, NodeRow):
         where += f" (task {known.task_id})"
-    if is_ is None or should is None:
+    if actual is None or expected is None:
         yield Difference(
-            where, "the row is missing" if is_ is None else "the journal knows no such row"
+            where, "the row is missing" if actual is None else "the journal knows no such row"
         )
         return
-    was, is_now = asdict(should), asdict(is_)
-    for name in was:
-        if was[name] != is_now[name]:
-            yield Difference(where, f"{name} is {is_now[name]!r}, the journal says {was[name]!r}")
+    before, now = asdict(expected), asdict(actual)
+    for name in before:
+        if before[name] != now[name]:
+            yield Difference(where, f"{name} is {now[name]!r}, the journal says {before[name]!r}")
 
 
-def _key(projection: Projection, row: Struct) -> tuple[str, ...]:
+def _key_of(projection: Projection, row: Struct) -> tuple[str, ...]:
     return tuple(getattr(row, name) for name in projection.key)
 
 
-def _tell(recorded: Recorded, progress: Progress) -> None:
+def _report_progress(recorded: Recorded, progress: Progress) -> None:
     if recorded.seq % PROGRESS_EVERY == 0:
         progress(recorded.seq)

@@ -25,8 +25,8 @@ from agentd.store import Store, Tx
 ATTEMPTS = 3
 """How often a command is decided anew because another writer was faster."""
 
-Fault = Callable[[BaseException], None]
-"""Is told of every exception that is a fault of the daemon's own."""
+OnFault = Callable[[BaseException], None]
+"""Called with every exception that is the daemon's own fault."""
 
 
 class Call(Struct, frozen=True):
@@ -47,7 +47,7 @@ class Outcome(Struct, frozen=True):
 def transact(tx: Tx, call: Call, context: Context) -> Outcome:
     """Run one command. Raises `RequestRefused` before anything is written."""
     command, params = call.command, call.params
-    if (answered := _answered(tx, params)) is not None:
+    if (answered := _find_answer(tx, params)) is not None:
         return Outcome(_show_again(tx, command, answered, context))
     for attempt in range(1, ATTEMPTS + 1):
         state = command.load(tx, params, context)  # 1. load
@@ -60,7 +60,7 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
                 raise
     for event in recorded:  # 4. project
         project(tx, event)
-    answer = recorded[-1] if recorded else _recorded_before(tx, state.result_seq)
+    answer = recorded[-1] if recorded else _earlier_record(tx, state.result_seq)
     if answer is None:  # nothing was done, so there is nothing that a repeat could do twice
         return Outcome(None)
     if (request_id := params.request_id) is not None:
@@ -70,7 +70,7 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
     # 5. commit: when the block of `store.write` ends
 
 
-def _answered(tx: Tx, params: Params) -> Answered | None:
+def _find_answer(tx: Tx, params: Params) -> Answered | None:
     """What is remembered of this very request. Raises `RequestIdReused` where it was another."""
     answered = None if params.request_id is None else tx.answered(params.request_id)
     if answered is not None:
@@ -84,7 +84,7 @@ def _show_again(tx: Tx, command: Command, answered: Answered, context: Context) 
     return command.view(tx, tx.recorded(answered.seq), then)
 
 
-def _recorded_before(tx: Tx, seq: int) -> Recorded | None:
+def _earlier_record(tx: Tx, seq: int) -> Recorded | None:
     return tx.recorded(seq) if seq else None
 
 
@@ -92,12 +92,12 @@ def run_batch(
     store: Store,
     calls: Sequence[Call],
     context: Context,
-    fault: Fault,
+    on_fault: OnFault,
     enough: Callable[[], bool] = lambda: False,
 ) -> list[Outcome]:
     """Run the requests in one transaction; when this returns, what they wrote is on disk.
 
-    `enough` is asked after each of them: the others then are not begun, and have no outcome.
+    `enough` is asked after each request: once it holds, the rest is not begun and has no outcome.
     """
     try:
         with store.write() as tx:
@@ -108,9 +108,9 @@ def run_batch(
             return [Outcome(None, refusal=refusal)] * len(calls)
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not harm the neighbours
         if len(calls) == 1:
-            fault(error)
+            on_fault(error)
             return [Outcome(None, refusal=InternalError())]
-    return _run_one_by_one(store, calls, context, fault, enough)
+    return _run_one_by_one(store, calls, context, on_fault, enough)
 
 
 def _run_together(
@@ -118,7 +118,7 @@ def _run_together(
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for call in calls:
-        outcomes.append(_run(tx, call, context))
+        outcomes.append(_run_one(tx, call, context))
         if enough():
             break
     return outcomes
@@ -128,18 +128,18 @@ def _run_one_by_one(
     store: Store,
     calls: Sequence[Call],
     context: Context,
-    fault: Fault,
+    on_fault: OnFault,
     enough: Callable[[], bool],
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for call in calls:
-        outcomes += run_batch(store, [call], context, fault)
+        outcomes += run_batch(store, [call], context, on_fault)
         if enough():
             break
     return outcomes
 
 
-def _run(tx: Tx, call: Call, context: Context) -> Outcome:
+def _run_one(tx: Tx, call: Call, context: Context) -> Outcome:
     try:
         return transact(tx, call, context)
     except StorageError:  # the transaction is broken, not this request

@@ -98,7 +98,7 @@ class Core:
             lease_ms=self.lease_ms,
             event_limit=self.event_limit,
             started_at=self.started_at,
-            honoured=self.honoured,
+            honoured_until=self.honoured,
         )
 
     def do(self, method: str, /, **params: Any) -> Any:
@@ -170,7 +170,7 @@ def spec(number: int, *dependencies: int, **more: Any) -> dict[str, Any]:
     return {"id": uid(number), "dependencies": [uid(d) for d in dependencies], **more}
 
 
-_ROLL_BACK = Method("roll_back_expired", TaskParams, None, (), ROLL_BACK_EXPIRED)
+_ROLL_BACK = Method("roll_back_expired", TaskParams, None, ROLL_BACK_EXPIRED)
 
 
 def decode_params(method: Method, params: bytes) -> api.Params:

@@ -10,7 +10,7 @@ from agentd.api import MOST_NODES, Params
 from agentd.decoding import decode
 from agentd.errors import InvalidParams
 from agentd.methods import METHODS
-from agentd.protocol import Request, Requests
+from agentd.protocol import Request, RequestParser
 from tests.core import uid
 
 TASK = {"task_id": uid(1)}
@@ -58,7 +58,7 @@ NULLABLE = [(m.name, field) for m in METHODS for field in optional(m.name)]
 @pytest.mark.parametrize("method", [m.name for m in METHODS if m.name not in REQUIRED])
 def test_params_may_be_null(method: str) -> None:
     """Params that are null are an empty object."""
-    [request] = Requests().feed(b'{"method":"%b","params":null}\n' % method.encode())
+    [request] = RequestParser().feed(b'{"method":"%b","params":null}\n' % method.encode())
     assert isinstance(request, Request)
     assert decode(request)[1] == decoded(method, {})
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from agentd.errors import JournalDamaged
 from agentd.events import EVENTS, EventCommitted, NodeAdded
-from agentd.journal import GENESIS, HASH_SIZE, Draft, Head, Recorded, decode, link, record
+from agentd.journal import GENESIS, HASH_SIZE, Draft, Head, Recorded, chain_hash, decode, record
 from tests.core import NOW, Ids, uid
 
 TASK = uid(1)
@@ -31,7 +31,7 @@ def broken_at(records: list[Recorded]) -> list[int]:
     """The places whose hash is not the one that the record before it asks for."""
     previous, broken = GENESIS.hash, []
     for recorded in records:
-        if link(previous, recorded) != recorded.hash:
+        if chain_hash(previous, recorded) != recorded.hash:
             broken.append(recorded.seq)
         previous = recorded.hash
     return broken
@@ -148,8 +148,8 @@ def test_a_changed_column_changes_the_hash(change: dict[str, Any]) -> None:
     """Whichever column of a record is changed, its hash is another."""
     recorded = chain(2)[1]
     original = one(NOTE)
-    assert link(GENESIS.hash, replace(original, **change)) != original.hash
-    assert link(GENESIS.hash, recorded) != recorded.hash
+    assert chain_hash(GENESIS.hash, replace(original, **change)) != original.hash
+    assert chain_hash(GENESIS.hash, recorded) != recorded.hash
 
 
 def test_every_column_is_tried() -> None:
@@ -161,7 +161,7 @@ def test_every_column_is_tried() -> None:
 def test_a_payload_of_no_bytes_is_not_no_payload() -> None:
     """A payload that is emptied shows, and so does one that comes where there was none."""
     without = one(Draft(EventCommitted("NOTE")))
-    assert link(GENESIS.hash, replace(without, payload=b"")) != without.hash
+    assert chain_hash(GENESIS.hash, replace(without, payload=b"")) != without.hash
 
 
 def test_a_missing_record_breaks_the_chain() -> None:

@@ -27,13 +27,13 @@ PURE: dict[str, set[str]] = {
     "api": {"events"},
     "answers": {"api", "errors"},
     "decide": {"api", "errors", "events", "graph", "journal", "lifecycle", "projections"},
-    "broken": set(),
-    "protocol": {"broken", "errors"},
+    "broken_line": set(),
+    "protocol": {"broken_line", "errors"},
     "label": set(),
 }
 TABLE: dict[str, set[str]] = {
     "queries": {"api", "errors", "events", "journal", "projections", "store"},
-    "status": {"api", "errors", "events", "projections", "queries", "store"},
+    "status_stream": {"api", "errors", "events", "projections", "queries", "store"},
     "methods": {
         "agentd",
         "api",
@@ -42,13 +42,12 @@ TABLE: dict[str, set[str]] = {
         "events",
         "journal",
         "lifecycle",
-        "projections",
         "queries",
-        "status",
+        "status_stream",
         "store",
     },
-    "unknown": {"api", "text"},
-    "decoding": {"api", "errors", "methods", "protocol", "text", "unknown"},
+    "unknown_fields": {"api", "text"},
+    "decoding": {"api", "errors", "methods", "protocol", "text", "unknown_fields"},
 }
 EFFECTS: dict[str, set[str]] = {
     "store": {"answers", "errors", "events", "holders", "journal", "projections"},
@@ -94,7 +93,7 @@ EFFECTS: dict[str, set[str]] = {
         "methods",
         "peers",
         "protocol",
-        "status",
+        "status_stream",
         "store",
         "text",
         "transact",

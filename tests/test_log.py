@@ -22,7 +22,7 @@ from agentd.daemon.writer import log_fault
 from agentd.errors import InternalError, RequestRefused
 from agentd.methods import Command, Method
 from agentd.protocol import encode_error
-from agentd.status import Status
+from agentd.status_stream import TaskStatusStream
 from agentd.store.memory import MemoryStore
 from agentd.transact import Call, run_batch
 from tests.core import EVENT_LIMIT, LEASE_MS, NOW, context, uid
@@ -126,7 +126,7 @@ class Asking:
     def __init__(self) -> None:
         self.answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
-    def take(self, piece: bytes, rest: Status | None) -> None:
+    def take(self, piece: bytes, rest: TaskStatusStream | None) -> None:
         assert rest is None
         self.answered.set_result(piece)
 
@@ -155,7 +155,7 @@ def answer_to(method: Method, params: Struct) -> bytes:
 
 def test_the_fault_of_a_query(log: StringIO) -> None:
     """Its traceback is in the log and not in the answer."""
-    refused(answer_to(Method("Broken", TaskParams, None, (), query=broken), PARAMS))
+    refused(answer_to(Method("Broken", TaskParams, None, query=broken), PARAMS))
     assert traced(log)
 
 
@@ -165,7 +165,7 @@ def test_a_refusal_is_no_fault(log: StringIO) -> None:
     def refusing(*_known: Any) -> NoReturn:
         raise RequestRefused("not today")
 
-    answer = answer_to(Method("Refusing", TaskParams, None, (), query=refusing), PARAMS)
+    answer = answer_to(Method("Refusing", TaskParams, None, query=refusing), PARAMS)
     assert b"not today" in answer
     assert log.getvalue() == ""
 

@@ -12,19 +12,19 @@ from agentd.protocol import (
     LINE_LIMIT,
     NO_ID,
     UNKNOWN_ID,
-    Rejected,
+    RejectedLine,
     Request,
-    Requests,
+    RequestParser,
 )
 
 HEALTH = b'{"id":1,"method":"Health"}'
 
-Message = Request | Rejected
+Message = Request | RejectedLine
 
 
 def fed(chunks: Iterable[bytes], *, end: bool = False) -> list[Message]:
     """The requests that these chunks make on a connection of their own."""
-    requests = Requests()
+    requests = RequestParser()
     messages = [message for chunk in chunks for message in requests.feed(chunk)]
     return messages + requests.end() if end else messages
 
@@ -46,10 +46,10 @@ def request(line: bytes) -> Request:
     return message
 
 
-def rejected(line: bytes) -> Rejected:
+def rejected(line: bytes) -> RejectedLine:
     """The one rejection that the line gets."""
     [message] = fed([line + b"\n"])
-    assert isinstance(message, Rejected), message
+    assert isinstance(message, RejectedLine), message
     return message
 
 
@@ -132,7 +132,7 @@ def test_a_stream_may_be_cut_anywhere(cut: int) -> None:
 
 def test_a_request_is_there_with_its_newline() -> None:
     """A request is given out with the chunk that has its newline, not before and not twice."""
-    requests = Requests()
+    requests = RequestParser()
     assert requests.feed(HEALTH) == []
     assert plain(requests.feed(b"\n")) == [(b"1", "Health", b"{}")]
     assert requests.feed(b"\n") == []
@@ -147,7 +147,7 @@ def test_blank_lines(blank: bytes) -> None:
 
 def test_the_last_line_may_lack_its_newline() -> None:
     """At the end of the stream the rest is a line, once."""
-    requests = Requests()
+    requests = RequestParser()
     requests.feed(HEALTH)
     assert plain(requests.end()) == [(b"1", "Health", b"{}")]
     assert requests.end() == []
@@ -175,7 +175,7 @@ def padded(length: int) -> bytes:
 @pytest.mark.parametrize("chunk", [LINE_LIMIT + 1, 65_536, 4_095])
 def test_the_longest_line(chunk: int) -> None:
     """A line of exactly 1 MiB, the newline counted, is a request; one byte more is not."""
-    for length, kind in ((LINE_LIMIT, Request), (LINE_LIMIT + 1, Rejected)):
+    for length, kind in ((LINE_LIMIT, Request), (LINE_LIMIT + 1, RejectedLine)):
         line = padded(length)
         pieces = [line[at : at + chunk] for at in range(0, length, chunk)]
         assert [type(message) for message in fed(pieces)] == [kind]
@@ -183,7 +183,7 @@ def test_the_longest_line(chunk: int) -> None:
 
 def test_the_limit_is_for_one_line() -> None:
     """Lines that arrive in pieces may be longer than the limit together."""
-    requests = Requests()
+    requests = RequestParser()
     line = padded(LINE_LIMIT // 3)
     found = [requests.feed(piece) for _ in range(9) for piece in (line[:-1], line[-1:])]
     assert [len(messages) for messages in found] == [0, 1] * 9
@@ -192,10 +192,10 @@ def test_the_limit_is_for_one_line() -> None:
 
 def test_a_line_that_is_too_long() -> None:
     """It is refused with the limit, ends the conversation, and costs no request before it."""
-    requests = Requests()
+    requests = RequestParser()
     first, refusal = requests.feed(HEALTH + b"\n" + padded(LINE_LIMIT + 1) + HEALTH + b"\n")
     assert isinstance(first, Request)
-    assert isinstance(refusal, Rejected)
+    assert isinstance(refusal, RejectedLine)
     assert isinstance(refusal.error, RequestTooLarge)
     assert refusal.error.data["limit_bytes"] == LINE_LIMIT
     assert requests.closed
@@ -204,7 +204,7 @@ def test_a_line_that_is_too_long() -> None:
 
 def test_a_line_is_too_long_before_it_ends() -> None:
     """An endless line is refused when the limit is reached, not when memory is."""
-    requests = Requests()
+    requests = RequestParser()
     assert requests.feed(b" " * (LINE_LIMIT - 1)) == []
     assert not requests.closed
     assert len(requests.feed(b" ")) == 1

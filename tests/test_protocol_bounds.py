@@ -6,7 +6,7 @@ import pytest
 
 from agentd.decoding import decode
 from agentd.errors import InvalidParams
-from agentd.protocol import Rejected, Request, Requests
+from agentd.protocol import RejectedLine, Request, RequestParser
 
 
 def nested(depth: int) -> bytes:
@@ -19,13 +19,13 @@ def nested(depth: int) -> bytes:
 def test_depth_is_counted_to_the_bracket(pairs: int, depth: int, *, refused: bool) -> None:
     """Wherever on the line the depth is, and whatever was opened and closed before, it counts."""
     line = b'{"method":"M","params":[%b%b]}\n' % (b"[]," * pairs, nested(depth - 2))
-    [message] = Requests().feed(line)
-    assert isinstance(message, Rejected) == refused
+    [message] = RequestParser().feed(line)
+    assert isinstance(message, RejectedLine) == refused
 
 
 def test_a_line_in_crumbs_takes_its_own_size() -> None:
     """Half a line that came two bytes at a time is kept as the bytes that it has."""
-    requests = Requests()
+    requests = RequestParser()
     tracemalloc.start()
     for _ in range(50_000):
         requests.feed(b"xx")
@@ -36,7 +36,7 @@ def test_a_line_in_crumbs_takes_its_own_size() -> None:
 
 def test_a_large_value_is_quoted_by_its_start() -> None:
     """An error repeats the start of what does not fit, however long that is."""
-    [request] = Requests().feed(
+    [request] = RequestParser().feed(
         b'{"method":"RegisterTask","params":{"goal":[%b1]}}\n' % (b"1," * 9_999)
     )
     assert isinstance(request, Request)

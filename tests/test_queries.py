@@ -17,7 +17,7 @@ from agentd.daemon.queries import FEW_NODES, Queries
 from agentd.daemon.room import Room
 from agentd.errors import StorageError
 from agentd.methods import BY_NAME
-from agentd.status import Status
+from agentd.status_stream import TaskStatusStream
 from agentd.store.memory import MemoryStore, MemoryTx
 from tests.core import EVENT_LIMIT, LEASE_MS, NOW, Core
 
@@ -60,7 +60,7 @@ class Client:
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
-        self._rest: Status | None = None
+        self._rest: TaskStatusStream | None = None
         self.line = b""
         self.done = asyncio.Event()
         self.taken = asyncio.Event()
@@ -77,7 +77,7 @@ class Client:
         assert self._rest is not None
         self._queries.go_on(self._rest, self)
 
-    def take(self, piece: bytes, rest: Status | None) -> None:
+    def take(self, piece: bytes, rest: TaskStatusStream | None) -> None:
         self.line += piece
         self._rest = rest
         self.taken.set()
@@ -178,7 +178,7 @@ def test_brief_answers_need_no_room() -> None:
 @pytest.mark.parametrize("size", ["small", "large"])
 def test_an_answer_in_pieces(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a task's size is: a client that reads it all has the one line of its answer."""
-    monkeypatch.setattr("agentd.status.PIECE_BYTES", 20_000)
+    monkeypatch.setattr("agentd.status_stream.PIECE_BYTES", 20_000)
 
     async def acts(scene: Scene) -> None:
         client = scene.client()
@@ -198,7 +198,7 @@ def test_an_answer_in_pieces(size: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_rest_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a line is sent and cannot be taken back: the answer is broken off."""
-    monkeypatch.setattr("agentd.status.PIECE_BYTES", 20_000)
+    monkeypatch.setattr("agentd.status_stream.PIECE_BYTES", 20_000)
 
     async def acts(scene: Scene) -> None:
         client = scene.client()

@@ -11,7 +11,7 @@ from agentd.answers import KEPT_MS
 from agentd.decoding import decode
 from agentd.errors import InvalidParams, RequestRefused
 from agentd.methods import METHODS
-from agentd.protocol import Requests
+from agentd.protocol import RequestParser
 from agentd.transact import transact
 from tests.core import (
     STORES,
@@ -247,7 +247,7 @@ def test_another_payload_is_another_request(core: Core, other: dict[str, Any]) -
 def test_an_id_is_a_uuid(wrong: object) -> None:
     """Anything else is refused like any other malformed field."""
     line = encoded({"method": "RegisterTask", "params": {"goal": "g", "request_id": wrong}})
-    [request] = Requests().feed(line + b"\n")
+    [request] = RequestParser().feed(line + b"\n")
     with pytest.raises(InvalidParams, match=r"\$\.request_id"):
         decode(request)  # type: ignore[arg-type]  # it is a request, not a rejection
 

@@ -1,46 +1,45 @@
-"""What goes over the wire: one Params and one Result Struct per method."""
+"""What goes over the wire: one Params and one Result Struct per method, by noun.
 
-from agentd.api.params import (
-    MOST_NODES,
-    AcquireNextNodeParams,
-    CommitEventParams,
-    CompleteNodeParams,
-    DescribeInterfaceParams,
-    FailNodeParams,
-    HealthParams,
-    HeartbeatNodeParams,
-    LeaseParams,
-    ListTasksParams,
-    MetricsParams,
-    NodeParams,
-    NodeSpec,
-    NoParams,
-    Params,
-    RegisterTaskParams,
-    TaskEventsParams,
-    TaskParams,
-    TaskStatusParams,
-)
-from agentd.api.results import (
-    AcquireNextNodeResult,
+The rule this package keeps: these Structs decode the requests, encode the results and describe the
+interface, so the three cannot disagree. The docstring of a method's params is its help.
+"""
+
+from agentd.api.daemon import (
     DatabaseMetrics,
-    DependencyView,
+    DescribeInterfaceParams,
     DescribeInterfaceResult,
     ErrorDescription,
-    EventResult,
-    EventView,
+    HealthParams,
     HealthResult,
-    HeartbeatNodeResult,
-    ListTasksResult,
     MethodDescription,
+    MetricsParams,
     MetricsResult,
-    NodeContext,
-    NodeView,
-    RecordedEventView,
-    RegisterTaskResult,
     RuntimeMetrics,
     StateModel,
+)
+from agentd.api.endings import CompleteNodeParams, FailNodeParams
+from agentd.api.events import (
+    CommitEventParams,
+    EventResult,
+    EventView,
+    RecordedEventView,
+    TaskEventsParams,
     TaskEventsResult,
+)
+from agentd.api.leases import (
+    AcquireNextNodeParams,
+    AcquireNextNodeResult,
+    HeartbeatNodeParams,
+    HeartbeatNodeResult,
+)
+from agentd.api.node_context import DependencyView, NodeContext
+from agentd.api.nodes import NodeView
+from agentd.api.params import LeaseParams, NodeParams, NoParams, Params, TaskParams
+from agentd.api.registration import MOST_NODES, NodeSpec, RegisterTaskParams, RegisterTaskResult
+from agentd.api.tasks import (
+    ListTasksParams,
+    ListTasksResult,
+    TaskStatusParams,
     TaskStatusResult,
     TaskSummary,
     TaskView,
@@ -53,11 +52,11 @@ from agentd.api.types import (
     OptionalJson,
     OptionalObject,
     OrNull,
+    PayloadAlias,
     RequestId,
-    SamePayload,
     Timestamp,
     UnixSeconds,
-    canonical,
+    canonical_id,
     or_default,
     rfc3339,
 )
@@ -99,12 +98,12 @@ __all__ = [
     "OptionalObject",
     "OrNull",
     "Params",
+    "PayloadAlias",
     "RecordedEventView",
     "RegisterTaskParams",
     "RegisterTaskResult",
     "RequestId",
     "RuntimeMetrics",
-    "SamePayload",
     "StateModel",
     "TaskEventsParams",
     "TaskEventsResult",
@@ -115,7 +114,7 @@ __all__ = [
     "TaskView",
     "Timestamp",
     "UnixSeconds",
-    "canonical",
+    "canonical_id",
     "or_default",
     "rfc3339",
 ]

@@ -30,7 +30,7 @@ _UUID = r"^(?:[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9A-Fa-f]{3
 _NIL = "00000000-0000-0000-0000-000000000000"
 
 Id = Annotated[str, Meta(pattern=_UUID, extra_json_schema={"format": "uuid"})]
-GivenId = Annotated[str, Meta(extra_json_schema={"pattern": _UUID, "format": "uuid"})]
+ResultId = Annotated[str, Meta(extra_json_schema={"pattern": _UUID, "format": "uuid"})]
 """An id in a result, described alike: the daemon made sure of it, and matching 150 of them anew
 would cost a client more than all the rest of its call."""
 
@@ -38,7 +38,7 @@ Json = Annotated[Raw, Meta(description="any JSON value")]
 OptionalJson = Annotated[
     Json | UnsetType, Meta(description="any JSON value; null where it is left out")
 ]
-SamePayload = Annotated[Json | UnsetType, Meta(description="another name of `payload`")]
+PayloadAlias = Annotated[Json | UnsetType, Meta(description="another name of `payload`")]
 RequestId = Annotated[
     Id,
     Meta(
@@ -52,7 +52,7 @@ OptionalObject = Annotated[
 ]
 
 
-def canonical(text: str) -> str:
+def canonical_id(text: str) -> str:
     """A UUID as agentd writes it: lower case, with its dashes."""
     text = text.lower()
     if len(text) == 32:  # noqa: PLR2004 - a form that is legal on input, without dashes

@@ -16,7 +16,7 @@ from agentd import replay
 from agentd.backup.draft import cannot_write, draft_of
 from agentd.errors import DatabaseRefused, JournalDamaged
 from agentd.projections import TOTALS, TotalsRow
-from agentd.projections.totals import EMPTY, SCOPE
+from agentd.projections.totals import EMPTY_TOTALS, SCOPE
 from agentd.store.sqlite.copying import bring_up_to_date
 from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.viewing import View
@@ -74,5 +74,5 @@ def _differences(view: View, progress: Progress) -> Iterator[str]:
 
 def _contents(view: View) -> Contents:
     with view.read() as reader:
-        totals: TotalsRow = reader.get(TOTALS, (SCOPE,)) or EMPTY
+        totals: TotalsRow = reader.get(TOTALS, (SCOPE,)) or EMPTY_TOTALS
         return Contents(totals.tasks, reader.last_seq())

@@ -26,7 +26,7 @@ from agentd.daemon.writer import Submitted
 from agentd.errors import StorageError
 from agentd.peers import peer_name
 from agentd.protocol import Request, encode_error
-from agentd.status import Status
+from agentd.status_stream import TaskStatusStream
 from agentd.transact import Outcome
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Connection(asyncio.BufferedProtocol):
         self._outgoing.account()
         asyncio.get_running_loop().call_soon(self._proceed)
 
-    def take(self, piece: bytes, rest: Status | None) -> None:
+    def take(self, piece: bytes, rest: TaskStatusStream | None) -> None:
         """See `queries.Client`."""
         self._send(piece)
         self._outgoing.keep(rest)

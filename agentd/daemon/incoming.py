@@ -5,7 +5,7 @@ The rule this file keeps: it is looked at a piece at a time, however much arrive
 
 from collections import deque
 
-from agentd.protocol import Rejected, Request, Requests
+from agentd.protocol import RejectedLine, Request, RequestParser
 
 LINES_AT_ONCE = 256
 """Lines that are looked at in one turn: a flood of broken ones leaves room for the others."""
@@ -15,9 +15,9 @@ class Incoming:
     """Bytes that nobody has looked at (`unread`), and the requests `found` in those before them."""
 
     def __init__(self) -> None:
-        self._requests = Requests()
+        self._requests = RequestParser()
         self.unread = b""
-        self.found: deque[Request | Rejected] = deque()
+        self.found: deque[Request | RejectedLine] = deque()
 
     @property
     def unfinished(self) -> int:

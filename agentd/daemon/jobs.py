@@ -23,7 +23,7 @@ from agentd.daemon.writer import Client, Submitted
 from agentd.decoding import decode
 from agentd.errors import InternalError, RequestRefused
 from agentd.methods import BY_NAME, Method
-from agentd.protocol import Rejected, Request, encode_error, encode_result
+from agentd.protocol import RejectedLine, Request, encode_error, encode_result
 from agentd.transact import Call, Outcome
 
 LARGE = 65_536
@@ -53,7 +53,7 @@ class Query(NamedTuple):
     params: Struct
 
 
-Job = Submitted | Query | Rejected | Request
+Job = Submitted | Query | RejectedLine | Request
 
 
 def is_large(request: Request) -> bool:
@@ -67,12 +67,14 @@ def is_large(request: Request) -> bool:
     return size >= LARGE or bytes(request.params).count(b"{") >= MANY
 
 
-def decoded(request: Request, client: Client, sizes: ContextSizes) -> Submitted | Query | Rejected:
+def decoded(
+    request: Request, client: Client, sizes: ContextSizes
+) -> Submitted | Query | RejectedLine:
     """The client's request, decoded."""
     try:
         method, params = decode(request)
     except RequestRefused as error:
-        return Rejected(request.id, error)
+        return RejectedLine(request.id, error)
     if method.command is None:
         return Query(request.id, method, params)
     size = len(request.params) + len(request.id)

@@ -14,7 +14,7 @@ from agentd.daemon.log import logger
 from agentd.daemon.room import Room, Waiting
 from agentd.daemon.stalls import Stalls
 from agentd.peers import peer_name
-from agentd.status import Status
+from agentd.status_stream import TaskStatusStream
 
 BUFFERED = 131_072
 """Bytes of answers that are kept for a client before it is no longer read from."""
@@ -33,7 +33,7 @@ class Outgoing:
         self._room = room
         self._client = client
         self.choked = False
-        self._rest: Status | None = None
+        self._rest: TaskStatusStream | None = None
 
     def write(self, line: bytes) -> None:
         """Send it, unless nobody is there."""
@@ -53,12 +53,12 @@ class Outgoing:
         self.choked = False
         self.account()
 
-    def keep(self, rest: Status | None) -> None:
+    def keep(self, rest: TaskStatusStream | None) -> None:
         """What is left of the answer that is being sent."""
         self._rest = rest
         self.account()
 
-    def more(self) -> Status | None:
+    def more(self) -> TaskStatusStream | None:
         """What to go on with now."""
         if self.choked:
             return None

@@ -28,8 +28,8 @@ from agentd.daemon.writer import log_fault
 from agentd.decide import Context
 from agentd.errors import InternalError, RequestRefused, StorageError
 from agentd.methods import Method
-from agentd.protocol import RESULT_ENDS, encode_error, encode_result, result_begins
-from agentd.status import NODE_BYTES, Status
+from agentd.protocol import RESULT_END, encode_error, encode_result, result_start
+from agentd.status_stream import NODE_BYTES, TaskStatusStream
 from agentd.store import CheckpointedStore, Reader
 
 FEW_NODES = 500
@@ -42,7 +42,7 @@ PAGE_BYTES = 1024 * 1024
 class Client(Waiting, Protocol):
     """Whoever asks, one query at a time."""
 
-    def take(self, piece: bytes, rest: Status | None) -> None:
+    def take(self, piece: bytes, rest: TaskStatusStream | None) -> None:
         """A part of the answer's line, and what the rest is made of; None where that was all."""
 
     def break_off(self) -> None:
@@ -62,7 +62,7 @@ class _Part(NamedTuple):
     """A part of an answer; without a line the rest cannot be had."""
 
     line: bytes | None
-    rest: Status | None = None
+    rest: TaskStatusStream | None = None
 
 
 class _Large(NamedTuple):
@@ -98,7 +98,7 @@ class Queries:
         else:
             self._enter(client, PAGE_BYTES, self._pages, self._page, query)
 
-    def go_on(self, rest: Status, client: Client) -> None:
+    def go_on(self, rest: TaskStatusStream, client: Client) -> None:
         """Let the client take the next part, when it is its turn."""
         self._start(self._large, client, self._next, rest)
 
@@ -177,7 +177,7 @@ class Queries:
             log_fault(error)
             return _Part(encode_error(query.id, InternalError()))
 
-    def _next(self, rest: Status) -> _Part:
+    def _next(self, rest: TaskStatusStream) -> _Part:
         try:
             with self._large_read() as reader:
                 return _part(b"", rest, reader)
@@ -191,11 +191,11 @@ class Queries:
         )
 
     def _page(self, query: _Query) -> _Outcome:
-        if query.method.pieces is None:
+        if query.method.stream is None:
             self._store.wait_for_turn()
             return self._answer(query)
         with self._large_read() as reader:
-            nodes = query.method.pieces.count(reader, query.params)
+            nodes = query.method.stream.count(reader, query.params)
             return _Large(query, nodes) if nodes > FEW_NODES else _opened(query, reader)
 
     def _open(self, query: _Query) -> _Part:
@@ -220,12 +220,12 @@ class Queries:
 
 
 def _opened(query: _Query, reader: Reader) -> _Part:
-    assert query.method.pieces is not None  # noqa: S101 - only such a query is large
-    return _part(result_begins(query.id), query.method.pieces(reader, query.params), reader)
+    assert query.method.stream is not None  # noqa: S101 - only such a query is large
+    return _part(result_start(query.id), query.method.stream(reader, query.params), reader)
 
 
-def _part(before: bytes, status: Status, reader: Reader) -> _Part:
+def _part(before: bytes, status: TaskStatusStream, reader: Reader) -> _Part:
     piece = status.piece(reader)
     if status.done:
-        return _Part(before + piece + RESULT_ENDS)
+        return _Part(before + piece + RESULT_END)
     return _Part(before + piece, status)

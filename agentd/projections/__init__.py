@@ -16,7 +16,7 @@ from agentd.projections.totals import TOTALS, TotalsRow
 
 PROJECTIONS: tuple[Projection, ...] = (TASKS, NODES, EDGES, COUNTS, TOTALS)
 
-_CONCERNED = {kind: tuple(p for p in PROJECTIONS if kind in p.kinds) for kind in EVENTS}
+_PROJECTIONS_BY_EVENT = {kind: tuple(p for p in PROJECTIONS if kind in p.kinds) for kind in EVENTS}
 
 
 class Tables(Protocol):
@@ -34,7 +34,7 @@ class Tables(Protocol):
 
 def project(tables: Tables, recorded: Recorded) -> None:
     """Fold one record into every row that it concerns."""
-    for projection in _CONCERNED[type(recorded.event)]:
+    for projection in _PROJECTIONS_BY_EVENT[type(recorded.event)]:
         for key in projection.keys(recorded, tables.dependents):
             row = projection.reduce(tables.get(projection, key), recorded, key)
             tables.put(projection, key, row)

@@ -61,16 +61,16 @@ def reduce(row: NodeRow | None, recorded: Recorded, key: Key) -> NodeRow | None:
     """Fold one event into the row of its node, or of a node that waited for that one."""
     event = recorded.event
     if isinstance(event, NodeAdded):
-        return _added(recorded, event)
+        return _add_node(recorded, event)
     if row is None:
         return None
     if key[0] != recorded.node_id:
         return msgspec.structs.replace(row, waiting_on=row.waiting_on - 1)
-    rule = _RULES.get(type(event))
-    return row if rule is None else rule(row, recorded, event)
+    reducer = _REDUCERS.get(type(event))
+    return row if reducer is None else reducer(row, recorded, event)
 
 
-def _added(recorded: Recorded, event: NodeAdded) -> NodeRow:
+def _add_node(recorded: Recorded, event: NodeAdded) -> NodeRow:
     return NodeRow(
         recorded.node_id or "",
         recorded.task_id,
@@ -82,7 +82,7 @@ def _added(recorded: Recorded, event: NodeAdded) -> NodeRow:
     )
 
 
-def _acquired(row: NodeRow, recorded: Recorded, event: NodeAcquired) -> NodeRow:
+def _begin_lease(row: NodeRow, recorded: Recorded, event: NodeAcquired) -> NodeRow:
     return NodeRow(
         row.node_id,
         row.task_id,
@@ -99,13 +99,13 @@ def _acquired(row: NodeRow, recorded: Recorded, event: NodeAcquired) -> NodeRow:
     )
 
 
-def _extended(row: NodeRow, recorded: Recorded, event: LeaseExtended) -> NodeRow:
+def _extend_lease(row: NodeRow, recorded: Recorded, event: LeaseExtended) -> NodeRow:
     return msgspec.structs.replace(
         row, updated_at=recorded.at, lease_expires_at=event.lease_expires_at
     )
 
 
-def _rolled_back(row: NodeRow, recorded: Recorded, event: LeaseExpired) -> NodeRow:
+def _roll_back(row: NodeRow, recorded: Recorded, event: LeaseExpired) -> NodeRow:
     return msgspec.structs.replace(
         row,
         status=event.status,
@@ -118,7 +118,7 @@ def _rolled_back(row: NodeRow, recorded: Recorded, event: LeaseExpired) -> NodeR
     )
 
 
-def _finished(row: NodeRow, recorded: Recorded, event: NodeCompleted | NodeFailed) -> NodeRow:
+def _end_node(row: NodeRow, recorded: Recorded, event: NodeCompleted | NodeFailed) -> NodeRow:
     return NodeRow(
         row.node_id,
         row.task_id,
@@ -133,12 +133,12 @@ def _finished(row: NodeRow, recorded: Recorded, event: NodeCompleted | NodeFaile
     )
 
 
-_RULES: dict[type[Event], Callable[[NodeRow, Recorded, Any], NodeRow]] = {
-    NodeAcquired: _acquired,
-    LeaseExtended: _extended,
-    LeaseExpired: _rolled_back,
-    NodeCompleted: _finished,
-    NodeFailed: _finished,
+_REDUCERS: dict[type[Event], Callable[[NodeRow, Recorded, Any], NodeRow]] = {
+    NodeAcquired: _begin_lease,
+    LeaseExtended: _extend_lease,
+    LeaseExpired: _roll_back,
+    NodeCompleted: _end_node,
+    NodeFailed: _end_node,
 }
 
 NODES = Projection(
@@ -146,7 +146,7 @@ NODES = Projection(
     row=NodeRow,
     key=("node_id",),
     fixed=("node_id", "task_id", "position", "added_seq"),
-    kinds=(NodeAdded, *_RULES),
+    kinds=(NodeAdded, *_REDUCERS),
     keys=keys,
     reduce=reduce,
 )

@@ -30,7 +30,7 @@ class Delta(NamedTuple):
     failed: int = 0
 
 
-NONE = Delta()
+NO_CHANGE = Delta()
 
 DELTAS: Mapping[type[Event], Delta] = {
     NodeAdded: Delta(pending=1),
@@ -58,7 +58,7 @@ class TotalsRow(Struct, frozen=True):
         return self.pending + self.running + self.completed + self.failed
 
 
-EMPTY = TotalsRow(SCOPE, 0, 0, 0, 0, 0, 0)
+EMPTY_TOTALS = TotalsRow(SCOPE, 0, 0, 0, 0, 0, 0)
 
 
 def keys(_recorded: Recorded, _dependents: Dependents) -> tuple[Key]:
@@ -68,8 +68,8 @@ def keys(_recorded: Recorded, _dependents: Dependents) -> tuple[Key]:
 
 def reduce(row: TotalsRow | None, recorded: Recorded, _key: Key) -> TotalsRow:
     """Fold one event into the totals."""
-    row = row or EMPTY
-    delta = DELTAS.get(type(recorded.event), NONE)
+    row = row or EMPTY_TOTALS
+    delta = DELTAS.get(type(recorded.event), NO_CHANGE)
     return TotalsRow(
         SCOPE,
         row.events + 1,

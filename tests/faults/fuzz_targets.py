@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agentd.decoding import decode
 from agentd.errors import RequestRefused
 from agentd.methods import BY_NAME
-from agentd.protocol import Rejected, Request, Requests, encode_error, encode_result
+from agentd.protocol import RejectedLine, Request, RequestParser, encode_error, encode_result
 from agentd.replay import check
 from agentd.store.memory import MemoryStore
 from agentd.transact import Call
@@ -37,7 +37,7 @@ def stream(data: bytes) -> None:
 
 def said(chunks: Iterable[bytes]) -> list[bytes]:
     """Return an answer to everything that the chunks say."""
-    requests = Requests()
+    requests = RequestParser()
     found = [message for chunk in chunks for message in requests.feed(chunk)]
     answers = [shown(message) for message in found + requests.end()]
     for answer in answers:
@@ -45,9 +45,9 @@ def said(chunks: Iterable[bytes]) -> list[bytes]:
     return answers
 
 
-def shown(message: Request | Rejected) -> bytes:
+def shown(message: Request | RejectedLine) -> bytes:
     """Return a response that shows the message."""
-    if isinstance(message, Rejected):
+    if isinstance(message, RejectedLine):
         return encode_error(message.id, message.error)
     return encode_result(message.id, [message.method, message.params])
 
@@ -70,7 +70,7 @@ def decisions(data: bytes) -> None:
     for line in data.split(b"\n"):
         if passed := _MILLISECONDS.fullmatch(line):
             core.now += int(passed[1])
-        for message in Requests().feed(line + b"\n"):
+        for message in RequestParser().feed(line + b"\n"):
             records = len(core.journal())
             response = read(answered(core, message))
             assert "result" in response or len(core.journal()) == records, response
@@ -78,9 +78,9 @@ def decisions(data: bytes) -> None:
     assert not list(check(core.store, lambda _seq: None))
 
 
-def answered(core: Core, message: Request | Rejected) -> bytes:
+def answered(core: Core, message: Request | RejectedLine) -> bytes:
     """Return the response that a daemon would send."""
-    if isinstance(message, Rejected):
+    if isinstance(message, RejectedLine):
         return encode_error(message.id, message.error)
     try:
         return encode_result(message.id, outcome(core, message))

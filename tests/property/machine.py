@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 
 from agentd import transact
 from agentd.errors import RequestRefused
-from agentd.journal import GENESIS, link
+from agentd.journal import GENESIS, chain_hash
 from agentd.projections import PROJECTIONS, project
 from agentd.store import Store
 from tests.core import NOW, Core, command, to_params, uid
@@ -195,7 +195,7 @@ class CoreMachine(Asker, RuleBasedStateMachine):
         for recorded in records:
             version, previous = heads.get(recorded.task_id, (0, GENESIS.hash))
             assert recorded.version == version + 1
-            assert recorded.hash == link(previous, recorded)
+            assert recorded.hash == chain_hash(previous, recorded)
             heads[recorded.task_id] = recorded.version, recorded.hash
 
     # How requests are made and compared

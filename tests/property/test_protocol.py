@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agentd.errors import WIRE_ERRORS
-from agentd.protocol import Rejected, Request, Requests, encode_error, encode_result
+from agentd.protocol import RejectedLine, Request, RequestParser, encode_error, encode_result
 from tests.property.strategies import JSON
 
 ENDINGS = st.sampled_from([b"\n", b"\r\n", b"\n\n"])
@@ -33,12 +33,12 @@ STREAMS = st.lists(st.tuples(LINES, ENDINGS)).map(lambda pairs: b"".join(a + b f
 
 def fed(chunks: Iterable[bytes]) -> list[tuple[Any, ...]]:
     """What the chunks say, down to the end of the stream, as values that can be compared."""
-    requests = Requests()
+    requests = RequestParser()
     messages = [message for chunk in chunks for message in requests.feed(chunk)]
     return [comparable(message) for message in messages + requests.end()]
 
 
-def comparable(message: Request | Rejected) -> tuple[Any, ...]:
+def comparable(message: Request | RejectedLine) -> tuple[Any, ...]:
     if isinstance(message, Request):
         return message.id, message.method, bytes(message.params)
     return message.id, message.error.kind, message.error.message
@@ -79,10 +79,10 @@ def test_requests_keep_their_order(lines: list[bytes], ending: bytes) -> None:
 @example(b'{"id":-,"method":1}\n{"id":"\x00"}\n')
 def test_no_bytes_are_too_much(data: bytes) -> None:
     """Arbitrary bytes never raise, and every answer to them is one line of JSON."""
-    for message in [*(requests := Requests()).feed(data), *requests.end()]:
+    for message in [*(requests := RequestParser()).feed(data), *requests.end()]:
         line = (
             encode_error(message.id, message.error)
-            if isinstance(message, Rejected)
+            if isinstance(message, RejectedLine)
             else encode_result(message.id, None)
         )
         assert line.count(b"\n") == 1

@@ -24,7 +24,7 @@ from agentd.loop.chat import Answer
 from agentd.loop.failures import ChatFailed
 from agentd.loop.handler import artifact_text
 from agentd.loop.retries import retry_after
-from agentd.protocol import Request, Requests
+from agentd.protocol import Request, RequestParser
 from agentd.worker.output import Lines
 
 SHORT, TIMES = (500, 4_000), 8
@@ -58,8 +58,8 @@ def called(method: str, params: bytes) -> Reader:
 CODER = next(agent for agent in AGENTS.values() if agent.file.endswith(".py"))
 
 READERS: dict[str, Reader] = {
-    "a line": lambda text: Requests().feed(text.encode() + b"\n"),
-    "a line in crumbs": lambda text: in_crumbs(Requests().feed, text),
+    "a line": lambda text: RequestParser().feed(text.encode() + b"\n"),
+    "a line in crumbs": lambda text: in_crumbs(RequestParser().feed, text),
     "params": lambda text: decode(Request(b"1", "RegisterTask", Raw(text.encode()))),
     "a method": lambda text: decode(Request(b"1", text, Raw(b"{}"))),
     "an id": called("TaskStatus", b'{"task_id":%b}'),

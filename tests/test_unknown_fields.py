@@ -5,13 +5,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from agentd import unknown
+from agentd import unknown_fields
 from tests.core import Core, open_memory, open_sqlite, spec, uid
 
 
 def told(*nodes: dict[str, Any]) -> tuple[str, ...]:
     """What the sender of these nodes is told."""
-    return unknown.warnings(msgspec.Raw(msgspec.json.encode({"initial_nodes": nodes})))
+    return unknown_fields.warnings_for_nodes(
+        msgspec.Raw(msgspec.json.encode({"initial_nodes": nodes}))
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,14 +37,17 @@ def test_a_field_is_told_with_the_closest_known_one(field: str, meant: str) -> N
 def test_known_fields_are_not_told() -> None:
     """Whatever is in them."""
     assert told(spec(1, 2, payload_schema={"payload": 1}), {}, {"id": None}) == ()
-    assert unknown.warnings(msgspec.Raw(b'{"goal":"g","nodes":[{"payload":1}]}')) == ()
-    assert unknown.warnings(msgspec.Raw(b'{"initial_nodes":null}')) == ()
+    assert (
+        unknown_fields.warnings_for_nodes(msgspec.Raw(b'{"goal":"g","nodes":[{"payload":1}]}'))
+        == ()
+    )
+    assert unknown_fields.warnings_for_nodes(msgspec.Raw(b'{"initial_nodes":null}')) == ()
 
 
 def test_warnings_are_bounded() -> None:
     """In number and length: of the rest there is one, which says how many they are."""
     warnings = told(*({f"{number}" + "\x9b\n" * 1000: 0} for number in range(1_500)))
-    assert len(warnings) == unknown.MOST_WARNINGS + 1
+    assert len(warnings) == unknown_fields.MOST_WARNINGS + 1
     assert warnings[-1].startswith("1,490 more fields")
     assert all(len(warning) < 1_000 and warning.isprintable() for warning in warnings)
 

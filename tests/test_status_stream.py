@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from agentd import status as status_module
+from agentd import status_stream
 from agentd.api import TaskStatusParams
 from agentd.errors import TaskNotFound
 from agentd.queries import task_status
-from agentd.status import NODE_BYTES, Status
+from agentd.status_stream import NODE_BYTES, TaskStatusStream
 from agentd.store import Reader
 from tests.core import STORES, Core, uid
 
@@ -44,11 +44,11 @@ def whole(core: Core, task: str) -> bytes:
         return msgspec.json.encode(task_status(reader, task))
 
 
-def opened(reader: Reader, task: str) -> Status:
-    return Status(reader, TaskStatusParams(task_id=task))
+def opened(reader: Reader, task: str) -> TaskStatusStream:
+    return TaskStatusStream(reader, TaskStatusParams(task_id=task))
 
 
-def pieces(core: Core, status: Status) -> list[bytes]:
+def pieces(core: Core, status: TaskStatusStream) -> list[bytes]:
     """All that is left of it, each piece read from a view of its own."""
     found: list[bytes] = []
     while not status.done:
@@ -63,7 +63,7 @@ def test_the_pieces_are_the_answer(
     core: Core, monkeypatch: pytest.MonkeyPatch, nodes: int, piece_bytes: int
 ) -> None:
     """Put together they are the answer in one piece, byte for byte."""
-    monkeypatch.setattr(status_module, "PIECE_BYTES", piece_bytes)
+    monkeypatch.setattr(status_stream, "PIECE_BYTES", piece_bytes)
     task = played(core, nodes)
     with core.store.read() as reader:
         status = opened(reader, task)
@@ -76,7 +76,7 @@ def test_the_pieces_are_the_answer(
 
 def test_a_piece_has_a_size(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends with the node that makes it so large as a piece has to be."""
-    monkeypatch.setattr(status_module, "PIECE_BYTES", 5_000)
+    monkeypatch.setattr(status_stream, "PIECE_BYTES", 5_000)
     task = played(core, 100)
     with core.store.read() as reader:
         found = pieces(core, opened(reader, task))
@@ -86,7 +86,7 @@ def test_a_piece_has_a_size(core: Core, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_an_answer_is_of_one_moment(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     """What happens to the task between two pieces does not show."""
-    monkeypatch.setattr(status_module, "PIECE_BYTES", 1)
+    monkeypatch.setattr(status_stream, "PIECE_BYTES", 1)
     task = played(core, 300)
     before = whole(core, task)
     with core.store.read() as reader:
@@ -113,11 +113,11 @@ def test_nodes_are_counted_without_a_look_at_them(core: Core) -> None:
     """How many there are is known before the answer is begun, whatever their status is."""
     task = played(core, 8)
     with core.store.read() as reader:
-        assert Status.count(reader, TaskStatusParams(task_id=task)) == 8
+        assert TaskStatusStream.count(reader, TaskStatusParams(task_id=task)) == 8
 
 
-@pytest.mark.parametrize("ask", [Status, Status.count])
-def test_a_task_that_is_none(core: Core, ask: type[Status]) -> None:
+@pytest.mark.parametrize("ask", [TaskStatusStream, TaskStatusStream.count])
+def test_a_task_that_is_none(core: Core, ask: type[TaskStatusStream]) -> None:
     """There is neither an answer nor a number."""
     with core.store.read() as reader, pytest.raises(TaskNotFound):
         ask(reader, TaskStatusParams(task_id=uid(99)))

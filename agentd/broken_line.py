@@ -17,14 +17,14 @@ _SCALAR = rb'(?:%b|[^ \t\r"\[\]{},:]++)' % _STRING
 _NAME = rb"%b(?:%b)%b:%b" % (_SPACE, _STRING, _SPACE, _SPACE)
 
 
-def _flat(inner: bytes) -> bytes:
+def _flat_pattern(inner: bytes) -> bytes:
     """Scalars, and arrays and objects of `inner`."""
     items = rb"(?:%b%b(?:,|(?=\])))*+" % (_SPACE + inner, _SPACE)
     members = rb"(?:%b%b(?:,|(?=\})))*+" % (_NAME + inner, _SPACE)
     return rb"(?:%b|\[%b%b\]|\{%b%b\})" % (_SCALAR, items, _SPACE, members, _SPACE)
 
 
-_FLAT = _flat(_flat(_SCALAR))  # a node with its dependencies and a plain payload
+_FLAT = _flat_pattern(_flat_pattern(_SCALAR))  # a node with its dependencies and a plain payload
 _RUN = {
     b"[": re.compile(rb"(?s)%b,?+(?:%b%b%b,)*+%b" % (_SPACE, _SPACE, _FLAT, _SPACE, _SPACE)),
     b"{": re.compile(rb"(?s)%b,?+(?:%b%b%b,)*+(?:%b)?+" % (_SPACE, _NAME, _FLAT, _SPACE, _NAME)),
@@ -47,7 +47,7 @@ _MOST_STEPS = 20_000
 """Members and brackets that are looked at, in some 15 ms; what is behind them is in doubt."""
 
 
-def found_id(line: bytes) -> bytes:
+def find_id(line: bytes) -> bytes:
     """The value of the only `id` of the outermost object, or b"" where that cannot be told.
 
     It may still be no JSON, but where it ends is certain.
@@ -61,7 +61,7 @@ def found_id(line: bytes) -> bytes:
         member = _MEMBER.match(line, at)
         if member is None:
             break
-        at, end = _passed(line, member.end(), steps)
+        at, end = _pass_value(line, member.end(), steps)
         if _IS_ID.fullmatch(member[1]):
             found.append(line[member.end() : at] if end else b"")
         if end is None:
@@ -72,7 +72,7 @@ def found_id(line: bytes) -> bytes:
     return found[0] if len(found) == 1 and not _LOOKS_LIKE_ID.search(line, at) else b""
 
 
-def _passed(line: bytes, at: int, steps: Iterator[None]) -> tuple[int, re.Match[bytes] | None]:
+def _pass_value(line: bytes, at: int, steps: Iterator[None]) -> tuple[int, re.Match[bytes] | None]:
     """Where the value at `at` ends, and what ends it; None, and where the line breaks within it."""
     if value := _VALUE.match(line, at):
         end = _END.match(line, value.end())

@@ -3,14 +3,14 @@
 import pytest
 
 from agentd.errors import ParseError
-from agentd.protocol import UNKNOWN_ID, Rejected, Requests
+from agentd.protocol import UNKNOWN_ID, RejectedLine, RequestParser
 from tests.test_protocol import IDS
 
 
 def told(line: bytes) -> bytes:
     """The id of the one answer to a line that cannot be decoded."""
-    [message] = Requests().feed(line + b"\n")
-    assert isinstance(message, Rejected)
+    [message] = RequestParser().feed(line + b"\n")
+    assert isinstance(message, RejectedLine)
     assert isinstance(message.error, ParseError)
     return message.id
 
@@ -105,5 +105,5 @@ def test_brackets_are_not_followed_for_ever(times: int, id_: bytes) -> None:
 def test_carriage_returns_leave_an_id() -> None:
     """They are white space in an id, and some read them as the end of a line."""
     assert told(b'{"id":[1,\r2],}') == b"[1, 2]"
-    [message] = Requests().feed(b'{"id":[1,\r2],"method":7}\n')
+    [message] = RequestParser().feed(b'{"id":[1,\r2],"method":7}\n')
     assert message.id == b"[1, 2]"

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agentd.errors import ParseError
-from agentd.protocol import UNKNOWN_ID, Rejected, Requests
+from agentd.protocol import UNKNOWN_ID, RejectedLine, RequestParser
 from tests.property.strategies import JSON
 
 IDS = st.sampled_from(['"id"', '"\\u0069d"', '"i\\u0064"', '"\\u0069\\u0064"'])
@@ -54,10 +54,10 @@ good = objects(NESTED.map(json.dumps))
 
 def told(line: str) -> bytes:
     """The id under which a line that cannot be decoded is refused."""
-    messages = [*(requests := Requests()).feed(line.encode()), *requests.end()]
+    messages = [*(requests := RequestParser()).feed(line.encode()), *requests.end()]
     assume(messages)
     [message] = messages
-    assume(isinstance(message, Rejected) and isinstance(message.error, ParseError))
+    assume(isinstance(message, RejectedLine) and isinstance(message.error, ParseError))
     return message.id
 
 

@@ -21,7 +21,7 @@ from agentd.store import Reader
 PIECE_BYTES = 256 * 1024
 """A piece ends with the node that makes it so large."""
 
-_PACKED_TOGETHER = 256
+_ROWS_IN_A_PACK = 256
 """Rows that are packed together, and unpacked."""
 
 NODE_BYTES = 220
@@ -32,7 +32,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[tuple[str | int | None, ...]]).decode
 
 
-class Status:
+class TaskStatusStream:
     """The answer to one TaskStatus. `size` is what it holds, in bytes."""
 
     def __init__(self, reader: Reader, params: TaskStatusParams) -> None:
@@ -43,13 +43,13 @@ class Status:
         self._packed: deque[bytes] = deque()
         found: Counter[str] = Counter()
         rows = reader.nodes(params.task_id)
-        while group := list(islice(rows, _PACKED_TOGETHER)):
+        while group := list(islice(rows, _ROWS_IN_A_PACK)):
             found.update(node.status for node in group)
             self._packed.append(_pack([astuple(node) for node in group]))
         counts = {status: found[status] for status in STATUSES if found[status]}
         task = _json(task_view(reader, row))
         self._before = b'{"task":%b,"counts":%b,"nodes":[' % (task, _json(counts))
-        self._left = self._unpacked()
+        self._remaining = self._unpack_rows()
         self.size = sum(map(len, self._packed))
         self.done = False
 
@@ -64,7 +64,7 @@ class Status:
     def piece(self, reader: Reader) -> bytes:
         """The next piece of the JSON; after the last one it is `done`."""
         parts, size = [], 0
-        for node in self._left:
+        for node in self._remaining:
             encoded = _json(node_view(reader, node))
             parts += [self._before, encoded]
             self._before = b","
@@ -75,7 +75,7 @@ class Status:
         ending = b"]}" if self._before == b"," else self._before + b"]}"
         return b"".join([*parts, ending])
 
-    def _unpacked(self) -> Iterator[NodeRow]:
+    def _unpack_rows(self) -> Iterator[NodeRow]:
         while self._packed:
             group = self._packed.popleft()
             self.size -= len(group)

@@ -15,7 +15,7 @@ from msgspec import UNSET, Raw, Struct
 from agentd.api import CommitEventParams, CompleteNodeParams, FailNodeParams, NodeSpec, Params
 from agentd.text import quoted
 
-_PAYLOADS: Mapping[type[Params], str] = MappingProxyType(
+_PAYLOAD_NAMES: Mapping[type[Params], str] = MappingProxyType(
     {
         CommitEventParams: "payload",
         CompleteNodeParams: "result_payload",
@@ -24,16 +24,16 @@ _PAYLOADS: Mapping[type[Params], str] = MappingProxyType(
 )
 """What the payload of a method is best called."""
 
-_OF_A_NODE = NodeSpec.__struct_fields__
+_NODE_FIELDS = NodeSpec.__struct_fields__
 
 MOST_WARNINGS = 10
-"""Fields of nodes that are told one by one."""
+"""Unknown fields that have a warning each; the others share one."""
 
-_COMPARED = 80
+_COMPARED_CHARACTERS = 80
 """Characters of a field's name that are compared with those that are known."""
 
 
-class _Node(Struct, forbid_unknown_fields=True):
+class _StrictNode(Struct, forbid_unknown_fields=True):
     """As fast as a node can be looked at: nothing of it is decoded."""
 
     id: Raw = Raw(b"null")
@@ -41,21 +41,21 @@ class _Node(Struct, forbid_unknown_fields=True):
     payload_schema: Raw = Raw(b"null")
 
 
-class _Nodes(Struct):
-    initial_nodes: list[_Node] | None = None
+class _StrictRegistration(Struct):
+    initial_nodes: list[_StrictNode] | None = None
 
 
-class _Members(Struct):
+class _RawRegistration(Struct):
     initial_nodes: list[dict[str, Raw]] | None = None
 
 
-_check_nodes = msgspec.json.Decoder(_Nodes).decode
-_decode_members = msgspec.json.Decoder(_Members).decode
+_check_nodes = msgspec.json.Decoder(_StrictRegistration).decode
+_decode_raw = msgspec.json.Decoder(_RawRegistration).decode
 
 
-def lost(params: Params, written: Raw) -> str | None:
+def explain_lost_payload(params: Params, written: Raw) -> str | None:
     """Why this request would lose its payload: it has none, but a field that is not known."""
-    name = _PAYLOADS.get(type(params))
+    name = _PAYLOAD_NAMES.get(type(params))
     if name is None or getattr(params, "payload", UNSET) is not UNSET:
         return None
     known = type(params).__struct_fields__
@@ -65,31 +65,31 @@ def lost(params: Params, written: Raw) -> str | None:
     return None
 
 
-def warnings(written: Raw) -> tuple[str, ...]:
+def warnings_for_nodes(written: Raw) -> tuple[str, ...]:
     """What a registration, whose params are valid, has in its nodes that is not known."""
     try:
         _check_nodes(written)
     except msgspec.ValidationError:
-        return tuple(_warnings(_decode_members(written).initial_nodes or []))
+        return tuple(_describe_unknown(_decode_raw(written).initial_nodes or []))
     return ()
 
 
-def _warnings(nodes: list[dict[str, Raw]]) -> Iterator[str]:
+def _describe_unknown(nodes: list[dict[str, Raw]]) -> Iterator[str]:
     found: dict[str, list[int]] = {}
     for number, node in enumerate(nodes):
         for field in node:
-            if field not in _OF_A_NODE:
+            if field not in _NODE_FIELDS:
                 found.setdefault(field, []).append(number)
     for field, numbers in [*found.items()][:MOST_WARNINGS]:
         others = f" and of {len(numbers) - 1:,} more" if len(numbers) > 1 else ""
         yield (
             f"the field {quoted(field)} of `$.initial_nodes[{numbers[0]}]`{others} is not known "
-            f"and was ignored: {_meant(field)}"
+            f"and was ignored: {_suggestion(field)}"
         )
     if len(found) > MOST_WARNINGS:
         yield f"{len(found) - MOST_WARNINGS:,} more fields of nodes are not known and were ignored"
 
 
-def _meant(field: str) -> str:
-    near = get_close_matches(field[:_COMPARED].lower(), _OF_A_NODE, 1)
-    return f"did you mean `{near[0]}`?" if near else f"a node has {', '.join(_OF_A_NODE)}"
+def _suggestion(field: str) -> str:
+    near = get_close_matches(field[:_COMPARED_CHARACTERS].lower(), _NODE_FIELDS, 1)
+    return f"did you mean `{near[0]}`?" if near else f"a node has {', '.join(_NODE_FIELDS)}"

@@ -1,0 +1,105 @@
+"""DescribeInterface, Health and Metrics: what the daemon says about itself."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from agentd.api.params import NoParams
+
+
+class DescribeInterfaceParams(NoParams):
+    """Describe the protocol, its methods and their params and results as JSON Schema."""
+
+
+class MethodDescription(Struct):
+    """One method: its JSON Schemas and the other names it answers to."""
+
+    method: str
+    summary: str
+    params: dict[str, Any]
+    result: dict[str, Any]
+    aliases: list[str]
+
+
+class ErrorDescription(Struct):
+    """One kind of error, as it stands in `data.kind`."""
+
+    code: int
+    kind: str
+    summary: str
+
+
+class StateModel(Struct):
+    """The node statuses in order, and the legal edges by the method that takes them."""
+
+    node_statuses: list[str]
+    strict_transitions: dict[str, str]
+
+
+class DescribeInterfaceResult(Struct):
+    """The contract, described by the daemon that keeps it."""
+
+    protocol: str
+    transport: str
+    framing: str
+    version: str
+    state_model: StateModel
+    errors: list[ErrorDescription]
+    methods: list[MethodDescription]
+
+
+class HealthParams(NoParams):
+    """Say whether the daemon and its database are ready."""
+
+
+class HealthResult(Struct):
+    """`ok` twice, or what is wrong."""
+
+    status: str
+    database: str
+    running_timeout_secs: int
+    context_event_limit: int
+
+
+class MetricsParams(NoParams):
+    """Count what this daemon has done since its start and what the database holds."""
+
+
+class RuntimeMetrics(Struct):
+    """What this daemon has done since its start."""
+
+    registered_tasks: int
+    acquire_attempts: int
+    acquired_nodes: int
+    acquisition_latency_micros_total: int
+    average_acquisition_latency_micros: int
+    committed_events: int
+    heartbeats: int
+    completed_nodes: int
+    failed_nodes: int
+    timeout_rollbacks: int
+
+
+class DatabaseMetrics(Struct):
+    """What the database holds. agentd has no resource locks: those two are always 0."""
+
+    schema_version: int
+    latest_schema_version: int
+    total_tasks: int
+    total_nodes: int
+    total_events: int
+    running_leases: int
+    expired_running_leases: int
+    active_resource_locks: int
+    expired_resource_locks: int
+    node_status_counts: dict[str, int]
+
+
+class MetricsResult(Struct):
+    """Counters, all cheap on a database of any size."""
+
+    uptime_secs: int
+    running_timeout_secs: int
+    context_event_limit: int
+    runtime: RuntimeMetrics
+    database: DatabaseMetrics

@@ -1,0 +1,60 @@
+"""RegisterTask: a goal and its nodes."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from agentd.api.params import Params
+from agentd.api.types import Id, OptionalObject, OrNull, ResultId, canonical_id
+
+MOST_NODES = 20_000
+"""Nodes in one request: every other client waits while they are recorded, some 30 µs each. More of
+them do not fit a line with anything in it.
+"""
+
+
+class NodeSpec(Struct, omit_defaults=True):
+    """One node of a new task."""
+
+    id: Id | None = None
+    dependencies: OrNull[list[Id]] = []
+    payload_schema: OptionalObject = UNSET
+
+
+class RegisterTaskParams(Params, dict=True):
+    """Register a goal and its DAG of nodes, all or nothing."""
+
+    goal: str
+    context: OptionalObject = UNSET
+    initial_nodes: OrNull[Annotated[list[NodeSpec], Meta(max_length=MOST_NODES)]] = field(
+        default_factory=list
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Here and not node by node: too many of them are refused before any of this is done.
+        for node in self.initial_nodes:
+            node.id = node.id and canonical_id(node.id)
+            # A duplicated dependency counts once; dict keeps the order.
+            node.dependencies = list(dict.fromkeys(map(canonical_id, node.dependencies or ())))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its sender is told. It is no field: nobody sends it, and no repeat differs by it."""
+        found: tuple[str, ...] = self.__dict__.get("warnings", ())
+        return found
+
+    def warn(self, warnings: tuple[str, ...]) -> None:
+        """Have its sender told."""
+        self.__dict__["warnings"] = warnings
+
+
+class RegisterTaskResult(Struct):
+    """The new ids, the nodes' in the order given; what else there is to know about the request."""
+
+    task_id: ResultId
+    node_ids: list[ResultId]
+    warnings: Annotated[
+        list[str] | UnsetType,
+        Meta(description="fields of nodes that are not known; left out where there are none"),
+    ] = UNSET

@@ -1,0 +1,24 @@
+"""What a method may know besides the state."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from agentd.api import RuntimeMetrics
+
+
+class Context(Struct, frozen=True):
+    """What a method may know besides the state: the moment, new ids, the settings and the counters.
+
+    `now` and `started_at` (the daemon's start) are Unix milliseconds. A lease that ended at or
+    before `honoured_until` (Unix milliseconds) is still honoured, because the daemon was away when
+    it ran out; 0 honours none.
+    """
+
+    now: int
+    new_id: Callable[[], str]
+    lease_ms: int
+    event_limit: int
+    runtime: RuntimeMetrics
+    started_at: int = 0
+    honoured_until: int = 0

@@ -1,0 +1,23 @@
+"""CommitEvent: what an agent writes into the journal about a node."""
+
+from agentd.api import NULL, CommitEventParams, or_default
+from agentd.decide.context import Context
+from agentd.decide.leases import require_lease
+from agentd.decide.state import NodeState, require_node
+from agentd.errors import LeaseRequired
+from agentd.events import EventCommitted
+from agentd.journal import Draft
+
+
+def commit_event(state: NodeState, params: CommitEventParams, _context: Context) -> list[Draft]:
+    """A note about a node, by the holder of its lease while there is one."""
+    node = require_node(state, params)
+    if params.lease_id is not None:
+        require_lease(node, params.lease_id)
+    elif node.lease_id is not None:
+        raise LeaseRequired(
+            f"node {node.node_id} is {node.status}: send the lease_id that its holder acquired",
+            node_id=node.node_id,
+        )
+    payload = or_default(params.payload, NULL)
+    return [Draft(EventCommitted(params.action_type), node.node_id, payload)]

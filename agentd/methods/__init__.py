@@ -1,0 +1,80 @@
+"""The methods: what each takes and answers, how it loads its state, decides, and shows the outcome.
+
+The rule this package keeps: `METHODS` is the one list. Decoding, `DescribeInterface` and the
+command line's help are made from it. How a method loads its state and shows its answer stands in
+the file of its noun.
+"""
+
+from functools import cache
+
+from msgspec import Struct
+
+from agentd import api
+from agentd.decide import Context
+from agentd.methods import daemon, endings, events, leases, registration, tasks
+from agentd.methods.leases import ROLL_BACK_EXPIRED
+from agentd.methods.method import Command, Method
+from agentd.status_stream import TaskStatusStream
+from agentd.store import Reader
+
+
+@cache
+def _interface() -> api.DescribeInterfaceResult:
+    return daemon.describe_interface(METHODS)
+
+
+def _describe(_reader: Reader, _params: Struct, _context: Context) -> api.DescribeInterfaceResult:
+    return _interface()
+
+
+METHODS: tuple[Method, ...] = (
+    Method(
+        "DescribeInterface",
+        api.DescribeInterfaceParams,
+        api.DescribeInterfaceResult,
+        query=_describe,
+        brief=True,
+    ),
+    Method(
+        "Health",
+        api.HealthParams,
+        api.HealthResult,
+        query=daemon.health,
+        unready=daemon.unready_health,
+        brief=True,
+    ),
+    Method("Metrics", api.MetricsParams, api.MetricsResult, query=daemon.metrics, brief=True),
+    Method(
+        "RegisterTask",
+        api.RegisterTaskParams,
+        api.RegisterTaskResult,
+        registration.REGISTER_TASK,
+        grows=True,
+    ),
+    Method(
+        "AcquireNextNode",
+        api.AcquireNextNodeParams,
+        api.AcquireNextNodeResult | None,
+        leases.ACQUIRE_NEXT_NODE,
+    ),
+    Method("CommitEvent", api.CommitEventParams, api.EventResult, events.COMMIT_EVENT),
+    Method(
+        "HeartbeatNode", api.HeartbeatNodeParams, api.HeartbeatNodeResult, leases.HEARTBEAT_NODE
+    ),
+    Method("CompleteNode", api.CompleteNodeParams, api.EventResult, endings.COMPLETE_NODE),
+    Method("FailNode", api.FailNodeParams, api.EventResult, endings.FAIL_NODE),
+    Method(
+        "TaskStatus",
+        api.TaskStatusParams,
+        api.TaskStatusResult,
+        query=tasks.task_status,
+        stream=TaskStatusStream,
+        more_aliases=("GetTaskStatus", "get_task_status"),
+    ),
+    Method("ListTasks", api.ListTasksParams, api.ListTasksResult, query=tasks.list_tasks),
+    Method("TaskEvents", api.TaskEventsParams, api.TaskEventsResult, query=events.task_events),
+)
+
+BY_NAME = {name: method for method in METHODS for name in (method.name, *method.aliases)}
+
+__all__ = ["BY_NAME", "METHODS", "ROLL_BACK_EXPIRED", "Command", "Method"]

@@ -1,0 +1,75 @@
+"""DescribeInterface, Health and Metrics."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from agentd import __version__, queries
+from agentd.api import (
+    DescribeInterfaceResult,
+    ErrorDescription,
+    HealthResult,
+    MethodDescription,
+    MetricsResult,
+    StateModel,
+)
+from agentd.decide import Context
+from agentd.errors import WIRE_ERRORS, StorageError
+from agentd.events import STATUSES
+from agentd.lifecycle import edge
+from agentd.methods.method import Method
+from agentd.store import Reader
+
+PROTOCOL = "agentd-jsonl-v1"
+
+
+def describe_interface(methods: Iterable[Method]) -> DescribeInterfaceResult:
+    """The interface that has these methods."""
+    transitions = {
+        "AcquireNextNode": edge("acquire"),
+        "CompleteNode": edge("complete"),
+        "FailNode": edge("fail"),
+        "timeout_rollback": edge("timeout_rollback"),
+    }
+    return DescribeInterfaceResult(
+        PROTOCOL,
+        "unix-domain-socket",
+        "one JSON object per line, UTF-8, at most 1048576 bytes with its newline",
+        __version__,
+        StateModel(list(STATUSES), transitions),
+        [ErrorDescription(e.code, e.kind, (e.__doc__ or "").strip()) for e in WIRE_ERRORS],
+        [_describe_method(method) for method in methods],
+    )
+
+
+def _describe_method(method: Method) -> MethodDescription:
+    return MethodDescription(
+        method.name,
+        method.summary,
+        msgspec.json.schema(method.params),
+        msgspec.json.schema(method.result),
+        list(method.aliases),
+    )
+
+
+def health(reader: Reader, _params: Struct, context: Context) -> HealthResult:
+    """All is well, if the database can be read."""
+    reader.last_seq()
+    return HealthResult("ok", "ok", context.lease_ms // 1000, context.event_limit)
+
+
+def unready_health(error: StorageError, context: Context) -> HealthResult:
+    """Why the database cannot be read."""
+    return HealthResult("unavailable", error.message, context.lease_ms // 1000, context.event_limit)
+
+
+def metrics(reader: Reader, _params: Struct, context: Context) -> MetricsResult:
+    """What this daemon has done, and what the database holds."""
+    return MetricsResult(
+        (context.now - context.started_at) // 1000,
+        context.lease_ms // 1000,
+        context.event_limit,
+        context.runtime,
+        queries.database_metrics(reader, context.now),
+    )

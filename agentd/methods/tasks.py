@@ -1,0 +1,16 @@
+"""TaskStatus and ListTasks."""
+
+from agentd import queries
+from agentd.api import ListTasksParams, ListTasksResult, TaskStatusParams, TaskStatusResult
+from agentd.decide import Context
+from agentd.store import Reader
+
+
+def task_status(reader: Reader, params: TaskStatusParams, _context: Context) -> TaskStatusResult:
+    """The task and all its nodes."""
+    return queries.task_status(reader, params.task_id)
+
+
+def list_tasks(reader: Reader, params: ListTasksParams, _context: Context) -> ListTasksResult:
+    """A page of the tasks."""
+    return queries.list_tasks(reader, params)

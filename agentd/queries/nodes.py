@@ -1,0 +1,36 @@
+"""A node: its row, and what clients see of it."""
+
+from msgspec import Raw
+
+from agentd.api import NULL, NodeView
+from agentd.errors import JournalDamaged
+from agentd.events import NodeAdded
+from agentd.projections import NODES, NodeRow
+from agentd.queries.values import payload_of, unix_seconds
+from agentd.store import Reader
+
+
+def node_row(reader: Reader, task_id: str, node_id: str) -> NodeRow | None:
+    """The node, or None where this task has no such node."""
+    row: NodeRow | None = reader.get(NODES, (node_id,))
+    return row if row is not None and row.task_id == task_id else None
+
+
+def node_view(reader: Reader, row: NodeRow) -> NodeView:
+    """A node as clients see it."""
+    added = reader.recorded(row.added_seq)
+    if not isinstance(added.event, NodeAdded):
+        raise JournalDamaged(f"record {added.seq} did not add node {row.node_id}")
+    return NodeView(
+        row.node_id,
+        row.task_id,
+        row.status,
+        list(added.event.dependencies),
+        payload_of(added),
+        payload_of(reader.recorded(row.result_seq)) if row.result_seq is not None else Raw(NULL),
+        unix_seconds(row.acquired_at),
+        row.lease_id,
+        row.lease_owner,
+        unix_seconds(row.lease_expires_at),
+        row.updated_at // 1000,
+    )

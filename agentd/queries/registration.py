@@ -1,0 +1,21 @@
+"""How a task was registered."""
+
+from agentd.errors import JournalDamaged
+from agentd.events import TaskRegistered
+from agentd.journal import Recorded
+from agentd.projections import TASKS, TaskRow
+from agentd.store import Reader
+
+
+def registration_warnings(reader: Reader, task_id: str) -> tuple[str, ...]:
+    """What the registrant of this task, which there is, was told."""
+    row: TaskRow = reader.get(TASKS, (task_id,))
+    return registration_of(reader, row)[1].warnings
+
+
+def registration_of(reader: Reader, row: TaskRow) -> tuple[Recorded, TaskRegistered]:
+    """The record of the task's registration, and its event."""
+    recorded = reader.recorded(row.registered_seq)
+    if not isinstance(recorded.event, TaskRegistered):
+        raise JournalDamaged(f"record {recorded.seq} is not the registration of {row.task_id}")
+    return recorded, recorded.event

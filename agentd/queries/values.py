@@ -1,0 +1,22 @@
+"""How a record's payload, a value and a moment are written for clients."""
+
+import msgspec
+from msgspec import Raw
+
+from agentd.api import NULL
+from agentd.journal import Recorded
+
+
+def payload_of(recorded: Recorded) -> Raw:
+    """The payload of a record, null where it has none."""
+    return Raw(recorded.payload or NULL)
+
+
+def to_json(value: object) -> Raw:
+    """The value, encoded."""
+    return Raw(msgspec.json.encode(value))
+
+
+def unix_seconds(at: int | None) -> int | None:
+    """Unix milliseconds as Unix seconds."""
+    return None if at is None else at // 1000

@@ -1,0 +1,137 @@
+"""What acquiring, rolling back and heartbeats decide."""
+
+import pytest
+from msgspec.structs import replace
+
+from agentd.errors import StaleLease
+from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired
+from agentd.journal import Draft
+from agentd.projections import NodeRow
+from tests.core import LEASE_MS, NOW, Ids, context, uid
+from tests.given import (
+    COMPLETED,
+    ENDS,
+    FAILED,
+    HELD_AGAIN,
+    LEASE,
+    NODE,
+    OLD_LEASE,
+    OTHER_LEASE,
+    PENDING,
+    ROLLED_BACK,
+    RUNNING,
+    TASK,
+    given,
+    held,
+    node,
+    task,
+)
+
+FIRST_NEW_ID = Ids()()
+EXPIRED = replace(RUNNING, lease_expires_at=NOW - 1)
+OTHER = uid(0x2)
+
+
+def acquired(node_id: str, owner: str = "anonymous") -> Draft:
+    return Draft(NodeAcquired(FIRST_NEW_ID, owner, ENDS, "RUNNING"), node_id)
+
+
+def rolled_back(row: NodeRow) -> Draft:
+    return Draft(
+        LeaseExpired(row.lease_id or "", "worker-1", row.lease_expires_at or 0, "PENDING"),
+        row.node_id,
+    )
+
+
+# AcquireNextNode and the daemon's own roll_back_expired
+
+
+def test_a_runnable_node_is_acquired() -> None:
+    """The owner gets a new lease from now until now + timeout."""
+    given(task(runnable=PENDING)).when("AcquireNextNode", task_id=TASK, lease_owner="w").then(
+        acquired(NODE, "w")
+    )
+
+
+def test_the_length_of_the_lease_is_the_settings() -> None:
+    """A lease of no length ends at once."""
+    [draft] = (
+        given(task(runnable=PENDING))
+        .when("AcquireNextNode", context(lease_ms=0), task_id=TASK)
+        .drafts()
+    )
+    assert draft.event == NodeAcquired(FIRST_NEW_ID, "anonymous", NOW, "RUNNING")
+
+
+def test_nothing_runnable_is_no_event() -> None:
+    """Asking for a node where none is runnable changes nothing."""
+    given(task()).when("AcquireNextNode", task_id=TASK).then()
+
+
+def test_an_expired_lease_is_rolled_back_and_the_node_handed_on() -> None:
+    """Acquiring first rolls back what ran out, and then has that node to give."""
+    given(task(expired=[EXPIRED])).when("AcquireNextNode", task_id=TASK).then(
+        rolled_back(EXPIRED), acquired(NODE)
+    )
+
+
+@pytest.mark.parametrize(("expired_at", "runnable_at"), [(0, 1), (1, 0)])
+def test_the_node_registered_first_is_acquired(expired_at: int, runnable_at: int) -> None:
+    """Rolled back or never acquired: the runnable node that was registered first is handed out."""
+    expired = replace(EXPIRED, position=expired_at)
+    runnable = replace(PENDING, node_id=OTHER, position=runnable_at)
+    given(task(expired=[expired], runnable=runnable)).when("AcquireNextNode", task_id=TASK).then(
+        rolled_back(expired), acquired(NODE if expired_at == 0 else OTHER)
+    )
+
+
+def test_every_expired_lease_is_rolled_back() -> None:
+    """The daemon's rollback ends each lease that ran out, and hands out nothing."""
+    other = replace(EXPIRED, node_id=OTHER, lease_id=OTHER_LEASE)
+    given(task(expired=[EXPIRED, other], runnable=PENDING)).when(
+        "roll_back_expired", task_id=TASK
+    ).then(rolled_back(EXPIRED), rolled_back(other))
+
+
+def test_no_expired_lease_is_no_event() -> None:
+    """A rollback where no lease ran out changes nothing."""
+    given(task(runnable=PENDING)).when("roll_back_expired", task_id=TASK).then()
+
+
+# HeartbeatNode
+
+
+def test_a_heartbeat_extends_the_lease() -> None:
+    """The lease ends at now + timeout, counted from the heartbeat."""
+    given(node(RUNNING)).when("HeartbeatNode", context(now=NOW + 7), **held()).then(
+        Draft(LeaseExtended(LEASE, ENDS + 7), NODE)
+    )
+
+
+def test_a_heartbeat_before_the_rollback_still_counts() -> None:
+    """A lease that ran out and was not rolled back yet is extended: nobody else has the node."""
+    given(node(EXPIRED)).when("HeartbeatNode", **held()).then(
+        Draft(LeaseExtended(LEASE, NOW + LEASE_MS), NODE)
+    )
+
+
+@pytest.mark.parametrize("row", [PENDING, ROLLED_BACK, HELD_AGAIN, COMPLETED, FAILED])
+def test_a_heartbeat_without_the_current_lease_is_refused(row: NodeRow) -> None:
+    """Only the current holder extends a lease."""
+    given(node(row)).when("HeartbeatNode", **held(OLD_LEASE)).refused(
+        StaleLease, OLD_LEASE, "acquire again"
+    )
+
+
+def test_the_holder_of_a_rolled_back_lease_learns_when() -> None:
+    """The refusal of a lease that was rolled back says so, and when it was."""
+    given(node(ROLLED_BACK)).when("HeartbeatNode", **held(OLD_LEASE)).refused(
+        StaleLease, OLD_LEASE, "rolled back at 2026-01-31T12:00:00.123Z", "acquire again"
+    )
+
+
+def test_the_loser_of_a_lease_learns_who_has_it() -> None:
+    """The refusal of a lease that somebody else has now names the owner."""
+    given(node(HELD_AGAIN)).when("HeartbeatNode", **held(OLD_LEASE)).refused(
+        StaleLease, OLD_LEASE, NODE, "worker-1", "acquire again"
+    )
