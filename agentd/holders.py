@@ -22,11 +22,6 @@ def socket_lock_path(socket: Path | str) -> Path:
     return Path(f"{socket}.lock")
 
 
-def database_lock_path(database: Path) -> Path:
-    """The lock beside a database; `database` is the file itself, not a link to it."""
-    return database.with_name(f"{database.name}.lock")
-
-
 def holder(lock: Path) -> int | None:
     """The pid of whoever holds the lock, 0 where nobody knows it, or None where it is free.
 

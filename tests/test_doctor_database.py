@@ -8,9 +8,9 @@ from pathlib import Path
 import apsw
 import pytest
 
+from agentd.database_files import lost_path, mark_path
 from agentd.doctor import database as checks
 from agentd.doctor.finding import FAILED, OK, WARNING
-from agentd.store.sqlite.mark import lost_path, mark_path
 from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.viewing import View
 from tests.databases import crash, create, create_older, overwrite, tamper, traces

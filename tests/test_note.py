@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from agentd.database_files import note_path
 from agentd.errors import DatabaseRefused, StorageError, SyncFailed
 from agentd.store import sqlite
 from agentd.store.sqlite import SqliteStore, note
 from agentd.store.sqlite.aside import asides
 from agentd.store.sqlite.copying import settle
-from agentd.store.sqlite.note import is_foreign, note_path, read_note
+from agentd.store.sqlite.note import is_foreign, read_note
 from tests.core import NOW, Core
 from tests.daemon_process import REPOSITORY
 from tests.databases import create

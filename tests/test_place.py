@@ -10,14 +10,15 @@ from typing import IO, Any, Self
 
 import pytest
 
+from agentd.database_files import mark_path, note_path
 from agentd.errors import AlreadyRunning, StorageError, SyncFailed
 from agentd.store import sqlite
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.aside import DAMAGED, FOREIGN, asides, set_aside
 from agentd.store.sqlite.checkpointing import set_aside_damaged
 from agentd.store.sqlite.claim import Claim, is_claimed
-from agentd.store.sqlite.mark import mark_path, read_mark
-from agentd.store.sqlite.note import note_path, read_note
+from agentd.store.sqlite.mark import read_mark
+from agentd.store.sqlite.note import read_note
 from agentd.store.sqlite.untouched import whole_frames
 from tests.core import NOW, Core, Ids, record_drafts, registration
 from tests.databases import traces

@@ -12,18 +12,14 @@ from pathlib import Path
 from msgspec import Struct
 
 from agentd.backup.draft import Draft, draft_of, exists
-from agentd.backup.verify import Contents, Progress, verify
+from agentd.backup.verify import Contents, verify
+from agentd.database_files import ALL_FILES, beside, journal_path, wal_path
 from agentd.errors import DatabaseRefused, Failure
+from agentd.progress import Progress
 from agentd.store.sqlite.aside import asides
 from agentd.store.sqlite.claim import refuse_elsewhere
 from agentd.store.sqlite.copying import STEP_PAGES, Report, copy
 from agentd.store.sqlite.opening import inspect
-
-_OURS = (
-    *("", "-wal", "-shm", "-journal"),
-    *(".copied", ".mark", ".lost", ".lock", ".new"),
-)
-"""What the names of a database's files add to its own."""
 
 _SYNC_PAGES = 8 * STEP_PAGES
 
@@ -53,7 +49,7 @@ def backup(
     if not database.exists():
         raise DatabaseRefused(f"there is no database at {database}: there is nothing to back up")
     refuse_elsewhere(database)
-    ours = (database.with_name(database.name + suffix) for suffix in _OURS)
+    ours = (beside(database, suffix) for suffix in ALL_FILES)
     kept = [*ours, *asides(database), *precious]
     inspect(database)
     _refuse(target, kept, force=force)
@@ -100,7 +96,6 @@ def _refuse(target: Path, kept: Iterable[Path], *, force: bool) -> None:
         raise Failure(f"{target} is not a regular file: choose another name")
     if target.exists() and not force:
         raise exists(target)
-    for suffix in ("-wal", "-journal"):
-        other = target.with_name(target.name + suffix)
+    for other in (wal_path(target), journal_path(target)):
         if other.exists() and other.stat().st_size:  # SQLite would take it for the backup's
             raise Failure(f"{other} is in the way: remove it, or choose another name")

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from agentd import holders
+from agentd.database_files import lock_path
 from agentd.errors import AlreadyRunning, Failure
 
 _LONGEST = 21
@@ -112,7 +113,7 @@ def home_lock(home: Path) -> Lock:
 
 def database_lock(database: Path) -> Lock:
     """The lock on a database, whatever path leads to it."""
-    return Lock(holders.database_lock_path(database.resolve()))
+    return Lock(lock_path(database.resolve()))
 
 
 def socket_lock(socket: Path) -> Lock:

@@ -25,10 +25,11 @@ from agentd.daemon.lookout import Lookout
 from agentd.daemon.presence import Presence
 from agentd.daemon.service import Service
 from agentd.daemon.stops import stops
+from agentd.database_files import lost_path
 from agentd.errors import DiskFailed, Failure
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.aside import asides
-from agentd.store.sqlite.mark import Mark, lost_path
+from agentd.store.sqlite.mark import Mark
 
 GARBAGE = 50_000
 """Objects between two collections: 700, Python's own number, costs some 5 % (benchmarks)."""

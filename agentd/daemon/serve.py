@@ -15,6 +15,7 @@ from agentd.daemon.home import make, make_private
 from agentd.daemon.lock import database_lock, home_lock, socket_lock
 from agentd.daemon.log import logger, set_up
 from agentd.daemon.stops import stops
+from agentd.database_files import index_path, wal_path
 from agentd.errors import BadSetting, Failure
 from agentd.peers import too_long
 
@@ -58,8 +59,8 @@ def refuse_collisions(settings: Settings) -> None:
     locks = home_lock(settings.home), database_lock(database), socket_lock(path)
     names = {
         "the database": database,
-        "the database's WAL": database.with_name(f"{database.name}-wal"),
-        "the database's index": database.with_name(f"{database.name}-shm"),
+        "the database's WAL": wal_path(database),
+        "the database's index": index_path(database),
         "the socket": path,
         "the home's lock": locks[0].path.resolve(),
         "the database's lock": locks[1].path,

@@ -11,20 +11,19 @@ from itertools import islice
 from pathlib import Path
 
 from agentd import replay
+from agentd.database_files import lost_path, mark_path, wal_path
 from agentd.doctor.finding import OK, Finding, Subject, failed, not_checked, ok, warning
 from agentd.doctor.places import owned
 from agentd.errors import DatabaseRefused, Failure
+from agentd.progress import Progress
 from agentd.store.sqlite.aside import FOREIGN, asides
 from agentd.store.sqlite.claim import is_claimed_elsewhere
-from agentd.store.sqlite.mark import lost_path, mark_path, read_mark
+from agentd.store.sqlite.mark import read_mark
 from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.note import is_foreign
 from agentd.store.sqlite.opening import inspect, refuse_old_sqlite
 from agentd.store.sqlite.untouched import state, wal_size
 from agentd.store.sqlite.viewing import View, durability
-
-Progress = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and of how much; 0 where nobody knows."""
 
 LARGE_WAL = 64 * 2**20
 """Bytes. The daemon gives its space back long before."""
@@ -71,7 +70,7 @@ def _names(path: Path) -> str:
 
 
 def _absent(path: Path) -> Finding:
-    if path.with_name(path.name + "-wal").exists():
+    if wal_path(path).exists():
         return failed(_WHAT, f"{path} is gone, and its WAL is still there", _RESTORE)
     return ok(_WHAT, f"{path} is not there yet: the first start makes it")
 

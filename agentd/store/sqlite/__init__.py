@@ -14,6 +14,7 @@ from pathlib import Path
 
 import apsw
 
+from agentd.database_files import wal_path
 from agentd.errors import StorageError, StorageFull, SyncFailed
 from agentd.store.sqlite.checkpointing import copy_wal
 from agentd.store.sqlite.creating import create_where_missing
@@ -146,8 +147,7 @@ class SqliteStore:
         if self._wal_pages < CHECKPOINT_PAGES:
             return True
         self._check_place()
-        wal = self._path.with_name(self._path.name + "-wal")
-        truncate = wal.stat().st_size >= TRUNCATE_BYTES
+        truncate = wal_path(self._path).stat().st_size >= TRUNCATE_BYTES
         mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if truncate else apsw.SQLITE_CHECKPOINT_PASSIVE
         self._connection.set_busy_timeout(0)
         in_the_way = False

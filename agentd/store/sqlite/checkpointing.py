@@ -11,9 +11,10 @@ from pathlib import Path
 
 import apsw
 
+from agentd.database_files import index_path, mark_path, note_path, wal_path
 from agentd.store.sqlite.aside import DAMAGED, FOREIGN, set_aside
-from agentd.store.sqlite.mark import mark_path, read_mark
-from agentd.store.sqlite.note import is_foreign, note_path, read_note, wal_path, wal_salts
+from agentd.store.sqlite.mark import read_mark
+from agentd.store.sqlite.note import is_foreign, read_note, wal_salts
 from agentd.store.sqlite.place import Place
 from agentd.store.sqlite.untouched import whole_frames
 
@@ -62,7 +63,7 @@ def set_aside_foreign(path: Path) -> None:
 
 def _set_aside(path: Path, why: str) -> None:
     set_aside(wal_path(path), why)
-    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    index_path(path).unlink(missing_ok=True)
 
 
 def set_aside_unreadable(path: Path) -> None:

@@ -18,8 +18,9 @@ import struct
 import sys
 from pathlib import Path
 
+from agentd.database_files import index_path, lock_path
 from agentd.errors import AlreadyRunning, DatabaseRefused
-from agentd.holders import database_lock_path, holder
+from agentd.holders import holder
 
 _BYTE = 2**62
 _DEAD_MAN = 128
@@ -72,7 +73,7 @@ def is_claimed(path: Path) -> bool:
 
 def _has_index(path: Path) -> bool:
     """Whether a connection of somebody's has the index of the WAL beside the database open."""
-    return _is_locked(path.with_name(f"{path.name}-shm"), _DEAD_MAN)
+    return _is_locked(index_path(path), _DEAD_MAN)
 
 
 def _is_locked(path: Path, byte: int) -> bool:
@@ -100,7 +101,7 @@ def is_claimed_elsewhere(path: Path) -> bool:
     """
     if not is_claimed(path):
         return False
-    return holder(database_lock_path(path)) in (None, os.getpid()) and not _has_index(path)
+    return holder(lock_path(path)) in (None, os.getpid()) and not _has_index(path)
 
 
 def refuse_elsewhere(path: Path) -> None:

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agentd.store.sqlite.note import FRAME_HEADER, SALTS, WAL_HEADER, Stamp, fits, wal_path
+from agentd.database_files import index_path, wal_path
+from agentd.store.sqlite.note import FRAME_HEADER, SALTS, WAL_HEADER, Stamp, fits
 
 _MAPPED = 4_096
 _HEADER, _COPIED, _COPIED_AT = struct.Struct("=14xHI"), struct.Struct("=I"), 96
@@ -51,7 +52,7 @@ class Contents:
         Raises `OSError`.
         """
         self._wal = os.open(wal_path(self._path), os.O_RDONLY | os.O_CLOEXEC)
-        self._index = os.open(f"{self._path}-shm", os.O_RDONLY | os.O_CLOEXEC)
+        self._index = os.open(index_path(self._path), os.O_RDONLY | os.O_CLOEXEC)
         self._header = mmap.mmap(self._index, _MAPPED, access=mmap.ACCESS_READ)
         self._salts = self._salts_now()
         self.stamp = Stamp.of(self._database)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import apsw
 
+from agentd.database_files import index_path, journal_path, wal_path
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
 from agentd.store.sqlite.checkpointing import set_aside_damaged, set_aside_foreign
 from agentd.store.sqlite.migrate import migrate
@@ -56,7 +57,7 @@ def settle(path: Path) -> None:
     Raises `DatabaseRefused` where SQLite cannot make sense of it, `AlreadyRunning` while a daemon
     works on it under another name, and `Failure` while another program has it open.
     """
-    wal, index, journal = (path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))
+    wal, index, journal = wal_path(path), index_path(path), journal_path(path)
     if not (wal.exists() or index.exists() or journal.exists()):
         return
     place = Place.claimed(path)
@@ -134,8 +135,7 @@ def _taking_part(database: Path) -> Iterator[apsw.Connection]:
 
 def _reader(database: Path) -> apsw.Connection:
     refuse_foreign_wal(database)
-    wal = database.with_name(database.name + "-wal")
-    if wal.exists() or not os.access(database.parent, os.W_OK):
+    if wal_path(database).exists() or not os.access(database.parent, os.W_OK):
         return another_reader(database)
     # The WAL that any reader makes is removed again by one that could write, as it closes.
     connection = apsw.Connection(file_uri(database), flags=_READ_WRITE)

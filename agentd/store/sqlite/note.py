@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import NamedTuple, Self
 from zlib import crc32
 
+from agentd.database_files import note_path, wal_path
+
 WAL_HEADER, FRAME_HEADER = 32, 24
 """Bytes: https://sqlite.org/fileformat2.html#the_write_ahead_log."""
 
@@ -111,16 +113,6 @@ def _write(file_path: Path, note: Note, *, lasting: bool) -> None:
             _sync(file)
     finally:
         os.close(file)
-
-
-def note_path(path: Path) -> Path:
-    """Where the note on the database at `path` is."""
-    return path.with_name(path.name + ".copied")
-
-
-def wal_path(path: Path) -> Path:
-    """Where the WAL of the database at `path` is."""
-    return path.with_name(path.name + "-wal")
 
 
 def wal_salts(path: Path) -> str:

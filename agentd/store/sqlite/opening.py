@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import apsw
 
+from agentd.database_files import WAL
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
 from agentd.store.sqlite.checkpointing import (
     set_aside_damaged,
@@ -141,7 +142,7 @@ def refuse_foreign_wal(path: Path) -> None:
     """Raise `DatabaseRefused` where the WAL beside the database belongs to another."""
     if wal_size(path) and is_foreign(path):
         raise DatabaseRefused(
-            f"{path} was replaced, and {path.name}-wal belongs to the database that was there "
+            f"{path} was replaced, and {path.name}{WAL} belongs to the database that was there "
             "before: start the daemon (again), which sets it aside"
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from agentd.database_files import index_path, note_path, wal_path
 from agentd.errors import StorageError
 from agentd.store.sqlite.aside import FOREIGN, set_aside
 from agentd.store.sqlite.claim import Claim
@@ -18,8 +19,6 @@ from agentd.store.sqlite.note import (
     Note,
     Stamp,
     identity,
-    note_path,
-    wal_path,
     write_note,
 )
 
@@ -64,9 +63,8 @@ class Place:
 
         Raises `OSError`.
         """
-        for end in ("-wal", "-shm"):
-            file = f"{self.path}{end}"
-            self._files[file] = identity(file)
+        for file in (wal_path(self.path), index_path(self.path)):
+            self._files[str(file)] = identity(file)
         if self.contents is not None:
             self.contents.settle_in()
         self._note_again()
@@ -131,7 +129,7 @@ class Place:
         Where another database has the name by now, the WAL is kept from it. Without any, it stays:
         no start makes a new database beside it. Raises `OSError`.
         """
-        wal, index = wal_path(self.path), self.path.with_name(self.path.name + "-shm")
+        wal, index = wal_path(self.path), index_path(self.path)
         if ours:
             if not wal.exists():
                 note_path(self.path).unlink(missing_ok=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import apsw
 
+from agentd.database_files import wal_path
 from agentd.store.sqlite.checkpointing import copy_wal
-from agentd.store.sqlite.note import wal_path
 from agentd.store.sqlite.place import Place
 from agentd.store.sqlite.untouched import wal_size
 

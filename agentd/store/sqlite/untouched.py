@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import apsw
 
+from agentd.database_files import index_path, wal_path
 from agentd.store.sqlite.note import is_foreign
 
 _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
@@ -40,14 +41,14 @@ def file_uri(path: Path) -> str:
 def wal_size(path: Path) -> int:
     """Bytes of the WAL beside the database; what is in it is not in the file yet."""
     try:
-        return path.with_name(path.name + "-wal").stat().st_size
+        return wal_path(path).stat().st_size
     except FileNotFoundError:
         return 0
 
 
 def state(path: Path) -> list[tuple[int, int, int]]:
     """Changes when the database at `path` does, or its WAL."""
-    files = (path, path.with_name(path.name + "-wal"))
+    files = (path, wal_path(path))
     found = [file.stat() for file in files if file.exists()]
     return [(status.st_ino, status.st_size, status.st_mtime_ns) for status in found]
 
@@ -61,7 +62,7 @@ def untouched(path: Path) -> Iterator[apsw.Connection]:
 
 
 def _open(path: Path) -> apsw.Connection:
-    wal, index = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+    wal, index = wal_path(path), index_path(path)
     size = wal_size(path)
     if size and is_foreign(path):
         return _connect(path, "immutable=1")

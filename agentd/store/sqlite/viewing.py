@@ -12,9 +12,10 @@ from tempfile import TemporaryDirectory
 
 import apsw
 
+from agentd.database_files import index_path, lost_path, mark_path, wal_path
 from agentd.errors import Failure
 from agentd.store.sqlite.copying import told
-from agentd.store.sqlite.mark import Mark, is_reached, lost_path, mark_path, read_mark
+from agentd.store.sqlite.mark import Mark, is_reached, read_mark
 from agentd.store.sqlite.migrate import schema_version
 from agentd.store.sqlite.opening import prepare
 from agentd.store.sqlite.reader import SqliteReader
@@ -109,7 +110,7 @@ def durability(database: Path) -> tuple[str, str]:
 
 @contextmanager
 def _prepared(database: Path) -> Iterator[apsw.Connection]:
-    wal, index = (database.with_name(database.name + end) for end in ("-wal", "-shm"))
+    wal, index = wal_path(database), index_path(database)
     # Without an index an empty WAL is passed over, and then the mode reads as another.
     if database.is_file() and wal.exists() and (wal_size(database) or index.exists()):
         with untouched(database) as connection:
