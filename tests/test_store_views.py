@@ -196,9 +196,9 @@ def test_a_writer_that_forgets_answers_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How much a writer remembers makes no difference to its answers."""
-    monkeypatch.setattr("agentd.store.sqlite.kept._ROWS", 2)
-    monkeypatch.setattr("agentd.store.sqlite.kept._TASKS", 1)
-    monkeypatch.setattr("agentd.store.sqlite.tx._AHEAD", 1)
+    monkeypatch.setattr("agentd.store.sqlite.cache._ROWS", 2)
+    monkeypatch.setattr("agentd.store.sqlite.cache._TASKS", 1)
+    monkeypatch.setattr("agentd.store.sqlite.tables.queue._AHEAD", 1)
     store = SqliteStore.open(tmp_path / "small.db", NOW)
     new_id = Ids()
     for task, drafts in HISTORY:

@@ -14,12 +14,13 @@ from pathlib import Path
 import apsw
 
 from agentd.database_files import index_path, journal_path, wal_path
-from agentd.errors import DatabaseRefused, DiskFailed, Failure
+from agentd.errors import Failure
 from agentd.store.sqlite.checkpointing import set_aside_damaged, set_aside_foreign
+from agentd.store.sqlite.driver_errors import raise_failures
 from agentd.store.sqlite.migrate import migrate
 from agentd.store.sqlite.opening import another_reader, prepare, refuse_foreign_wal
 from agentd.store.sqlite.place import Place
-from agentd.store.sqlite.renewal import is_failed_sync, renew_wal
+from agentd.store.sqlite.renewal import renew_wal
 from agentd.store.sqlite.untouched import file_uri, untouched, wal_size
 
 STEP_PAGES = 256
@@ -46,7 +47,7 @@ def copy_untouched(source: Path, target: Path, report: Report) -> None:
 
 def bring_up_to_date(path: Path, at: int) -> None:
     """Migrate a copy that is not in use. `at` is the time to record, in Unix milliseconds."""
-    with told(path, str(path.parent)), _open(path) as connection:
+    with raise_failures(path, str(path.parent)), _open(path) as connection:
         prepare(connection)
         migrate(connection, at)
 
@@ -61,7 +62,7 @@ def settle(path: Path) -> None:
     if not (wal.exists() or index.exists() or journal.exists()):
         return
     place = Place.claimed(path)
-    with told(path, str(path.parent)), closing(place):
+    with raise_failures(path, str(path.parent)), closing(place):
         set_aside_damaged(path)
         set_aside_foreign(path)
         with _open(path) as connection:
@@ -75,32 +76,14 @@ def settle(path: Path) -> None:
         raise Failure(f"another program has {path} open: let it end, or stop it, and repeat")
 
 
-@contextmanager
-def told(path: Path, room: str) -> Iterator[None]:
-    """The driver's errors in words for a person who copies or checks `path`.
-
-    `room` says where something is written meanwhile.
-    """
-    try:
-        yield
-    except apsw.FullError as error:
-        raise Failure(f"the disk is full: no room in {room}; free some and repeat") from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise DatabaseRefused(
-            f"{path} is corrupt: {error}; `agentd restore` a good backup"
-        ) from error
-    except apsw.BusyError as error:
-        raise Failure(f"another program has locked {path}: repeat when it is done") from error
-    except (apsw.Error, OSError) as error:
-        if is_failed_sync(error):
-            raise DiskFailed(f"the disk failed to keep what was written to {room}") from error
-        raise Failure(f"{path} cannot be read or copied: {error}") from error
-
-
 def _copy(
     opened: AbstractContextManager[apsw.Connection], source: Path, target: Path, report: Report
 ) -> None:
-    with told(source, str(target.parent)), opened as reader, closing(_blank(target)) as writer:
+    with (
+        raise_failures(source, str(target.parent)),
+        opened as reader,
+        closing(_blank(target)) as writer,
+    ):
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # begins the snapshot
         with writer.backup("main", reader, "main") as backup:

@@ -23,10 +23,11 @@ from agentd.store.sqlite.checkpointing import (
     set_aside_unreadable,
 )
 from agentd.store.sqlite.claim import refuse_elsewhere
+from agentd.store.sqlite.driver_errors import is_failed_sync
 from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_version
 from agentd.store.sqlite.note import is_foreign
 from agentd.store.sqlite.place import Place
-from agentd.store.sqlite.renewal import is_failed_sync, renew_wal
+from agentd.store.sqlite.renewal import renew_wal
 from agentd.store.sqlite.untouched import untouched, wal_size
 
 OLDEST_SQLITE = (3, 51, 3)

@@ -6,7 +6,6 @@ is not on the disk (https://wiki.postgresql.org/wiki/Fsync_Errors). To copy it i
 not enough: after a power cut an older WAL would be laid over the newer database.
 """
 
-import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -18,16 +17,8 @@ from agentd.store.sqlite.checkpointing import copy_wal
 from agentd.store.sqlite.place import Place
 from agentd.store.sqlite.untouched import wal_size
 
-_FAILED_SYNCS = (apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC)
-
 _PIECE = 1 << 20
 """Bytes that are written at a time."""
-
-
-def is_failed_sync(error: Exception) -> bool:
-    """Whether the disk failed to keep what was written to it, as SQLite or the system says."""
-    system = isinstance(error, OSError) and error.errno == errno.EIO
-    return system or getattr(error, "extendedresult", None) in _FAILED_SYNCS
 
 
 def renew_wal(place: Place, connection: apsw.Connection) -> None:

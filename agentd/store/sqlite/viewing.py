@@ -14,7 +14,7 @@ import apsw
 
 from agentd.database_files import index_path, lost_path, mark_path, wal_path
 from agentd.errors import Failure
-from agentd.store.sqlite.copying import told
+from agentd.store.sqlite.driver_errors import raise_failures
 from agentd.store.sqlite.mark import Mark, is_reached, read_mark
 from agentd.store.sqlite.migrate import schema_version
 from agentd.store.sqlite.opening import prepare
@@ -44,14 +44,14 @@ class View:
     @contextmanager
     def read(self) -> Iterator[SqliteReader]:
         """See `Store.read`."""
-        with told(self._name, _ROOM), untouched(self.path) as connection:
+        with raise_failures(self._name, _ROOM), untouched(self.path) as connection:
             connection.execute("BEGIN")
             yield SqliteReader(connection)
 
     @contextmanager
     def shadow(self) -> Iterator[SqliteShadow]:
         """See `Store.shadow`."""
-        with told(self._name, _ROOM), untouched(self.path) as connection:
+        with raise_failures(self._name, _ROOM), untouched(self.path) as connection:
             yield SqliteShadow(connection)
 
     def integrity(self, pulse: Callable[[], None]) -> list[str]:
@@ -65,7 +65,7 @@ class View:
             pulse()
             return False
 
-        with told(self._name, _ROOM), untouched(self.path) as connection:
+        with raise_failures(self._name, _ROOM), untouched(self.path) as connection:
             connection.set_progress_handler(go_on, _PULSE_STEPS)
             try:
                 for (text,) in connection.execute(f"PRAGMA integrity_check({_TOLD})"):
@@ -76,12 +76,12 @@ class View:
 
     def schema(self) -> int:
         """The number of the last migration applied; this program's questions fit `LATEST`."""
-        with told(self._name, _ROOM), untouched(self.path) as connection:
+        with raise_failures(self._name, _ROOM), untouched(self.path) as connection:
             return schema_version(connection)
 
     def reaches(self, mark: Mark) -> bool:
         """Whether the journal has the record that the mark stands for."""
-        with told(self._name, _ROOM), untouched(self.path) as connection:
+        with raise_failures(self._name, _ROOM), untouched(self.path) as connection:
             return is_reached(connection, mark)
 
 
@@ -103,7 +103,7 @@ def durability(database: Path) -> tuple[str, str]:
     It is one to the database itself where that has a WAL; else to one that is made for the
     question. Raises `DatabaseRefused` where they are not as they must be.
     """
-    with told(database, _ROOM), _prepared(database) as connection:
+    with raise_failures(database, _ROOM), _prepared(database) as connection:
         prepare(connection)
         return connection.pragma("journal_mode"), _LEVELS[connection.pragma("synchronous")]
 
