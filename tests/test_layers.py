@@ -200,10 +200,24 @@ def rooms_imported(path: Path) -> set[str]:
     return found - {room(name(path))}
 
 
+def files_imported(path: Path) -> set[str]:
+    """The other modules of agentd that a file imports, each by its name below agentd."""
+    found = set()
+    for imported in imports(path):
+        parts = imported.split(".")
+        if parts[0] == "agentd":
+            while parts[1:] and ".".join(parts[1:]) not in NAMES:
+                parts.pop()  # what the module offers
+            found.add(".".join(parts[1:]))
+    return found - {name(path)}
+
+
 def top_levels(path: Path) -> set[str]:
     """The top-level packages that a file imports."""
     return {imported.partition(".")[0] for imported in imports(path)}
 
+
+NAMES = set(map(name, MODULES))
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=name)
 
@@ -223,6 +237,12 @@ def test_a_room_imports_what_the_plan_allows(path: Path) -> None:
 def test_the_plan_has_no_way_back() -> None:
     """Following imports never leads back to the room that one came from."""
     assert list(TopologicalSorter(ROOMS).static_order())
+
+
+def test_no_two_files_import_each_other() -> None:
+    """Following imports never leads back to the file that one came from."""
+    files = {name(path): files_imported(path) for path in MODULES}
+    assert list(TopologicalSorter(files).static_order())
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if room(name(p)) in {*PURE, *TABLE}], ids=name)

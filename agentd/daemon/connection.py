@@ -13,9 +13,10 @@ decoded when it is their turn.
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from agentd.api import AcquireNextNodeParams
+from agentd.daemon.connection_needs import ConnectionNeeds
 from agentd.daemon.incoming import Incoming
 from agentd.daemon.jobs import LARGE, Job, Query, answer_line, decoded, is_large
 from agentd.daemon.log import logger
@@ -28,9 +29,6 @@ from agentd.peers import peer_name
 from agentd.protocol import Request, encode_error
 from agentd.status import Status
 from agentd.transact import Outcome
-
-if TYPE_CHECKING:
-    from agentd.daemon.service import Service
 
 MOST_IN_FLIGHT = 32
 """Commands of one client in the writer's hands: a long pipeline leaves room for the others."""
@@ -54,7 +52,7 @@ _NOT_BEGUN = StorageError(
 class Connection(asyncio.BufferedProtocol):
     """Reads requests, hands them to the service, and writes the answers."""
 
-    def __init__(self, service: "Service") -> None:
+    def __init__(self, service: ConnectionNeeds) -> None:
         self._service = service
         self._incoming = Incoming()
         self._next: Job | None = None  # the first of them, decoded unless it is large

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from agentd.daemon.clock import Clock
 from agentd.daemon.connection import RECEIVED_AT_ONCE, Connection
+from agentd.daemon.connection_needs import ServedConnection
 from agentd.daemon.contexts import Contexts
 from agentd.daemon.counters import count_attempt, count_event, new_counters
 from agentd.daemon.grace import Grace
@@ -51,9 +52,9 @@ class Service:
         self.queries = Queries(store, contexts, self.room)
         self.sweeper = Sweeper(store, self.writer, clock, self.grace)
         self.stalls = Stalls(lambda: self.room.is_tight)
-        self.connections: set[Connection] = set()
+        self.connections: set[ServedConnection] = set()
         self.buffer = bytearray(RECEIVED_AT_ONCE)  # what arrives goes through it
-        self._entering: set[Connection] = set()
+        self._entering: set[ServedConnection] = set()
         self._deserted = asyncio.Event()
         self._allowed = {0, os.getuid()}
         self._strangers = Seldom()
@@ -98,12 +99,12 @@ class Service:
         self._entering.add(connection)
         return connection
 
-    def connected(self, connection: Connection) -> None:
+    def connected(self, connection: ServedConnection) -> None:
         """It has been made."""
         self._entering.discard(connection)
         self.connections.add(connection)
 
-    def disconnected(self, connection: Connection) -> None:
+    def disconnected(self, connection: ServedConnection) -> None:
         """Forget a connection."""
         self._entering.discard(connection)
         self.connections.discard(connection)
