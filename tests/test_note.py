@@ -196,7 +196,7 @@ def test_a_wal_that_another_program_has_copied_and_then_emptied(
 ) -> None:
     """As a program does that replicates databases: nothing is missing, and the store goes on."""
     assert copied_by_another(path, "PASSIVE")
-    store.look()
+    store.check_files()
     assert copied_by_another(path, "TRUNCATE")
     Core(store).register()
     die(store)
@@ -223,7 +223,7 @@ def test_files_that_were_away(path: Path, store: SqliteStore) -> None:
     """What was saved meanwhile is noted when they are back, before the WAL begins anew."""
     away = path.rename(path.with_name("away"))
     with pytest.raises(StorageError):
-        store.look()
+        store.check_files()
     away.replace(path)
     Core(store).register()
     die(store)

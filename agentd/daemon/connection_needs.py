@@ -6,11 +6,11 @@ The rule this file keeps: the service makes connections, and they know it by thi
 from typing import Protocol
 
 from agentd.daemon import queries
+from agentd.daemon.answer_memory import AnswerMemory
+from agentd.daemon.context_sizes import ContextSizes
+from agentd.daemon.long_line_permits import LongLinePermits, Sender
 from agentd.daemon.queries import Queries
-from agentd.daemon.room import Room
-from agentd.daemon.seats import Seats, Sender
-from agentd.daemon.sizes import ContextSizes
-from agentd.daemon.stalls import Stalls
+from agentd.daemon.stall_detector import StallDetector
 from agentd.daemon.writer import LargeClient, Writer
 
 
@@ -29,17 +29,17 @@ class ConnectionNeeds(Protocol):
 
     writer: Writer
     queries: Queries
-    room: Room
-    seats: Seats
-    stalls: Stalls
+    memory: AnswerMemory
+    permits: LongLinePermits
+    stalls: StallDetector
     sizes: ContextSizes
     buffer: bytearray
 
-    def connected(self, connection: ServedConnection) -> None:
+    def add_connection(self, connection: ServedConnection) -> None:
         """It has been made."""
 
-    def disconnected(self, connection: ServedConnection) -> None:
+    def forget_connection(self, connection: ServedConnection) -> None:
         """It is gone."""
 
-    def acquire_took(self, nanoseconds: int) -> None:
+    def count_acquire(self, nanoseconds: int) -> None:
         """Count an AcquireNextNode, waiting and commit included."""

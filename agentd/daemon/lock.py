@@ -36,7 +36,7 @@ class Lock:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _signature(file)
+            holder = _signed_pid(file)
             os.close(file)
             raise AlreadyRunning(
                 f"another agentd is already running with pid {holder} (it holds {self.path}): "
@@ -100,7 +100,7 @@ class Lock:
         self.release()
 
 
-def _signature(file: int) -> str:
+def _signed_pid(file: int) -> str:
     """The pid in the lock file; that of a dead one stays until the next holder has signed."""
     text = os.read(file, 32).decode(errors="replace").strip()
     return text if text.isascii() and text.isdigit() and holders.is_alive(int(text)) else "unknown"

@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from agentd.client import Client
-from agentd.daemon.door import MOST_CONNECTIONS, RESERVE
+from agentd.daemon.acceptor import MOST_CONNECTIONS, RESERVE
 from agentd.daemon.lock import database_lock
 from agentd.doctor.finding import Finding, Subject, failed, not_checked, ok, warning
 from agentd.errors import DaemonUnreachable, RequestRefused

@@ -163,7 +163,7 @@ class SqliteStore:
                 self._readers_may_begin.set()
         return not in_the_way
 
-    def look(self) -> None:
+    def check_files(self) -> None:
         """Raise `StorageError` where the files are no longer ours; call it between transactions.
 
         What was acknowledged is in the database then, as far as that can be done.
