@@ -175,7 +175,7 @@ def test_durability_is_read_back(
     crash(database)
     assert told(home, "durability") == ["journal_mode=wal, synchronous=FULL, as read back"]
     monkeypatch.setattr(
-        "agentd.store.sqlite.viewing.prepare",
+        "agentd.store.sqlite.viewing.prepare_writer",
         lambda connection: connection.pragma("synchronous", "normal"),
     )
     assert told(home, "durability")[0].endswith("synchronous=NORMAL, as read back")

@@ -11,8 +11,8 @@ import pytest
 from agentd.errors import DatabaseRefused, JournalDamaged, StorageError
 from agentd.projections import NODES, PROJECTIONS, Projection
 from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.opening import open_for_reading, open_for_writing, prepare
-from agentd.store.sqlite.place import Place
+from agentd.store.sqlite.opening import open_for_reading, open_for_writing, prepare_writer
+from agentd.store.sqlite.place import DatabasePlace
 from agentd.store.sqlite.reader import SqliteReader
 from tests.core import NOW, Core, Ids, open_sqlite, record_drafts, registration, spec, uid
 
@@ -77,7 +77,7 @@ def test_a_record_cannot_be_replaced(store: SqliteStore, raw: apsw.Connection, v
 def test_durability_is_wal_and_full(path: Path) -> None:
     """The write connection runs with journal_mode=WAL and synchronous=FULL."""
     SqliteStore.open(path, NOW).close()
-    with closing(Place.claimed(path)) as place:
+    with closing(DatabasePlace.claimed(path)) as place:
         connection = open_for_writing(place, NOW)
         assert connection.pragma("journal_mode") == "wal"
         assert connection.pragma("synchronous") == 2
@@ -88,7 +88,7 @@ def test_durability_is_read_back() -> None:
     """Where SQLite does not keep the settings it was given, the database is refused."""
     connection = apsw.Connection(":memory:")
     with pytest.raises(DatabaseRefused, match=r"journal_mode=memory.*FULL"):
-        prepare(connection)
+        prepare_writer(connection)
     connection.close()
 
 

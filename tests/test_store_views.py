@@ -13,7 +13,7 @@ from agentd.projections import NODES, project
 from agentd.store import Store
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import open_for_writing
-from agentd.store.sqlite.place import Place
+from agentd.store.sqlite.place import DatabasePlace
 from tests.core import NOW, STORES, Core, Ids, open_sqlite, record_drafts, registration, spec, uid
 from tests.questions import LIMITS, answers
 
@@ -180,7 +180,7 @@ def test_many_runnable_nodes_are_handed_out_in_order(store: Store) -> None:
 
 def test_a_writer_sees_what_another_program_wrote(tmp_path: Path) -> None:
     """Two stores on one file never remember what the other one has changed."""
-    one, unclaimed = open_sqlite(tmp_path), Place(tmp_path / "agent_state.db")
+    one, unclaimed = open_sqlite(tmp_path), DatabasePlace(tmp_path / "agent_state.db")
     two = SqliteStore(unclaimed, open_for_writing(unclaimed, NOW))
     again = Ids()
     for task, drafts in HISTORY:

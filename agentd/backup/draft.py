@@ -38,7 +38,7 @@ class Draft:
             sync_file(self._file)
         except OSError as error:
             if error.errno in _NO_ROOM:
-                raise no_room(self._target.parent) from error
+                raise disk_is_full(self._target.parent) from error
             raise DiskFailed(
                 f"the disk failed to keep {self.path}: {error.strerror}; choose another disk"
             ) from error
@@ -49,7 +49,7 @@ class Draft:
         try:
             os.link(self.path, self._target)
         except FileExistsError:
-            raise exists(self._target) from None
+            raise already_exists(self._target) from None
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise cannot_write(self._target, error) from error
@@ -77,8 +77,8 @@ class Draft:
 def draft_of(target: Path) -> Iterator[Draft]:
     """A draft of `target`, gone at the end of the block if it was not put in place."""
     try:
-        _sweep(target.parent)
-        path, file = _make(target.parent)
+        _remove_abandoned(target.parent)
+        path, file = _make_locked(target.parent)
     except OSError as error:
         raise cannot_write(target, error) from error
     try:
@@ -96,12 +96,12 @@ def sync_names(directory: Path) -> None:
         raise DiskFailed(f"the disk failed to keep {directory}: {error.strerror}") from error
 
 
-def exists(target: Path) -> Failure:
+def already_exists(target: Path) -> Failure:
     """What is said of a file that would be overwritten."""
     return Failure(f"{target} exists: choose another name, or add --force to replace it")
 
 
-def no_room(directory: Path) -> Failure:
+def disk_is_full(directory: Path) -> Failure:
     """What is said of a full disk."""
     return Failure(f"the disk is full: no room in {directory}; free some and repeat")
 
@@ -109,13 +109,13 @@ def no_room(directory: Path) -> Failure:
 def cannot_write(target: Path, error: OSError) -> Failure:
     """What is said of a place that cannot be written to."""
     if error.errno in _NO_ROOM:
-        return no_room(target.parent)
+        return disk_is_full(target.parent)
     if isinstance(error, FileNotFoundError) and not target.parent.exists():
         return Failure(f"there is no directory {target.parent}: make it, or choose another place")
     return Failure(f"cannot write {target}: {error.strerror}")
 
 
-def _make(directory: Path) -> tuple[Path, int]:
+def _make_locked(directory: Path) -> tuple[Path, int]:
     """A new file and its descriptor, locked."""
     while True:
         file, name = tempfile.mkstemp(prefix=_PREFIX, dir=directory)
@@ -125,7 +125,7 @@ def _make(directory: Path) -> tuple[Path, int]:
         os.close(file)  # somebody swept it up before it was locked
 
 
-def _sweep(directory: Path) -> None:
+def _remove_abandoned(directory: Path) -> None:
     """Remove what is left of drafts whose writers were killed."""
     for path in directory.glob(_ANY):
         with contextlib.suppress(OSError):  # another user's

@@ -18,7 +18,7 @@ from agentd.errors import DatabaseRefused, JournalDamaged
 from agentd.progress import Progress
 from agentd.projections import TOTALS, TotalsRow
 from agentd.projections.totals import EMPTY, SCOPE
-from agentd.store.sqlite.copying import bring_up_to_date
+from agentd.store.sqlite.copying import migrate_copy
 from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.viewing import View
 
@@ -56,7 +56,7 @@ def _verify_newer(path: Path, name: Path, progress: Progress) -> Contents:
             shutil.copyfile(path, newer.path)
         except OSError as error:
             raise cannot_write(newer.path, error) from error
-        bring_up_to_date(newer.path, at=0)
+        migrate_copy(newer.path, at=0)
         return verify(newer.path, name, progress)
 
 

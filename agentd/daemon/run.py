@@ -28,7 +28,7 @@ from agentd.daemon.stop_signals import stop_signals
 from agentd.database_files import lost_path
 from agentd.errors import DiskFailed, Failure
 from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.aside import asides
+from agentd.store.sqlite.aside import files_set_aside
 from agentd.store.sqlite.mark import Mark
 
 GARBAGE = 50_000
@@ -78,7 +78,7 @@ def _report_losses(database: Path, lost: Mark | None) -> None:
         )
     elif lost_path(real).exists():
         logger.warning("events were lost before an earlier start: `agentd doctor` says which")
-    for file in asides(real):
+    for file in files_set_aside(real):
         logger.warning("%s was set aside: `agentd doctor` says what it is", file)
 
 

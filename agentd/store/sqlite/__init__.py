@@ -23,11 +23,11 @@ from agentd.store.sqlite.driver_errors import is_failed_sync, raise_storage_erro
 from agentd.store.sqlite.mark import Mark, MarkFile
 from agentd.store.sqlite.opening import (
     BUSY_MS,
-    another_reader,
+    open_another_reader,
     open_for_reading,
     open_for_writing,
 )
-from agentd.store.sqlite.place import Place
+from agentd.store.sqlite.place import DatabasePlace
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.shadow import SqliteShadow
 from agentd.store.sqlite.tx import SqliteTx
@@ -55,7 +55,7 @@ class SqliteStore:
     written any more.
     """
 
-    def __init__(self, place: Place, connection: apsw.Connection) -> None:
+    def __init__(self, place: DatabasePlace, connection: apsw.Connection) -> None:
         self._path = path = place.path
         self._place = place
         self._connection = connection
@@ -76,9 +76,9 @@ class SqliteStore:
         """The database at `path` for writing, created or migrated where due (`at`: Unix ms)."""
         path = path.resolve()  # SQLite keeps the WAL beside the file, not beside a link to it
         create_where_missing(path, at)
-        with Place.opening(path) as place:
+        with DatabasePlace.opening(path) as place:
             store = cls(place, open_for_writing(place, at))
-            store.lost = store._mark.settle(store._connection, path)
+            store.lost = store._mark.mark_end(store._connection, path)
             return store
 
     @classmethod
@@ -86,14 +86,14 @@ class SqliteStore:
         """The database at `path` for writing, as it is: neither created nor migrated."""
         path = path.resolve()
         open_for_reading(path).close()
-        with Place.opening(path) as place:
+        with DatabasePlace.opening(path) as place:
             return cls(place, open_for_writing(place, at=0))
 
     @classmethod
     def open_read_only(cls, path: Path) -> "SqliteStore":
         """The database at `path` for reading beside its daemon."""
         path = path.resolve()
-        return cls(Place(path), open_for_reading(path))
+        return cls(DatabasePlace(path), open_for_reading(path))
 
     @contextmanager
     def write(self) -> Iterator[SqliteTx]:
@@ -123,7 +123,7 @@ class SqliteStore:
         """See `Store.read`."""
         self._place.check()
         with raise_storage_errors(), self._count_reading():
-            connection = self._idle_reader() or another_reader(self._path)
+            connection = self._idle_reader() or open_another_reader(self._path)
             connection.execute("BEGIN")
             try:
                 yield SqliteReader(connection)
@@ -192,13 +192,13 @@ class SqliteStore:
             self._place.close()
 
     def _close_writer(self) -> None:
-        self._save()
+        self._save_wal()
         ours = self._place.is_ours()
         if self.failure is not None or not ours:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._connection.close()
         with contextlib.suppress(OSError):
-            self._place.leave(ours=ours)
+            self._place.tidy_up(ours=ours)
 
     def _commit(self) -> None:
         try:
@@ -228,12 +228,12 @@ class SqliteStore:
         try:
             self._place.check()
         except StorageError:
-            self._save()
+            self._save_wal()
             raise
         self._place.catch_up()
 
     def _check_recorded(self) -> None:
-        if self._place.keeps():
+        if self._place.certainly_keeps():
             return
         try:
             self._check_place()
@@ -241,7 +241,7 @@ class SqliteStore:
             told = f"{error}; whether this request is recorded is unknown: repeat it then"
             raise StorageError(told) from error
 
-    def _save(self) -> None:
+    def _save_wal(self) -> None:
         """Copy what the WAL holds into the database that is open, whatever their names by now."""
         with contextlib.suppress(StorageError):
             if self._place.fault() is None:

@@ -25,7 +25,7 @@ def set_aside(file: Path, why: str) -> Path:
     return name
 
 
-def asides(database: Path) -> list[Path]:
+def files_set_aside(database: Path) -> list[Path]:
     """What was set aside beside a database, and is there still."""
     files = "|".join(map(re.escape, (WAL, MARK, NOTE)))
     name = re.compile(rf"{re.escape(database.name)}({files})\.({DAMAGED}|{FOREIGN})(-\d+)?")

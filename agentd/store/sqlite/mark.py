@@ -48,7 +48,7 @@ class MarkFile:
         self._path = mark_path(database)
         self._file: int | None = None
 
-    def settle(self, connection: apsw.Connection, database: Path) -> Mark | None:
+    def mark_end(self, connection: apsw.Connection, database: Path) -> Mark | None:
         """Mark the journal as it is. Returns the old mark where the journal does not reach it."""
         mark = read_mark(self._path)
         lost = mark if mark is not None and not is_reached(connection, mark) else None

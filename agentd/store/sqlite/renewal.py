@@ -14,14 +14,14 @@ import apsw
 
 from agentd.database_files import wal_path
 from agentd.store.sqlite.checkpointing import copy_wal
-from agentd.store.sqlite.place import Place
+from agentd.store.sqlite.place import DatabasePlace
 from agentd.store.sqlite.untouched import wal_size
 
 _PIECE = 1 << 20
 """Bytes that are written at a time."""
 
 
-def renew_wal(place: Place, connection: apsw.Connection) -> None:
+def renew_wal(place: DatabasePlace, connection: apsw.Connection) -> None:
     """Write the database's WAL to the disk again, then copy it into the database.
 
     Raises `OSError` and apsw's errors. Closing a descriptor of the WAL drops no lock: SQLite's are
