@@ -63,7 +63,7 @@ def _load_registration(
 ) -> Registration:
     chosen = [spec.id for spec in params.initial_nodes if spec.id is not None]
     node_ids = [spec.id or context.new_id() for spec in params.initial_nodes]
-    return Registration(context.new_id(), node_ids, reader.taken(chosen))
+    return Registration(context.new_id(), node_ids, reader.existing_nodes(chosen))
 
 
 def _load_task(reader: Reader, params: api.TaskParams, context: Context) -> TaskState:
@@ -71,7 +71,7 @@ def _load_task(reader: Reader, params: api.TaskParams, context: Context) -> Task
     task = queries.task_row(reader, task_id)
     if task is None:
         return TaskState(task_id, 0, None)
-    expired = reader.expired(context.honoured, context.now, task_id)
+    expired = reader.expired_leases(context.honoured, context.now, task_id)
     version = reader.head(task_id).version
     return TaskState(task_id, version, task, expired, reader.next_runnable(task_id))
 

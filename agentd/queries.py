@@ -103,7 +103,9 @@ def task_events(reader: Reader, params: TaskEventsParams) -> TaskEventsResult:
     task_id, after, limit = params.task_id, params.after, params.limit
     if task_row(reader, task_id) is None:
         raise TaskNotFound.of(task_id)
-    records = reader.shown(task_id, after, limit if after is None else limit + 1)
+    records = reader.records_without_heartbeats(
+        task_id, after, limit if after is None else limit + 1
+    )
     page = _page(((r.seq, RecordedEventView(*_seen(r), r.seq)) for r in records), limit)
     return TaskEventsResult(page.shown, page.last or after or 0, page.more)
 
@@ -137,7 +139,7 @@ def database_metrics(reader: Reader, now: int) -> DatabaseMetrics:
         total_nodes=totals.nodes,
         total_events=totals.events,
         running_leases=totals.running,
-        expired_running_leases=len(reader.expired(0, now)),
+        expired_running_leases=len(reader.expired_leases(0, now)),
         active_resource_locks=0,
         expired_resource_locks=0,
         node_status_counts=_by_status(totals),
@@ -157,7 +159,7 @@ def task_view(reader: Reader, row: TaskRow) -> TaskView:
 
 
 def _registration(reader: Reader, row: TaskRow) -> tuple[Recorded, TaskRegistered]:
-    recorded = reader.recorded(row.registered_seq)
+    recorded = reader.record_at(row.registered_seq)
     if not isinstance(recorded.event, TaskRegistered):
         raise JournalDamaged(f"record {recorded.seq} is not the registration of {row.task_id}")
     return recorded, recorded.event
@@ -165,7 +167,7 @@ def _registration(reader: Reader, row: TaskRow) -> tuple[Recorded, TaskRegistere
 
 def node_view(reader: Reader, row: NodeRow) -> NodeView:
     """A node as clients see it."""
-    added = reader.recorded(row.added_seq)
+    added = reader.record_at(row.added_seq)
     if not isinstance(added.event, NodeAdded):
         raise JournalDamaged(f"record {added.seq} did not add node {row.node_id}")
     return NodeView(
@@ -174,7 +176,7 @@ def node_view(reader: Reader, row: NodeRow) -> NodeView:
         row.status,
         list(added.event.dependencies),
         _payload(added),
-        _payload(reader.recorded(row.result_seq)) if row.result_seq is not None else Raw(NULL),
+        _payload(reader.record_at(row.result_seq)) if row.result_seq is not None else Raw(NULL),
         _seconds(row.acquired_at),
         row.lease_id,
         row.lease_owner,
@@ -280,7 +282,7 @@ def _dependency_view(reader: Reader, node_id: str) -> DependencyView:
     row: NodeRow | None = reader.get(NODES, (node_id,))
     if row is None or row.result_seq is None:
         raise JournalDamaged(f"dependency {node_id} of a runnable node has no result")
-    return DependencyView(node_id, _payload(reader.recorded(row.result_seq)))
+    return DependencyView(node_id, _payload(reader.record_at(row.result_seq)))
 
 
 def _payload(recorded: Recorded) -> Raw:

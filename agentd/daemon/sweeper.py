@@ -74,9 +74,9 @@ class Sweeper:
     def _find_expired(self, now: int, honoured: int) -> tuple[set[str], int | None]:
         """The tasks with leases that are over, and when the next lease will be."""
         with self._store.read() as reader:
-            tasks = {node.task_id for node in reader.expired(honoured, now)}
+            tasks = {node.task_id for node in reader.expired_leases(honoured, now)}
             ends = [reader.next_expiry(max(now, honoured))]
-            if honoured and reader.expired(0, honoured):
+            if honoured and reader.expired_leases(0, honoured):
                 ends.append(self._grace.until)
         return tasks, min((end for end in ends if end is not None), default=None)
 

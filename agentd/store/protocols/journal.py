@@ -18,7 +18,7 @@ class JournalReader(Protocol):
     def last_at(self) -> int:
         """The moment of the journal's last record, 0 when it is empty."""
 
-    def recorded(self, seq: int) -> Recorded:
+    def record_at(self, seq: int) -> Recorded:
         """The journal's record at `seq`. Raises `JournalDamaged` when there is none to read."""
 
     def tail(self, task_id: str, limit: int, until: int | None = None) -> list[Recorded]:
@@ -27,7 +27,9 @@ class JournalReader(Protocol):
         With `until` they are the newest as they were when the task had so many records.
         """
 
-    def shown(self, task_id: str, after: int | None, limit: int) -> Iterator[Recorded]:
+    def records_without_heartbeats(
+        self, task_id: str, after: int | None, limit: int
+    ) -> Iterator[Recorded]:
         """The first `limit` records of the task behind seq `after`, heartbeats left out.
 
         Where `after` is None, the newest `limit` (1 or more), oldest first too.

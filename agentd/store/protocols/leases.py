@@ -8,7 +8,7 @@ from agentd.projections import NodeRow
 class LeaseReader(Protocol):
     """What is asked of leases."""
 
-    def expired(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
+    def expired_leases(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
         """The nodes whose lease ends later than `after`, at `until` or before, soonest first."""
 
     def next_expiry(self, after: int) -> int | None:

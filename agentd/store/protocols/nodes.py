@@ -15,5 +15,5 @@ class NodeReader(Protocol):
     def dependents(self, node_id: str) -> list[str]:
         """The nodes that depend on this one."""
 
-    def taken(self, node_ids: Sequence[str]) -> list[str]:
+    def existing_nodes(self, node_ids: Sequence[str]) -> list[str]:
         """Those of the ids that are nodes already."""

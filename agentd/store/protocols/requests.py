@@ -8,7 +8,7 @@ from agentd.answers import Answered
 class RequestReader(Protocol):
     """What is asked of answered requests."""
 
-    def answered(self, request_id: str) -> Answered | None:
+    def answered_request(self, request_id: str) -> Answered | None:
         """The request that was answered under that id, if it is still remembered."""
 
 

@@ -74,8 +74,8 @@ class JournalReader(RowReader):
         """See `Reader.last_at`."""
         return self._execute("SELECT at FROM journal ORDER BY seq DESC LIMIT 1").get or 0
 
-    def recorded(self, seq: int) -> Recorded:
-        """See `Reader.recorded`."""
+    def record_at(self, seq: int) -> Recorded:
+        """See `Reader.record_at`."""
         rows = self._all(_RECORD, (seq,))
         if not rows:
             raise JournalDamaged(f"the journal has no record {seq}")
@@ -88,8 +88,10 @@ class JournalReader(RowReader):
         last = LARGEST_INTEGER if until is None else until
         return [_decode_record(row) for row in self._all(TAIL, (task_id, last, limit))][::-1]
 
-    def shown(self, task_id: str, after: int | None, limit: int) -> Iterator[Recorded]:
-        """See `Reader.shown`."""
+    def records_without_heartbeats(
+        self, task_id: str, after: int | None, limit: int
+    ) -> Iterator[Recorded]:
+        """See `Reader.records_without_heartbeats`."""
         if after is None:
             before = (self._execute(_FIRST_OF_NEWEST, (task_id, limit - 1)).get or 1) - 1
         else:
@@ -153,13 +155,13 @@ class JournalTx(RowTx, JournalReader):
         self._write_journal()
         return super().last_at()
 
-    def recorded(self, seq: int) -> Recorded:
-        """See `Reader.recorded`."""
+    def record_at(self, seq: int) -> Recorded:
+        """See `Reader.record_at`."""
         recorded = self._cache.records.get(seq)
         if recorded is None:
             if seq > self._committed:
                 self._write_journal()
-            recorded = super().recorded(seq)
+            recorded = super().record_at(seq)
             self._cache.add_record(recorded)
         return recorded
 
@@ -175,10 +177,12 @@ class JournalTx(RowTx, JournalReader):
             self._tails.put(task_id, limit, tail)
         return tail
 
-    def shown(self, task_id: str, after: int | None, limit: int) -> Iterator[Recorded]:
-        """See `Reader.shown`."""
+    def records_without_heartbeats(
+        self, task_id: str, after: int | None, limit: int
+    ) -> Iterator[Recorded]:
+        """See `Reader.records_without_heartbeats`."""
         self._write_journal()
-        return super().shown(task_id, after, limit)
+        return super().records_without_heartbeats(task_id, after, limit)
 
     def journal(
         self, after: int = 0, task_id: str | None = None, limit: int | None = None

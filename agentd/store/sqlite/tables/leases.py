@@ -19,8 +19,8 @@ _NEVER = sys.maxsize
 class LeaseReader(RowReader):
     """See `protocols.leases`."""
 
-    def expired(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
-        """See `Reader.expired`."""
+    def expired_leases(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
+        """See `Reader.expired_leases`."""
         if task_id is None:
             found = self._execute(_EXPIRED + _SOONEST_FIRST, (after, until))
         else:
@@ -41,8 +41,8 @@ class LeaseReader(RowReader):
 class LeaseTx(RowTx, LeaseReader):
     """Leases in a write transaction."""
 
-    def expired(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
-        """See `Reader.expired`: while the first lease still runs, there is nothing to ask."""
+    def expired_leases(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
+        """See `Reader.expired_leases`: nothing to ask while the first lease still runs."""
         cache = self._cache
         if cache.first_expiry is None:
             cache.first_expiry = self.next_expiry(-1) or _NEVER
@@ -50,7 +50,7 @@ class LeaseTx(RowTx, LeaseReader):
             return []
         cache.first_expiry = None  # whoever asks is about to roll these back
         self._write_rows(NODES.name)
-        return super().expired(after, until, task_id)
+        return super().expired_leases(after, until, task_id)
 
     def next_expiry(self, after: int) -> int | None:
         """See `Reader.next_expiry`."""

@@ -22,8 +22,8 @@ class NodeReader(RowReader):
         """See `Reader.dependents`."""
         return [node for (node,) in self._all(self._tables.dependents, (node_id,))]
 
-    def taken(self, node_ids: Sequence[str]) -> list[str]:
-        """See `Reader.taken`."""
+    def existing_nodes(self, node_ids: Sequence[str]) -> list[str]:
+        """See `Reader.existing_nodes`."""
         return [node for (node,) in self._all(_TAKEN, (json.dumps(node_ids),))]
 
 
@@ -40,7 +40,7 @@ class NodeTx(RowTx, NodeReader):
         self._write_rows(EDGES.name)
         return super().dependents(node_id)
 
-    def taken(self, node_ids: Sequence[str]) -> list[str]:
-        """See `Reader.taken`."""
+    def existing_nodes(self, node_ids: Sequence[str]) -> list[str]:
+        """See `Reader.existing_nodes`."""
         self._write_rows(NODES.name)
-        return super().taken(node_ids)
+        return super().existing_nodes(node_ids)

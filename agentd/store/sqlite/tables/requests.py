@@ -18,8 +18,8 @@ _FORGET = (
 class RequestReader(RowReader):
     """See `protocols.requests`."""
 
-    def answered(self, request_id: str) -> Answered | None:
-        """See `Reader.answered`."""
+    def answered_request(self, request_id: str) -> Answered | None:
+        """See `Reader.answered_request`."""
         rows = self._all(_ANSWERED, (request_id,))
         return Answered(*rows[0]) if rows else None
 
@@ -29,9 +29,9 @@ class RequestTx(RowTx, RequestReader):
 
     _answered: dict[str, Answered]  # those that are not written yet
 
-    def answered(self, request_id: str) -> Answered | None:
-        """See `Reader.answered`."""
-        return self._answered.get(request_id) or super().answered(request_id)
+    def answered_request(self, request_id: str) -> Answered | None:
+        """See `Reader.answered_request`."""
+        return self._answered.get(request_id) or super().answered_request(request_id)
 
     def remember(self, answered: Answered) -> None:
         """See `Tx.remember`."""
