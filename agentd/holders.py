@@ -22,11 +22,6 @@ def socket_lock_path(socket: Path | str) -> Path:
     return Path(f"{socket}.lock")
 
 
-def database_lock_path(database: Path) -> Path:
-    """The lock beside a database; `database` is the file itself, not a link to it."""
-    return database.with_name(f"{database.name}.lock")
-
-
 def holder(lock: Path) -> int | None:
     """The pid of whoever holds the lock, 0 where nobody knows it, or None where it is free.
 
@@ -34,17 +29,19 @@ def holder(lock: Path) -> int | None:
     container that is another.
     """
     try:
-        found, pid = _signed(lock)
+        found, pid = _read_lock(lock)
     except OSError:
         return None
     try:
         lines = _LOCKS.read_text().splitlines()
     except OSError:  # not Linux: the pid in the file has to do
         return pid if pid > 0 and is_alive(pid) else None
-    return next((its for line in lines if (its := _its_holder(line, found, pid)) is not None), None)
+    return next(
+        (its for line in lines if (its := _holder_in_line(line, found, pid)) is not None), None
+    )
 
 
-def _signed(lock: Path) -> tuple[os.stat_result, int]:
+def _read_lock(lock: Path) -> tuple[os.stat_result, int]:
     """The file, and the pid in it or 0; whatever is at that path, it is not waited for."""
     file = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -55,7 +52,7 @@ def _signed(lock: Path) -> tuple[os.stat_result, int]:
     return found, int(text) if text.strip().isdigit() else 0
 
 
-def _its_holder(line: str, found: os.stat_result, signed: int) -> int | None:
+def _holder_in_line(line: str, found: os.stat_result, signed: int) -> int | None:
     """Who holds it, if the line is about this lock: `1: FLOCK ADVISORY WRITE 123 fe:00:456 0 EOF`.
 
     A waiter's line has an arrow in it, and says nothing of who holds the lock.

@@ -72,7 +72,7 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
 
 def _find_answer(tx: Tx, params: Params) -> Answered | None:
     """What is remembered of this very request. Raises `RequestIdReused` where it was another."""
-    answered = None if params.request_id is None else tx.answered(params.request_id)
+    answered = None if params.request_id is None else tx.answered_request(params.request_id)
     if answered is not None:
         answers.check(answered, params)
     return answered
@@ -81,11 +81,11 @@ def _find_answer(tx: Tx, params: Params) -> Answered | None:
 def _show_again(tx: Tx, command: Command, answered: Answered, context: Context) -> Any:
     """The answer as it was given, under the settings of then."""
     then = replace(context, event_limit=answered.event_limit)
-    return command.view(tx, tx.recorded(answered.seq), then)
+    return command.view(tx, tx.record_at(answered.seq), then)
 
 
 def _earlier_record(tx: Tx, seq: int) -> Recorded | None:
-    return tx.recorded(seq) if seq else None
+    return tx.record_at(seq) if seq else None
 
 
 def run_batch(

@@ -17,7 +17,7 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
     return {
         "last": (reader.last_seq(), reader.last_at()),
         "next_expiry": [reader.next_expiry(after) for after in MOMENTS],
-        "expired": [reader.expired(0, until) for until in MOMENTS],
+        "expired": [reader.expired_leases(0, until) for until in MOMENTS],
         "runnable": {task_id: reader.next_runnable(task_id) for task_id in task_ids},
         "heads": {task_id: reader.head(task_id) for task_id in task_ids},
         "tails": {
@@ -28,7 +28,7 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
         "node": {node_id: reader.get(NODES, (node_id,)) for node_id in node_ids},
         "task": {task_id: reader.get(TASKS, (task_id,)) for task_id in task_ids},
         "total": reader.get(TOTALS, (SCOPE,)),
-        "taken": sorted(reader.taken(node_ids)),
+        "taken": sorted(reader.existing_nodes(node_ids)),
         "dependents": {node_id: sorted(reader.dependents(node_id)) for node_id in node_ids},
         "tasks": [
             reader.tasks(prefix, before, limit)
@@ -43,13 +43,13 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
             for limit in (1, 9)
         ],
         "shown": {
-            (task_id, after): list(reader.shown(task_id, after, 3))
+            (task_id, after): list(reader.records_without_heartbeats(task_id, after, 3))
             for task_id in task_ids
             for after in (None, 0, 7)
         },
         "of each task": {task_id: list(reader.nodes(task_id)) for task_id in task_ids},
         "streams": {task_id: list(reader.journal(0, task_id)) for task_id in task_ids},
         "journal": list(reader.journal()),
-        "records": [reader.recorded(seq + 1) for seq in range(reader.last_seq())],
+        "records": [reader.record_at(seq + 1) for seq in range(reader.last_seq())],
         "all rows": {p.name: list(reader.rows(p)) for p in PROJECTIONS},
     }

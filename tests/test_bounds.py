@@ -10,17 +10,17 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from agentd.daemon.answer_memory import AnswerMemory
 from agentd.daemon.connection import (
     BREATH_SECONDS,
     MOST_IN_FLIGHT,
     RECEIVED_AT_ONCE,
     Connection,
 )
+from agentd.daemon.context_sizes import ContextSizes
 from agentd.daemon.incoming import LINES_AT_ONCE
 from agentd.daemon.lock import socket_lock
-from agentd.daemon.room import Room
-from agentd.daemon.sizes import ContextSizes
-from agentd.daemon.writer import Submitted
+from agentd.daemon.writer import SubmittedCommand
 from agentd.store import sqlite
 from agentd.store.sqlite import SqliteStore
 from agentd.transact import Outcome
@@ -61,38 +61,41 @@ class Turns(Connection):
     """A connection that counts how often it asked for a turn with a large command."""
 
     turns = 0
-    room: Room
+    memory: AnswerMemory
     sizes: ContextSizes
 
 
 def connected(
-    submitted: list[Submitted], seats: list[object] | None = None, *, has_seats: bool = True
+    submitted: list[SubmittedCommand],
+    permits: list[object] | None = None,
+    *,
+    has_permits: bool = True,
 ) -> tuple[Turns, Wire]:
-    """A connection whose commands end in `submitted`; who left a seat is taken out of `seats`."""
-    taken: list[object] = [] if seats is None else seats
+    """A connection whose commands end in `submitted`; who left one is taken out of `permits`."""
+    taken: list[object] = [] if permits is None else permits
 
     def take(who: object) -> bool:
         taken.append(who)
-        return has_seats
+        return has_permits
 
     def turn(who: Turns) -> None:
         who.turns += 1
 
     service = SimpleNamespace(
         admits=lambda _socket: True,
-        connected=lambda _connection: None,
-        acquire_took=lambda _nanoseconds: None,
+        add_connection=lambda _connection: None,
+        count_acquire=lambda _nanoseconds: None,
         stalls=SimpleNamespace(watch=lambda _reader: None),
         writer=SimpleNamespace(submit=submitted.append, submit_large=turn),
         queries=SimpleNamespace(submit=lambda *_query: None),
         sizes=ContextSizes(),
-        seats=SimpleNamespace(take=take, leave=taken.remove, are_wanted=not has_seats),
-        room=Room(lambda: None),
+        permits=SimpleNamespace(take=take, leave=taken.remove, are_wanted=not has_permits),
+        memory=AnswerMemory(lambda: None),
         buffer=bytearray(RECEIVED_AT_ONCE),
     )
     wire = Wire()
     connection = Turns(cast("Any", service))
-    connection.room, connection.sizes = service.room, service.sizes
+    connection.memory, connection.sizes = service.memory, service.sizes
     connection.connection_made(cast("Any", wire))
     return connection, wire
 
@@ -115,7 +118,7 @@ def lines(count: int, method: str = "CommitEvent", **params: Any) -> bytes:
 
 def test_a_long_pipeline_leaves_room_for_others() -> None:
     """Of one client's commands only so many are in the writer's hands at a time."""
-    submitted: list[Submitted] = []
+    submitted: list[SubmittedCommand] = []
     connection, wire = connected(submitted)
     receive(connection, lines(MOST_IN_FLIGHT + 10))
     assert len(submitted) == MOST_IN_FLIGHT
@@ -126,7 +129,7 @@ def test_a_long_pipeline_leaves_room_for_others() -> None:
 
 def test_a_pipeline_is_worked_off_to_its_end() -> None:
     """Every answer makes room for the next command, until all are answered."""
-    submitted: list[Submitted] = []
+    submitted: list[SubmittedCommand] = []
     connection, wire = connected(submitted)
     receive(connection, lines(3 * MOST_IN_FLIGHT))
     for place in range(3 * MOST_IN_FLIGHT):

@@ -12,7 +12,7 @@ import pytest
 
 from agentd.cli.failing import report
 from agentd.daemon import run
-from agentd.daemon.door import room
+from agentd.daemon.acceptor import connection_limit
 from agentd.daemon.listener import Listener
 from agentd.errors import Failure
 from agentd.peers import LONGEST_PATH
@@ -49,10 +49,13 @@ def test_what_names_no_file(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The part of agentd that was refused stands for it; only a verb's own print is the output."""
-    monkeypatch.setattr("agentd.daemon.door.resource.getrlimit", forbidden)
+    monkeypatch.setattr("agentd.daemon.acceptor.resource.getrlimit", forbidden)
     with pytest.raises(PermissionError) as refused:
-        room()
-    assert said(refused.value, capsys) == f"agentd: agentd.daemon.door.room: {REFUSED}\n"
+        connection_limit()
+    assert (
+        said(refused.value, capsys)
+        == f"agentd: agentd.daemon.acceptor.connection_limit: {REFUSED}\n"
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
@@ -101,7 +104,7 @@ def test_a_sandbox_without_an_event_loop(what: str, monkeypatch: pytest.MonkeyPa
     """So it does where an event loop cannot be made."""
     monkeypatch.setattr(what, forbidden)
     with pytest.raises(Failure, match=f"cannot make an event loop: {REFUSED}"):
-        run._complete(asyncio.sleep(0))  # noqa: SLF001 - the daemon's process has no sandbox here
+        run._run_loop(asyncio.sleep(0))  # noqa: SLF001 - the daemon's process has no sandbox here
 
 
 def test_a_socket_path_that_is_too_long(home: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from agentd.backup.draft import Draft, draft_of
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
 from agentd.store.sqlite import copying
-from agentd.store.sqlite.copying import copy, settle, told
-from agentd.store.sqlite.renewal import is_failed_sync
+from agentd.store.sqlite.copying import copy, settle_wal
+from agentd.store.sqlite.driver_errors import is_failed_sync, raise_failures
 from tests.databases import at_work, crash, create, journal, traces
 
 
@@ -42,7 +42,7 @@ def test_settling_takes_the_wal_in(tmp_path: Path) -> None:
     path = tmp_path / "agent_state.db"
     create(path)
     whole = crash(path)
-    settle(path)
+    settle_wal(path)
     assert {file.name for file in tmp_path.iterdir()} == {path.name, f"{path.name}.mark"}
     assert journal(path) == whole
 
@@ -52,7 +52,7 @@ def test_settling_leaves_alone_what_stands_alone(tmp_path: Path) -> None:
     path = tmp_path / "agent_state.db"
     create(path)
     before = traces(tmp_path)
-    settle(path)
+    settle_wal(path)
     assert traces(tmp_path) == before
 
 
@@ -64,7 +64,7 @@ def test_settling_what_is_no_database(tmp_path: Path) -> None:
     path.write_bytes(b"x" * 10_000)
     path.with_name("agent_state.db-wal").write_bytes(b"")
     with pytest.raises(DatabaseRefused, match="is corrupt"):
-        settle(path)
+        settle_wal(path)
 
 
 def test_the_drivers_errors_in_words(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_drivers_errors_in_words(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
 
     def said(error: Exception) -> tuple[int, str]:
-        with pytest.raises(Failure) as failure, told(path, "/somewhere"):
+        with pytest.raises(Failure) as failure, raise_failures(path, "/somewhere"):
             raise error
         return failure.value.exit_code, str(failure.value)
 
@@ -87,7 +87,7 @@ def test_the_drivers_errors_in_words(tmp_path: Path) -> None:
     failed = OSError(errno.EIO, "Input/output error")
     assert is_failed_sync(failed)
     assert said(failed) == (6, "the disk failed to keep what was written to /somewhere")
-    with pytest.raises(DatabaseRefused), told(path, ""):
+    with pytest.raises(DatabaseRefused), raise_failures(path, ""):
         raise apsw.NotADBError("what?")
 
 

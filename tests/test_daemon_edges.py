@@ -17,7 +17,7 @@ from agentd.errors import AlreadyRunning, Failure
 from agentd.events import EventCommitted, LeaseExtended
 from agentd.journal import GENESIS, Draft, Recorded, record
 from agentd.peers import peer_uid
-from agentd.store.sqlite.kept import Tails
+from agentd.store.sqlite.cache import TailCache
 from tests.core import NOW, Ids, uid
 from tests.daemon_process import temporary_home
 
@@ -195,7 +195,7 @@ def test_what_clients_send_is_escaped(log: StringIO, text: str, shown: str) -> N
     assert line.count("\n") == 1
 
 
-# Tails
+# The cache of tails
 
 
 def notes(count: int, size: int = 1, *, beats: bool = False) -> list[Recorded]:
@@ -207,29 +207,29 @@ def notes(count: int, size: int = 1, *, beats: bool = False) -> list[Recorded]:
 
 def test_a_tail_is_what_the_journal_would_give() -> None:
     """The newest records up to the limit, oldest first, heartbeats left out."""
-    tails = Tails()
+    tails = TailCache()
     first, *later = notes(5)
-    tails.keep(uid(1), 3, [first])
-    tails.add([*later, *notes(2, beats=True)])
+    tails.put(uid(1), 3, [first])
+    tails.append([*later, *notes(2, beats=True)])
     assert tails.get(uid(1), 3) == later[-3:]
 
 
 def test_what_is_not_kept_has_to_be_read() -> None:
     """A tail of another length, of another task, or with a large payload is not answered."""
-    tails = Tails()
-    tails.keep(uid(1), 3, notes(3))
+    tails = TailCache()
+    tails.put(uid(1), 3, notes(3))
     assert tails.get(uid(1), 4) is None
     assert tails.get(uid(2), 3) is None
-    tails.add(notes(1, size=5_000))
+    tails.append(notes(1, size=5_000))
     assert tails.get(uid(1), 3) is None
-    tails.keep(uid(1), 3, notes(1, size=5_000))
+    tails.put(uid(1), 3, notes(1, size=5_000))
     assert tails.get(uid(1), 3) is None
 
 
 def test_forgotten_tails_have_to_be_read() -> None:
     """After an undone transaction nothing is answered from memory."""
-    tails = Tails()
-    tails.keep(uid(1), 3, notes(3))
+    tails = TailCache()
+    tails.put(uid(1), 3, notes(3))
     tails.clear()
-    tails.add(notes(1))
+    tails.append(notes(1))
     assert tails.get(uid(1), 3) is None

@@ -75,7 +75,7 @@ def test_the_clock_knows_how_long_the_machine_slept(hands: Hands) -> None:
     clock = Clock()
     hands.steady += 7_000_000_000
     hands.suspended += 5_000_000_000
-    assert clock.suspended() == 5_000
+    assert clock.suspended_ms() == 5_000
 
 
 @pytest.mark.parametrize(("last", "starts"), [(NOW + 60_000, NOW + 60_000), (NOW - 1, NOW)])
@@ -92,7 +92,7 @@ def test_the_clock_knows_of_suspension(hands: Hands) -> None:
     hands.steady += 7_000_000_000
     hands.suspended += 5_000_000_000
     assert clock.now() == NOW + 7_000
-    assert clock.suspended() == 5_000
+    assert clock.suspended_ms() == 5_000
 
 
 def test_the_steady_clock_counts_suspension() -> None:
@@ -141,55 +141,55 @@ def test_the_grace_after_the_start(lease_ms: int, length: int) -> None:
     """Leases that had run out by the start are honoured for min(10 s, the node timeout)."""
     grace = Grace(NOW, lease_ms)
     assert grace.until == NOW + length
-    assert grace.honoured(NOW + length - 1) == NOW
-    assert grace.honoured(NOW + length) == 0
+    assert grace.honoured_until(NOW + length - 1) == NOW
+    assert grace.honoured_until(NOW + length) == 0
 
 
 def test_leases_of_no_length_get_no_grace() -> None:
     """With a node timeout of 0 nothing is honoured."""
-    assert Grace(NOW, 0).honoured(NOW) == 0
+    assert Grace(NOW, 0).honoured_until(NOW) == 0
 
 
 def test_leases_that_run_out_later_get_no_grace() -> None:
     """What is honoured is the moment of the return, however far the grace has gone."""
     grace = Grace(NOW, 300_000)
-    assert {grace.honoured(NOW + ms) for ms in (0, 5_000, 9_999)} == {NOW}
+    assert {grace.honoured_until(NOW + ms) for ms in (0, 5_000, 9_999)} == {NOW}
 
 
 def test_a_return_begins_the_grace_anew() -> None:
     """A daemon that was suspended protects the leases that ran out meanwhile."""
     grace = Grace(NOW, 300_000)
     grace.came_back(NOW + 60_000)
-    assert grace.honoured(NOW + 69_999) == NOW + 60_000
-    assert grace.honoured(NOW + 70_000) == 0
+    assert grace.honoured_until(NOW + 69_999) == NOW + 60_000
+    assert grace.honoured_until(NOW + 70_000) == 0
 
 
 def test_a_suspension_is_an_absence() -> None:
     """A machine that was suspended again since the last look came back just now."""
     grace = Grace(NOW, 300_000)
-    grace.suspended_for(0, NOW + 20_000)
-    assert grace.honoured(NOW + 20_000) == 0
-    grace.suspended_for(60_000, NOW + 80_000)
-    grace.suspended_for(60_000, NOW + 85_000)
-    assert grace.honoured(NOW + 85_000) == NOW + 80_000
-    assert grace.honoured(NOW + 90_000) == 0
+    grace.note_suspension(0, NOW + 20_000)
+    assert grace.honoured_until(NOW + 20_000) == 0
+    grace.note_suspension(60_000, NOW + 80_000)
+    grace.note_suspension(60_000, NOW + 85_000)
+    assert grace.honoured_until(NOW + 85_000) == NOW + 80_000
+    assert grace.honoured_until(NOW + 90_000) == 0
 
 
 def test_a_missed_appointment_tells_of_an_absence() -> None:
     """Whoever looks more than a second after the appointment was away until now."""
     grace = Grace(NOW, 300_000)
     grace.appointment = NOW + 20_000
-    assert grace.honoured(NOW + 21_001) == NOW + 21_001
-    assert grace.honoured(NOW + 25_000) == NOW + 21_001
+    assert grace.honoured_until(NOW + 21_001) == NOW + 21_001
+    assert grace.honoured_until(NOW + 25_000) == NOW + 21_001
 
 
 def test_an_appointment_that_is_kept() -> None:
     """Within a second of it nobody was away, and without one nobody can be late."""
     grace = Grace(NOW, 300_000)
     grace.appointment = NOW + 20_000
-    assert grace.honoured(NOW + 21_000) == 0
+    assert grace.honoured_until(NOW + 21_000) == 0
     grace.appointment = None
-    assert grace.honoured(NOW + 3_600_000) == 0
+    assert grace.honoured_until(NOW + 3_600_000) == 0
 
 
 # The lock

@@ -8,9 +8,9 @@ from pathlib import Path
 import apsw
 import pytest
 
+from agentd.database_files import lost_path, mark_path
 from agentd.doctor import database as checks
 from agentd.doctor.finding import FAILED, OK, WARNING
-from agentd.store.sqlite.mark import lost_path, mark_path
 from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.viewing import View
 from tests.databases import crash, create, create_older, overwrite, tamper, traces
@@ -175,7 +175,7 @@ def test_durability_is_read_back(
     crash(database)
     assert told(home, "durability") == ["journal_mode=wal, synchronous=FULL, as read back"]
     monkeypatch.setattr(
-        "agentd.store.sqlite.viewing.prepare",
+        "agentd.store.sqlite.viewing.prepare_writer",
         lambda connection: connection.pragma("synchronous", "normal"),
     )
     assert told(home, "durability")[0].endswith("synchronous=NORMAL, as read back")

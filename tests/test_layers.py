@@ -50,7 +50,16 @@ TABLE: dict[str, set[str]] = {
     "decoding": {"api", "errors", "methods", "protocol", "text", "unknown_fields"},
 }
 EFFECTS: dict[str, set[str]] = {
-    "store": {"answers", "errors", "events", "holders", "journal", "projections"},
+    "store": {
+        "answers",
+        "database_files",
+        "durable",
+        "errors",
+        "events",
+        "holders",
+        "journal",
+        "projections",
+    },
     "transact": {
         "answers",
         "api",
@@ -71,18 +80,30 @@ EFFECTS: dict[str, set[str]] = {
         "queries",
         "store",
     },
-    "backup": {"errors", "projections", "replay", "store"},
+    "backup": {
+        "database_files",
+        "durable",
+        "errors",
+        "progress",
+        "projections",
+        "replay",
+        "store",
+    },
     "logfilter": {"errors"},
     "config": {"errors", "logfilter", "text"},
     "peers": set(),
     "holders": set(),
+    "database_files": set(),
+    "durable": set(),
+    "progress": set(),
     "client": {"api", "config", "errors", "holders", "peers", "protocol", "text"},
     "worker": {"api", "client", "errors", "label", "protocol", "text"},
-    "loop": {"agentd", "api", "client", "config", "errors", "worker"},
+    "loop": {"agentd", "api", "client", "config", "durable", "errors", "worker"},
     "daemon": {
         "agentd",
         "api",
         "config",
+        "database_files",
         "decide",
         "decoding",
         "errors",
@@ -102,10 +123,12 @@ EFFECTS: dict[str, set[str]] = {
         "client",
         "config",
         "daemon",
+        "database_files",
         "errors",
         "holders",
         "logfilter",
         "peers",
+        "progress",
         "replay",
         "store",
     },
@@ -125,6 +148,7 @@ EFFECTS: dict[str, set[str]] = {
         "logfilter",
         "loop",
         "methods",
+        "progress",
         "replay",
         "store",
         "text",
@@ -175,10 +199,24 @@ def rooms_imported(path: Path) -> set[str]:
     return found - {room(name(path))}
 
 
+def files_imported(path: Path) -> set[str]:
+    """The other modules of agentd that a file imports, each by its name below agentd."""
+    found = set()
+    for imported in imports(path):
+        parts = imported.split(".")
+        if parts[0] == "agentd":
+            while parts[1:] and ".".join(parts[1:]) not in NAMES:
+                parts.pop()  # what the module offers
+            found.add(".".join(parts[1:]))
+    return found - {name(path)}
+
+
 def top_levels(path: Path) -> set[str]:
     """The top-level packages that a file imports."""
     return {imported.partition(".")[0] for imported in imports(path)}
 
+
+NAMES = set(map(name, MODULES))
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=name)
 
@@ -198,6 +236,12 @@ def test_a_room_imports_what_the_plan_allows(path: Path) -> None:
 def test_the_plan_has_no_way_back() -> None:
     """Following imports never leads back to the room that one came from."""
     assert list(TopologicalSorter(ROOMS).static_order())
+
+
+def test_no_two_files_import_each_other() -> None:
+    """Following imports never leads back to the file that one came from."""
+    files = {name(path): files_imported(path) for path in MODULES}
+    assert list(TopologicalSorter(files).static_order())
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if room(name(p)) in {*PURE, *TABLE}], ids=name)

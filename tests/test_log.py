@@ -11,13 +11,13 @@ import pytest
 from msgspec import Struct
 
 from agentd.api import TaskParams
+from agentd.daemon.answer_memory import AnswerMemory
 from agentd.daemon.clock import Clock
-from agentd.daemon.contexts import Contexts
+from agentd.daemon.context_factory import ContextFactory
 from agentd.daemon.counters import new_counters
 from agentd.daemon.grace import Grace
-from agentd.daemon.log import Seldom, logger, set_up
+from agentd.daemon.log import RateLimitedLog, logger, set_up
 from agentd.daemon.queries import Queries
-from agentd.daemon.room import Room
 from agentd.daemon.writer import log_fault
 from agentd.errors import InternalError, RequestRefused
 from agentd.methods import Command, Method
@@ -126,7 +126,7 @@ class Asking:
     def __init__(self) -> None:
         self.answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
-    def take(self, piece: bytes, rest: TaskStatusStream | None) -> None:
+    def take_piece(self, piece: bytes, rest: TaskStatusStream | None) -> None:
         assert rest is None
         self.answered.set_result(piece)
 
@@ -142,8 +142,10 @@ def answer_to(method: Method, params: Struct) -> bytes:
 
     async def run() -> bytes:
         asking = Asking()
-        contexts = Contexts(Clock(), Grace(NOW, LEASE_MS), new_counters(), LEASE_MS, EVENT_LIMIT)
-        queries = Queries(TidyStore(), contexts, Room(lambda: None))
+        contexts = ContextFactory(
+            Clock(), Grace(NOW, LEASE_MS), new_counters(), LEASE_MS, EVENT_LIMIT
+        )
+        queries = Queries(TidyStore(), contexts, AnswerMemory(lambda: None))
         queries.submit(method, params, b"1", asking)
         try:
             return await asyncio.wait_for(asking.answered, PATIENCE_SECONDS)
@@ -172,7 +174,7 @@ def test_a_refusal_is_no_fault(log: StringIO) -> None:
 
 def test_what_is_said_again_and_again(caplog: pytest.LogCaptureFixture) -> None:
     """A line that would fill the disk is written once in a while, with how often it was not."""
-    often, seldom = Seldom(0.0), Seldom(60.0)
+    often, seldom = RateLimitedLog(0.0), RateLimitedLog(60.0)
     for number in range(3):
         often.error("full: %d", number)
         seldom.error("full: %d", number)

@@ -6,9 +6,10 @@ from pathlib import Path
 import apsw
 import pytest
 
+from agentd.database_files import lost_path, mark_path
 from agentd.errors import SyncFailed
 from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.mark import Mark, lost_path, mark_path, read_mark
+from agentd.store.sqlite.mark import Mark, read_mark
 from tests.core import NOW, Core, open_sqlite, record_drafts, registration
 
 

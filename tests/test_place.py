@@ -10,15 +10,16 @@ from typing import IO, Any, Self
 
 import pytest
 
+from agentd.database_files import mark_path, note_path
 from agentd.errors import AlreadyRunning, StorageError, SyncFailed
 from agentd.store import sqlite
 from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.aside import DAMAGED, FOREIGN, asides, set_aside
+from agentd.store.sqlite.aside import DAMAGED, FOREIGN, files_set_aside, set_aside
+from agentd.store.sqlite.checkpoint_note import read_note
 from agentd.store.sqlite.checkpointing import set_aside_damaged
 from agentd.store.sqlite.claim import Claim, is_claimed
-from agentd.store.sqlite.mark import mark_path, read_mark
-from agentd.store.sqlite.note import note_path, read_note
-from agentd.store.sqlite.untouched import whole_frames
+from agentd.store.sqlite.mark import read_mark
+from agentd.store.sqlite.untouched import count_whole_frames
 from tests.core import NOW, Core, Ids, record_drafts, registration
 from tests.databases import traces
 
@@ -97,7 +98,7 @@ def test_an_end_beside_another_database(path: Path, store: SqliteStore) -> None:
     path.write_text("another database")
     store.close()
     assert path.read_text() == "another database"
-    assert [file.name for file in asides(path)] == [
+    assert [file.name for file in files_set_aside(path)] == [
         "agent_state.db-wal.foreign",
         "agent_state.db-wal.foreign-2",
     ]
@@ -119,7 +120,7 @@ def test_a_wal_that_is_cut_off(path: Path, store: SqliteStore, kept: int) -> Non
         assert again.lost is not None
         assert again.lost.seq == 2
         assert len(Core(again).journal()) == kept
-    assert asides(path) == []
+    assert files_set_aside(path) == []
 
 
 def test_a_wal_that_another_program_may_empty(
@@ -144,7 +145,7 @@ def test_another_database_that_is_copied_over(path: Path, store: SqliteStore) ->
         Core(store).register()
     store.close()
     assert path.read_bytes() == contents
-    assert [file.name for file in asides(path)] == ["agent_state.db-wal.foreign"]
+    assert [file.name for file in files_set_aside(path)] == ["agent_state.db-wal.foreign"]
 
 
 # One process for a file
@@ -204,7 +205,7 @@ def test_a_mark_that_is_somebodys_file(path: Path, tmp_path: Path) -> None:
     assert read_mark(mark_path(path)) is not None
     assert victim.read_text() == "precious"
     kept, link = beside(path, ".mark.damaged"), beside(path, ".copied.damaged")
-    assert asides(path) == [link, kept]
+    assert files_set_aside(path) == [link, kept]
     assert kept.read_text() == "school marks\n" * 9
     assert link.is_symlink()
 
@@ -217,8 +218,8 @@ def test_a_name_aside_is_never_anothers(path: Path) -> None:
         wal.write_text(str(number))
         set_aside(wal, DAMAGED)
     (path.parent / "agent_state.db-wal.foreign.txt").touch()
-    assert [file.read_text() for file in asides(path)] == ["0", "1", "2"]
-    assert FOREIGN not in {file.suffix for file in asides(path)}
+    assert [file.read_text() for file in files_set_aside(path)] == ["0", "1", "2"]
+    assert FOREIGN not in {file.suffix for file in files_set_aside(path)}
 
 
 # A start after a kill
@@ -267,7 +268,7 @@ def test_a_long_wal_is_checked_by_sqlite(
         Core(store).register(*[{}] * nodes)
         store.checkpoint()
         left = Path(shutil.copytree(path.parent, path.parent.with_name(f"left{nodes}")))
-        found.append(whole_frames(left / path.name))
+        found.append(count_whole_frames(left / path.name))
         note = read_note(left / path.name)
         assert note is not None
         assert found[-1] == note.frames

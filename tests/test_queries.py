@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from agentd.api import HealthParams, ListTasksParams, TaskStatusParams
+from agentd.daemon.answer_memory import AnswerMemory
 from agentd.daemon.clock import Clock
-from agentd.daemon.contexts import Contexts
+from agentd.daemon.context_factory import ContextFactory
 from agentd.daemon.counters import new_counters
 from agentd.daemon.grace import Grace
 from agentd.daemon.queries import FEW_NODES, Queries
-from agentd.daemon.room import Room
 from agentd.errors import StorageError
 from agentd.methods import BY_NAME
 from agentd.status_stream import TaskStatusStream
@@ -77,7 +77,7 @@ class Client:
         assert self._rest is not None
         self._queries.go_on(self._rest, self)
 
-    def take(self, piece: bytes, rest: TaskStatusStream | None) -> None:
+    def take_piece(self, piece: bytes, rest: TaskStatusStream | None) -> None:
         self.line += piece
         self._rest = rest
         self.taken.set()
@@ -102,8 +102,10 @@ class Scene:
         register = "RegisterTask"
         self.small = core.do(register, goal="s", initial_nodes=[{}] * FEW_NODES)["task_id"]
         self.large = core.do(register, goal="l", initial_nodes=[{}] * (FEW_NODES + 1))["task_id"]
-        contexts = Contexts(Clock(), Grace(NOW, LEASE_MS), new_counters(), LEASE_MS, EVENT_LIMIT)
-        self.room = Room(lambda: None)
+        contexts = ContextFactory(
+            Clock(), Grace(NOW, LEASE_MS), new_counters(), LEASE_MS, EVENT_LIMIT
+        )
+        self.room = AnswerMemory(lambda: None)
         self.queries = Queries(self.store, contexts, self.room)
 
     def client(self) -> Client:
@@ -164,12 +166,12 @@ def test_brief_answers_need_no_room() -> None:
 
     async def acts(scene: Scene) -> None:
         hog, page, brief = scene.client(), scene.client(), scene.client()
-        scene.room.enter(hog, 10**12, lambda: None)
+        scene.room.reserve(hog, 10**12, lambda: None)
         page.ask("ListTasks")
         brief.ask("Health")
         await brief.done.wait()
         assert not page.done.is_set()
-        scene.room.leave(hog)
+        scene.room.release(hog)
         await page.done.wait()
 
     play(acts)
@@ -239,7 +241,7 @@ def test_stopping_refuses_what_was_not_begun() -> None:
         assert scene.store.large_begun.wait(SECONDS)
         first, waiting, brief = (scene.client() for _ in range(3))
         for client in (first, waiting):
-            scene.room.enter(client, 10**12, lambda: None)
+            scene.room.reserve(client, 10**12, lambda: None)
         scene.queries.stop()
         assert [c.refused for c in (*large, first, waiting)] == [False, True, True, True, True]
         brief.ask("Health")

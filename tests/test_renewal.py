@@ -12,7 +12,7 @@ import pytest
 from agentd.errors import DatabaseRefused, DiskFailed
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import open_for_writing
-from agentd.store.sqlite.place import Place
+from agentd.store.sqlite.place import DatabasePlace
 from tests.core import NOW, Core, open_sqlite
 
 
@@ -59,7 +59,7 @@ def test_the_wal_is_written_again(killed: Path, monkeypatch: pytest.MonkeyPatch)
         patch.setattr("agentd.store.sqlite.renewal.os.pwrite", noting_pwrite)
         patch.setattr("agentd.store.sqlite.renewal.os.fsync", noting_fsync)
         patch.setattr("agentd.store.sqlite.renewal._PIECE", 10_000)
-        with closing(Place.claimed(killed)) as place:
+        with closing(DatabasePlace.claimed(killed)) as place:
             open_for_writing(place, NOW).close()
     assert bytes(written) == wal
     assert steps == ["write"] * -(-len(wal) // 10_000) + ["sync"]

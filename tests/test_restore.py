@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from agentd.backup.restore import verified_copy
+from agentd.database_files import lost_path
 from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.mark import lost_path
 from agentd.store.sqlite.migrate import LATEST
 from tests.command_line import on_a_terminal
 from tests.core import NOW

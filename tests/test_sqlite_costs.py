@@ -26,9 +26,11 @@ QUESTIONS: dict[str, Callable[[SqliteReader], object]] = {
     "what was told last": lambda reader: reader.tail(uid(2), 2),
     "what was told before that": lambda reader: reader.tail(uid(2), 2, reader.last_seq()),
     "nothing was told": lambda reader: reader.tail(uid(1), 2),
-    "newest events": lambda reader: list(reader.shown(uid(2), None, 2)),
-    "events behind a seq": lambda reader: list(reader.shown(uid(2), reader.last_seq() // 2, 2)),
-    "first events": lambda reader: list(reader.shown(uid(2), 0, 2)),
+    "newest events": lambda reader: list(reader.records_without_heartbeats(uid(2), None, 2)),
+    "events behind a seq": lambda reader: list(
+        reader.records_without_heartbeats(uid(2), reader.last_seq() // 2, 2)
+    ),
+    "first events": lambda reader: list(reader.records_without_heartbeats(uid(2), 0, 2)),
     "counts": lambda reader: reader.get(COUNTS, (uid(2),)),
 }
 

@@ -10,7 +10,7 @@ import pytest
 from agentd.errors import DatabaseRefused
 from agentd.store.sqlite import SqliteStore, migrate
 from agentd.store.sqlite.migrate import LATEST, MIGRATIONS, Migration
-from agentd.store.sqlite.reader import TAIL
+from agentd.store.sqlite.tables.journal import TAIL
 from tests.core import NOW, Core, spec
 from tests.databases import make_older
 

@@ -11,8 +11,8 @@ import pytest
 from agentd.errors import DatabaseRefused, JournalDamaged, StorageError
 from agentd.projections import NODES, PROJECTIONS, Projection
 from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.opening import open_for_reading, open_for_writing, prepare
-from agentd.store.sqlite.place import Place
+from agentd.store.sqlite.opening import open_for_reading, open_for_writing, prepare_writer
+from agentd.store.sqlite.place import DatabasePlace
 from agentd.store.sqlite.reader import SqliteReader
 from tests.core import NOW, Core, Ids, open_sqlite, record_drafts, registration, spec, uid
 
@@ -77,7 +77,7 @@ def test_a_record_cannot_be_replaced(store: SqliteStore, raw: apsw.Connection, v
 def test_durability_is_wal_and_full(path: Path) -> None:
     """The write connection runs with journal_mode=WAL and synchronous=FULL."""
     SqliteStore.open(path, NOW).close()
-    with closing(Place.claimed(path)) as place:
+    with closing(DatabasePlace.claimed(path)) as place:
         connection = open_for_writing(place, NOW)
         assert connection.pragma("journal_mode") == "wal"
         assert connection.pragma("synchronous") == 2
@@ -88,7 +88,7 @@ def test_durability_is_read_back() -> None:
     """Where SQLite does not keep the settings it was given, the database is refused."""
     connection = apsw.Connection(":memory:")
     with pytest.raises(DatabaseRefused, match=r"journal_mode=memory.*FULL"):
-        prepare(connection)
+        prepare_writer(connection)
     connection.close()
 
 
@@ -123,16 +123,16 @@ QUESTIONS: dict[str, Question] = {
     "runnable tasks": lambda r: r.runnable_tasks("", 5, 9),
     "runnable tasks of a prefix": lambda r: r.runnable_tasks("0", 5, 9),
     "dependents": lambda r: r.dependents(uid(1)),
-    "expired": lambda r: r.expired(0, 1),
-    "expired of a task": lambda r: r.expired(0, 1, uid(1)),
+    "expired": lambda r: r.expired_leases(0, 1),
+    "expired of a task": lambda r: r.expired_leases(0, 1, uid(1)),
     "next_expiry": lambda r: r.next_expiry(0),
-    "taken": lambda r: r.taken([uid(1)]),
+    "taken": lambda r: r.existing_nodes([uid(1)]),
     "head": lambda r: r.head(uid(1)),
     "last_seq": lambda r: r.last_seq(),
-    "recorded": lambda r: r.recorded(1),
+    "recorded": lambda r: r.record_at(1),
     "tail": lambda r: r.tail(uid(1), 9),
-    "shown": lambda r: list(r.shown(uid(1), 2, 9)),
-    "shown newest": lambda r: list(r.shown(uid(1), None, 9)),
+    "shown": lambda r: list(r.records_without_heartbeats(uid(1), 2, 9)),
+    "shown newest": lambda r: list(r.records_without_heartbeats(uid(1), None, 9)),
     "journal": lambda r: list(r.journal(1)),
     "journal of a task": lambda r: list(r.journal(1, uid(1))),
 }

@@ -199,10 +199,10 @@ def test_a_record_comes_back_as_it_was_appended(store: Store, new_id: Callable[[
     drafts = [Draft(EventCommitted("ö"), None, None), Draft(EventCommitted("x"), uid(1), b" 1e2 ")]
     with store.write() as tx:
         appended = tx.append(uid(1), 0, drafts, NOW, new_id)
-        assert [tx.recorded(r.seq) for r in appended] == appended
+        assert [tx.record_at(r.seq) for r in appended] == appended
     with store.read() as reader:
         assert list(reader.journal()) == appended
-        assert [reader.recorded(r.seq) for r in appended] == appended
+        assert [reader.record_at(r.seq) for r in appended] == appended
 
 
 def test_nothing_to_append_is_nothing(store: Store, new_id: Callable[[], str]) -> None:
@@ -262,7 +262,7 @@ def test_a_record_that_is_not_there_is_damage(store: Store, new_id: Callable[[],
     with store.read() as reader:
         for seq in (0, 2):
             with pytest.raises(JournalDamaged, match=str(seq)):
-                reader.recorded(seq)
+                reader.record_at(seq)
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2, 4, 9])

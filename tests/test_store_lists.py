@@ -27,7 +27,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture(params=[4_000, 1], ids=["few", "many"])
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """How many tasks with one prefix are few: an engine may look for many in another way."""
-    monkeypatch.setattr("agentd.store.sqlite.reader._FEW", request.param)
+    monkeypatch.setattr("agentd.store.sqlite.tables.tasks._FEW", request.param)
 
 
 @pytest.fixture
@@ -203,12 +203,15 @@ def test_a_task_that_is_not_there_shows_nothing(store: Store, new_id: Callable[[
     """There are no events of it, neither new nor old."""
     with store.write() as tx:
         history(tx, new_id)
-        assert [*tx.shown(uid(9), 0, 9), *tx.shown(uid(9), None, 9)] == []
+        assert [
+            *tx.records_without_heartbeats(uid(9), 0, 9),
+            *tx.records_without_heartbeats(uid(9), None, 9),
+        ] == []
 
 
 def _texts(tx: Tx, after: int | None, limit: int) -> list[tuple[int, str]]:
     return [
         (record.seq, record.event.action_type)
-        for record in tx.shown(uid(1), after, limit)
+        for record in tx.records_without_heartbeats(uid(1), after, limit)
         if isinstance(record.event, EventCommitted)
     ]

@@ -96,7 +96,7 @@ def test_expired_is_after_and_until(
         record_drafts(tx, 1, registration(1, 1, 2, 3, 4), new_id=new_id)
         leases = [acquisition(1, 10), acquisition(2, 30), acquisition(3, 20)]
         record_drafts(tx, 1, leases, new_id=new_id)
-        assert [row.node_id for row in tx.expired(after, until)] == list(map(uid, nodes))
+        assert [row.node_id for row in tx.expired_leases(after, until)] == list(map(uid, nodes))
 
 
 def test_expired_may_be_of_one_task(store: Store, new_id: Callable[[], str]) -> None:
@@ -105,8 +105,8 @@ def test_expired_may_be_of_one_task(store: Store, new_id: Callable[[], str]) -> 
         for task, node in ((1, 1), (2, 2)):
             record_drafts(tx, task, registration(task, node), new_id=new_id)
             record_drafts(tx, task, [acquisition(node, 10)], new_id=new_id)
-        assert [row.node_id for row in tx.expired(0, 10, uid(2))] == [uid(2)]
-        assert [row.node_id for row in tx.expired(0, 10)] == [uid(1), uid(2)]
+        assert [row.node_id for row in tx.expired_leases(0, 10, uid(2))] == [uid(2)]
+        assert [row.node_id for row in tx.expired_leases(0, 10)] == [uid(1), uid(2)]
 
 
 def test_a_lease_that_ended_is_not_expired(store: Store, new_id: Callable[[], str]) -> None:
@@ -114,7 +114,7 @@ def test_a_lease_that_ended_is_not_expired(store: Store, new_id: Callable[[], st
     with store.write() as tx:
         record_drafts(tx, 1, registration(1, 1), new_id=new_id)
         record_drafts(tx, 1, [acquisition(1, 10), completion(1)], new_id=new_id)
-        assert tx.expired(0, 99) == []
+        assert tx.expired_leases(0, 99) == []
         assert tx.next_expiry(0) is None
 
 
@@ -145,8 +145,8 @@ def test_taken_are_the_ids_of_nodes(store: Store, new_id: Callable[[], str]) -> 
     with store.write() as tx:
         record_drafts(tx, 7, registration(7, 1), new_id=new_id)
         record_drafts(tx, 8, registration(8, 2), new_id=new_id)
-        assert sorted(tx.taken([uid(2), uid(3), uid(1), uid(7)])) == [uid(1), uid(2)]
-        assert tx.taken([]) == []
+        assert sorted(tx.existing_nodes([uid(2), uid(3), uid(1), uid(7)])) == [uid(1), uid(2)]
+        assert tx.existing_nodes([]) == []
 
 
 # Transactions

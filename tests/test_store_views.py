@@ -13,7 +13,7 @@ from agentd.projections import NODES, project
 from agentd.store import Store
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import open_for_writing
-from agentd.store.sqlite.place import Place
+from agentd.store.sqlite.place import DatabasePlace
 from tests.core import NOW, STORES, Core, Ids, open_sqlite, record_drafts, registration, spec, uid
 from tests.questions import LIMITS, answers
 
@@ -180,7 +180,7 @@ def test_many_runnable_nodes_are_handed_out_in_order(store: Store) -> None:
 
 def test_a_writer_sees_what_another_program_wrote(tmp_path: Path) -> None:
     """Two stores on one file never remember what the other one has changed."""
-    one, unclaimed = open_sqlite(tmp_path), Place(tmp_path / "agent_state.db")
+    one, unclaimed = open_sqlite(tmp_path), DatabasePlace(tmp_path / "agent_state.db")
     two = SqliteStore(unclaimed, open_for_writing(unclaimed, NOW))
     again = Ids()
     for task, drafts in HISTORY:
@@ -196,9 +196,9 @@ def test_a_writer_that_forgets_answers_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How much a writer remembers makes no difference to its answers."""
-    monkeypatch.setattr("agentd.store.sqlite.kept._ROWS", 2)
-    monkeypatch.setattr("agentd.store.sqlite.kept._TASKS", 1)
-    monkeypatch.setattr("agentd.store.sqlite.tx._AHEAD", 1)
+    monkeypatch.setattr("agentd.store.sqlite.cache._ROWS", 2)
+    monkeypatch.setattr("agentd.store.sqlite.cache._TASKS", 1)
+    monkeypatch.setattr("agentd.store.sqlite.tables.queue._AHEAD", 1)
     store = SqliteStore.open(tmp_path / "small.db", NOW)
     new_id = Ids()
     for task, drafts in HISTORY:

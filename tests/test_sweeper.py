@@ -11,7 +11,7 @@ from agentd.api import TaskParams
 from agentd.daemon.clock import Clock
 from agentd.daemon.grace import Grace
 from agentd.daemon.sweeper import LONGEST_SLEEP_MS, Sweeper
-from agentd.daemon.writer import Submitted, Writer
+from agentd.daemon.writer import SubmittedCommand, Writer
 from agentd.errors import StorageError
 from agentd.methods import ROLL_BACK_EXPIRED
 from agentd.store.memory import MemoryStore, MemoryTx
@@ -39,9 +39,9 @@ class Submissions(Writer):
     """A writer that keeps what it is given and does nothing."""
 
     def __init__(self) -> None:
-        self.commands: list[Submitted] = []
+        self.commands: list[SubmittedCommand] = []
 
-    def submit(self, command: Submitted) -> None:
+    def submit(self, command: SubmittedCommand) -> None:
         self.commands.append(command)
 
     @property
@@ -123,7 +123,7 @@ class Scene:
         """Let it wake at that moment: its timer has gone off."""
         self.clock.moment = moment
         self.sweeper.stop()
-        self.sweeper.look()
+        self.sweeper.sweep()
 
 
 @pytest.fixture
@@ -141,16 +141,16 @@ def scene(loop: Loop) -> Scene:
 
 def test_it_sleeps_while_nothing_is_leased(scene: Scene) -> None:
     """Without a lease nothing is to be done and there is no moment to wake at."""
-    scene.sweeper.look()
+    scene.sweeper.sweep()
     assert (scene.writer.commands, scene.loop.waits) == ([], [])
     assert scene.grace.appointment is None
 
 
-def test_it_sleeps_until_the_earliest_lease_ends(scene: Scene) -> None:
+def test_it_sleeps_until_the_earliest_wake_at(scene: Scene) -> None:
     """Of several leases the first that ends is waited for, one millisecond past its end."""
     scene.lease(NOW + 9_000)
     scene.lease(NOW + 5_000)
-    scene.sweeper.look()
+    scene.sweeper.sweep()
     assert scene.waits == 5_001
     assert scene.grace.appointment == NOW + 5_000
 
@@ -177,48 +177,48 @@ def test_it_submits_a_task_once(scene: Scene) -> None:
 def test_an_earlier_lease_wakes_it_earlier(scene: Scene) -> None:
     """A lease that ends before the one it waits for takes that one's place."""
     scene.lease(NOW + 300_000)
-    scene.sweeper.look()
-    scene.sweeper.lease_ends(NOW + 2_000)
+    scene.sweeper.sweep()
+    scene.sweeper.wake_at(NOW + 2_000)
     assert scene.waits == 2_001
 
 
 def test_a_later_lease_does_not_wake_it(scene: Scene) -> None:
     """A lease that ends after the one it waits for changes nothing."""
     scene.lease(NOW + 5_000)
-    scene.sweeper.look()
-    scene.sweeper.lease_ends(NOW + 5_000)
-    scene.sweeper.lease_ends(NOW + 9_000)
+    scene.sweeper.sweep()
+    scene.sweeper.wake_at(NOW + 5_000)
+    scene.sweeper.wake_at(NOW + 9_000)
     assert len(scene.loop.timers) == 1
 
 
 def test_the_first_lease_wakes_it(scene: Scene) -> None:
     """A sweeper that waits for nothing waits for the first lease there is."""
-    scene.sweeper.look()
-    scene.sweeper.lease_ends(NOW + 7_000)
+    scene.sweeper.sweep()
+    scene.sweeper.wake_at(NOW + 7_000)
     assert scene.waits == 7_001
 
 
 def test_it_looks_once_a_second_at_most(scene: Scene) -> None:
     """Leases that end at once are looked for a second after the last look, and not before."""
-    scene.sweeper.look()
+    scene.sweeper.sweep()
     scene.clock.moment += 400
     for end in (NOW, NOW + 1, NOW + 999):
-        scene.sweeper.lease_ends(end)
+        scene.sweeper.wake_at(end)
     assert scene.loop.waits == [601]
 
 
 def test_a_clock_that_went_past_the_moment(scene: Scene) -> None:
     """A lease that ended long ago, with the last look as long ago, is looked for at once."""
-    scene.sweeper.look()
+    scene.sweeper.sweep()
     scene.clock.moment += 60_000
-    scene.sweeper.lease_ends(NOW + 5_000)
+    scene.sweeper.wake_at(NOW + 5_000)
     assert scene.loop.waits == [0]
 
 
 def test_a_machine_that_was_suspended(scene: Scene) -> None:
     """A timer stands still meanwhile; it was set for a second, so the grace begins in time."""
     scene.lease(NOW + 300_000)
-    scene.sweeper.look()
+    scene.sweeper.sweep()
     scene.clock.moment += 3_600_000
     scene.sweeper.stop()
     scene.loop.timers[-1].callback()
@@ -229,7 +229,7 @@ def test_a_machine_that_was_suspended(scene: Scene) -> None:
 def test_a_lease_that_has_not_ended_yet(scene: Scene) -> None:
     """Waking before the end it dozes on, and asks the database nothing."""
     scene.lease(NOW + 300_000)
-    scene.sweeper.look()
+    scene.sweeper.sweep()
     scene.store.failing = True
     scene.clock.moment += 1_001
     scene.sweeper.stop()
@@ -252,7 +252,7 @@ def test_a_rollback_that_was_refused(scene: Scene, caplog: pytest.LogCaptureFixt
 
 def test_a_rollback_that_was_done(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is logged and nothing waited for."""
-    command = Submitted(Call(ROLL_BACK_EXPIRED, TaskParams(uid(1))), scene.sweeper)
+    command = SubmittedCommand(Call(ROLL_BACK_EXPIRED, TaskParams(uid(1))), scene.sweeper)
     scene.sweeper.answer(command, Outcome(None))
     assert (scene.loop.timers, caplog.messages) == ([], [])
 
@@ -284,6 +284,6 @@ def test_a_stopped_sweeper(scene: Scene) -> None:
     """It wakes no more, and stopping it before it ever slept does no harm."""
     scene.sweeper.stop()
     scene.lease(NOW + 5_000)
-    scene.sweeper.look()
+    scene.sweeper.sweep()
     scene.sweeper.stop()
     assert scene.loop.waits == []

@@ -246,8 +246,8 @@ def test_an_older_database_forgets_idle_polls(tmp_path: Path) -> None:
         connection.execute("INSERT INTO requests VALUES (2, 'busy', x'00', 9, 50, 1)")
     store = SqliteStore.open(path, NOW)
     with store.read() as reader:
-        assert reader.answered("idle") is None
-        assert reader.answered("busy") is not None
+        assert reader.answered_request("idle") is None
+        assert reader.answered_request("busy") is not None
     store.close()
 
 

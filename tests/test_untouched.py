@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agentd.store.sqlite.opening import inspect
-from agentd.store.sqlite.untouched import untouched
+from agentd.store.sqlite.opening import refuse_unusable
+from agentd.store.sqlite.untouched import open_untouched
 from agentd.store.sqlite.viewing import View
 from tests.daemon_process import REPOSITORY
 from tests.databases import at_work, crash, create, traces
@@ -40,7 +40,7 @@ def crashed(tmp_path: Path) -> Path:
 
 def records(path: Path) -> int:
     """How many records a look sees."""
-    with untouched(path) as connection:
+    with open_untouched(path) as connection:
         found = connection.execute("SELECT count(*) FROM journal").get
         assert isinstance(found, int)
         return found
@@ -68,7 +68,7 @@ def test_every_state_of_the_wal(crashed: Path, wal: str, *, index: bool) -> None
         crashed.with_name(crashed.name + "-shm").unlink()
     before = traces(crashed.parent)
     began = time.monotonic()
-    inspect(crashed)
+    refuse_unusable(crashed)
     assert records(crashed) == expected
     assert time.monotonic() - began < 5  # SQLite tries for 10 s where it is asked the wrong way
     assert traces(crashed.parent) == before

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import pytest
 
 from agentd.daemon.clock import Clock
-from agentd.daemon.contexts import Contexts
+from agentd.daemon.context_factory import ContextFactory
 from agentd.daemon.counters import new_counters
 from agentd.daemon.grace import Grace
-from agentd.daemon.writer import LARGEST_BATCH, Submitted, Writer
+from agentd.daemon.writer import LARGEST_BATCH, SubmittedCommand, Writer
 from agentd.errors import RequestRefused, StorageError, StorageFull, SyncFailed
 from agentd.journal import Recorded
 from agentd.store.memory import MemoryStore, MemoryTx
@@ -64,7 +64,7 @@ class Client:
         self._store = store
         self._fault = fault
 
-    def answer(self, _command: Submitted, outcome: Outcome) -> None:
+    def answer(self, _command: SubmittedCommand, outcome: Outcome) -> None:
         self.answers.append(outcome)
         self.commits_before.append(self._store.commits)
         if self._fault is not None:
@@ -87,7 +87,9 @@ def play(
     """Play a scene with a writer, on a loop of its own; batches take no time by its clock."""
 
     async def run() -> None:
-        contexts = Contexts(Clock(), Grace(0, LEASE_MS), new_counters(), LEASE_MS, EVENT_LIMIT)
+        contexts = ContextFactory(
+            Clock(), Grace(0, LEASE_MS), new_counters(), LEASE_MS, EVENT_LIMIT
+        )
         writer = Writer(store, contexts, watch, give_up, has_room, seconds)
         await asyncio.wait_for(scene(writer), 2 * SECONDS)
 
@@ -107,7 +109,7 @@ def submit_all(store: Store, clients: Sequence[Client]) -> None:
 
     async def scene(writer: Writer) -> None:
         for client in clients:
-            writer.submit(Submitted(request(), client))
+            writer.submit(SubmittedCommand(request(), client))
         await until(lambda: all(client.answers for client in clients))
         await until(lambda: store.checkpoints > 0)
 
@@ -131,7 +133,7 @@ def test_a_batch_has_a_largest_size() -> None:
 
     async def scene(writer: Writer) -> None:
         for _ in range(2 * LARGEST_BATCH + 1):
-            writer.submit(Submitted(request(), client))
+            writer.submit(SubmittedCommand(request(), client))
         await until(lambda: len(client.answers) == 2 * LARGEST_BATCH + 1)
 
     play(store, scene)
@@ -146,7 +148,7 @@ def test_answers_keep_the_order_of_the_commands() -> None:
 
     async def scene(writer: Writer) -> None:
         for number in range(LARGEST_BATCH + 50):
-            writer.submit(Submitted(request(str(number)), client))
+            writer.submit(SubmittedCommand(request(str(number)), client))
         await until(lambda: len(client.answers) == LARGEST_BATCH + 50)
 
     play(store, scene, lambda recorded: seen.extend(one.task_id for one in recorded))
@@ -160,7 +162,7 @@ def test_commands_that_come_later_are_run_too() -> None:
 
     async def scene(writer: Writer) -> None:
         for number in range(1, 4):
-            writer.submit(Submitted(request(), client))
+            writer.submit(SubmittedCommand(request(), client))
             await until(lambda number=number: len(client.answers) == number)  # type: ignore[misc]
 
     play(store, scene)
@@ -183,9 +185,9 @@ def test_a_writer_goes_on_after_a_client_that_broke() -> None:
     broken, sound = Client(store, RuntimeError("gone")), Client(store)
 
     async def scene(writer: Writer) -> None:
-        writer.submit(Submitted(request(), broken))
+        writer.submit(SubmittedCommand(request(), broken))
         await until(lambda: bool(broken.answers))
-        writer.submit(Submitted(request(), sound))
+        writer.submit(SubmittedCommand(request(), sound))
         await until(lambda: bool(sound.answers))
 
     play(store, scene)
@@ -214,7 +216,7 @@ def test_a_disk_that_does_not_keep_what_it_is_given(where: str) -> None:
     client, gave_up = Client(store), threading.Event()
 
     async def scene(writer: Writer) -> None:
-        writer.submit(Submitted(request(), client))
+        writer.submit(SubmittedCommand(request(), client))
         await until(gave_up.is_set)
 
     play(store, scene, give_up=gave_up.set)
@@ -237,7 +239,7 @@ def test_a_full_disk_that_then_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def scene(writer: Writer) -> None:
         for client in clients:
-            writer.submit(Submitted(request(), client))
+            writer.submit(SubmittedCommand(request(), client))
         await until(gave_up.is_set)
 
     play(store, scene, give_up=gave_up.set)
@@ -250,10 +252,10 @@ def test_a_database_that_recovers() -> None:
     client = Client(store)
 
     async def scene(writer: Writer) -> None:
-        writer.submit(Submitted(request(), client))
+        writer.submit(SubmittedCommand(request(), client))
         await until(lambda: len(client.answers) == 1)
         store.commit_fault = None
-        writer.submit(Submitted(request(), client))
+        writer.submit(SubmittedCommand(request(), client))
         await until(lambda: len(client.answers) == 2)
 
     play(store, scene)
@@ -269,7 +271,7 @@ def test_a_checkpoint_is_retried_while_readers_are_in_the_way() -> None:
     client = Client(store)
 
     async def scene(writer: Writer) -> None:
-        writer.submit(Submitted(request(), client))
+        writer.submit(SubmittedCommand(request(), client))
         await until(lambda: store.checkpoints == 4)
         await asyncio.sleep(0.05)  # five retries long: there must be none
 
@@ -285,7 +287,7 @@ def test_one_retry_at_a_time() -> None:
 
     async def scene(writer: Writer) -> None:
         for _ in range(4 * LARGEST_BATCH):
-            writer.submit(Submitted(request(), client))
+            writer.submit(SubmittedCommand(request(), client))
         await until(lambda: store.checkpoints == 6)
         await asyncio.sleep(0.05)  # five retries long: there must be none
 
@@ -302,7 +304,7 @@ def test_a_checkpoint_that_fails(fault: Exception, caplog: pytest.LogCaptureFixt
 
     async def scene(writer: Writer) -> None:
         for number in (1, 2):
-            writer.submit(Submitted(request(), client))
+            writer.submit(SubmittedCommand(request(), client))
             await until(lambda number=number: store.checkpoints == number)  # type: ignore[misc]
 
     play(store, scene)

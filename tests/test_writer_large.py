@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from agentd.daemon import writer as writer_module
-from agentd.daemon.writer import LONGEST_BATCH_SECONDS, MOST_ANSWERED, Submitted, Writer
+from agentd.daemon.writer import LONGEST_BATCH_SECONDS, MOST_ANSWERED, SubmittedCommand, Writer
 from agentd.transact import Outcome
 from tests.test_writer import Client, Store, play, request, until
 
@@ -23,16 +23,16 @@ class LargeClient(Client):
         self._has = has
         self._begin_fault = fault
 
-    def begin(self) -> Submitted | None:
+    def begin(self) -> SubmittedCommand | None:
         self._journal.append("begin")
         if self._begin_fault is not None:
             raise self._begin_fault
-        return Submitted(request("large"), self) if self._has else None
+        return SubmittedCommand(request("large"), self) if self._has else None
 
     def refuse(self) -> None:
         self.refused += 1
 
-    def answer(self, command: Submitted, outcome: Outcome) -> None:
+    def answer(self, command: SubmittedCommand, outcome: Outcome) -> None:
         super().answer(command, outcome)
         self._journal.append("large")
 
@@ -46,12 +46,12 @@ class SmallClient(Client):
         self._writer = writer
         self._more = more
 
-    def answer(self, command: Submitted, outcome: Outcome) -> None:
+    def answer(self, command: SubmittedCommand, outcome: Outcome) -> None:
         super().answer(command, outcome)
         self._journal.append("small")
         if self._more:
             self._more -= 1
-            self._writer.submit(Submitted(request(), self))
+            self._writer.submit(SubmittedCommand(request(), self))
 
 
 def answered(clients: Sequence[Client]) -> bool:
@@ -84,7 +84,7 @@ def test_small_commands_go_between_large_ones() -> None:
         small = SmallClient(store, journal, writer, more=20)
         for client in large:
             writer.submit_large(client)
-        writer.submit(Submitted(request(), small))
+        writer.submit(SubmittedCommand(request(), small))
         await until(lambda: answered(large) and len(small.answers) == 21)
 
     play(store, scene)
@@ -104,7 +104,7 @@ def test_after_a_long_one_the_next_waits(monkeypatch: pytest.MonkeyPatch) -> Non
         for client in large:
             writer.submit_large(client)
         await until(lambda: answered(large[:1]))
-        writer.submit(Submitted(request(), small))
+        writer.submit(SubmittedCommand(request(), small))
         await until(lambda: answered([small]))
         assert writer.stop() == 1.0  # second that a word may have waited
 
@@ -120,7 +120,7 @@ def test_a_batch_ends_when_it_has_taken_long_enough() -> None:
 
     async def scene(writer: Writer) -> None:
         for number in range(5):
-            writer.submit(Submitted(request(str(number)), client))
+            writer.submit(SubmittedCommand(request(str(number)), client))
         await until(lambda: len(client.answers) == 5)
 
     play(store, scene, seconds=lambda: next(seconds))
@@ -136,7 +136,7 @@ def test_a_batch_is_bounded_in_its_answers() -> None:
 
     async def scene(writer: Writer) -> None:
         for size in sizes:
-            writer.submit(Submitted(request(), client, answer_bytes=size))
+            writer.submit(SubmittedCommand(request(), client, answer_bytes=size))
         await until(lambda: len(client.answers) == len(sizes))
 
     play(store, scene)
@@ -154,7 +154,7 @@ def test_stopping_refuses_what_was_not_begun() -> None:
             writer.submit_large(client)
         writer.stop()
         writer.submit_large(large[2])
-        writer.submit(Submitted(request(), small))
+        writer.submit(SubmittedCommand(request(), small))
         await until(lambda: answered([small]))
 
     play(store, scene)
@@ -186,7 +186,7 @@ def test_a_large_command_waits_for_room() -> None:
 
     async def scene(writer: Writer) -> None:
         writer.submit_large(large)
-        writer.submit(Submitted(request(), small))
+        writer.submit(SubmittedCommand(request(), small))
         await until(lambda: answered([small]))
         assert journal == []
         room[0] = True

@@ -11,19 +11,15 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from agentd.backup.draft import Draft, draft_of, exists
-from agentd.backup.verify import Contents, Progress, verify
+from agentd.backup.draft import Draft, already_exists, draft_of
+from agentd.backup.verify import Contents, verify
+from agentd.database_files import ALL_FILES, beside, journal_path, wal_path
 from agentd.errors import DatabaseRefused, Failure
-from agentd.store.sqlite.aside import asides
+from agentd.progress import Progress
+from agentd.store.sqlite.aside import files_set_aside
 from agentd.store.sqlite.claim import refuse_elsewhere
 from agentd.store.sqlite.copying import STEP_PAGES, Report, copy
-from agentd.store.sqlite.opening import inspect
-
-_OURS = (
-    *("", "-wal", "-shm", "-journal"),
-    *(".copied", ".mark", ".lost", ".lock", ".new"),
-)
-"""What the names of a database's files add to its own."""
+from agentd.store.sqlite.opening import refuse_unusable
 
 _SYNC_PAGES = 8 * STEP_PAGES
 
@@ -49,16 +45,16 @@ def backup(
     It never replaces the database and the files beside it, nor those that are `precious`. Raises
     `Failure`: then `target` is as it was, and nothing is left beside it.
     """
-    database, target = database.resolve(), _meant(target)
+    database, target = database.resolve(), _real_path(target)
     if not database.exists():
         raise DatabaseRefused(f"there is no database at {database}: there is nothing to back up")
     refuse_elsewhere(database)
-    ours = (database.with_name(database.name + suffix) for suffix in _OURS)
-    kept = [*ours, *asides(database), *precious]
-    inspect(database)
+    ours = (beside(database, suffix) for suffix in ALL_FILES)
+    kept = [*ours, *files_set_aside(database), *precious]
+    refuse_unusable(database)
     _refuse(target, kept, force=force)
     with draft_of(target) as draft:
-        copy(database, draft.path, _in_pieces(draft, progress))
+        copy(database, draft.path, _sync_in_pieces(draft, progress))
         contents = verify(draft.path, database, progress)
         draft.sync()
         done = Backup(target, draft.path.stat().st_size, contents)
@@ -70,7 +66,7 @@ def backup(
     return done
 
 
-def _in_pieces(draft: Draft, progress: Progress) -> Report:
+def _sync_in_pieces(draft: Draft, progress: Progress) -> Report:
     """Sync while copying: one large fsync at the end would hold up those of the daemon."""
 
     def report(done: int, pages: int) -> None:
@@ -81,7 +77,7 @@ def _in_pieces(draft: Draft, progress: Progress) -> Report:
     return report
 
 
-def _meant(target: Path) -> Path:
+def _real_path(target: Path) -> Path:
     """The file that `target` leads to: a link stays, as it does when one copies to it."""
     try:
         return Path(os.path.realpath(target))
@@ -94,13 +90,14 @@ def _refuse(target: Path, kept: Iterable[Path], *, force: bool) -> None:
     if target.is_dir():
         raise Failure(f"{target} is a directory: say which file in it the backup is to be")
     for ours in kept:
-        if target == _meant(ours) or (target.exists() and ours.exists() and target.samefile(ours)):
+        if target == _real_path(ours) or (
+            target.exists() and ours.exists() and target.samefile(ours)
+        ):
             raise Failure(f"{target} is one of agentd's own files: choose another place")
     if target.exists() and not target.is_file():
         raise Failure(f"{target} is not a regular file: choose another name")
     if target.exists() and not force:
-        raise exists(target)
-    for suffix in ("-wal", "-journal"):
-        other = target.with_name(target.name + suffix)
+        raise already_exists(target)
+    for other in (wal_path(target), journal_path(target)):
         if other.exists() and other.stat().st_size:  # SQLite would take it for the backup's
             raise Failure(f"{other} is in the way: remove it, or choose another name")

@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agentd.database_files import SQLITE_FILES, beside
+from agentd.durable import sync_directory, sync_file
 from agentd.errors import DiskFailed, Failure
 
 _PREFIX = "agentd-draft-"
 _ANY = _PREFIX + "?" * 8  # as many as tempfile.mkstemp adds
-_BESIDE = ("", "-wal", "-shm", "-journal")
-"""What SQLite may leave of a draft."""
-
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
@@ -36,10 +35,10 @@ class Draft:
     def sync(self) -> None:
         """Have the disk keep what was written. Raises `Failure`, or `DiskFailed`."""
         try:
-            _full_sync(self._file)
+            sync_file(self._file)
         except OSError as error:
             if error.errno in _NO_ROOM:
-                raise no_room(self._target.parent) from error
+                raise disk_is_full(self._target.parent) from error
             raise DiskFailed(
                 f"the disk failed to keep {self.path}: {error.strerror}; choose another disk"
             ) from error
@@ -50,7 +49,7 @@ class Draft:
         try:
             os.link(self.path, self._target)
         except FileExistsError:
-            raise exists(self._target) from None
+            raise already_exists(self._target) from None
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise cannot_write(self._target, error) from error
@@ -58,7 +57,7 @@ class Draft:
                 f"{self._target.parent} is on a file system without hard links, so another "
                 "program's new file could be overwritten: add --force, or choose another place"
             ) from error
-        sync_directory(self._target.parent)
+        sync_names(self._target.parent)
 
     def replace(self) -> None:
         """Give the file its name, in the place of a file that may have it."""
@@ -67,7 +66,7 @@ class Draft:
             self.path.replace(self._target)
         except OSError as error:
             raise cannot_write(self._target, error) from error
-        sync_directory(self._target.parent)
+        sync_names(self._target.parent)
 
     def _check(self) -> None:
         if not _has_name(self._file, self.path):
@@ -78,8 +77,8 @@ class Draft:
 def draft_of(target: Path) -> Iterator[Draft]:
     """A draft of `target`, gone at the end of the block if it was not put in place."""
     try:
-        _sweep(target.parent)
-        path, file = _make(target.parent)
+        _remove_abandoned(target.parent)
+        path, file = _make_locked(target.parent)
     except OSError as error:
         raise cannot_write(target, error) from error
     try:
@@ -89,24 +88,20 @@ def draft_of(target: Path) -> Iterator[Draft]:
         os.close(file)
 
 
-def sync_directory(directory: Path) -> None:
-    """Have the disk keep the names in a directory."""
+def sync_names(directory: Path) -> None:
+    """Have the disk keep the names in a directory. Raises `DiskFailed`."""
     try:
-        file = os.open(directory, os.O_RDONLY)
-        try:
-            _full_sync(file)
-        finally:
-            os.close(file)
+        sync_directory(directory)
     except OSError as error:
         raise DiskFailed(f"the disk failed to keep {directory}: {error.strerror}") from error
 
 
-def exists(target: Path) -> Failure:
+def already_exists(target: Path) -> Failure:
     """What is said of a file that would be overwritten."""
     return Failure(f"{target} exists: choose another name, or add --force to replace it")
 
 
-def no_room(directory: Path) -> Failure:
+def disk_is_full(directory: Path) -> Failure:
     """What is said of a full disk."""
     return Failure(f"the disk is full: no room in {directory}; free some and repeat")
 
@@ -114,20 +109,13 @@ def no_room(directory: Path) -> Failure:
 def cannot_write(target: Path, error: OSError) -> Failure:
     """What is said of a place that cannot be written to."""
     if error.errno in _NO_ROOM:
-        return no_room(target.parent)
+        return disk_is_full(target.parent)
     if isinstance(error, FileNotFoundError) and not target.parent.exists():
         return Failure(f"there is no directory {target.parent}: make it, or choose another place")
     return Failure(f"cannot write {target}: {error.strerror}")
 
 
-def _full_sync(file: int) -> None:
-    if hasattr(fcntl, "F_FULLFSYNC"):  # macOS: fsync alone does not reach the disk there
-        fcntl.fcntl(file, fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(file)
-
-
-def _make(directory: Path) -> tuple[Path, int]:
+def _make_locked(directory: Path) -> tuple[Path, int]:
     """A new file and its descriptor, locked."""
     while True:
         file, name = tempfile.mkstemp(prefix=_PREFIX, dir=directory)
@@ -137,7 +125,7 @@ def _make(directory: Path) -> tuple[Path, int]:
         os.close(file)  # somebody swept it up before it was locked
 
 
-def _sweep(directory: Path) -> None:
+def _remove_abandoned(directory: Path) -> None:
     """Remove what is left of drafts whose writers were killed."""
     for path in directory.glob(_ANY):
         with contextlib.suppress(OSError):  # another user's
@@ -152,8 +140,8 @@ def _sweep(directory: Path) -> None:
 def _remove(draft: Path, file: int) -> None:
     """Remove the draft that is open as `file`, and what is beside it; no other file of its name."""
     if _has_name(file, draft) or not os.path.lexists(draft):
-        for suffix in _BESIDE:
-            draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+        for suffix in ("", *SQLITE_FILES):  # what SQLite may leave of a draft
+            beside(draft, suffix).unlink(missing_ok=True)
 
 
 def _has_name(file: int, path: Path) -> bool:

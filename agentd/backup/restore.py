@@ -4,7 +4,7 @@ The rule this file keeps: a crash at any moment leaves the old database or the n
 beside a database that it does not belong to, because SQLite would apply it. Hence the order:
 
 1. The copy is made beside the database, verified, and synced.
-2. The old database takes its WAL in (`settle`): it is what it was, in one file.
+2. The old database takes its WAL in (`settle_wal`): it is what it was, in one file.
 3. It gets its second name, the one it is kept under.
 4. Its mark goes with it: it would call the new database's journal too short. A crash now leaves the
    old database without a mark, and the next start makes one.
@@ -24,17 +24,19 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from agentd.backup.draft import Draft, draft_of, sync_directory
-from agentd.backup.verify import Contents, Progress, verify
+from agentd.backup.draft import Draft, draft_of, sync_names
+from agentd.backup.verify import Contents, verify
+from agentd.database_files import BEFORE, JOURNAL, LOST, MARK, NOTE, WAL, beside, index_path
 from agentd.errors import DatabaseRefused, Failure
-from agentd.store.sqlite.aside import asides
+from agentd.progress import Progress
+from agentd.store.sqlite.aside import files_set_aside
 from agentd.store.sqlite.claim import refuse_elsewhere
-from agentd.store.sqlite.copying import bring_up_to_date, copy_untouched, settle
-from agentd.store.sqlite.opening import inspect, refuse_foreign
-from agentd.store.sqlite.untouched import state
+from agentd.store.sqlite.copying import copy_untouched, migrate_copy, settle_wal
+from agentd.store.sqlite.opening import refuse_foreign, refuse_unusable
+from agentd.store.sqlite.untouched import file_state
 
-_WAL = ("-wal", "-journal")
-_MARKS = (".mark", ".lost", ".copied")
+_LOGS = (WAL, JOURNAL)
+_MARKS = (MARK, LOST, NOTE)
 
 
 class Copy:
@@ -75,13 +77,13 @@ def verified_copy(source: Path, database: Path, at: int, progress: Progress) -> 
     source = Path(os.path.realpath(source))  # its WAL is beside the file, not beside a link to it
     refuse_source(source)
     _refuse_place(source, database)
-    before = state(source)
+    before = file_state(source)
     with draft_of(database) as draft:
         copy_untouched(source, draft.path, partial(progress, "copying pages"))
-        if state(source) != before:
+        if file_state(source) != before:
             raise Failure(f"{source} was written to meanwhile: restore a copy that is not in use")
         contents = verify(draft.path, source, progress)
-        bring_up_to_date(draft.path, at)
+        migrate_copy(draft.path, at)
         draft.sync()
         yield Copy(draft, database, contents)
 
@@ -93,7 +95,7 @@ def refuse_source(source: Path) -> None:
     if not source.is_file():
         raise Failure(f"{source} is not a file: say which backup to restore")
     refuse_elsewhere(source)
-    inspect(source, "choose another backup")
+    refuse_unusable(source, "choose another backup")
 
 
 def _refuse_place(source: Path, database: Path) -> None:
@@ -113,34 +115,37 @@ def _put_aside(database: Path, at: int) -> Path | None:
     whole = database.exists() and _is_whole(database)
     if database.exists() and database.stat().st_size:
         _link(database, aside)
-    if not whole and any(_beside(database, end).exists() for end in ("", *_WAL)):
-        _bar(database, aside)
-    _beside(database, "-shm").unlink(missing_ok=True)
-    for end in (*_MARKS, *(file.name.removeprefix(database.name) for file in asides(database))):
+    if not whole and any(beside(database, end).exists() for end in ("", *_LOGS)):
+        _refuse_starts(database, aside)
+    index_path(database).unlink(missing_ok=True)
+    for end in (
+        *_MARKS,
+        *(file.name.removeprefix(database.name) for file in files_set_aside(database)),
+    ):
         with contextlib.suppress(FileNotFoundError):
-            _beside(database, end).replace(_beside(aside, end))
-    sync_directory(database.parent)
-    kept = any(_beside(aside, end).exists() for end in ("", *_WAL))
+            beside(database, end).replace(beside(aside, end))
+    sync_names(database.parent)
+    kept = any(beside(aside, end).exists() for end in ("", *_LOGS))
     return aside if kept else None
 
 
-def _bar(database: Path, aside: Path) -> None:
+def _refuse_starts(database: Path, aside: Path) -> None:
     """Keep the WAL, and have every start refuse the database until the copy is in its place."""
-    for end in _WAL:
+    for end in _LOGS:
         with contextlib.suppress(FileNotFoundError):
-            _link(_beside(database, end), _beside(aside, end))
-    sync_directory(database.parent)
+            _link(beside(database, end), beside(aside, end))
+    sync_names(database.parent)
     with draft_of(database) as nothing:
         nothing.replace()
-    for end in _WAL:
-        _beside(database, end).unlink(missing_ok=True)
+    for end in _LOGS:
+        beside(database, end).unlink(missing_ok=True)
 
 
 def _is_whole(database: Path) -> bool:
     """Whether a daemon would start on it; then its WAL is in it."""
     try:
-        inspect(database)
-        settle(database)
+        refuse_unusable(database)
+        settle_wal(database)
     except DatabaseRefused:
         return False
     return True
@@ -148,22 +153,18 @@ def _is_whole(database: Path) -> bool:
 
 def _name_to_keep(database: Path, at: int) -> Path:
     """A free name; or the one that a restore gave that was cut off before its last step."""
-    for name in database.parent.glob(f"{database.name}.before-*"):
+    for name in database.parent.glob(f"{database.name}{BEFORE}*"):
         if not name.is_symlink() and database.exists() and name.samefile(database):
             return name
     moment = datetime.fromtimestamp(at // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
-    name = aside = _beside(database, f".before-{moment}")
+    name = aside = beside(database, f"{BEFORE}{moment}")
     number = 1
-    while any(_beside(aside, end).exists() for end in ("", *_WAL, *_MARKS)):
+    while any(beside(aside, end).exists() for end in ("", *_LOGS, *_MARKS)):
         number += 1
-        aside = _beside(name, f"-{number}")
+        aside = beside(name, f"-{number}")
     return aside
 
 
 def _link(path: Path, name: Path) -> None:
     with contextlib.suppress(FileExistsError):  # a restore that was cut off has done so
         os.link(path, name)
-
-
-def _beside(path: Path, end: str) -> Path:
-    return path.with_name(path.name + end)

@@ -6,7 +6,7 @@ fold of the journal.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,14 +15,12 @@ from msgspec import Struct
 from agentd import replay
 from agentd.backup.draft import cannot_write, draft_of
 from agentd.errors import DatabaseRefused, JournalDamaged
+from agentd.progress import Progress
 from agentd.projections import TOTALS, TotalsRow
 from agentd.projections.totals import EMPTY_TOTALS, SCOPE
-from agentd.store.sqlite.copying import bring_up_to_date
+from agentd.store.sqlite.copying import migrate_copy
 from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.viewing import View
-
-Progress = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and of how much; 0 where nobody knows."""
 
 
 class Contents(Struct, frozen=True):
@@ -58,7 +56,7 @@ def _verify_newer(path: Path, name: Path, progress: Progress) -> Contents:
             shutil.copyfile(path, newer.path)
         except OSError as error:
             raise cannot_write(newer.path, error) from error
-        bring_up_to_date(newer.path, at=0)
+        migrate_copy(newer.path, at=0)
         return verify(newer.path, name, progress)
 
 

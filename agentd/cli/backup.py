@@ -12,7 +12,7 @@ from agentd.cli.words import contents, size
 from agentd.config.envfile import env_file
 from agentd.daemon.lock import home_lock, socket_lock
 from agentd.errors import Failure
-from agentd.store.sqlite.viewing import is_lossy
+from agentd.store.sqlite.viewing import has_lost_events
 from agentd.text import shown
 
 
@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     locks = home_lock(settings.home), socket_lock(settings.socket_path)
     env_files = (settings.home / ".env", env_file(os.environ).path or settings.home)
     precious = (settings.socket_path, *env_files, *(lock.path for lock in locks))
-    lossy = is_lossy(settings.database)
+    lossy = has_lost_events(settings.database)
     if lossy and options.force:
         raise Failure(
             "recorded events are missing in the database (`agentd doctor` says which), so no older "

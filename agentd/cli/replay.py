@@ -14,10 +14,11 @@ import msgspec
 from agentd import config, replay
 from agentd.cli.naming import one_task
 from agentd.cli.printing import print_data, print_json
-from agentd.cli.progress import Progress, progress_bar
+from agentd.cli.progress import progress_bar
 from agentd.daemon.lock import database_lock
 from agentd.errors import AlreadyRunning, BadSetting, DatabaseRefused
 from agentd.journal import Recorded
+from agentd.progress import Progress
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import refuse_header
 from agentd.text import shown

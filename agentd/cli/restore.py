@@ -14,7 +14,7 @@ from agentd.cli.signals import never_stop, stop_like_an_interrupt
 from agentd.cli.words import contents
 from agentd.config import Settings
 from agentd.daemon.clock import wall
-from agentd.daemon.home import make, make_private
+from agentd.daemon.home import make_directory, make_private
 from agentd.daemon.lock import database_lock, home_lock
 from agentd.daemon.serve import refuse_collisions
 from agentd.errors import AlreadyRunning
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 def _lock(held: ExitStack, settings: Settings) -> None:
     refuse_collisions(settings)
     make_private(settings.home)
-    make(settings.database.parent)
+    make_directory(settings.database.parent)
     try:
         held.enter_context(home_lock(settings.home))
         held.enter_context(database_lock(settings.database))

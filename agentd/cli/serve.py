@@ -3,12 +3,12 @@
 import argparse
 
 from agentd import config
-from agentd.daemon.outlet import stand_in
+from agentd.daemon.queued_stderr import replace_stderr
 from agentd.daemon.serve import serve
 
 
 def run(_options: argparse.Namespace) -> int:
     """Run the daemon until it is told to stop."""
-    stand_in()  # first of all: not even a refusal to start may wait to be read
+    replace_stderr()  # first of all: not even a refusal to start may wait to be read
     serve(config.load())
     return 0

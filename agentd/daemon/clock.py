@@ -25,7 +25,7 @@ class Clock:
         """The moment, in Unix milliseconds."""
         return self._anchor + (time.clock_gettime_ns(_STEADY) - self._steady) // 1_000_000
 
-    def suspended(self) -> int:
+    def suspended_ms(self) -> int:
         """For how many milliseconds the machine has been suspended since this clock began."""
         passed = time.clock_gettime_ns(_STEADY) - self._steady
         return (passed - (time.monotonic_ns() - self._running)) // 1_000_000

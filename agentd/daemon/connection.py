@@ -6,31 +6,29 @@ own writes.
 
 What one client can make the daemon hold and do at a time is bounded. It is read from a piece at a
 time, and not at all while it does not read its own answers; whoever goes on not reading them is cut
-off (see `stalls`). What all of them together can is bounded too: long lines need a seat (`seats`),
-answers that may be large need room (`room`), and large commands take turns (`writer`); they are
-decoded when it is their turn.
+off (see `stall_detector`). What all of them together can is bounded too: long lines need a permit
+(`long_line_permits`), answers that may be large need memory (`answer_memory`), and large commands
+take turns (`writer`); they are decoded when it is their turn.
 """
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from agentd.api import AcquireNextNodeParams
+from agentd.daemon.answer_memory import TIGHT
+from agentd.daemon.connection_needs import ConnectionNeeds
 from agentd.daemon.incoming import Incoming
-from agentd.daemon.jobs import LARGE, Job, Query, answer_line, decoded, is_large
+from agentd.daemon.jobs import LARGE, Job, Query, answer_line, decode_request, is_large
 from agentd.daemon.log import logger
+from agentd.daemon.long_line_permits import LONG
 from agentd.daemon.outgoing import Outgoing
-from agentd.daemon.room import TIGHT
-from agentd.daemon.seats import LONG
-from agentd.daemon.writer import Submitted
+from agentd.daemon.writer import SubmittedCommand
 from agentd.errors import StorageError
 from agentd.peers import peer_name
 from agentd.protocol import Request, encode_error
 from agentd.status_stream import TaskStatusStream
 from agentd.transact import Outcome
-
-if TYPE_CHECKING:
-    from agentd.daemon.service import Service
 
 MOST_IN_FLIGHT = 32
 """Commands of one client in the writer's hands: a long pipeline leaves room for the others."""
@@ -54,15 +52,15 @@ _NOT_BEGUN = StorageError(
 class Connection(asyncio.BufferedProtocol):
     """Reads requests, hands them to the service, and writes the answers."""
 
-    def __init__(self, service: "Service") -> None:
+    def __init__(self, service: ConnectionNeeds) -> None:
         self._service = service
         self._incoming = Incoming()
         self._next: Job | None = None  # the first of them, decoded unless it is large
         self._commands = 0  # in flight
-        self._alone = False  # the command in flight goes alone
-        self._turn: Submitted | Request | None = None  # waits for room, or for a turn of its own
-        self._asking: bytes | None = None  # the id of the query that is asked
-        self._seated = False
+        self._goes_alone = False  # the command in flight goes alone
+        self._waiting: SubmittedCommand | Request | None = None  # for room, or a turn of its own
+        self._query_id: bytes | None = None  # of the query that is asked
+        self._has_permit = False
         self._paused = False
         self._ended = False
 
@@ -73,21 +71,21 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def _working(self) -> bool:
-        return bool(self._commands) or self._turn is not None or self._asking is not None
+        return bool(self._commands) or self._waiting is not None or self._query_id is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client was let in."""
         self._transport = cast("asyncio.Transport", transport)
         service = self._service
-        self._outgoing = Outgoing(self._transport, service.stalls, service.room, self)
-        self._service.connected(self)
+        self._outgoing = Outgoing(self._transport, service.stalls, service.memory, self)
+        self._service.add_connection(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """The client is gone: what it asked for and was not begun is dropped."""
-        self._service.disconnected(self)
+        self._service.forget_connection(self)
         self._outgoing.end()
         self._incoming.drop()
-        self._next = self._turn = None
+        self._next = self._waiting = None
 
     def get_buffer(self, _sizehint: int) -> bytearray:
         """Where the next bytes go: one place for all, because they are taken from it at once."""
@@ -106,12 +104,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """The client does not read its answers."""
-        self._outgoing.choke()
+        self._outgoing.pause()
         self._read_or_wait()
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        self._outgoing.breathe()
+        self._outgoing.resume()
         self._take_more()
         self._proceed()
 
@@ -124,51 +122,51 @@ class Connection(asyncio.BufferedProtocol):
         """Close at once."""
         self._transport.abort()
 
-    def answer(self, command: Submitted, outcome: Outcome) -> None:
+    def answer(self, command: SubmittedCommand, outcome: Outcome) -> None:
         """See `writer.Client`."""
         self._commands -= 1
         line = answer_line(command.id, outcome)
         if isinstance(params := command.call.params, AcquireNextNodeParams):
-            self._service.acquire_took(time.perf_counter_ns() - command.since)
+            self._service.count_acquire(time.perf_counter_ns() - command.since)
             if outcome.result is not None:
-                self._service.sizes.acquired(params.task_id, len(line))
+                self._service.sizes.set(params.task_id, len(line))
         self._send(line)
         if command.answer_bytes >= LARGE:
-            self._outgoing.account()
+            self._outgoing.account_unread()
         incoming = self._incoming
         if self._next or incoming.found or incoming.unread or self._ended or self._paused:
             self._proceed()
 
-    def begin(self) -> Submitted | None:
+    def begin(self) -> SubmittedCommand | None:
         """See `writer.LargeClient`."""
-        waiting, self._turn = self._turn, None
+        waiting, self._waiting = self._waiting, None
         if not isinstance(waiting, Request):
             return None
-        job = decoded(waiting, self, self._service.sizes)
-        if isinstance(job, Submitted):
-            self._commands, self._alone = 1, True
+        job = decode_request(waiting, self, self._service.sizes)
+        if isinstance(job, SubmittedCommand):
+            self._commands, self._goes_alone = 1, True
             return job
         self._start(job)
         self._proceed()
         return None
 
     def refuse(self) -> None:
-        """See `room.Waiting`."""
-        waiting = self._turn.id if self._turn is not None else self._asking
-        self._turn = self._asking = None
+        """See `answer_memory.WaitingClient`."""
+        waiting = self._waiting.id if self._waiting is not None else self._query_id
+        self._waiting = self._query_id = None
         self._send(encode_error(waiting or b"", _NOT_BEGUN))
-        self._outgoing.account()
+        self._outgoing.account_unread()
         asyncio.get_running_loop().call_soon(self._proceed)
 
-    def take(self, piece: bytes, rest: TaskStatusStream | None) -> None:
+    def take_piece(self, piece: bytes, rest: TaskStatusStream | None) -> None:
         """See `queries.Client`."""
         self._send(piece)
-        self._outgoing.keep(rest)
+        self._outgoing.set_rest(rest)
         if rest is None:
-            self._asking = None
+            self._query_id = None
             self._proceed()
         else:
-            self._asking = b""  # it is in the first piece, and may be long
+            self._query_id = b""  # it is in the first piece, and may be long
             self._take_more()
 
     def break_off(self) -> None:
@@ -176,7 +174,7 @@ class Connection(asyncio.BufferedProtocol):
         self.abort()
 
     def _take_more(self) -> None:
-        if (rest := self._outgoing.more()) is not None:
+        if (rest := self._outgoing.next_rest()) is not None:
             self._service.queries.go_on(rest, self)
 
     def _proceed(self) -> None:
@@ -185,95 +183,97 @@ class Connection(asyncio.BufferedProtocol):
         if incoming.unread:
             incoming.look()
             self._ended = self._ended or incoming.closed
-        while (self._next or incoming.found) and not self._busy():
+        while (self._next or incoming.found) and not self._is_busy():
             job = self._next or self._decode_next()
             if self._commands and not self._may_follow(job):
                 break
             self._next = None
             self._start(job)
-        if incoming.unread and not (self._next or self._busy()):
+        if incoming.unread and not (self._next or self._is_busy()):
             asyncio.get_running_loop().call_later(BREATH_SECONDS, self._proceed)
         self._read_or_wait()
 
-    def _busy(self) -> bool:
+    def _is_busy(self) -> bool:
         return (
-            self._outgoing.choked
+            self._outgoing.is_paused
             or self._commands >= MOST_IN_FLIGHT
-            or self._turn is not None
-            or self._asking is not None
+            or self._waiting is not None
+            or self._query_id is not None
         )
 
     def _decode_next(self) -> Job:
         message = self._incoming.found.popleft()
         if isinstance(message, Request) and not is_large(message):
-            self._next = decoded(message, self, self._service.sizes)
+            self._next = decode_request(message, self, self._service.sizes)
         else:
             self._next = message
         return self._next
 
     def _may_follow(self, job: Job) -> bool:
         """Commands behind commands, unless one goes alone; anything else when all is answered."""
-        return isinstance(job, Submitted) and not (self._alone or job.alone)
+        return isinstance(job, SubmittedCommand) and not (self._goes_alone or job.alone)
 
     def _start(self, job: Job) -> None:
-        if isinstance(job, Submitted):
-            self._alone = job.alone
+        if isinstance(job, SubmittedCommand):
+            self._goes_alone = job.alone
             if job.answer_bytes < LARGE:
                 self._commands += 1
                 self._service.writer.submit(job)
             else:
-                self._turn = job
-                self._service.room.enter(self, min(job.answer_bytes, CONTEXT_BYTES), self._let_in)
+                self._waiting = job
+                self._service.memory.reserve(
+                    self, min(job.answer_bytes, CONTEXT_BYTES), self._submit_waiting
+                )
         elif isinstance(job, Request):
-            self._turn = job
+            self._waiting = job
             self._service.writer.submit_large(self)
         elif isinstance(job, Query):
-            self._asking = job.id
+            self._query_id = job.id
             self._service.queries.submit(job.method, job.params, job.id, self)
         else:
             self._send(encode_error(job.id, job.error))
 
-    def _let_in(self) -> None:
+    def _submit_waiting(self) -> None:
         """There is room for the answer that may be large."""
-        job, self._turn = self._turn, None
-        if isinstance(job, Submitted):
+        job, self._waiting = self._waiting, None
+        if isinstance(job, SubmittedCommand):
             self._commands = 1
             self._service.writer.submit(job)
 
-    def seated(self) -> None:
-        """See `seats.Sender`."""
-        self._seated = True
+    def permit_granted(self) -> None:
+        """See `long_line_permits.Sender`."""
+        self._has_permit = True
         self._read_or_wait()
 
     def unfinished(self) -> int | None:
-        """See `seats.Sender`."""
-        waits_for_it = self.idle and not (self._ended or self._outgoing.choked)
+        """See `long_line_permits.Sender`."""
+        waits_for_it = self.idle and not (self._ended or self._outgoing.is_paused)
         return self._incoming.unfinished if waits_for_it else None
 
     def cut_off_sending(self, seconds: int) -> None:
-        """See `seats.Sender`."""
+        """See `long_line_permits.Sender`."""
         client = peer_name(self._transport.get_extra_info("socket"))
         logger.warning("cut off %s: the rest of its line has not come for %d s", client, seconds)
         self.abort()
 
     def _may_read_on(self) -> bool:
-        """Whether there is little of a line yet, or a seat for it.
+        """Whether there is little of a line yet, or a permit for it.
 
         A long line is read on when it would be begun at once: then it alone has what it holds, and
-        a seat is not kept by whoever takes his time over other answers.
+        a permit is not kept by whoever takes his time over other answers.
         """
         if self._incoming.unfinished < LONG:
-            return not self._seated
-        if not self._seated and self.idle:
-            self._seated = self._service.seats.take(self)
-        return self._seated
+            return not self._has_permit
+        if not self._has_permit and self.idle:
+            self._has_permit = self._service.permits.take(self)
+        return self._has_permit
 
     def _send(self, line: bytes) -> None:
         """Send an answer, the first part of one or more of it; the long line before it is over."""
         self._outgoing.write(line)
-        if self._seated:
-            self._seated = False
-            self._service.seats.leave(self)
+        if self._has_permit:
+            self._has_permit = False
+            self._service.permits.leave(self)
 
     def _read_or_wait(self) -> None:
         """Close when all is said; else read on, unless there is enough to do already."""
@@ -282,7 +282,7 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.close()
         elif self._transport.is_closing():
             return
-        elif self._ended or self._outgoing.choked or incoming.unread or not self._may_read_on():
+        elif self._ended or self._outgoing.is_paused or incoming.unread or not self._may_read_on():
             self._transport.pause_reading()
             self._paused = True
         elif self._paused:

@@ -32,13 +32,13 @@ class Grace:
         self.until = now + self._length
         self.appointment = None  # nobody can be late twice for one absence
 
-    def suspended_for(self, total: int, now: int) -> None:
+    def note_suspension(self, total: int, now: int) -> None:
         """Take note of how long the machine has been suspended in all, in milliseconds."""
         if total > self._suspended + SUSPENDED_MS:
             self._suspended = total
             self.came_back(now)
 
-    def honoured(self, now: int) -> int:
+    def honoured_until(self, now: int) -> int:
         """Leases that ended at or before this moment are still honoured; 0 when none are.
 
         A missed appointment tells that the daemon was away: nothing has woken it in time.

@@ -19,7 +19,7 @@ _OTHERS = 0o077
 _ELSEWHERE = "set AGENTD_HOME elsewhere"
 
 
-def make(directory: Path) -> None:
+def make_directory(directory: Path) -> None:
     """Make a directory, for this user only, where it is not there yet. Raises `Failure`."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def make(directory: Path) -> None:
 
 def make_private(home: Path) -> None:
     """Make the home, for this user only. Raises `Failure`."""
-    make(home)
+    make_directory(home)
     if (why := refusal(home)) is not None:
         raise Failure(": ".join(why))
     if home.stat().st_mode & _OTHERS:

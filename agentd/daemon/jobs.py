@@ -17,9 +17,9 @@ from agentd.api import (
     Params,
     RegisterTaskParams,
 )
+from agentd.daemon.context_sizes import ContextSizes
 from agentd.daemon.log import logger
-from agentd.daemon.sizes import ContextSizes
-from agentd.daemon.writer import Client, Submitted
+from agentd.daemon.writer import Client, SubmittedCommand
 from agentd.decoding import decode
 from agentd.errors import InternalError, RequestRefused
 from agentd.methods import BY_NAME, Method
@@ -53,7 +53,7 @@ class Query(NamedTuple):
     params: Struct
 
 
-Job = Submitted | Query | RejectedLine | Request
+Job = SubmittedCommand | Query | RejectedLine | Request
 
 
 def is_large(request: Request) -> bool:
@@ -67,9 +67,9 @@ def is_large(request: Request) -> bool:
     return size >= LARGE or bytes(request.params).count(b"{") >= MANY
 
 
-def decoded(
+def decode_request(
     request: Request, client: Client, sizes: ContextSizes
-) -> Submitted | Query | RejectedLine:
+) -> SubmittedCommand | Query | RejectedLine:
     """The client's request, decoded."""
     try:
         method, params = decode(request)
@@ -78,8 +78,8 @@ def decoded(
     if method.command is None:
         return Query(request.id, method, params)
     size = len(request.params) + len(request.id)
-    answer = _account(params, size, sizes)
-    return Submitted(
+    answer = _note_size(params, size, sizes)
+    return SubmittedCommand(
         Call(method.command, params),
         client,
         request.id,
@@ -89,15 +89,15 @@ def decoded(
     )
 
 
-def _account(params: Params, size: int, sizes: ContextSizes) -> int:
+def _note_size(params: Params, size: int, sizes: ContextSizes) -> int:
     """Note what the request adds to later contexts.
 
     Returns about how many bytes its answer will have, where they may be many; else 0.
     """
     if isinstance(params, _WRITING):
-        sizes.written(params.task_id, size)
+        sizes.add(params.task_id, size)
     elif isinstance(params, AcquireNextNodeParams):
-        return sizes.of(params.task_id)
+        return sizes.estimate(params.task_id)
     elif isinstance(params, RegisterTaskParams):
         return _NODE_ID * len(params.initial_nodes)
     return 0

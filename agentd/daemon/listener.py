@@ -24,7 +24,7 @@ class Listener:
         """Bind to `path`; a stale socket there is replaced. Raises `Failure`, `AlreadyRunning`."""
         self.path = path
         self._identity: tuple[int, int] | None = None
-        _clear(path)
+        _remove_stale(path)
         self.socket = self.bind()
 
     def bind(self) -> socket.socket:
@@ -63,7 +63,7 @@ class Listener:
             self.path.unlink(missing_ok=True)
 
 
-def _clear(path: Path) -> None:
+def _remove_stale(path: Path) -> None:
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from agentd import holders
+from agentd.database_files import lock_path
 from agentd.errors import AlreadyRunning, Failure
 
 _LONGEST = 21
@@ -35,7 +36,7 @@ class Lock:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _signature(file)
+            holder = _signed_pid(file)
             os.close(file)
             raise AlreadyRunning(
                 f"another agentd is already running with pid {holder} (it holds {self.path}): "
@@ -99,7 +100,7 @@ class Lock:
         self.release()
 
 
-def _signature(file: int) -> str:
+def _signed_pid(file: int) -> str:
     """The pid in the lock file; that of a dead one stays until the next holder has signed."""
     text = os.read(file, 32).decode(errors="replace").strip()
     return text if text.isascii() and text.isdigit() and holders.is_alive(int(text)) else "unknown"
@@ -112,7 +113,7 @@ def home_lock(home: Path) -> Lock:
 
 def database_lock(database: Path) -> Lock:
     """The lock on a database, whatever path leads to it."""
-    return Lock(holders.database_lock_path(database.resolve()))
+    return Lock(lock_path(database.resolve()))
 
 
 def socket_lock(socket: Path) -> Lock:

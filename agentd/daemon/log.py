@@ -25,17 +25,17 @@ class _Formatter(logging.Formatter):
         )
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        record.message = _escaped(record.message)
+        record.message = _escape(record.message)
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
         # Only the lines of the traceback's own making may look like lines: all are indented.
         lines = super().formatException(ei).split("\n")
-        return "\n".join(f"    {_escaped(line)}" for line in lines)
+        return "\n".join(f"    {_escape(line)}" for line in lines)
 
 
-class Seldom:
-    """A line that is written at most once in so many seconds, however often it is given."""
+class RateLimitedLog:
+    """Writes a line at most once in so many seconds, however often it is given."""
 
     def __init__(self, seconds: float = 1.0) -> None:
         self._seconds = seconds
@@ -64,7 +64,7 @@ FAILURES_SECONDS = 10.0
 """At most so often the log says that the database cannot be written: it may be on the full disk."""
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     if len(text) > LONGEST_LINE:
         text = f"{text[:LONGEST_LINE]}…"
     return shown(text)

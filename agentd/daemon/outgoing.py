@@ -1,7 +1,7 @@
 """What one client is sent.
 
-The rule this file keeps: what the client has not read is watched (`stalls`) and accounted for
-(`room`), and an answer in pieces goes on when those before have been read.
+The rule this file keeps: what the client has not read is watched (`stall_detector`) and accounted
+for (`answer_memory`), and an answer in pieces goes on when those before have been read.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ import socket
 import termios
 from array import array
 
+from agentd.daemon.answer_memory import AnswerMemory, WaitingClient
 from agentd.daemon.log import logger
-from agentd.daemon.room import Room, Waiting
-from agentd.daemon.stalls import Stalls
+from agentd.daemon.stall_detector import StallDetector
 from agentd.peers import peer_name
 from agentd.status_stream import TaskStatusStream
 
@@ -21,18 +21,22 @@ BUFFERED = 131_072
 
 
 class Outgoing:
-    """The answers of one client, `choked` while it has to read before there is more."""
+    """The answers of one client, `is_paused` while it has to read before there is more."""
 
     def __init__(
-        self, transport: asyncio.Transport, stalls: Stalls, room: Room, client: Waiting
+        self,
+        transport: asyncio.Transport,
+        stalls: StallDetector,
+        memory: AnswerMemory,
+        client: WaitingClient,
     ) -> None:
-        """`client` is whom the room knows."""
+        """`client` is whose unread bytes are accounted for."""
         transport.set_write_buffer_limits(high=BUFFERED)
         self._transport = transport
         self._stalls = stalls
-        self._room = room
+        self._memory = memory
         self._client = client
-        self.choked = False
+        self.is_paused = False
         self._rest: TaskStatusStream | None = None
 
     def write(self, line: bytes) -> None:
@@ -40,45 +44,45 @@ class Outgoing:
         if not self._transport.is_closing():
             self._transport.write(line)
             self._stalls.watch(self)
-            if self.choked:
-                self.account()
+            if self.is_paused:
+                self.account_unread()
 
-    def choke(self) -> None:
+    def pause(self) -> None:
         """The client does not read."""
-        self.choked = True
-        self.account()
+        self.is_paused = True
+        self.account_unread()
 
-    def breathe(self) -> None:
+    def resume(self) -> None:
         """The client reads again."""
-        self.choked = False
-        self.account()
+        self.is_paused = False
+        self.account_unread()
 
-    def keep(self, rest: TaskStatusStream | None) -> None:
+    def set_rest(self, rest: TaskStatusStream | None) -> None:
         """What is left of the answer that is being sent."""
         self._rest = rest
-        self.account()
+        self.account_unread()
 
-    def more(self) -> TaskStatusStream | None:
+    def next_rest(self) -> TaskStatusStream | None:
         """What to go on with now."""
-        if self.choked:
+        if self.is_paused:
             return None
         rest, self._rest = self._rest, None
         return rest
 
-    def account(self) -> None:
+    def account_unread(self) -> None:
         """Tell what is held for this client now."""
         if not self._transport.is_closing():
-            unread = self._transport.get_write_buffer_size() if self.choked else 0
-            self._room.hold(self._client, unread + (self._rest.size if self._rest else 0))
+            unread = self._transport.get_write_buffer_size() if self.is_paused else 0
+            self._memory.set_unread(self._client, unread + (self._rest.size if self._rest else 0))
 
     def end(self) -> None:
         """The client is gone."""
         self._rest = None
         self._stalls.forget(self)
-        self._room.leave(self._client)
+        self._memory.release(self._client)
 
     def unsent(self) -> tuple[int, int] | None:
-        """See `stalls.Reader`: what is left here and, where the kernel tells, in the socket."""
+        """See `WatchedClient`: what is left here and, where the kernel tells, in the socket."""
         here = self._transport.get_write_buffer_size()
         return (here, _in_socket(self._transport.get_extra_info("socket"))) if here else None
 

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from agentd.daemon.contexts import Contexts
-from agentd.daemon.room import Room, Waiting
+from agentd.daemon.answer_memory import AnswerMemory, WaitingClient
+from agentd.daemon.context_factory import ContextFactory
 from agentd.daemon.writer import log_fault
 from agentd.decide import Context
 from agentd.errors import InternalError, RequestRefused, StorageError
@@ -39,10 +39,10 @@ PAGE_BYTES = 1024 * 1024
 """What a page may take, until it is known what it takes."""
 
 
-class Client(Waiting, Protocol):
+class Client(WaitingClient, Protocol):
     """Whoever asks, one query at a time."""
 
-    def take(self, piece: bytes, rest: TaskStatusStream | None) -> None:
+    def take_piece(self, piece: bytes, rest: TaskStatusStream | None) -> None:
         """A part of the answer's line, and what the rest is made of; None where that was all."""
 
     def break_off(self) -> None:
@@ -78,15 +78,17 @@ _Outcome = _Part | _Large
 class Queries:
     """Answers queries with encoded lines, on the event loop's thread."""
 
-    def __init__(self, store: CheckpointedStore, contexts: Contexts, room: Room) -> None:
+    def __init__(
+        self, store: CheckpointedStore, contexts: ContextFactory, memory: AnswerMemory
+    ) -> None:
         self._store = store
         self._contexts = contexts
-        self._room = room
+        self._memory = memory
         self._loop = asyncio.get_running_loop()
         self._brief, self._pages, self._large = (
             ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("brief", "page", "large")
         )
-        self._asked: dict[Client, Future[_Outcome]] = {}
+        self._running: dict[Client, Future[_Outcome]] = {}
         self._opening: set[Client] = set()  # those whose large query may not have begun
         self._stopping = False
 
@@ -94,27 +96,27 @@ class Queries:
         """Run the query, when there is room for its answer, and let the client take that."""
         query = _Query(request_id, method, params, self._contexts.make())
         if method.brief:
-            self._start(self._brief, client, self._first, self._answer, query)
+            self._start(self._brief, client, self._run_query, self._answer, query)
         else:
-            self._enter(client, PAGE_BYTES, self._pages, self._page, query)
+            self._start_with_room(client, PAGE_BYTES, self._pages, self._page, query)
 
     def go_on(self, rest: TaskStatusStream, client: Client) -> None:
         """Let the client take the next part, when it is its turn."""
-        self._start(self._large, client, self._next, rest)
+        self._start(self._large, client, self._next_part, rest)
 
     def forget(self, client: Client) -> None:
         """It is gone: what was not begun for it is left."""
         self._opening.discard(client)
-        if (future := self._asked.pop(client, None)) is not None:
+        if (future := self._running.pop(client, None)) is not None:
             future.cancel()
 
     def stop(self) -> None:
         """Refuse the large queries that were not begun, what waits for room, and such to come."""
         self._stopping = True
-        refused: list[Waiting] = self._room.stop_waiting()
-        for client in self._opening & self._asked.keys():
-            if self._asked[client].cancel():
-                del self._asked[client]
+        refused: list[WaitingClient] = self._memory.stop_waiting()
+        for client in self._opening & self._running.keys():
+            if self._running[client].cancel():
+                del self._running[client]
                 refused.append(client)
         self._opening.clear()
         for each in refused:
@@ -122,11 +124,11 @@ class Queries:
 
     def close(self) -> None:
         """Wait for the query or the piece that runs; begin no more, and answer nobody."""
-        self._asked.clear()
+        self._running.clear()
         for thread in (self._brief, self._pages, self._large):
             thread.shutdown(cancel_futures=True)
 
-    def _enter(
+    def _start_with_room(
         self,
         client: Client,
         size: int,
@@ -135,16 +137,16 @@ class Queries:
         query: _Query,
     ) -> None:
         """Start when there is room for so many bytes."""
-        if self._stopping and (thread is self._large or self._room.is_tight):
+        if self._stopping and (thread is self._large or self._memory.is_tight):
             client.refuse()
         else:
-            go = partial(self._start, thread, client, self._first, work, query)
-            self._room.enter(client, size, go)
+            go = partial(self._start, thread, client, self._run_query, work, query)
+            self._memory.reserve(client, size, go)
 
     def _start(
         self, thread: ThreadPoolExecutor, client: Client, work: Callable[..., _Outcome], *of: Any
     ) -> None:
-        self._asked[client] = future = thread.submit(work, *of)
+        self._running[client] = future = thread.submit(work, *of)
 
         def done(future: Future[_Outcome]) -> None:
             if not future.cancelled():
@@ -153,22 +155,24 @@ class Queries:
         future.add_done_callback(done)
 
     def _deliver(self, client: Client, future: Future[_Outcome]) -> None:
-        if self._asked.get(client) is not future:
+        if self._running.get(client) is not future:
             return  # the client is gone
-        del self._asked[client]
+        del self._running[client]
         self._opening.discard(client)
         outcome = future.result()
         if isinstance(outcome, _Large):
             self._opening.add(client)
-            self._enter(client, outcome.nodes * NODE_BYTES, self._large, self._open, outcome.query)
+            self._start_with_room(
+                client, outcome.nodes * NODE_BYTES, self._large, self._begin_large, outcome.query
+            )
         elif outcome.line is None:
             client.break_off()
         else:
-            client.take(outcome.line, outcome.rest)
+            client.take_piece(outcome.line, outcome.rest)
 
     # On the threads
 
-    def _first(self, work: Callable[[_Query], _Outcome], query: _Query) -> _Outcome:
+    def _run_query(self, work: Callable[[_Query], _Outcome], query: _Query) -> _Outcome:
         try:
             return work(query)
         except RequestRefused as refusal:
@@ -177,10 +181,10 @@ class Queries:
             log_fault(error)
             return _Part(encode_error(query.id, InternalError()))
 
-    def _next(self, rest: TaskStatusStream) -> _Part:
+    def _next_part(self, rest: TaskStatusStream) -> _Part:
         try:
             with self._large_read() as reader:
-                return _part(b"", rest, reader)
+                return _make_part(b"", rest, reader)
         except Exception as error:  # noqa: BLE001 - half of the line is sent, and cannot be taken back
             log_fault(error)
             return _Part(None)
@@ -196,11 +200,11 @@ class Queries:
             return self._answer(query)
         with self._large_read() as reader:
             nodes = query.method.stream.count(reader, query.params)
-            return _Large(query, nodes) if nodes > FEW_NODES else _opened(query, reader)
+            return _Large(query, nodes) if nodes > FEW_NODES else _first_part(query, reader)
 
-    def _open(self, query: _Query) -> _Part:
+    def _begin_large(self, query: _Query) -> _Part:
         with self._large_read() as reader:
-            return _opened(query, reader)
+            return _first_part(query, reader)
 
     @contextmanager
     def _large_read(self) -> Iterator[Reader]:
@@ -219,12 +223,12 @@ class Queries:
             return method.unready(error, context)
 
 
-def _opened(query: _Query, reader: Reader) -> _Part:
+def _first_part(query: _Query, reader: Reader) -> _Part:
     assert query.method.stream is not None  # noqa: S101 - only such a query is large
-    return _part(result_start(query.id), query.method.stream(reader, query.params), reader)
+    return _make_part(result_start(query.id), query.method.stream(reader, query.params), reader)
 
 
-def _part(before: bytes, status: TaskStatusStream, reader: Reader) -> _Part:
+def _make_part(before: bytes, status: TaskStatusStream, reader: Reader) -> _Part:
     piece = status.piece(reader)
     if status.done:
         return _Part(before + piece + RESULT_END)

@@ -17,18 +17,19 @@ from typing import Any
 from agentd import __version__
 from agentd.api import rfc3339
 from agentd.config import Settings
+from agentd.daemon.acceptor import Acceptor, connection_limit
 from agentd.daemon.clock import Clock, wall
-from agentd.daemon.door import Door, room
+from agentd.daemon.database_watch import DatabaseWatch
 from agentd.daemon.listener import Listener
 from agentd.daemon.log import logger
-from agentd.daemon.lookout import Lookout
-from agentd.daemon.presence import Presence
 from agentd.daemon.service import Service
-from agentd.daemon.stops import stops
+from agentd.daemon.socket_watch import SocketWatch
+from agentd.daemon.stop_signals import stop_signals
+from agentd.database_files import lost_path
 from agentd.errors import DiskFailed, Failure
 from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.aside import asides
-from agentd.store.sqlite.mark import Mark, lost_path
+from agentd.store.sqlite.aside import files_set_aside
+from agentd.store.sqlite.mark import Mark
 
 GARBAGE = 50_000
 """Objects between two collections: 700, Python's own number, costs some 5 % (benchmarks)."""
@@ -42,7 +43,7 @@ def run(settings: Settings) -> None:
 
     Raises `Failure` where the database or the socket is refused, `DiskFailed` after a failed fsync.
     """
-    most = room()  # before the database opens its files
+    most = connection_limit()  # before the database opens its files
     store = SqliteStore.open(settings.database, wall())
     _report_losses(settings.database, store.lost)
     try:
@@ -59,8 +60,8 @@ def run(settings: Settings) -> None:
 def _listen(settings: Settings, store: SqliteStore, most: int) -> None:
     listener = Listener(settings.socket_path)
     try:
-        _complete(_main(settings, store, listener, most))
-        for number in stops():  # stopping is under way, and is not to be cut short
+        _run_loop(_main(settings, store, listener, most))
+        for number in stop_signals():  # stopping is under way, and is not to be cut short
             signal.signal(number, signal.SIG_IGN)
     finally:
         listener.remove()
@@ -77,11 +78,11 @@ def _report_losses(database: Path, lost: Mark | None) -> None:
         )
     elif lost_path(real).exists():
         logger.warning("events were lost before an earlier start: `agentd doctor` says which")
-    for file in asides(real):
+    for file in files_set_aside(real):
         logger.warning("%s was set aside: `agentd doctor` says what it is", file)
 
 
-def _complete(main: Coroutine[Any, Any, None]) -> None:
+def _run_loop(main: Coroutine[Any, Any, None]) -> None:
     try:
         for end in socket.socketpair():  # what a loop needs, and says no more of than a traceback
             end.close()
@@ -122,17 +123,17 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener, most
         settings.context_event_limit,
         give_up=stopped.set,
     )
-    for number in stops():
+    for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     # Not the loop's handler: this one runs before the requests that arrived while stopped.
     signal.signal(signal.SIGCONT, lambda _number, _frame: service.grace.came_back(clock.now()))
-    door = Door(listener.socket, service, most)
-    door.open()
-    presence = Presence(settings.home, listener, door)
-    presence.start()
-    service.sweeper.look()
-    lookout = Lookout(store)
-    lookout.look()
+    acceptor = Acceptor(listener.socket, service, most)
+    acceptor.open()
+    socket_watch = SocketWatch(settings.home, listener, acceptor)
+    socket_watch.start()
+    service.sweeper.sweep()
+    database_watch = DatabaseWatch(store)
+    database_watch.start()
     gc.freeze()  # what is there now stays: no collection need look at it again
     gc.set_threshold(GARBAGE)
     logger.info(
@@ -144,8 +145,8 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener, most
     )
     await stopped.wait()
     logger.info("stopping")
-    presence.stop()
-    lookout.stop()
-    door.close()
+    socket_watch.stop()
+    database_watch.stop()
+    acceptor.close()
     await service.drain(DRAIN_SECONDS)
     logger.info("stopped")

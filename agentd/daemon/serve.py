@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 from agentd.config import Settings
-from agentd.daemon.home import make, make_private
+from agentd.daemon.home import make_directory, make_private
 from agentd.daemon.lock import database_lock, home_lock, socket_lock
 from agentd.daemon.log import logger, set_up
-from agentd.daemon.stops import stops
+from agentd.daemon.stop_signals import stop_signals
+from agentd.database_files import index_path, wal_path
 from agentd.errors import BadSetting, Failure
 from agentd.peers import too_long
 
@@ -24,13 +25,13 @@ def serve(settings: Settings) -> None:
     set_up(settings.log_level)
     if (told := too_long(settings.socket_path)) is not None:
         raise BadSetting(told)
-    for number in stops():  # until the loop takes over
+    for number in stop_signals():  # until the loop takes over
         signal.signal(number, lambda _number, _frame: sys.exit(0))
     refuse_collisions(settings)
     os.umask(0o077)  # database, WAL, lock and socket are for this user only
     make_private(settings.home)
     for directory in (settings.database.parent, settings.socket_path.parent):
-        make(directory)
+        make_directory(directory)
     _refuse_strangers(settings.database.resolve())
     with (
         home_lock(settings.home),
@@ -58,8 +59,8 @@ def refuse_collisions(settings: Settings) -> None:
     locks = home_lock(settings.home), database_lock(database), socket_lock(path)
     names = {
         "the database": database,
-        "the database's WAL": database.with_name(f"{database.name}-wal"),
-        "the database's index": database.with_name(f"{database.name}-shm"),
+        "the database's WAL": wal_path(database),
+        "the database's index": index_path(database),
         "the socket": path,
         "the home's lock": locks[0].path.resolve(),
         "the database's lock": locks[1].path,

@@ -6,17 +6,18 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 
+from agentd.daemon.answer_memory import AnswerMemory
 from agentd.daemon.clock import Clock
 from agentd.daemon.connection import RECEIVED_AT_ONCE, Connection
-from agentd.daemon.contexts import Contexts
+from agentd.daemon.connection_needs import ServedConnection
+from agentd.daemon.context_factory import ContextFactory
+from agentd.daemon.context_sizes import ContextSizes
 from agentd.daemon.counters import count_attempt, count_event, new_counters
 from agentd.daemon.grace import Grace
-from agentd.daemon.log import Seldom, logger
+from agentd.daemon.log import RateLimitedLog, logger
+from agentd.daemon.long_line_permits import LongLinePermits
 from agentd.daemon.queries import Queries
-from agentd.daemon.room import Room
-from agentd.daemon.seats import Seats
-from agentd.daemon.sizes import ContextSizes
-from agentd.daemon.stalls import Stalls
+from agentd.daemon.stall_detector import StallDetector
 from agentd.daemon.sweeper import Sweeper
 from agentd.daemon.writer import Writer
 from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired
@@ -43,75 +44,75 @@ class Service:
         self._counters = new_counters()
         self._store = store
         self.grace = Grace(clock.now(), lease_ms)
-        contexts = Contexts(clock, self.grace, self._counters, lease_ms, event_limit)
-        self.room = Room(self._is_room)
-        self.seats = Seats(Stalls(), self._has_room)
+        contexts = ContextFactory(clock, self.grace, self._counters, lease_ms, event_limit)
+        self.memory = AnswerMemory(self._resume_waiting)
+        self.permits = LongLinePermits(StallDetector(), self._has_room)
         self.sizes = ContextSizes()
-        self.writer = Writer(store, contexts, self._watch, give_up, self._has_room)
-        self.queries = Queries(store, contexts, self.room)
+        self.writer = Writer(store, contexts, self._after_commit, give_up, self._has_room)
+        self.queries = Queries(store, contexts, self.memory)
         self.sweeper = Sweeper(store, self.writer, clock, self.grace)
-        self.stalls = Stalls(lambda: self.room.is_tight)
-        self.connections: set[Connection] = set()
+        self.stalls = StallDetector(lambda: self.memory.is_tight)
+        self.connections: set[ServedConnection] = set()
         self.buffer = bytearray(RECEIVED_AT_ONCE)  # what arrives goes through it
-        self._entering: set[Connection] = set()
-        self._deserted = asyncio.Event()
+        self._connecting: set[ServedConnection] = set()
+        self._all_gone = asyncio.Event()
         self._allowed = {0, os.getuid()}
-        self._strangers = Seldom()
+        self._stranger_log = RateLimitedLog()
 
     def admits(self, client: socket.socket) -> bool:
         """Whether the client is the same user, or root."""
         uid = peer_uid(client)
         if uid not in self._allowed:
-            self._strangers.warning("refused a connection from user %d", uid)
+            self._stranger_log.warning("refused a connection from user %d", uid)
         return uid in self._allowed
 
-    def acquire_took(self, nanoseconds: int) -> None:
+    def count_acquire(self, nanoseconds: int) -> None:
         """Count an AcquireNextNode, waiting and commit included."""
         count_attempt(self._counters, nanoseconds // 1_000)
 
-    def _watch(self, recorded: Sequence[Recorded]) -> None:
+    def _after_commit(self, recorded: Sequence[Recorded]) -> None:
         for each in recorded:
             count_event(self._counters, each.kind)
             event = each.event
             if isinstance(event, NodeAcquired | LeaseExtended):
-                self.sweeper.lease_ends(event.lease_expires_at)
+                self.sweeper.wake_at(event.lease_expires_at)
             elif isinstance(event, LeaseExpired):
                 logger.info(
                     "rolled back node %s: %s let the lease run out", each.node_id, event.lease_owner
                 )
 
     def _has_room(self) -> bool:
-        return not self.room.is_tight
+        return not self.memory.is_tight
 
-    def _is_room(self) -> None:
+    def _resume_waiting(self) -> None:
         self.writer.go_on()
-        self.seats.go_on()
+        self.permits.go_on()
 
     @property
-    def crowd(self) -> int:
+    def connection_count(self) -> int:
         """How many connections there are, those included that are being made."""
-        return len(self.connections) + len(self._entering)
+        return len(self.connections) + len(self._connecting)
 
-    def let_in(self) -> Connection:
+    def new_connection(self) -> Connection:
         """A connection that is about to be made."""
         connection = Connection(self)
-        self._entering.add(connection)
+        self._connecting.add(connection)
         return connection
 
-    def connected(self, connection: Connection) -> None:
+    def add_connection(self, connection: ServedConnection) -> None:
         """It has been made."""
-        self._entering.discard(connection)
+        self._connecting.discard(connection)
         self.connections.add(connection)
 
-    def disconnected(self, connection: Connection) -> None:
+    def forget_connection(self, connection: ServedConnection) -> None:
         """Forget a connection."""
-        self._entering.discard(connection)
+        self._connecting.discard(connection)
         self.connections.discard(connection)
-        self.seats.leave(connection)
+        self.permits.leave(connection)
         self.queries.forget(connection)
         self.writer.withdraw(connection)
         if not self.connections:
-            self._deserted.set()
+            self._all_gone.set()
 
     async def drain(self, seconds: float) -> None:
         """Answer what was read, or refuse what is large and not begun; then close.
@@ -124,9 +125,9 @@ class Service:
         for connection in list(self.connections):
             connection.stop_reading()
         if self.connections:
-            self._deserted.clear()
+            self._all_gone.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._deserted.wait(), seconds)
+                await asyncio.wait_for(self._all_gone.wait(), seconds)
         for connection in list(self.connections):
             connection.abort()
         self.queries.close()

@@ -10,8 +10,8 @@ import asyncio
 from agentd.api import TaskParams
 from agentd.daemon.clock import Clock
 from agentd.daemon.grace import Grace
-from agentd.daemon.log import FAILURES_SECONDS, Seldom
-from agentd.daemon.writer import Submitted, Writer
+from agentd.daemon.log import FAILURES_SECONDS, RateLimitedLog
+from agentd.daemon.writer import SubmittedCommand, Writer
 from agentd.errors import StorageError
 from agentd.methods import ROLL_BACK_EXPIRED
 from agentd.store import Store
@@ -35,46 +35,48 @@ class Sweeper:
         self._timer: asyncio.TimerHandle | None = None
         self._due: int | None = None
         self._looked_at = 0
-        self._failures = Seldom(FAILURES_SECONDS)
+        self._failures = RateLimitedLog(FAILURES_SECONDS)
 
-    def lease_ends(self, at: int) -> None:
+    def wake_at(self, at: int) -> None:
         """Be awake when a lease ends that was granted or extended."""
         if self._due is None or at < self._due:
             self._sleep_until(at)
 
-    def look(self) -> None:
+    def sweep(self) -> None:
         """Submit the rollback of every lease that is over, and sleep until the next one ends."""
         now = self._looked_at = self._clock.now()
         self._due = None
-        self._grace.suspended_for(self._clock.suspended(), now)
-        honoured = self._grace.honoured(now)
+        self._grace.note_suspension(self._clock.suspended_ms(), now)
+        honoured = self._grace.honoured_until(now)
         try:
-            tasks, next_end = self._ask(now, honoured)
+            tasks, next_end = self._find_expired(now, honoured)
         except StorageError as error:
             self._failures.error("cannot look for leases that ran out: %s", error)
             self._sleep_until(now)
             return
         for task_id in tasks:
-            self._writer.submit(Submitted(Call(ROLL_BACK_EXPIRED, TaskParams(task_id)), self))
+            self._writer.submit(
+                SubmittedCommand(Call(ROLL_BACK_EXPIRED, TaskParams(task_id)), self)
+            )
         self._sleep_until(next_end)
 
-    def answer(self, _command: Submitted, outcome: Outcome) -> None:
+    def answer(self, _command: SubmittedCommand, outcome: Outcome) -> None:
         """The writer counts what was rolled back; what was not is looked for again."""
         if outcome.refusal is not None:
             self._failures.error("a rollback failed: %s", outcome.refusal)
-            self.lease_ends(self._looked_at)
+            self.wake_at(self._looked_at)
 
     def stop(self) -> None:
         """Wake no more."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def _ask(self, now: int, honoured: int) -> tuple[set[str], int | None]:
+    def _find_expired(self, now: int, honoured: int) -> tuple[set[str], int | None]:
         """The tasks with leases that are over, and when the next lease will be."""
         with self._store.read() as reader:
-            tasks = {node.task_id for node in reader.expired(honoured, now)}
+            tasks = {node.task_id for node in reader.expired_leases(honoured, now)}
             ends = [reader.next_expiry(max(now, honoured))]
-            if honoured and reader.expired(0, honoured):
+            if honoured and reader.expired_leases(0, honoured):
                 ends.append(self._grace.until)
         return tasks, min((end for end in ends if end is not None), default=None)
 
@@ -83,9 +85,9 @@ class Sweeper:
         if moment is not None:
             moment = max(moment, self._looked_at + SHORTEST_SLEEP_MS)
         self._due = self._grace.appointment = moment
-        self._doze()
+        self._set_timer()
 
-    def _doze(self) -> None:
+    def _set_timer(self) -> None:
         if self._due is not None:
             # One millisecond more: a lease ends at its last moment, not before it.
             delay = min(self._due - self._clock.now() + 1, LONGEST_SLEEP_MS) / 1000
@@ -93,6 +95,6 @@ class Sweeper:
 
     def _wake(self) -> None:
         if self._due is not None and self._clock.now() <= self._due:
-            self._doze()
+            self._set_timer()
         else:
-            self.look()
+            self.sweep()

@@ -22,9 +22,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from agentd.daemon.contexts import Contexts
-from agentd.daemon.log import FAILURES_SECONDS, Seldom, logger
-from agentd.daemon.room import Waiting
+from agentd.daemon.answer_memory import WaitingClient
+from agentd.daemon.context_factory import ContextFactory
+from agentd.daemon.log import FAILURES_SECONDS, RateLimitedLog, logger
 from agentd.errors import StorageError, SyncFailed
 from agentd.journal import Recorded
 from agentd.store import CheckpointedStore
@@ -54,18 +54,18 @@ CHECKPOINT_AGAIN_SECONDS = 0.01
 class Client(Protocol):
     """Whoever submits commands."""
 
-    def answer(self, command: "Submitted", outcome: Outcome) -> None:
+    def answer(self, command: "SubmittedCommand", outcome: Outcome) -> None:
         """Take the outcome of one command, in the order they were submitted."""
 
 
-class LargeClient(Client, Waiting, Protocol):
+class LargeClient(Client, WaitingClient, Protocol):
     """Whoever has a large command. It is decoded late, so that it takes little while it waits."""
 
-    def begin(self) -> "Submitted | None":
+    def begin(self) -> "SubmittedCommand | None":
         """The command, now that it is its turn; None where there is nothing to run after all."""
 
 
-class Submitted(Struct, frozen=True):
+class SubmittedCommand(Struct, frozen=True):
     """A request on its way through the writer. `since` is in perf_counter nanoseconds.
 
     `answer_bytes` is about how many its answer will have, 0 where they are few; what goes `alone`
@@ -86,26 +86,26 @@ class Writer:
     def __init__(
         self,
         store: CheckpointedStore,
-        contexts: Contexts,
-        watch: Callable[[Sequence[Recorded]], None],
+        contexts: ContextFactory,
+        after_commit: Callable[[Sequence[Recorded]], None],
         give_up: Callable[[], None],
         has_room: Callable[[], bool] = lambda: True,
         seconds: Callable[[], float] = perf_counter,
     ) -> None:
-        """`watch` is told of everything that was recorded, once it is on disk.
+        """`after_commit` is told of everything that was recorded, once it is on disk.
 
         `give_up` is called when the disk can no longer be trusted. A large command is begun only
         where there is room (`has_room`) for its answer. `seconds` is the clock of batches.
         """
         self._store = store
         self._contexts = contexts
-        self._watch = watch
+        self._after_commit = after_commit
         self._give_up = give_up
         self._has_room = has_room
         self._seconds = seconds
         self._gave_up = False
-        self._failures = Seldom(FAILURES_SECONDS)
-        self._waiting: deque[Submitted] = deque()
+        self._failures = RateLimitedLog(FAILURES_SECONDS)
+        self._waiting: deque[SubmittedCommand] = deque()
         self._large: dict[LargeClient, None] = {}  # in the order in which they came
         self._large_is_next = False
         self._rests_from = 0.0  # seconds that the large command took, while there is the rest
@@ -117,7 +117,7 @@ class Writer:
         self._scheduled = False
         self._checkpoint_again = False
 
-    def submit(self, command: Submitted) -> None:
+    def submit(self, command: SubmittedCommand) -> None:
         """Run the command in the next batch; its client gets the outcome once it is on disk."""
         self._waiting.append(command)
         self.go_on()
@@ -193,7 +193,7 @@ class Writer:
 
     def _run_waiting(self) -> None:
         deadline = self._seconds() + LONGEST_BATCH_SECONDS
-        batch: list[Submitted] = []
+        batch: list[SubmittedCommand] = []
         answer_bytes = 0
         waiting = self._waiting
         while waiting and len(batch) < LARGEST_BATCH and answer_bytes < MOST_ANSWERED:
@@ -202,14 +202,14 @@ class Writer:
         self._run(batch, lambda: self._seconds() >= deadline)
         self._finish()
 
-    def _run(self, batch: Sequence[Submitted], enough: Callable[[], bool] = bool) -> None:
+    def _run(self, batch: Sequence[SubmittedCommand], enough: Callable[[], bool] = bool) -> None:
         calls = [command.call for command in batch]
         outcomes = run_batch(self._store, calls, self._contexts.make(), log_fault, enough)
         self._waiting.extendleft(reversed(batch[len(outcomes) :]))  # which were not begun
         self._note_failures([o.refusal for o in outcomes if isinstance(o.refusal, StorageError)])
         for command, outcome in zip(batch, outcomes, strict=False):
             try:
-                self._watch(outcome.recorded)
+                self._after_commit(outcome.recorded)
                 command.client.answer(command, outcome)
             except Exception as error:  # noqa: BLE001 - one client must not cost the others theirs
                 log_fault(error)

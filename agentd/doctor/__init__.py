@@ -13,10 +13,10 @@ from agentd import config
 from agentd.config import Setting
 from agentd.config.envfile import env_file
 from agentd.doctor import database, places, process, settings
-from agentd.doctor.database import Progress
 from agentd.doctor.finding import Finding, Subject, failed
-from agentd.doctor.process import Answered
+from agentd.doctor.process import DaemonAnswer
 from agentd.errors import Failure
+from agentd.progress import Progress
 
 Check = tuple[str, Callable[[], Iterator[Finding]]]
 """What is checked, and how."""
@@ -27,7 +27,7 @@ def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Find
     file = env_file(environment)
     known = config.explain(environment, file)
     subject = _subject(known)
-    answered = _asked(subject)
+    answered = _ask_daemon(subject)
     checks: tuple[Check, ...] = (
         ("setting", partial(settings.settings, known)),
         ("env file", partial(settings.env_file, file)),
@@ -40,7 +40,7 @@ def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Find
         ("disk space", partial(places.disk_space, subject)),
         ("file system", partial(places.file_system, subject)),
         ("SQLite", database.sqlite_version),
-        ("durability", partial(database.durable, subject)),
+        ("durability", partial(database.durable_settings, subject)),
         ("WAL", partial(database.wal, subject)),
         ("integrity", partial(database.integrity, subject, progress)),
         ("journal", partial(database.journal, subject, progress)),
@@ -50,7 +50,7 @@ def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Find
         try:
             yield from check()
         except Exception as error:  # noqa: BLE001 - one broken check must not hide the others
-            yield _broken(what, error)
+            yield _broken_check(what, error)
 
 
 def _subject(known: list[Setting]) -> Subject:
@@ -64,14 +64,14 @@ def _subject(known: list[Setting]) -> Subject:
     )
 
 
-def _asked(subject: Subject) -> Answered:
+def _ask_daemon(subject: Subject) -> DaemonAnswer:
     try:
         return process.ask(subject.socket_path)
     except Exception as error:  # noqa: BLE001 - the same
-        return Answered(_broken("socket", error))
+        return DaemonAnswer(_broken_check("socket", error))
 
 
-def _broken(what: str, error: Exception) -> Finding:
+def _broken_check(what: str, error: Exception) -> Finding:
     if isinstance(error, OSError) and error.filename is not None:
         told = f"{error.filename}: {error.strerror}"
         return failed(what, told, "look at its owner and mode; run this as the user it belongs to")

@@ -11,20 +11,19 @@ from itertools import islice
 from pathlib import Path
 
 from agentd import replay
+from agentd.database_files import lost_path, mark_path, wal_path
 from agentd.doctor.finding import OK, Finding, Subject, failed, not_checked, ok, warning
-from agentd.doctor.places import owned
+from agentd.doctor.places import owner_and_mode
 from agentd.errors import DatabaseRefused, Failure
-from agentd.store.sqlite.aside import FOREIGN, asides
+from agentd.progress import Progress
+from agentd.store.sqlite.aside import FOREIGN, files_set_aside
+from agentd.store.sqlite.checkpoint_note import has_foreign_wal
 from agentd.store.sqlite.claim import is_claimed_elsewhere
-from agentd.store.sqlite.mark import lost_path, mark_path, read_mark
+from agentd.store.sqlite.mark import read_mark
 from agentd.store.sqlite.migrate import LATEST
-from agentd.store.sqlite.note import is_foreign
-from agentd.store.sqlite.opening import inspect, refuse_old_sqlite
-from agentd.store.sqlite.untouched import state, wal_size
+from agentd.store.sqlite.opening import refuse_old_sqlite, refuse_unusable
+from agentd.store.sqlite.untouched import file_state, wal_size
 from agentd.store.sqlite.viewing import View, durability
-
-Progress = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and of how much; 0 where nobody knows."""
 
 LARGE_WAL = 64 * 2**20
 """Bytes. The daemon gives its space back long before."""
@@ -50,18 +49,20 @@ def file(subject: Subject) -> Iterator[Finding]:
     elif not path.is_file():
         yield failed(_WHAT, f"{path} is not a file", "move it away, or set AGENTD_DATABASE_URL")
     else:
-        yield from owned(_WHAT, path, 0o600)
+        yield from owner_and_mode(_WHAT, path, 0o600)
         if is_claimed_elsewhere(path):
             told = f"a daemon works on {path} under another name: its last writes are not seen here"
-            yield failed(_WHAT, told, f"{_names(path)}; give the name that the daemon was given")
+            yield failed(
+                _WHAT, told, f"{_how_to_find_names(path)}; give the name that the daemon was given"
+            )
             return
         if (names := path.stat().st_nlink) > 1:
             told = f"{path} has {names} names: opened by another, it would lose its WAL"
-            yield warning(_WHAT, told, f"{_names(path)}; remove the others")
-        yield _accepted(path)
+            yield warning(_WHAT, told, f"{_how_to_find_names(path)}; remove the others")
+        yield _usable(path)
 
 
-def _names(path: Path) -> str:
+def _how_to_find_names(path: Path) -> str:
     """How the other names of a file are found."""
     found = path.stat()
     if found.st_nlink == 1:
@@ -71,14 +72,14 @@ def _names(path: Path) -> str:
 
 
 def _absent(path: Path) -> Finding:
-    if path.with_name(path.name + "-wal").exists():
+    if wal_path(path).exists():
         return failed(_WHAT, f"{path} is gone, and its WAL is still there", _RESTORE)
     return ok(_WHAT, f"{path} is not there yet: the first start makes it")
 
 
-def _accepted(path: Path) -> Finding:
+def _usable(path: Path) -> Finding:
     try:
-        inspect(path)
+        refuse_unusable(path)
         schema = View(path).schema()
     except Failure as refusal:
         advice = "no daemon starts on it: do as it says, or set AGENTD_DATABASE_URL"
@@ -99,7 +100,7 @@ def sqlite_version() -> Iterator[Finding]:
         yield failed("SQLite", str(refusal), "`pip install --upgrade apsw`")
 
 
-def durable(subject: Subject) -> Iterator[Finding]:
+def durable_settings(subject: Subject) -> Iterator[Finding]:
     """Does SQLite keep the settings that make an acknowledged write durable?"""
     if subject.database is None:
         yield not_checked("durability", "AGENTD_DATABASE_URL")
@@ -120,7 +121,7 @@ def integrity(subject: Subject, progress: Progress) -> Iterator[Finding]:
         return
     pulse = partial(progress, "checking pages", 0, 0)
     pulse()
-    found = _certain(view, lambda: view.integrity(pulse))
+    found = _look_again_if_written(view, lambda: view.integrity(pulse))
     for problem in found[:_SHOWN]:
         yield failed("integrity", problem, _RESTORE)
     if not found:
@@ -139,7 +140,9 @@ def journal(subject: Subject, progress: Progress) -> Iterator[Finding]:
     with view.read() as reader:
         last = reader.last_seq()
     progress("checking events", 0, last)
-    found = _certain(view, lambda: _differences(view, partial(_tell, progress, last)))
+    found = _look_again_if_written(
+        view, lambda: _differences(view, partial(_report_seq, progress, last))
+    )
     for difference in found:
         yield failed("journal", difference, _ANEW)
     if not found:
@@ -150,20 +153,20 @@ def _differences(view: View, progress: Callable[[int], None]) -> list[str]:
     return [str(difference) for difference in islice(replay.check(view, progress), _SHOWN)]
 
 
-def _tell(progress: Progress, last: int, seq: int) -> None:
+def _report_seq(progress: Progress, last: int, seq: int) -> None:
     progress("checking events", seq, last)
 
 
-def _certain(view: View, look: Callable[[], list[str]]) -> list[str]:
+def _look_again_if_written(view: View, look: Callable[[], list[str]]) -> list[str]:
     """What `look` finds; it looks again if a daemon began to write beneath the first look."""
-    before = state(view.path)
+    before = file_state(view.path)
     try:
         found = look()
     except DatabaseRefused:
-        if state(view.path) == before:
+        if file_state(view.path) == before:
             raise
         return look()
-    return look() if found and state(view.path) != before else found
+    return look() if found and file_state(view.path) != before else found
 
 
 def mark(subject: Subject) -> Iterator[Finding]:
@@ -181,10 +184,10 @@ def mark(subject: Subject) -> Iterator[Finding]:
     else:
         yield ok("mark", "none that can be read: the next write makes one")
     if path and lost_path(path).exists():
-        yield _lost(lost_path(path))
+        yield _lost_mark(lost_path(path))
 
 
-def _lost(path: Path) -> Finding:
+def _lost_mark(path: Path) -> Finding:
     then = read_mark(path)
     until = f" up to seq {then.seq:,}" if then else ""
     told = f"acknowledged events{until} were lost before an earlier start"
@@ -196,9 +199,9 @@ def wal(subject: Subject) -> Iterator[Finding]:
     if subject.database is None:
         yield not_checked("WAL", "AGENTD_DATABASE_URL")
         return
-    for file in asides(subject.database) if subject.database.parent.exists() else ():
-        yield _aside(file)
-    if wal_size(subject.database) and is_foreign(subject.database):
+    for file in files_set_aside(subject.database) if subject.database.parent.exists() else ():
+        yield _file_set_aside(file)
+    if wal_size(subject.database) and has_foreign_wal(subject.database):
         told = f"{subject.database} was replaced, and its WAL belongs to what was there before"
         yield failed("WAL", told, "start the daemon (again): it sets the WAL aside and serves")
         return
@@ -211,7 +214,7 @@ def wal(subject: Subject) -> Iterator[Finding]:
         yield ok("WAL", told)
 
 
-def _aside(file: Path) -> Finding:
+def _file_set_aside(file: Path) -> Finding:
     if f".{FOREIGN}" in file.name:
         told = f"{file} is the WAL of a database that was replaced: its last writes are in it alone"
         advice = "if they are missed, lay it beside a copy of that database, under its old name"
@@ -231,7 +234,7 @@ def _view(subject: Subject, what: str) -> View | Finding:
     if is_claimed_elsewhere(path):
         return not_checked(what, "database")
     try:
-        inspect(path)
+        refuse_unusable(path)
     except (Failure, OSError):
         return not_checked(what, "database")
     return View(path)

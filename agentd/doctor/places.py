@@ -38,13 +38,13 @@ def home(subject: Subject) -> Iterator[Finding]:
     elif os.access(path, os.R_OK | os.X_OK) and (why := refusal(path)) is not None:
         yield failed("home", *why)
     else:
-        yield from owned("home", path, 0o700)
+        yield from owner_and_mode("home", path, 0o700)
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
             told = f"{path} cannot be written to by this user"
             yield failed("home", told, "change its owner or mode, or set AGENTD_HOME")
 
 
-def owned(what: str, path: Path, mode: int) -> Iterator[Finding]:
+def owner_and_mode(what: str, path: Path, mode: int) -> Iterator[Finding]:
     """Is `path` this user's, and nobody else's?"""
     found = path.stat()
     bits = stat.S_IMODE(found.st_mode)

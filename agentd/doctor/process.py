@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from agentd.client import Client
-from agentd.daemon.door import MOST_CONNECTIONS, RESERVE
+from agentd.daemon.acceptor import MOST_CONNECTIONS, RESERVE
 from agentd.daemon.lock import database_lock
 from agentd.doctor.finding import Finding, Subject, failed, not_checked, ok, warning
 from agentd.errors import DaemonUnreachable, RequestRefused
@@ -24,7 +24,7 @@ from agentd.store.sqlite.claim import is_claimed, is_claimed_elsewhere
 PATIENCE_SECONDS = 5.0
 
 
-class Answered(Struct, frozen=True):
+class DaemonAnswer(Struct, frozen=True):
     """What came of asking the daemon.
 
     `pid` is who answers, None where nobody does or the kernel does not say who; `is_daemon` whether
@@ -37,13 +37,13 @@ class Answered(Struct, frozen=True):
     is_daemon: bool = False
 
 
-def ask(path: Path | None) -> Answered:
+def ask(path: Path | None) -> DaemonAnswer:
     """Ask the daemon how it is, on the socket at `path`."""
     if path is None:
-        return Answered(not_checked("socket", "AGENTD_SOCKET_PATH"))
+        return DaemonAnswer(not_checked("socket", "AGENTD_SOCKET_PATH"))
     if (told := too_long(path)) is not None:
         found, _, advice = told.rpartition(": ")
-        return Answered(failed("socket", found, advice))
+        return DaemonAnswer(failed("socket", found, advice))
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -51,14 +51,14 @@ def ask(path: Path | None) -> Answered:
             "start it with `agentd serve`, or compare AGENTD_HOME and AGENTD_SOCKET_PATH with its "
             "settings"
         )
-        return Answered(_nobody(path, f"no daemon: there is nothing at {path}", advice))
+        return DaemonAnswer(_no_listener(path, f"no daemon: there is nothing at {path}", advice))
     if not stat.S_ISSOCK(mode):
         advice = "move it away, or set AGENTD_SOCKET_PATH"
-        return Answered(failed("socket", f"{path} is not a socket", advice))
+        return DaemonAnswer(failed("socket", f"{path} is not a socket", advice))
     return _ask(path)
 
 
-def _nobody(path: Path, told: str, advice: str) -> Finding:
+def _no_listener(path: Path, told: str, advice: str) -> Finding:
     """Nobody listens: is there a daemon all the same?"""
     holding = holder(socket_lock_path(path))
     if holding is None:
@@ -71,20 +71,20 @@ def _nobody(path: Path, told: str, advice: str) -> Finding:
     )
 
 
-def _ask(path: Path) -> Answered:
+def _ask(path: Path) -> DaemonAnswer:
     try:
-        pid = _listener(path)
+        pid = _listening_pid(path)
         with Client(path, PATIENCE_SECONDS) as client:
             health = client.call("Health")
     except ConnectionRefusedError:
         told = f"nobody listens on {path}: its daemon was killed"
-        return Answered(_nobody(path, told, "start the daemon: it replaces the socket"))
+        return DaemonAnswer(_no_listener(path, told, "start the daemon: it replaces the socket"))
     except OSError as error:
         told = f"{path}: {error.strerror or error}"
-        return Answered(failed("socket", told, "is the daemon another user's?"))
+        return DaemonAnswer(failed("socket", told, "is the daemon another user's?"))
     except (DaemonUnreachable, RequestRefused) as error:
         advice = "look at the daemon's log; if it is stopped, continue it or start it again"
-        return Answered(failed("socket", str(error), advice))
+        return DaemonAnswer(failed("socket", str(error), advice))
     is_daemon = pid is not None and holder(socket_lock_path(path)) == pid
     if (health["status"], health["database"]) != ("ok", "ok"):
         told = f"a daemon answers on {path}: {health['status']}, database {health['database']}"
@@ -93,10 +93,10 @@ def _ask(path: Path) -> Answered:
         found = ok("socket", f"the daemon, pid {pid}, answers on {path}")
     else:
         found = ok("socket", f"a daemon answers on {path}, through {_pid(pid)}")
-    return Answered(found, answers=True, pid=pid, is_daemon=is_daemon)
+    return DaemonAnswer(found, answers=True, pid=pid, is_daemon=is_daemon)
 
 
-def _listener(path: Path) -> int | None:
+def _listening_pid(path: Path) -> int | None:
     """Who listens, as the kernel knows it; None where it does not say, or not here."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(PATIENCE_SECONDS)
@@ -105,7 +105,7 @@ def _listener(path: Path) -> int | None:
         return pid if isinstance(pid, int) and pid > 0 else None
 
 
-def lock(subject: Subject, answered: Answered) -> Iterator[Finding]:
+def lock(subject: Subject, answered: DaemonAnswer) -> Iterator[Finding]:
     """Does the daemon that answers hold the database's lock?"""
     if subject.database is None:
         yield not_checked("lock", "AGENTD_DATABASE_URL")
@@ -128,12 +128,12 @@ def lock(subject: Subject, answered: Answered) -> Iterator[Finding]:
     elif answered.pid and (holding == answered.pid or (answered.is_daemon and holding == 0)):
         yield ok("lock", f"held by pid {answered.pid}, which answers on the socket")
     elif answered.is_daemon:
-        yield _another(subject, answered, holding)
+        yield _other_database(subject, answered, holding)
     else:
-        yield _through(subject, answered, holding)
+        yield _relay(subject, answered, holding)
 
 
-def _another(subject: Subject, answered: Answered, holding: int | None) -> Finding:
+def _other_database(subject: Subject, answered: DaemonAnswer, holding: int | None) -> Finding:
     """A daemon answers, and it is not this database's."""
     if holding is None:
         told = (
@@ -145,7 +145,7 @@ def _another(subject: Subject, answered: Answered, holding: int | None) -> Findi
     return failed("lock", told, "stop one of them: they are two daemons")
 
 
-def _through(subject: Subject, answered: Answered, holding: int | None) -> Finding:
+def _relay(subject: Subject, answered: DaemonAnswer, holding: int | None) -> Finding:
     """What answers holds no lock: a relay, or a daemon that cannot be seen from here."""
     path = subject.socket_path
     if holding is not None and path is not None and holder(socket_lock_path(path)) == holding:
@@ -159,7 +159,7 @@ def _pid(pid: int | None) -> str:
     return f"pid {pid}" if pid else "a process that cannot be seen from here"
 
 
-def open_files(answered: Answered) -> Iterator[Finding]:
+def open_files(answered: DaemonAnswer) -> Iterator[Finding]:
     """How many connections does the limit of open files leave room for?"""
     needed = MOST_CONNECTIONS + RESERVE
     if answered.is_daemon and answered.pid is not None and hasattr(resource, "prlimit"):

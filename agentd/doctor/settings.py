@@ -17,9 +17,9 @@ def settings(found: list[Setting]) -> Iterator[Finding]:
     """Does each parse, and what is in force?"""
     for setting in found:
         if setting.warning is not None:
-            yield _warned(_SETTING, setting.warning)
+            yield _as_warning(_SETTING, setting.warning)
         if setting.problem is None:
-            yield ok(_SETTING, f"{setting.name} {_shown(setting)} ({setting.origin})")
+            yield ok(_SETTING, f"{setting.name} {_display_value(setting)} ({setting.origin})")
         elif setting.origin == "default":  # it follows another one
             yield warning(
                 _SETTING, f"{setting.name} has no value", "see what is said of AGENTD_HOME"
@@ -34,22 +34,22 @@ def env_file(file: EnvFile) -> Iterator[Finding]:
     if file.problem is not None:
         yield failed(_FILE, file.problem, "set it right; until then no verb but this one works")
     elif file.warning is not None:
-        yield _warned(_FILE, file.warning)
+        yield _as_warning(_FILE, file.warning)
     elif file.is_there:
         found = _count(len(file.variables), "variable")
-        yield ok(_FILE, f"{file.path}, {found} ({_why(file)})")
+        yield ok(_FILE, f"{file.path}, {found} ({_reason(file)})")
     else:
-        yield ok(_FILE, f"none at {file.path} ({_why(file)})")
+        yield ok(_FILE, f"none at {file.path} ({_reason(file)})")
     unread = default_env_file()
     if unread != file.path and os.access(unread, os.F_OK):
         yield ok(_FILE, f"{unread} is there too, and is not read")
 
 
-def _why(file: EnvFile) -> str:
+def _reason(file: EnvFile) -> str:
     return f"{file.because} is set" if file.because else "the default"
 
 
-def _warned(what: str, words: str) -> Finding:
+def _as_warning(what: str, words: str) -> Finding:
     found, _, advice = words.rpartition(": ")
     return warning(what, found, advice)
 
@@ -63,7 +63,7 @@ def names(environment: Mapping[str, str], file: EnvFile) -> Iterator[Finding]:
         yield warning(_SETTING, told, "set it in the environment")
 
 
-def _shown(setting: Setting) -> str:
+def _display_value(setting: Setting) -> str:
     if setting.name == "AGENTD_LOG" and isinstance(setting.value, int):
         return _LEVEL_NAMES[setting.value]
     if isinstance(setting.value, tuple):

@@ -15,7 +15,7 @@ def _load_registration(
 ) -> Registration:
     chosen = [spec.id for spec in params.initial_nodes if spec.id is not None]
     node_ids = [spec.id or context.new_id() for spec in params.initial_nodes]
-    return Registration(context.new_id(), node_ids, reader.taken(chosen))
+    return Registration(context.new_id(), node_ids, reader.existing_nodes(chosen))
 
 
 def _show_registration(reader: Reader, recorded: Recorded, _context: Context) -> RegisterTaskResult:

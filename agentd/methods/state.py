@@ -12,7 +12,7 @@ def load_task(reader: Reader, params: TaskParams, context: Context) -> TaskState
     task = queries.task_row(reader, task_id)
     if task is None:
         return TaskState(task_id, 0, None)
-    expired = reader.expired(context.honoured_until, context.now, task_id)
+    expired = reader.expired_leases(context.honoured_until, context.now, task_id)
     version = reader.head(task_id).version
     return TaskState(task_id, version, task, expired, reader.next_runnable(task_id))
 

@@ -27,7 +27,9 @@ def task_events(reader: Reader, params: TaskEventsParams) -> TaskEventsResult:
     task_id, after, limit = params.task_id, params.after, params.limit
     if task_row(reader, task_id) is None:
         raise TaskNotFound.of(task_id)
-    records = reader.shown(task_id, after, limit if after is None else limit + 1)
+    records = reader.records_without_heartbeats(
+        task_id, after, limit if after is None else limit + 1
+    )
     page = take_page(((r.seq, RecordedEventView(*event_fields(r), r.seq)) for r in records), limit)
     return TaskEventsResult(page.entries, page.last or after or 0, page.more)
 

@@ -18,7 +18,7 @@ def database_metrics(reader: Reader, now: int) -> DatabaseMetrics:
         total_nodes=totals.nodes,
         total_events=totals.events,
         running_leases=totals.running,
-        expired_running_leases=len(reader.expired(0, now)),
+        expired_running_leases=len(reader.expired_leases(0, now)),
         active_resource_locks=0,
         expired_resource_locks=0,
         node_status_counts=count_by_status(totals),

@@ -33,4 +33,4 @@ def _dependency_view(reader: Reader, node_id: str) -> DependencyView:
     row: NodeRow | None = reader.get(NODES, (node_id,))
     if row is None or row.result_seq is None:
         raise JournalDamaged(f"dependency {node_id} of a runnable node has no result")
-    return DependencyView(node_id, payload_of(reader.recorded(row.result_seq)))
+    return DependencyView(node_id, payload_of(reader.record_at(row.result_seq)))

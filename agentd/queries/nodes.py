@@ -18,7 +18,7 @@ def node_row(reader: Reader, task_id: str, node_id: str) -> NodeRow | None:
 
 def node_view(reader: Reader, row: NodeRow) -> NodeView:
     """A node as clients see it."""
-    added = reader.recorded(row.added_seq)
+    added = reader.record_at(row.added_seq)
     if not isinstance(added.event, NodeAdded):
         raise JournalDamaged(f"record {added.seq} did not add node {row.node_id}")
     return NodeView(
@@ -27,7 +27,7 @@ def node_view(reader: Reader, row: NodeRow) -> NodeView:
         row.status,
         list(added.event.dependencies),
         payload_of(added),
-        payload_of(reader.recorded(row.result_seq)) if row.result_seq is not None else Raw(NULL),
+        payload_of(reader.record_at(row.result_seq)) if row.result_seq is not None else Raw(NULL),
         unix_seconds(row.acquired_at),
         row.lease_id,
         row.lease_owner,

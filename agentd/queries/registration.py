@@ -15,7 +15,7 @@ def registration_warnings(reader: Reader, task_id: str) -> tuple[str, ...]:
 
 def registration_of(reader: Reader, row: TaskRow) -> tuple[Recorded, TaskRegistered]:
     """The record of the task's registration, and its event."""
-    recorded = reader.recorded(row.registered_seq)
+    recorded = reader.record_at(row.registered_seq)
     if not isinstance(recorded.event, TaskRegistered):
         raise JournalDamaged(f"record {recorded.seq} is not the registration of {row.task_id}")
     return recorded, recorded.event

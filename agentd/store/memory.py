@@ -65,8 +65,8 @@ class MemoryTx:
         """See `Reader.dependents`."""
         return sorted(node for dependency, node in self.tables[EDGES.name] if dependency == node_id)
 
-    def expired(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
-        """See `Reader.expired`."""
+    def expired_leases(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
+        """See `Reader.expired_leases`."""
         leased = [node for node in self._leased() if task_id in (None, node.task_id)]
         expired = [n for n in leased if after < (n.lease_expires_at or 0) <= until]
         return sorted(expired, key=lambda node: (node.lease_expires_at, node.node_id))
@@ -76,8 +76,8 @@ class MemoryTx:
         ends = (node.lease_expires_at or 0 for node in self._leased())
         return min((end for end in ends if end > after), default=None)
 
-    def taken(self, node_ids: Sequence[str]) -> list[str]:
-        """See `Reader.taken`."""
+    def existing_nodes(self, node_ids: Sequence[str]) -> list[str]:
+        """See `Reader.existing_nodes`."""
         return [node_id for node_id in node_ids if (node_id,) in self.tables[NODES.name]]
 
     def head(self, task_id: str) -> Head:
@@ -97,8 +97,8 @@ class MemoryTx:
         """See `Reader.last_at`."""
         return self.records[self.last_seq()].at if self.records else 0
 
-    def recorded(self, seq: int) -> Recorded:
-        """See `Reader.recorded`."""
+    def record_at(self, seq: int) -> Recorded:
+        """See `Reader.record_at`."""
         if seq not in self.records:
             raise JournalDamaged(f"the journal has no record {seq}")
         return self.records[seq]
@@ -108,8 +108,10 @@ class MemoryTx:
         stream = itertools.islice(self.journal(0, task_id), until)
         return _newest([r for r in stream if isinstance(r.event, TOLD)], limit)
 
-    def shown(self, task_id: str, after: int | None, limit: int) -> Iterator[Recorded]:
-        """See `Reader.shown`."""
+    def records_without_heartbeats(
+        self, task_id: str, after: int | None, limit: int
+    ) -> Iterator[Recorded]:
+        """See `Reader.records_without_heartbeats`."""
         stream = self.journal(after or 0, task_id)
         shown = [r for r in stream if not isinstance(r.event, LeaseExtended)]
         return iter(_newest(shown, limit) if after is None else shown[:limit])
@@ -121,8 +123,8 @@ class MemoryTx:
         found = (r for r in self.records.values() if r.seq > after and task_id in (None, r.task_id))
         return itertools.islice(found, limit)
 
-    def answered(self, request_id: str) -> Answered | None:
-        """See `Reader.answered`."""
+    def answered_request(self, request_id: str) -> Answered | None:
+        """See `Reader.answered_request`."""
         return self.requests.get(request_id)
 
     def append(

@@ -139,6 +139,6 @@ def test_long_lines_that_do_not_end(daemon: DaemonProcess, lab: Laboratory) -> N
 
 
 def _register_long(daemon: DaemonProcess) -> None:
-    """A line that needs a seat: those who let it wait are cut off, and others take their place."""
+    """A line that needs a permit: who lets it wait is cut off, and others take the place."""
     with Rude(daemon.socket_path, 300) as honest:
         assert honest.call("RegisterTask", goal="x" * 10 * PIECE)["task_id"]

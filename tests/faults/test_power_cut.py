@@ -120,13 +120,13 @@ def test_a_power_cut_without_fsync_at_commit(
 
     The loss is reported where the high-water mark reached the disk and the commits did not.
     """
-    prepare = opening.prepare
+    prepare_writer = opening.prepare_writer
 
     def careless(connection: apsw.Connection) -> None:
-        prepare(connection)
+        prepare_writer(connection)
         connection.pragma("synchronous", "normal")
 
-    monkeypatch.setattr(opening, "prepare", careless)
+    monkeypatch.setattr(opening, "prepare_writer", careless)
     losses = reports = 0
     for name, life, cut, image in cuts(lab, directory, lab.amount(200, 1_000)):
         found = find(directory / "image", image, life.history)

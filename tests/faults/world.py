@@ -15,7 +15,7 @@ import pytest
 
 from agentd.daemon.clock import Clock
 from agentd.daemon.service import Service
-from agentd.daemon.writer import Submitted
+from agentd.daemon.writer import SubmittedCommand
 from tests.core import EVENT_LIMIT, NOW, Core, command, open_sqlite, to_params, uid
 from tests.faults.machine import MS, Machine
 from tests.property.model import GRACE_MS, Model, Object, Refused
@@ -66,7 +66,7 @@ class World:
             self._clock = Clock(not_before=reader.last_at())
         lease_ms = self.model.lease_ms
         self.service = Service(self.store, self._clock, lease_ms, EVENT_LIMIT, pytest.fail)
-        self.service.sweeper.look()
+        self.service.sweeper.sweep()
         self.came_back()
 
     def came_back(self) -> None:
@@ -87,7 +87,7 @@ class World:
         """What the daemon and the model both answer; None where both refuse."""
         waiting = Waiting()
         request = command(method, to_params(method, params))
-        self.service.writer.submit(Submitted(request, waiting))
+        self.service.writer.submit(SubmittedCommand(request, waiting))
         self.machine.run()
         expected = self._expected(method, params, waiting.result)
         if isinstance(expected, Refused):
@@ -193,7 +193,7 @@ class Waiting:
     result: Any = None
     kind: str | None = None
 
-    def answer(self, _command: Submitted, outcome: Outcome) -> None:
+    def answer(self, _command: SubmittedCommand, outcome: Outcome) -> None:
         """See `writer.Client`."""
         if outcome.refusal is not None:
             self.kind = outcome.refusal.kind

@@ -73,9 +73,9 @@ def test_the_core_on_a_sqlite_file_that_is_remembered_little(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same holds when the writer has to forget what it has read all the time."""
-    monkeypatch.setattr("agentd.store.sqlite.kept._ROWS", 12)
-    monkeypatch.setattr("agentd.store.sqlite.kept._TASKS", 1)
-    monkeypatch.setattr("agentd.store.sqlite.kept._LARGEST_PAYLOAD", 4)
-    monkeypatch.setattr("agentd.store.sqlite.tx._AHEAD", 2)
-    monkeypatch.setattr("agentd.store.sqlite.reader._FEW", 1)
+    monkeypatch.setattr("agentd.store.sqlite.cache._ROWS", 12)
+    monkeypatch.setattr("agentd.store.sqlite.cache._TASKS", 1)
+    monkeypatch.setattr("agentd.store.sqlite.cache._LARGEST_PAYLOAD", 4)
+    monkeypatch.setattr("agentd.store.sqlite.tables.queue._AHEAD", 2)
+    monkeypatch.setattr("agentd.store.sqlite.tables.tasks._FEW", 1)
     run_state_machine_as_test(SqliteMachine, settings=settings(MACHINE, max_examples=FEWER))

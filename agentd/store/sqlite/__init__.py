@@ -14,20 +14,21 @@ from pathlib import Path
 
 import apsw
 
-from agentd.errors import StorageError, StorageFull, SyncFailed
+from agentd.database_files import wal_path
+from agentd.errors import StorageError, SyncFailed
+from agentd.store.sqlite.cache import Cache
 from agentd.store.sqlite.checkpointing import copy_wal
 from agentd.store.sqlite.creating import create_where_missing
-from agentd.store.sqlite.kept import Kept
+from agentd.store.sqlite.driver_errors import is_failed_sync, raise_storage_errors, to_storage_error
 from agentd.store.sqlite.mark import Mark, MarkFile
 from agentd.store.sqlite.opening import (
     BUSY_MS,
-    another_reader,
+    open_another_reader,
     open_for_reading,
     open_for_writing,
 )
-from agentd.store.sqlite.place import Place
+from agentd.store.sqlite.place import DatabasePlace
 from agentd.store.sqlite.reader import SqliteReader
-from agentd.store.sqlite.renewal import is_failed_sync
 from agentd.store.sqlite.shadow import SqliteShadow
 from agentd.store.sqlite.tx import SqliteTx
 
@@ -54,12 +55,12 @@ class SqliteStore:
     written any more.
     """
 
-    def __init__(self, place: Place, connection: apsw.Connection) -> None:
+    def __init__(self, place: DatabasePlace, connection: apsw.Connection) -> None:
         self._path = path = place.path
         self._place = place
         self._connection = connection
         self._idle_readers: list[apsw.Connection] = []
-        self._kept = Kept(connection)
+        self._cache = Cache(connection)
         self._mark = MarkFile(path)
         self.lost: Mark | None = None
         self.failure: SyncFailed | None = None
@@ -68,16 +69,16 @@ class SqliteStore:
         self._readers_may_begin.set()
         self._lock = threading.Lock()
         self._reading = 0  # reads of this process that are under way
-        connection.set_wal_hook(self._grown)
+        connection.set_wal_hook(self._note_wal_pages)
 
     @classmethod
     def open(cls, path: Path, at: int) -> "SqliteStore":
         """The database at `path` for writing, created or migrated where due (`at`: Unix ms)."""
         path = path.resolve()  # SQLite keeps the WAL beside the file, not beside a link to it
         create_where_missing(path, at)
-        with Place.opening(path) as place:
+        with DatabasePlace.opening(path) as place:
             store = cls(place, open_for_writing(place, at))
-            store.lost = store._mark.settle(store._connection, path)
+            store.lost = store._mark.mark_end(store._connection, path)
             return store
 
     @classmethod
@@ -85,14 +86,14 @@ class SqliteStore:
         """The database at `path` for writing, as it is: neither created nor migrated."""
         path = path.resolve()
         open_for_reading(path).close()
-        with Place.opening(path) as place:
+        with DatabasePlace.opening(path) as place:
             return cls(place, open_for_writing(place, at=0))
 
     @classmethod
     def open_read_only(cls, path: Path) -> "SqliteStore":
         """The database at `path` for reading beside its daemon."""
         path = path.resolve()
-        return cls(Place(path), open_for_reading(path))
+        return cls(DatabasePlace(path), open_for_reading(path))
 
     @contextmanager
     def write(self) -> Iterator[SqliteTx]:
@@ -100,16 +101,16 @@ class SqliteStore:
         execute = self._connection.execute
         self._check_place()
         self._check_disk()
-        with self._noting_failure():
+        with self._remember_failed_sync():
             execute("BEGIN IMMEDIATE")
             try:
-                tx = SqliteTx(self._connection, self._kept)
+                tx = SqliteTx(self._connection, self._cache)
                 yield tx
                 tx.flush()
                 self._commit()
-                self._kept.prune()
+                self._cache.drop_if_too_large()
             except BaseException:
-                self._kept.clear()
+                self._cache.clear()
                 if self._connection.in_transaction:
                     execute("ROLLBACK")
                 raise
@@ -121,8 +122,8 @@ class SqliteStore:
     def read(self) -> Iterator[SqliteReader]:
         """See `Store.read`."""
         self._place.check()
-        with _translated(), self._counted():
-            connection = self._idle_reader() or another_reader(self._path)
+        with raise_storage_errors(), self._count_reading():
+            connection = self._idle_reader() or open_another_reader(self._path)
             connection.execute("BEGIN")
             try:
                 yield SqliteReader(connection)
@@ -133,9 +134,9 @@ class SqliteStore:
     @contextmanager
     def shadow(self) -> Iterator[SqliteShadow]:
         """See `Store.shadow`."""
-        with self._noting_failure("the disk failed to keep the projections"):
+        with self._remember_failed_sync("the disk failed to keep the projections"):
             yield SqliteShadow(self._connection)
-        self._kept.clear()  # a swap changes rows behind its back
+        self._cache.clear()  # a swap changes rows behind its back
 
     def checkpoint(self) -> bool:
         """Copy the WAL into the database when it has grown; call it between transactions.
@@ -146,8 +147,7 @@ class SqliteStore:
         if self._wal_pages < CHECKPOINT_PAGES:
             return True
         self._check_place()
-        wal = self._path.with_name(self._path.name + "-wal")
-        truncate = wal.stat().st_size >= TRUNCATE_BYTES
+        truncate = wal_path(self._path).stat().st_size >= TRUNCATE_BYTES
         mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if truncate else apsw.SQLITE_CHECKPOINT_PASSIVE
         self._connection.set_busy_timeout(0)
         in_the_way = False
@@ -163,7 +163,7 @@ class SqliteStore:
                 self._readers_may_begin.set()
         return not in_the_way
 
-    def look(self) -> None:
+    def check_files(self) -> None:
         """Raise `StorageError` where the files are no longer ours; call it between transactions.
 
         What was acknowledged is in the database then, as far as that can be done.
@@ -185,20 +185,20 @@ class SqliteStore:
         try:
             with contextlib.suppress(apsw.ConnectionClosedError):
                 if not self._connection.readonly("main"):
-                    self._end()
+                    self._close_writer()
             self._connection.close()
         finally:
             self._mark.close()
             self._place.close()
 
-    def _end(self) -> None:
-        self._save()
+    def _close_writer(self) -> None:
+        self._save_wal()
         ours = self._place.is_ours()
         if self.failure is not None or not ours:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._connection.close()
         with contextlib.suppress(OSError):
-            self._place.leave(ours=ours)
+            self._place.tidy_up(ours=ours)
 
     def _commit(self) -> None:
         try:
@@ -215,7 +215,7 @@ class SqliteStore:
     def _copy_wal(self, mode: int) -> bool:
         """Copy the WAL into the database; False when somebody was in the way."""
         self._check_disk()
-        with self._noting_failure(_NOT_COPIED), contextlib.suppress(apsw.BusyError):
+        with self._remember_failed_sync(_NOT_COPIED), contextlib.suppress(apsw.BusyError):
             copy_wal(self._place, self._connection, mode)
             return True
         return False
@@ -228,12 +228,12 @@ class SqliteStore:
         try:
             self._place.check()
         except StorageError:
-            self._save()
+            self._save_wal()
             raise
         self._place.catch_up()
 
     def _check_recorded(self) -> None:
-        if self._place.keeps():
+        if self._place.certainly_keeps():
             return
         try:
             self._check_place()
@@ -241,7 +241,7 @@ class SqliteStore:
             told = f"{error}; whether this request is recorded is unknown: repeat it then"
             raise StorageError(told) from error
 
-    def _save(self) -> None:
+    def _save_wal(self) -> None:
         """Copy what the WAL holds into the database that is open, whatever their names by now."""
         with contextlib.suppress(StorageError):
             if self._place.fault() is None:
@@ -255,12 +255,12 @@ class SqliteStore:
             ) from self.failure
 
     @contextmanager
-    def _noting_failure(self, what: str | None = None) -> Iterator[None]:
+    def _remember_failed_sync(self, what: str | None = None) -> Iterator[None]:
         try:
             yield
         except apsw.Error as error:
             if not is_failed_sync(error):
-                raise _translation(error) from error
+                raise to_storage_error(error) from error
             self.failure = SyncFailed(what)
             raise self.failure from error
 
@@ -271,7 +271,7 @@ class SqliteStore:
             return None
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _count_reading(self) -> Iterator[None]:
         with self._lock:
             self._reading += 1
         try:
@@ -280,27 +280,9 @@ class SqliteStore:
             with self._lock:
                 self._reading -= 1
 
-    def _grown(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+    def _note_wal_pages(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._wal_pages = pages
         return apsw.SQLITE_OK
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except apsw.Error as error:
-        raise _translation(error) from error
-
-
-def _translation(error: apsw.Error) -> StorageError:
-    """The driver's error in agentd's words."""
-    match error:
-        case apsw.BusyError():
-            return StorageError("another program has locked the database; repeat the request")
-        case apsw.FullError():
-            return StorageFull()
-    return StorageError(f"the database failed: {error}; nothing of this request is recorded")
 
 
 __all__ = ["SqliteStore"]

@@ -8,6 +8,8 @@ import os
 import re
 from pathlib import Path
 
+from agentd.database_files import MARK, NOTE, WAL
+
 DAMAGED, FOREIGN = "damaged", "foreign"
 """Why: it cannot be read, or not to its end; it belongs to another database."""
 
@@ -23,9 +25,8 @@ def set_aside(file: Path, why: str) -> Path:
     return name
 
 
-def asides(database: Path) -> list[Path]:
+def files_set_aside(database: Path) -> list[Path]:
     """What was set aside beside a database, and is there still."""
-    name = re.compile(
-        rf"{re.escape(database.name)}(-wal|\.mark|\.copied)\.({DAMAGED}|{FOREIGN})(-\d+)?"
-    )
+    files = "|".join(map(re.escape, (WAL, MARK, NOTE)))
+    name = re.compile(rf"{re.escape(database.name)}({files})\.({DAMAGED}|{FOREIGN})(-\d+)?")
     return sorted(path for path in database.parent.iterdir() if name.fullmatch(path.name))

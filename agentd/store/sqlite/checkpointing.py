@@ -4,21 +4,22 @@ The rule this file keeps: where the copying ended, the database is whole by itse
 what it can read of a WAL over the database, however much of it was copied before; of a WAL that was
 damaged since, that is an older part, and the pages would be of two times. So the place is noted
 beside the database, and a WAL that does not reach it any more is set aside, as is one that belongs
-to another database (see `note`).
+to another database (see `checkpoint_note`).
 """
 
 from pathlib import Path
 
 import apsw
 
+from agentd.database_files import index_path, mark_path, note_path, wal_path
 from agentd.store.sqlite.aside import DAMAGED, FOREIGN, set_aside
-from agentd.store.sqlite.mark import mark_path, read_mark
-from agentd.store.sqlite.note import is_foreign, note_path, read_note, wal_path, wal_salts
-from agentd.store.sqlite.place import Place
-from agentd.store.sqlite.untouched import whole_frames
+from agentd.store.sqlite.checkpoint_note import has_foreign_wal, read_note, wal_salts
+from agentd.store.sqlite.mark import read_mark
+from agentd.store.sqlite.place import DatabasePlace
+from agentd.store.sqlite.untouched import count_whole_frames
 
 
-def copy_wal(place: Place, connection: apsw.Connection, mode: int) -> None:
+def copy_wal(place: DatabasePlace, connection: apsw.Connection, mode: int) -> None:
     """Copy the WAL of the database into it, as far as readers let it.
 
     Where its files are no longer ours, it goes from file to file that are open, and by no name.
@@ -46,7 +47,7 @@ def copy_wal(place: Place, connection: apsw.Connection, mode: int) -> None:
 
 def set_aside_damaged(path: Path) -> None:
     """Move a WAL out of the way that is damaged. Raises `OSError`."""
-    if not is_foreign(path) and _is_damaged(path):
+    if not has_foreign_wal(path) and _is_damaged(path):
         _set_aside(path, DAMAGED)
 
 
@@ -55,14 +56,14 @@ def set_aside_foreign(path: Path) -> None:
 
     Only where the one that has its place is taken: else that other one may come back to its WAL.
     """
-    if is_foreign(path):
+    if has_foreign_wal(path):
         _set_aside(path, FOREIGN)
         note_path(path).unlink(missing_ok=True)
 
 
 def _set_aside(path: Path, why: str) -> None:
     set_aside(wal_path(path), why)
-    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    index_path(path).unlink(missing_ok=True)
 
 
 def set_aside_unreadable(path: Path) -> None:
@@ -82,6 +83,6 @@ def _is_damaged(path: Path) -> bool:
     if note is None or not note.frames or wal_salts(path) != note.salts:
         return False
     try:
-        return 0 <= whole_frames(path) < note.frames
+        return 0 <= count_whole_frames(path) < note.frames
     except apsw.Error:  # then it is the database that cannot be read, and a look says so
         return False

@@ -18,8 +18,9 @@ import struct
 import sys
 from pathlib import Path
 
+from agentd.database_files import index_path, lock_path
 from agentd.errors import AlreadyRunning, DatabaseRefused
-from agentd.holders import database_lock_path, holder
+from agentd.holders import holder
 
 _BYTE = 2**62
 _DEAD_MAN = 128
@@ -48,7 +49,7 @@ class Claim:
             _lock(self.file)
         except BlockingIOError:
             self.release()
-            raise _works_on(path) from None
+            raise _already_running(path) from None
         except OSError as error:
             self.release()
             if error.errno not in _SAID_LATER:
@@ -72,12 +73,12 @@ def is_claimed(path: Path) -> bool:
 
 def _has_index(path: Path) -> bool:
     """Whether a connection of somebody's has the index of the WAL beside the database open."""
-    return _is_locked(path.with_name(f"{path.name}-shm"), _DEAD_MAN)
+    return _is_locked(index_path(path), _DEAD_MAN)
 
 
 def _is_locked(path: Path, byte: int) -> bool:
     """Whether anybody has a lock on the byte of the file, wherever that one can be seen from."""
-    if not _is_there():
+    if not _has_such_locks():
         return False
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -100,16 +101,16 @@ def is_claimed_elsewhere(path: Path) -> bool:
     """
     if not is_claimed(path):
         return False
-    return holder(database_lock_path(path)) in (None, os.getpid()) and not _has_index(path)
+    return holder(lock_path(path)) in (None, os.getpid()) and not _has_index(path)
 
 
 def refuse_elsewhere(path: Path) -> None:
     """Raise `AlreadyRunning` where what is read under this name is not what is recorded."""
     if is_claimed_elsewhere(path):
-        raise _works_on(path)
+        raise _already_running(path)
 
 
-def _works_on(path: Path) -> AlreadyRunning:
+def _already_running(path: Path) -> AlreadyRunning:
     return AlreadyRunning(
         f"another agentd works on the file {path}, perhaps under another name (a hard link, a "
         "mount): use that one, or stop it first"
@@ -117,7 +118,7 @@ def _works_on(path: Path) -> AlreadyRunning:
 
 
 def _lock(file: int) -> None:
-    if _is_there():
+    if _has_such_locks():
         try:
             fcntl.fcntl(file, fcntl.F_OFD_SETLK, _write_lock(_BYTE))
         except OSError as error:
@@ -125,7 +126,7 @@ def _lock(file: int) -> None:
                 raise
 
 
-def _is_there() -> bool:
+def _has_such_locks() -> bool:
     """Whether the system has locks of that kind, and its structure is the one known here."""
     return sys.platform == "linux" and sys.maxsize > 2**32
 

@@ -18,7 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agentd.store.sqlite.note import FRAME_HEADER, SALTS, WAL_HEADER, Stamp, fits, wal_path
+from agentd.database_files import index_path, wal_path
+from agentd.store.sqlite.checkpoint_note import (
+    FRAME_HEADER,
+    SALTS,
+    WAL_HEADER,
+    FileStamp,
+    fits_with_wal,
+)
 
 _MAPPED = 4_096
 _HEADER, _COPIED, _COPIED_AT = struct.Struct("=14xHI"), struct.Struct("=I"), 96
@@ -27,34 +34,34 @@ has how many of them were copied: https://sqlite.org/walformat.html#the_wal_inde
 """
 
 
-class Contents:
+class FileContents:
     """What the file `database`, a descriptor, and its WAL hold.
 
-    `stamp` is None while we write to the file. `accepted` is called when another program has copied
-    the WAL.
+    `stamp` is None while we write to the file. `on_copied` is called when another program has
+    copied the WAL.
     """
 
-    def __init__(self, path: Path, database: int, accepted: Callable[[], None]) -> None:
-        self.stamp: Stamp | None = Stamp.of(database)
+    def __init__(self, path: Path, database: int, on_copied: Callable[[], None]) -> None:
+        self.stamp: FileStamp | None = FileStamp.of(database)
         self._path = path
         self._database = database
-        self._accepted = accepted
+        self._on_copied = on_copied
         self._wal: int | None = None
         self._index: int | None = None
         self._header: mmap.mmap | None = None  # of the index: read at each look, for little
         self._salts = b""  # as they were when all was well, the last time that somebody looked
         self._lock = threading.Lock()
 
-    def settle_in(self) -> None:
+    def watch_wal(self) -> None:
         """The WAL and its index are there now, and the database is as it should be.
 
         Raises `OSError`.
         """
         self._wal = os.open(wal_path(self._path), os.O_RDONLY | os.O_CLOEXEC)
-        self._index = os.open(f"{self._path}-shm", os.O_RDONLY | os.O_CLOEXEC)
+        self._index = os.open(index_path(self._path), os.O_RDONLY | os.O_CLOEXEC)
         self._header = mmap.mmap(self._index, _MAPPED, access=mmap.ACCESS_READ)
         self._salts = self._salts_now()
-        self.stamp = Stamp.of(self._database)
+        self.stamp = FileStamp.of(self._database)
 
     def close(self) -> None:
         """Release the WAL and its index. The connections are closed before."""
@@ -74,9 +81,9 @@ class Contents:
         try:
             yield
         finally:
-            self.stamp = Stamp.of(self._database)
+            self.stamp = FileStamp.of(self._database)
 
-    def keeps(self) -> bool:
+    def certainly_keeps(self) -> bool:
         """Whether what was just written is in the two files, beyond doubt, and they have names.
 
         Only for who writes: whoever reads may see the index as it is after another write.
@@ -87,8 +94,8 @@ class Contents:
         kept = (
             database.st_nlink > 0
             and wal.st_nlink > 0
-            and self.stamp.is_of(database)
-            and wal.st_size >= _whole(_HEADER.unpack_from(self._header))
+            and self.stamp.matches(database)
+            and wal.st_size >= _whole_size(_HEADER.unpack_from(self._header))
         )
         if kept:
             self._salts = salts
@@ -96,27 +103,27 @@ class Contents:
 
     def fault(self) -> str | None:
         """What others did to them, or None. Look before each write and after it."""
-        if (told := self.overwritten()) is None and self._is_cut_off():
+        if (told := self.overwrite_fault()) is None and self._is_cut_off():
             told = f"{wal_path(self._path)} was cut off under the daemon"
         return told
 
-    def overwritten(self) -> str | None:
+    def overwrite_fault(self) -> str | None:
         """What others wrote over the database, or None."""
         stamp, salts = self.stamp, self._salts_now()
         if stamp is None:
             return None
-        if stamp.is_of(os.fstat(self._database)):
+        if stamp.matches(os.fstat(self._database)):
             self._salts = salts
             return None
         with self._lock:
             if self.stamp is not stamp:  # we have written to it since
                 return None
-            now = Stamp.of(self._database)
+            now = FileStamp.of(self._database)
             # A WAL that was begun anew meanwhile was copied whole before, and tells no more.
-            if salts == self._salts and not fits(self._path, now.pages, stamp):
+            if salts == self._salts and not fits_with_wal(self._path, now.pages, stamp):
                 return f"another database was copied over {self._path} under the daemon"
             self.stamp, self._salts = now, salts
-            self._accepted()
+            self._on_copied()
         return None
 
     def _is_cut_off(self) -> bool:
@@ -125,7 +132,7 @@ class Contents:
         if self._wal is None or index is None:
             return False
         header = _HEADER.unpack_from(index)
-        if os.fstat(self._wal).st_size >= _whole(header):  # nearly always
+        if os.fstat(self._wal).st_size >= _whole_size(header):  # nearly always
             return False
         copied: int = _COPIED.unpack_from(index, _COPIED_AT)[0]
         # Where it is another by now, somebody writes, and this is of two times.
@@ -135,7 +142,7 @@ class Contents:
         return b"" if self._wal is None else os.pread(self._wal, SALTS.stop, 0)[SALTS]
 
 
-def _whole(header: tuple[Any, ...]) -> int:
+def _whole_size(header: tuple[Any, ...]) -> int:
     """Bytes of a WAL with so many frames of pages of that size."""
     page, frames = header
     size: int = WAL_HEADER + frames * (FRAME_HEADER + (65_536 if page == 1 else page))

@@ -13,13 +13,15 @@ from pathlib import Path
 
 import apsw
 
-from agentd.errors import DatabaseRefused, DiskFailed, Failure
+from agentd.database_files import index_path, journal_path, wal_path
+from agentd.errors import Failure
 from agentd.store.sqlite.checkpointing import set_aside_damaged, set_aside_foreign
+from agentd.store.sqlite.driver_errors import raise_failures
 from agentd.store.sqlite.migrate import migrate
-from agentd.store.sqlite.opening import another_reader, prepare, refuse_foreign_wal
-from agentd.store.sqlite.place import Place
-from agentd.store.sqlite.renewal import is_failed_sync, renew_wal
-from agentd.store.sqlite.untouched import file_uri, untouched, wal_size
+from agentd.store.sqlite.opening import open_another_reader, prepare_writer, refuse_foreign_wal
+from agentd.store.sqlite.place import DatabasePlace
+from agentd.store.sqlite.renewal import renew_wal
+from agentd.store.sqlite.untouched import file_uri, open_untouched, wal_size
 
 STEP_PAGES = 256
 """Pages of 4 KiB between two reports: a step is 1 MiB."""
@@ -35,32 +37,32 @@ def copy(database: Path, target: Path, report: Report) -> None:
 
     Raises `Failure`; what `target` holds then is worth nothing.
     """
-    _copy(_taking_part(database), database, target, report)
+    _copy(_open_source(database), database, target, report)
 
 
 def copy_untouched(source: Path, target: Path, report: Report) -> None:
     """As `copy`, from a file that nobody is at work on, without a trace of the reading."""
-    _copy(untouched(source), source, target, report)
+    _copy(open_untouched(source), source, target, report)
 
 
-def bring_up_to_date(path: Path, at: int) -> None:
+def migrate_copy(path: Path, at: int) -> None:
     """Migrate a copy that is not in use. `at` is the time to record, in Unix milliseconds."""
-    with told(path, str(path.parent)), _open(path) as connection:
-        prepare(connection)
+    with raise_failures(path, str(path.parent)), _open(path) as connection:
+        prepare_writer(connection)
         migrate(connection, at)
 
 
-def settle(path: Path) -> None:
+def settle_wal(path: Path) -> None:
     """Copy the WAL into a database that is about to be replaced; then no file is left beside it.
 
     Raises `DatabaseRefused` where SQLite cannot make sense of it, `AlreadyRunning` while a daemon
     works on it under another name, and `Failure` while another program has it open.
     """
-    wal, index, journal = (path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))
+    wal, index, journal = wal_path(path), index_path(path), journal_path(path)
     if not (wal.exists() or index.exists() or journal.exists()):
         return
-    place = Place.claimed(path)
-    with told(path, str(path.parent)), closing(place):
+    place = DatabasePlace.claimed(path)
+    with raise_failures(path, str(path.parent)), closing(place):
         set_aside_damaged(path)
         set_aside_foreign(path)
         with _open(path) as connection:
@@ -69,37 +71,19 @@ def settle(path: Path) -> None:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
             renew_wal(place, connection)
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        place.leave(ours=True)
+        place.tidy_up(ours=True)
     if wal.exists() or index.exists():  # the last one to close it would have removed them
         raise Failure(f"another program has {path} open: let it end, or stop it, and repeat")
-
-
-@contextmanager
-def told(path: Path, room: str) -> Iterator[None]:
-    """The driver's errors in words for a person who copies or checks `path`.
-
-    `room` says where something is written meanwhile.
-    """
-    try:
-        yield
-    except apsw.FullError as error:
-        raise Failure(f"the disk is full: no room in {room}; free some and repeat") from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise DatabaseRefused(
-            f"{path} is corrupt: {error}; `agentd restore` a good backup"
-        ) from error
-    except apsw.BusyError as error:
-        raise Failure(f"another program has locked {path}: repeat when it is done") from error
-    except (apsw.Error, OSError) as error:
-        if is_failed_sync(error):
-            raise DiskFailed(f"the disk failed to keep what was written to {room}") from error
-        raise Failure(f"{path} cannot be read or copied: {error}") from error
 
 
 def _copy(
     opened: AbstractContextManager[apsw.Connection], source: Path, target: Path, report: Report
 ) -> None:
-    with told(source, str(target.parent)), opened as reader, closing(_blank(target)) as writer:
+    with (
+        raise_failures(source, str(target.parent)),
+        opened as reader,
+        closing(_open_target(target)) as writer,
+    ):
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # begins the snapshot
         with writer.backup("main", reader, "main") as backup:
@@ -112,7 +96,7 @@ def _open(path: Path) -> closing[apsw.Connection]:
     return closing(apsw.Connection(file_uri(path), flags=_READ_WRITE))
 
 
-def _blank(target: Path) -> apsw.Connection:
+def _open_target(target: Path) -> apsw.Connection:
     """A connection to an empty file that is fsynced as a whole later, or thrown away."""
     connection = apsw.Connection(file_uri(target), flags=_READ_WRITE)
     connection.pragma("journal_mode", "off")
@@ -121,7 +105,7 @@ def _blank(target: Path) -> apsw.Connection:
 
 
 @contextmanager
-def _taking_part(database: Path) -> Iterator[apsw.Connection]:
+def _open_source(database: Path) -> Iterator[apsw.Connection]:
     """A reader that others know of, so that a daemon may start and work beside it."""
     connection = _reader(database)
     try:
@@ -134,9 +118,8 @@ def _taking_part(database: Path) -> Iterator[apsw.Connection]:
 
 def _reader(database: Path) -> apsw.Connection:
     refuse_foreign_wal(database)
-    wal = database.with_name(database.name + "-wal")
-    if wal.exists() or not os.access(database.parent, os.W_OK):
-        return another_reader(database)
+    if wal_path(database).exists() or not os.access(database.parent, os.W_OK):
+        return open_another_reader(database)
     # The WAL that any reader makes is removed again by one that could write, as it closes.
     connection = apsw.Connection(file_uri(database), flags=_READ_WRITE)
     connection.pragma("query_only", 1)

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import apsw
 
+from agentd.database_files import DRAFT, SQLITE_FILES, wal_path
+from agentd.durable import sync_directory
 from agentd.errors import DatabaseRefused
 from agentd.store.sqlite.migrate import migrate
-from agentd.store.sqlite.opening import prepare, refuse_old_sqlite
+from agentd.store.sqlite.opening import prepare_writer, refuse_old_sqlite
 from agentd.store.sqlite.untouched import wal_size
 
 
@@ -27,33 +29,34 @@ def create_where_missing(path: Path, at: int) -> None:
     if path.exists():
         return
     if wal_size(path):
-        raise DatabaseRefused(f"{path} is gone but {path.name}-wal is still there: restore it")
+        raise DatabaseRefused(
+            f"{path} is gone but {wal_path(path).name} is still there: restore it"
+        )
     try:
-        _sweep(path)
+        _remove_leftovers(path)
         _create(path, at)
     except (apsw.Error, OSError) as error:
         with suppress(OSError):
-            _sweep(path)
+            _remove_leftovers(path)
         raise DatabaseRefused(f"{path} cannot be created: {error}") from error
 
 
 def _create(path: Path, at: int) -> None:
-    file, name = tempfile.mkstemp(prefix=f"{path.name}.new-", dir=path.parent)
+    file, name = tempfile.mkstemp(prefix=f"{path.name}{DRAFT}-", dir=path.parent)
     os.close(file)
     draft = Path(name)
     connection = apsw.Connection(name)
-    prepare(connection)
+    prepare_writer(connection)
     migrate(connection, at)
     connection.close()  # the last connection's close checkpoints, so the file stands alone
     draft.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    os.fsync(directory)
-    os.close(directory)
+    sync_directory(path.parent)
 
 
-def _sweep(path: Path) -> None:
+def _remove_leftovers(path: Path) -> None:
     """Remove what a start has left that was killed: as many letters as tempfile.mkstemp adds."""
-    draft = re.compile(rf"{re.escape(path.name)}\.new-[a-z0-9_]{{8}}(-wal|-shm|-journal)?")
+    name, suffixes = re.escape(path.name + DRAFT), "|".join(SQLITE_FILES)
+    draft = re.compile(rf"{name}-[a-z0-9_]{{8}}({suffixes})?")
     for file in path.parent.iterdir():
         if draft.fullmatch(file.name):
             file.unlink(missing_ok=True)

@@ -14,22 +14,14 @@ from zlib import crc32
 
 import apsw
 
+from agentd.database_files import lost_path, mark_path
+
 
 class Mark(NamedTuple):
     """The place of a record in the journal, from 1, and its hash."""
 
     seq: int
     hash: bytes
-
-
-def mark_path(database: Path) -> Path:
-    """Where the mark of a database is."""
-    return database.with_name(database.name + ".mark")
-
-
-def lost_path(database: Path) -> Path:
-    """Where the mark is kept that the journal no longer reached, until a person removes it."""
-    return database.with_name(database.name + ".lost")
 
 
 def read_mark(path: Path) -> Mark | None:
@@ -56,7 +48,7 @@ class MarkFile:
         self._path = mark_path(database)
         self._file: int | None = None
 
-    def settle(self, connection: apsw.Connection, database: Path) -> Mark | None:
+    def mark_end(self, connection: apsw.Connection, database: Path) -> Mark | None:
         """Mark the journal as it is. Returns the old mark where the journal does not reach it."""
         mark = read_mark(self._path)
         lost = mark if mark is not None and not is_reached(connection, mark) else None

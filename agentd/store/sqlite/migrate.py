@@ -22,13 +22,13 @@ class Migration(NamedTuple):
     sql: str
 
 
-def _read() -> Iterator[Migration]:
+def _read_migrations() -> Iterator[Migration]:
     for path in sorted((Path(__file__).parent / "migrations").glob("*.sql")):
         number, _, name = path.stem.partition("_")
         yield Migration(int(number), name, path.read_text(encoding="utf-8"))
 
 
-MIGRATIONS: tuple[Migration, ...] = tuple(_read())
+MIGRATIONS: tuple[Migration, ...] = tuple(_read_migrations())
 LATEST = MIGRATIONS[-1].number
 
 

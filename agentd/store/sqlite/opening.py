@@ -15,18 +15,20 @@ from urllib.parse import quote
 
 import apsw
 
+from agentd.database_files import WAL
 from agentd.errors import DatabaseRefused, DiskFailed, Failure
+from agentd.store.sqlite.checkpoint_note import has_foreign_wal
 from agentd.store.sqlite.checkpointing import (
     set_aside_damaged,
     set_aside_foreign,
     set_aside_unreadable,
 )
 from agentd.store.sqlite.claim import refuse_elsewhere
+from agentd.store.sqlite.driver_errors import is_failed_sync
 from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_version
-from agentd.store.sqlite.note import is_foreign
-from agentd.store.sqlite.place import Place
-from agentd.store.sqlite.renewal import is_failed_sync, renew_wal
-from agentd.store.sqlite.untouched import untouched, wal_size
+from agentd.store.sqlite.place import DatabasePlace
+from agentd.store.sqlite.renewal import renew_wal
+from agentd.store.sqlite.untouched import open_untouched, wal_size
 
 OLDEST_SQLITE = (3, 51, 3)
 """Older versions can lose data when the WAL is reset: https://sqlite.org/wal.html#walresetbug."""
@@ -60,7 +62,7 @@ _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 _READ_WRITE = apsw.SQLITE_OPEN_READWRITE
 
 
-def open_for_writing(place: Place, at: int) -> apsw.Connection:
+def open_for_writing(place: DatabasePlace, at: int) -> apsw.Connection:
     """The write connection to the database at a place that is claimed, migrated where that is due.
 
     `at` is the time that new migrations are recorded with, in Unix milliseconds. Raises
@@ -69,16 +71,16 @@ def open_for_writing(place: Place, at: int) -> apsw.Connection:
     refuse_old_sqlite()
     path = place.path
     try:
-        _make_way(path)
+        _clear_the_way(path)
         connection = apsw.Connection(str(path), flags=_READ_WRITE)
     except (apsw.Error, OSError) as error:
         raise _refusal(path, error) from error
     try:
         _refuse_read_only(path, connection)
-        prepare(connection)
+        prepare_writer(connection)
         renew_wal(place, connection)
         migrate(connection, at)
-        place.settle_in()
+        place.watch_wal()
     except BaseException as error:
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # leave everything as it is
         connection.close()
@@ -88,10 +90,10 @@ def open_for_writing(place: Place, at: int) -> apsw.Connection:
     return connection
 
 
-def _make_way(path: Path) -> None:
+def _clear_the_way(path: Path) -> None:
     """Refuse the database, or set aside what is in its way. Raises `DatabaseRefused`, `OSError`."""
     set_aside_damaged(path)
-    inspect(path)
+    refuse_unusable(path)
     set_aside_foreign(path)
     set_aside_unreadable(path)
 
@@ -122,10 +124,10 @@ def open_for_reading(path: Path) -> apsw.Connection:
     if not path.exists():
         raise DatabaseRefused(f"there is no database at {path}: start the daemon once to create it")
     refuse_elsewhere(path)
-    inspect(path)
+    refuse_unusable(path)
     refuse_foreign_wal(path)
     try:
-        connection = another_reader(path)
+        connection = open_another_reader(path)
         found = schema_version(connection)
     except apsw.Error as error:
         raise DatabaseRefused(f"{path} cannot be opened for reading: {error}") from error
@@ -139,41 +141,41 @@ def open_for_reading(path: Path) -> apsw.Connection:
 
 def refuse_foreign_wal(path: Path) -> None:
     """Raise `DatabaseRefused` where the WAL beside the database belongs to another."""
-    if wal_size(path) and is_foreign(path):
+    if wal_size(path) and has_foreign_wal(path):
         raise DatabaseRefused(
-            f"{path} was replaced, and {path.name}-wal belongs to the database that was there "
+            f"{path} was replaced, and {path.name}{WAL} belongs to the database that was there "
             "before: start the daemon (again), which sets it aside"
         )
 
 
-def inspect(path: Path, advice: str = ANEW) -> None:
+def refuse_unusable(path: Path, advice: str = ANEW) -> None:
     """Raise `DatabaseRefused` unless `path` is an agentd database that this program can use.
 
     `advice` is what to do where it is corrupt.
     """
     refuse_header(path, advice)
-    found = _looked_at(path, advice)
+    found = _read_schema_version(path, advice)
     if found > LATEST:
         raise DatabaseRefused(
             f"{path} has schema {found}, newer than the {LATEST} this agentd knows: upgrade agentd"
         )
 
 
-def _looked_at(path: Path, advice: str) -> int:
+def _read_schema_version(path: Path, advice: str) -> int:
     """The version of the schema, when what is cheap to read was read."""
     for _ in range(_LOOKS - 1):
         with suppress(apsw.Error):
-            return _look(path)
+            return _try_to_read(path)
     try:
-        return _look(path)
+        return _try_to_read(path)
     except (apsw.BusyError, apsw.CantOpenError) as error:
         raise _refusal(path, error) from error
     except apsw.Error as error:
         raise DatabaseRefused(f"{path} is corrupt: {error}; {advice}") from error
 
 
-def _look(path: Path) -> int:
-    with untouched(path) as connection:
+def _try_to_read(path: Path) -> int:
+    with open_untouched(path) as connection:
         found = schema_version(connection)
         for question in _ENDS if found == LATEST else ():
             # Text that is no text lets a database be opened: `replay --check` names it.
@@ -182,9 +184,9 @@ def _look(path: Path) -> int:
         return found
 
 
-def prepare(connection: apsw.Connection) -> None:
+def prepare_writer(connection: apsw.Connection) -> None:
     """Durability and memory settings of a connection that writes; durability is read back."""
-    _steady(connection)
+    _set_common_options(connection)
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")
     connection.pragma("fullfsync", 1)  # macOS: fsync alone does not reach the disk there
@@ -212,15 +214,15 @@ def refuse_old_sqlite() -> str:
     return version
 
 
-def _header(path: Path) -> bytes:
+def _read_header(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(_HEADER_SIZE)
 
 
 def refuse_header(path: Path, advice: str = ANEW) -> None:
-    """As `inspect`, as far as the header tells: that needs nobody's leave."""
+    """As `refuse_unusable`, as far as the header tells: that needs nobody's leave."""
     try:
-        header = _header(path)
+        header = _read_header(path)
     except OSError as error:
         raise DatabaseRefused(f"{path} cannot be read: {error.strerror}") from error
     if not header:
@@ -234,12 +236,12 @@ def refuse_header(path: Path, advice: str = ANEW) -> None:
 
 def refuse_foreign(path: Path) -> None:
     """Raise `DatabaseRefused` where `path` is a SQLite database of another program's."""
-    header = _header(path)
+    header = _read_header(path)
     if len(header) == _HEADER_SIZE and header.startswith(_MAGIC):
         # Offsets: https://sqlite.org/fileformat.html#the_database_header
         (application_id,) = struct.unpack_from(">I", header, 68)
         if application_id != APPLICATION_ID:
-            raise DatabaseRefused(_foreign(path))
+            raise DatabaseRefused(_foreign_message(path))
 
 
 def _refuse_truncated(path: Path, header: bytes, advice: str) -> None:
@@ -247,15 +249,17 @@ def _refuse_truncated(path: Path, header: bytes, advice: str) -> None:
     (pages,) = struct.unpack_from(">I", header, 28)
     expected = (65_536 if page_size == 1 else page_size) * pages
     size = path.stat().st_size
-    if size < expected and (not wal_size(path) or is_foreign(path)):  # else the WAL may have them
+    if size >= expected:
+        return
+    if not wal_size(path) or has_foreign_wal(path):  # else the WAL may have them
         raise DatabaseRefused(
             f"{path} is corrupt: {size:,} bytes where its header says {expected:,}; {advice}"
         )
 
 
-def _foreign(path: Path) -> str:
+def _foreign_message(path: Path) -> str:
     try:
-        with untouched(path) as connection:
+        with open_untouched(path) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
     except apsw.Error as error:
         return f"{path} is not agentd's database, or corrupt: {error}; {ANEW}"
@@ -269,17 +273,17 @@ def _foreign(path: Path) -> str:
     )
 
 
-def another_reader(path: Path) -> apsw.Connection:
+def open_another_reader(path: Path) -> apsw.Connection:
     """A read-only connection to a database that this process has open already."""
     # Where nothing can be written beside the file, SQLite may not look for what others write.
     frozen = not os.access(path.parent, os.W_OK) and not wal_size(path)
     options = "mode=ro&immutable=1" if frozen else "mode=ro"
     connection = apsw.Connection(f"file:{quote(str(path))}?{options}", flags=_READ_ONLY)
-    _steady(connection)
+    _set_common_options(connection)
     return connection
 
 
-def _steady(connection: apsw.Connection) -> None:
+def _set_common_options(connection: apsw.Connection) -> None:
     """Wait for locks, and plan a statement once: https://sqlite.org/queryplanner-ng.html#qpstab.
 
     Without the stability guarantee SQLite plans again for every new value of a parameter, which

@@ -10,21 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from agentd.database_files import index_path, note_path, wal_path
 from agentd.errors import StorageError
 from agentd.store.sqlite.aside import FOREIGN, set_aside
-from agentd.store.sqlite.claim import Claim
-from agentd.store.sqlite.contents import Contents
-from agentd.store.sqlite.note import (
-    Note,
-    Stamp,
-    identity,
-    note_path,
-    wal_path,
+from agentd.store.sqlite.checkpoint_note import (
+    CheckpointNote,
+    FileStamp,
+    file_identity,
     write_note,
 )
+from agentd.store.sqlite.claim import Claim
+from agentd.store.sqlite.contents import FileContents
 
 
-class Place:
+class DatabasePlace:
     """The place of the database at `path`, which leads to the file itself, not to a link to it.
 
     `contents` is what is watched of a database that this process has claimed.
@@ -32,16 +31,16 @@ class Place:
 
     def __init__(self, path: Path, claim: Claim | None = None) -> None:
         self.path = path
-        self.contents: Contents | None = None
+        self.contents: FileContents | None = None
         self._claim = claim
-        self._files = {str(path): identity(path)}
+        self._files = {str(path): file_identity(path)}
         self._copied = "", 0  # salts and frames, as they were noted last
         self.is_noted = True  # what was copied; not while the names led elsewhere
         if claim is not None and claim.file is not None:
-            self.contents = Contents(path, claim.file, self._note_again)
+            self.contents = FileContents(path, claim.file, self._note_again)
 
     @classmethod
-    def claimed(cls, path: Path) -> "Place":
+    def claimed(cls, path: Path) -> "DatabasePlace":
         """The place of a database that this process alone writes to, until `close`.
 
         Raises `AlreadyRunning` and `DatabaseRefused`.
@@ -50,7 +49,7 @@ class Place:
 
     @classmethod
     @contextmanager
-    def opening(cls, path: Path) -> Iterator["Place"]:
+    def opening(cls, path: Path) -> Iterator["DatabasePlace"]:
         """The same, given back where the block that opens the database fails."""
         place = cls.claimed(path)
         try:
@@ -59,16 +58,15 @@ class Place:
             place.close()
             raise
 
-    def settle_in(self) -> None:
+    def watch_wal(self) -> None:
         """The WAL and its index are there now, and the database is as it should be.
 
         Raises `OSError`.
         """
-        for end in ("-wal", "-shm"):
-            file = f"{self.path}{end}"
-            self._files[file] = identity(file)
+        for file in (wal_path(self.path), index_path(self.path)):
+            self._files[str(file)] = file_identity(file)
         if self.contents is not None:
-            self.contents.settle_in()
+            self.contents.watch_wal()
         self._note_again()
 
     def close(self) -> None:
@@ -81,17 +79,17 @@ class Place:
     def check(self) -> None:
         """Raise `StorageError` where a file is no longer the one that is open here."""
         for name, known in self._files.items():
-            if identity(name) != known:
-                raise StorageError(self._told(name))
+            if file_identity(name) != known:
+                raise StorageError(self._fault_of_name(name))
         if self.contents is not None and (fault := self.contents.fault()) is not None:
             raise StorageError(f"{fault}: stop the daemon, and start it again")
 
-    def keeps(self) -> bool:
+    def certainly_keeps(self) -> bool:
         """Whether what was just written to the WAL is there: a quicker `check`, of what is open.
 
         It may be in doubt, and False, where nothing is wrong; `check` knows.
         """
-        return self.contents is None or self.contents.keeps()
+        return self.contents is None or self.contents.certainly_keeps()
 
     def is_ours(self) -> bool:
         """Whether `check` finds nothing."""
@@ -115,9 +113,9 @@ class Place:
         """Note how far the WAL was copied; `lasting`: have the disk keep it. The files are ours."""
         if (file := self._files[str(self.path)]) is not None:
             self._copied = salts, frames
-            stamp = (self.contents and self.contents.stamp) or Stamp.under_way(file)
-            wal = identity(wal_path(self.path))
-            write_note(self.path, Note(salts, frames, stamp, wal), lasting=lasting)
+            stamp = (self.contents and self.contents.stamp) or FileStamp.being_copied_into(file)
+            wal = file_identity(wal_path(self.path))
+            write_note(self.path, CheckpointNote(salts, frames, stamp, wal), lasting=lasting)
 
     def catch_up(self) -> None:
         """Note what was copied while it could not be noted. The files are ours (again)."""
@@ -125,20 +123,20 @@ class Place:
             self._note_again()
             self.is_noted = True
 
-    def leave(self, *, ours: bool) -> None:
+    def tidy_up(self, *, ours: bool) -> None:
         """Tidy up behind the last connection; `ours`: as `is_ours` said before it was closed.
 
         Where another database has the name by now, the WAL is kept from it. Without any, it stays:
         no start makes a new database beside it. Raises `OSError`.
         """
-        wal, index = wal_path(self.path), self.path.with_name(self.path.name + "-shm")
+        wal, index = wal_path(self.path), index_path(self.path)
         if ours:
             if not wal.exists():
                 note_path(self.path).unlink(missing_ok=True)
-        elif self._is_replaced() and self._has(wal) and wal.stat().st_size:
+        elif self._is_replaced() and self._is_still(wal) and wal.stat().st_size:
             set_aside(wal, FOREIGN)
             note_path(self.path).unlink(missing_ok=True)
-            if self._has(index):
+            if self._is_still(index):
                 index.unlink()
 
     def _note_again(self) -> None:
@@ -147,14 +145,14 @@ class Place:
 
     def _is_replaced(self) -> bool:
         """Whether the name leads to another database now."""
-        if self._has(self.path):
-            return self.contents is not None and self.contents.overwritten() is not None
-        return identity(self.path) is not None
+        if self._is_still(self.path):
+            return self.contents is not None and self.contents.overwrite_fault() is not None
+        return file_identity(self.path) is not None
 
-    def _has(self, file: Path) -> bool:
-        return identity(file) == self._files.get(str(file), ())
+    def _is_still(self, file: Path) -> bool:
+        return file_identity(file) == self._files.get(str(file), ())
 
-    def _told(self, name: str) -> str:
+    def _fault_of_name(self, name: str) -> str:
         if name == str(self.path):
             return (
                 f"{name} was moved, removed or replaced under the daemon: "

@@ -6,31 +6,22 @@ is not on the disk (https://wiki.postgresql.org/wiki/Fsync_Errors). To copy it i
 not enough: after a power cut an older WAL would be laid over the newer database.
 """
 
-import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 
 import apsw
 
+from agentd.database_files import wal_path
 from agentd.store.sqlite.checkpointing import copy_wal
-from agentd.store.sqlite.note import wal_path
-from agentd.store.sqlite.place import Place
+from agentd.store.sqlite.place import DatabasePlace
 from agentd.store.sqlite.untouched import wal_size
-
-_FAILED_SYNCS = (apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC)
 
 _PIECE = 1 << 20
 """Bytes that are written at a time."""
 
 
-def is_failed_sync(error: Exception) -> bool:
-    """Whether the disk failed to keep what was written to it, as SQLite or the system says."""
-    system = isinstance(error, OSError) and error.errno == errno.EIO
-    return system or getattr(error, "extendedresult", None) in _FAILED_SYNCS
-
-
-def renew_wal(place: Place, connection: apsw.Connection) -> None:
+def renew_wal(place: DatabasePlace, connection: apsw.Connection) -> None:
     """Write the database's WAL to the disk again, then copy it into the database.
 
     Raises `OSError` and apsw's errors. Closing a descriptor of the WAL drops no lock: SQLite's are

@@ -15,7 +15,7 @@ from agentd.projections import EDGES, PROJECTIONS, Key, Projection
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.statements import SHADOW, columns
 
-_KEPT_ROWS = 50_000
+_MOST_ROWS_IN_MEMORY = 50_000
 """Rows held in memory before they are written out; a row changes several times in a row."""
 
 
@@ -28,7 +28,7 @@ class SqliteShadow(SqliteReader):
         self._rows: dict[tuple[str, Key], Any] = {}
         for projection in PROJECTIONS:
             self._execute(f"DROP TABLE IF EXISTS temp.shadow_{projection.name}")
-            self._execute(_create(projection))
+            self._execute(_create_table(projection))
 
     def get(self, projection: Projection, key: Key) -> Any:
         """See `Shadow.get`."""
@@ -42,7 +42,7 @@ class SqliteShadow(SqliteReader):
             self._execute(self._tables.put[projection.name], astuple(row))
             return
         self._rows[projection.name, key] = row
-        if len(self._rows) >= _KEPT_ROWS:
+        if len(self._rows) >= _MOST_ROWS_IN_MEMORY:
             self.flush()
 
     def rows(self, projection: Projection) -> Any:
@@ -82,7 +82,7 @@ _INDEXES = (
 )
 
 
-def _create(projection: Projection) -> str:
+def _create_table(projection: Projection) -> str:
     key = ", ".join(projection.key)
     return (
         f"CREATE TEMP TABLE shadow_{projection.name} "

@@ -3,7 +3,7 @@
 Every name in here is a literal of this program; values are always bound.
 """
 
-from agentd.projections import PROJECTIONS, Projection
+from agentd.projections import NODES, PROJECTIONS, Projection
 
 JOURNAL_COLUMNS = "seq, event_id, task_id, version, node_id, kind, schema, at, data, payload, hash"
 
@@ -11,6 +11,11 @@ JOURNAL_COLUMNS = "seq, event_id, task_id, version, node_id, kind, schema, at, d
 def columns(projection: Projection) -> str:
     """The projection's columns, in the order of its row's fields."""
     return ", ".join(projection.row.__struct_fields__)
+
+
+SELECT_NODES = f"SELECT {columns(NODES)} FROM nodes"
+
+LARGEST_INTEGER = 2**63 - 1
 
 
 class Statements:

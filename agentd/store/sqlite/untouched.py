@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 import apsw
 
-from agentd.store.sqlite.note import is_foreign
+from agentd.database_files import index_path, wal_path
+from agentd.store.sqlite.checkpoint_note import has_foreign_wal
 
 _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 _READ_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
@@ -40,20 +41,20 @@ def file_uri(path: Path) -> str:
 def wal_size(path: Path) -> int:
     """Bytes of the WAL beside the database; what is in it is not in the file yet."""
     try:
-        return path.with_name(path.name + "-wal").stat().st_size
+        return wal_path(path).stat().st_size
     except FileNotFoundError:
         return 0
 
 
-def state(path: Path) -> list[tuple[int, int, int]]:
+def file_state(path: Path) -> list[tuple[int, int, int]]:
     """Changes when the database at `path` does, or its WAL."""
-    files = (path, path.with_name(path.name + "-wal"))
+    files = (path, wal_path(path))
     found = [file.stat() for file in files if file.exists()]
     return [(status.st_ino, status.st_size, status.st_mtime_ns) for status in found]
 
 
 @contextmanager
-def untouched(path: Path) -> Iterator[apsw.Connection]:
+def open_untouched(path: Path) -> Iterator[apsw.Connection]:
     """A connection that reads the database at `path`, its WAL included. Raises apsw's errors."""
     # SQLite keeps the WAL beside the file, not beside a link to it.
     with closing(_open(Path(os.path.realpath(path)))) as connection:
@@ -61,18 +62,18 @@ def untouched(path: Path) -> Iterator[apsw.Connection]:
 
 
 def _open(path: Path) -> apsw.Connection:
-    wal, index = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+    wal, index = wal_path(path), index_path(path)
     size = wal_size(path)
-    if size and is_foreign(path):
+    if size and has_foreign_wal(path):
         return _connect(path, "immutable=1")
-    if wal.exists() and index.exists() and (not size or _begins(wal)):
-        return _beside(path)  # a daemon's, at work or killed
+    if wal.exists() and index.exists() and (not size or _has_header(wal)):
+        return _open_with_index(path)  # a daemon's, at work or killed
     if size:  # a copy of database and WAL, without the index, or a WAL that is cut off or damaged
-        return _alone(path)
+        return _open_without_locks(path)
     return _connect(path, "immutable=1")
 
 
-def whole_frames(path: Path) -> int:
+def count_whole_frames(path: Path) -> int:
     """How many frames of the WAL are as they were written, up to the last commit that is whole.
 
     SQLite counts by the chain of checksums, and reads the database's first page only: the others
@@ -80,14 +81,14 @@ def whole_frames(path: Path) -> int:
     """
     if path.stat().st_size < _SMALLEST:
         raise apsw.NotADBError(f"{path} is no database")  # beside an empty one SQLite removes a WAL
-    with closing(_alone(path, _READ_WRITE)) as connection:
+    with closing(_open_without_locks(path, _READ_WRITE)) as connection:
         with suppress(apsw.CorruptError):  # that page does not fit either
             connection.pragma("schema_version")
         frames, _ = connection.wal_checkpoint(mode=_COUNT_ONLY)
         return frames
 
 
-def _begins(wal: Path) -> bool:
+def _has_header(wal: Path) -> bool:
     """Whether SQLite finds a header and something behind it in the WAL.
 
     Where not, and the index is dead, it would try for 10 s to make one in memory. To close the file
@@ -108,7 +109,7 @@ def _begins(wal: Path) -> bool:
     return (first, second) == _WAL_HEADER.unpack(head)[6:]
 
 
-def _beside(path: Path) -> apsw.Connection:
+def _open_with_index(path: Path) -> apsw.Connection:
     """With an index that is there: it is read where it is alive, and made in memory where not."""
     connection = _connect(path, "readonly_shm=1")
     try:
@@ -122,7 +123,7 @@ def _beside(path: Path) -> apsw.Connection:
     return connection
 
 
-def _alone(path: Path, flags: int = _READ_ONLY) -> apsw.Connection:
+def _open_without_locks(path: Path, flags: int = _READ_ONLY) -> apsw.Connection:
     """With an index in memory: https://sqlite.org/wal.html#use_of_wal_without_shared_memory."""
     connection = _connect(path, "vfs=unix-none", flags)  # without locks: nobody else is there
     connection.pragma("locking_mode", "exclusive")

@@ -12,22 +12,23 @@ from tempfile import TemporaryDirectory
 
 import apsw
 
+from agentd.database_files import index_path, lost_path, mark_path, wal_path
 from agentd.errors import Failure
-from agentd.store.sqlite.copying import told
-from agentd.store.sqlite.mark import Mark, is_reached, lost_path, mark_path, read_mark
+from agentd.store.sqlite.driver_errors import raise_failures
+from agentd.store.sqlite.mark import Mark, is_reached, read_mark
 from agentd.store.sqlite.migrate import schema_version
-from agentd.store.sqlite.opening import prepare
+from agentd.store.sqlite.opening import prepare_writer
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.shadow import SqliteShadow
-from agentd.store.sqlite.untouched import untouched, wal_size
+from agentd.store.sqlite.untouched import open_untouched, wal_size
 
-_TOLD = 20
+_MOST_FINDINGS = 20
 """Findings of one integrity check; more would hide the first ones."""
 
 _LEVELS = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
 """https://sqlite.org/pragma.html#pragma_synchronous."""
 
-_ROOM = "the directory of temporary files (TMPDIR)"
+_TEMPORARY_FILES = "the directory of temporary files (TMPDIR)"
 
 _PULSE_STEPS = 1_000_000
 """Steps of SQLite's between two signs of life."""
@@ -43,14 +44,14 @@ class View:
     @contextmanager
     def read(self) -> Iterator[SqliteReader]:
         """See `Store.read`."""
-        with told(self._name, _ROOM), untouched(self.path) as connection:
+        with raise_failures(self._name, _TEMPORARY_FILES), open_untouched(self.path) as connection:
             connection.execute("BEGIN")
             yield SqliteReader(connection)
 
     @contextmanager
     def shadow(self) -> Iterator[SqliteShadow]:
         """See `Store.shadow`."""
-        with told(self._name, _ROOM), untouched(self.path) as connection:
+        with raise_failures(self._name, _TEMPORARY_FILES), open_untouched(self.path) as connection:
             yield SqliteShadow(connection)
 
     def integrity(self, pulse: Callable[[], None]) -> list[str]:
@@ -64,10 +65,10 @@ class View:
             pulse()
             return False
 
-        with told(self._name, _ROOM), untouched(self.path) as connection:
+        with raise_failures(self._name, _TEMPORARY_FILES), open_untouched(self.path) as connection:
             connection.set_progress_handler(go_on, _PULSE_STEPS)
             try:
-                for (text,) in connection.execute(f"PRAGMA integrity_check({_TOLD})"):
+                for (text,) in connection.execute(f"PRAGMA integrity_check({_MOST_FINDINGS})"):
                     lines += str(text).splitlines()
             except apsw.CorruptError as error:  # it may stumble over what it looks for
                 lines.append(str(error))
@@ -75,16 +76,16 @@ class View:
 
     def schema(self) -> int:
         """The number of the last migration applied; this program's questions fit `LATEST`."""
-        with told(self._name, _ROOM), untouched(self.path) as connection:
+        with raise_failures(self._name, _TEMPORARY_FILES), open_untouched(self.path) as connection:
             return schema_version(connection)
 
     def reaches(self, mark: Mark) -> bool:
         """Whether the journal has the record that the mark stands for."""
-        with told(self._name, _ROOM), untouched(self.path) as connection:
+        with raise_failures(self._name, _TEMPORARY_FILES), open_untouched(self.path) as connection:
             return is_reached(connection, mark)
 
 
-def is_lossy(database: Path) -> bool:
+def has_lost_events(database: Path) -> bool:
     """Whether recorded events are missing: the mark is not reached, or was not at some start."""
     database = database.resolve()
     if lost_path(database).exists():
@@ -102,17 +103,17 @@ def durability(database: Path) -> tuple[str, str]:
     It is one to the database itself where that has a WAL; else to one that is made for the
     question. Raises `DatabaseRefused` where they are not as they must be.
     """
-    with told(database, _ROOM), _prepared(database) as connection:
-        prepare(connection)
+    with raise_failures(database, _TEMPORARY_FILES), _connection_to_prepare(database) as connection:
+        prepare_writer(connection)
         return connection.pragma("journal_mode"), _LEVELS[connection.pragma("synchronous")]
 
 
 @contextmanager
-def _prepared(database: Path) -> Iterator[apsw.Connection]:
-    wal, index = (database.with_name(database.name + end) for end in ("-wal", "-shm"))
+def _connection_to_prepare(database: Path) -> Iterator[apsw.Connection]:
+    wal, index = wal_path(database), index_path(database)
     # Without an index an empty WAL is passed over, and then the mode reads as another.
     if database.is_file() and wal.exists() and (wal_size(database) or index.exists()):
-        with untouched(database) as connection:
+        with open_untouched(database) as connection:
             yield connection
         return
     with TemporaryDirectory(prefix="agentd-") as place:

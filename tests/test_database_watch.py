@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from agentd.daemon.lookout import Lookout
+from agentd.daemon.database_watch import DatabaseWatch
 from agentd.errors import StorageError
 
 
@@ -14,8 +14,8 @@ class Files:
     fault = ""
     kind: type[Exception] = StorageError
 
-    def look(self) -> None:
-        """See `Looked`."""
+    def check_files(self) -> None:
+        """See `WatchedDatabase`."""
         if self.fault:
             raise self.kind(self.fault)
 
@@ -27,10 +27,10 @@ def test_a_fault_is_told_once(caplog: pytest.LogCaptureFixture, kind: type[Excep
     files.kind = kind
 
     async def looks() -> None:
-        lookout = Lookout(files)
+        watch = DatabaseWatch(files)
         for files.fault in ("", "", "the WAL is gone", "the WAL is gone", "", "gone again"):
-            lookout.look()
-            lookout.stop()
+            watch.look()
+            watch.stop()
 
     asyncio.run(looks())
     said = [(record.levelname, record.getMessage()) for record in caplog.records]
@@ -43,23 +43,23 @@ def test_a_fault_is_told_once(caplog: pytest.LogCaptureFixture, kind: type[Excep
 
 def test_it_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """One look leads to the next, until the end."""
-    monkeypatch.setattr("agentd.daemon.lookout.SECONDS", 0)
+    monkeypatch.setattr("agentd.daemon.database_watch.SECONDS", 0)
 
     async def looks() -> int:
         seen = 0
         done = asyncio.Event()
 
         class Counted:
-            def look(self) -> None:
+            def check_files(self) -> None:
                 nonlocal seen
                 seen += 1
                 if seen == 3:
                     done.set()
 
-        lookout = Lookout(Counted())
-        lookout.look()
+        watch = DatabaseWatch(Counted())
+        watch.start()
         await done.wait()
-        lookout.stop()
+        watch.stop()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         return seen

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from agentd.database_files import note_path
 from agentd.errors import DatabaseRefused, StorageError, SyncFailed
 from agentd.store import sqlite
-from agentd.store.sqlite import SqliteStore, note
-from agentd.store.sqlite.aside import asides
-from agentd.store.sqlite.copying import settle
-from agentd.store.sqlite.note import is_foreign, note_path, read_note
+from agentd.store.sqlite import SqliteStore, checkpoint_note
+from agentd.store.sqlite.aside import files_set_aside
+from agentd.store.sqlite.checkpoint_note import has_foreign_wal, read_note
+from agentd.store.sqlite.copying import settle_wal
 from tests.core import NOW, Core
 from tests.daemon_process import REPOSITORY
 from tests.databases import create
@@ -82,17 +83,17 @@ def test_a_wal_beside_another_database(
     wal = wal_of(killed).read_bytes()
     create(tmp_path / "x" / "other.db", tasks=1, nodes=4)
     replace(killed, (tmp_path / "x" / "other.db").read_bytes())
-    assert is_foreign(killed)
+    assert has_foreign_wal(killed)
     assert tasks(killed) == 5
-    [aside] = asides(killed)
+    [aside] = files_set_aside(killed)
     assert (aside.name, aside.read_bytes()) == ("agent_state.db-wal.foreign", wal)
 
 
 def test_a_wal_beside_its_database(killed: Path) -> None:
     """It is laid over it."""
-    assert not is_foreign(killed)
+    assert not has_foreign_wal(killed)
     assert tasks(killed) == 2
-    assert asides(killed) == []
+    assert files_set_aside(killed) == []
 
 
 @pytest.mark.parametrize("refused", [lambda _: b"another", lambda contents: contents[:-4096]])
@@ -104,7 +105,7 @@ def test_a_database_that_is_refused(killed: Path, refused: Callable[[bytes], byt
         SqliteStore.open(killed, NOW)
     kept.replace(killed)
     assert tasks(killed) == 2
-    assert asides(killed) == []
+    assert files_set_aside(killed) == []
 
 
 @pytest.mark.parametrize("dates", [shutil.copy, shutil.copy2])
@@ -144,7 +145,7 @@ def test_the_note_of_an_earlier_agentd(killed: Path) -> None:
     assert (read.frames, read.stamp) == (0, None)
     put(killed, killed.read_bytes())
     assert tasks(killed) == 2
-    assert asides(killed) == []
+    assert files_set_aside(killed) == []
 
 
 def test_a_note_that_is_torn(killed: Path) -> None:
@@ -156,17 +157,17 @@ def test_a_note_that_is_torn(killed: Path) -> None:
         note_path(killed).write_bytes(torn)
         assert read_note(killed) is None, torn
     assert tasks(killed) == 2
-    assert [file.name for file in asides(killed)] == ["agent_state.db.copied.damaged"]
+    assert [file.name for file in files_set_aside(killed)] == ["agent_state.db.copied.damaged"]
 
 
 OTHER_PROGRAM = """
 import sqlite3, sys
 from pathlib import Path
-from agentd.store.sqlite.note import is_foreign
+from agentd.store.sqlite.checkpoint_note import has_foreign_wal
 other = sqlite3.connect(sys.argv[1], isolation_level=None)
 other.execute(f"PRAGMA wal_checkpoint({sys.argv[2]})").fetchall()
 other.close()
-sys.exit(is_foreign(Path(sys.argv[1])))
+sys.exit(has_foreign_wal(Path(sys.argv[1])))
 """
 
 
@@ -187,7 +188,7 @@ def test_a_wal_that_another_program_has_copied(
         Core(store).register()
     die(store)
     assert tasks(path) == 2 + goes_on
-    assert asides(path) == []
+    assert files_set_aside(path) == []
 
 
 def test_a_wal_that_another_program_has_copied_and_then_emptied(
@@ -195,12 +196,12 @@ def test_a_wal_that_another_program_has_copied_and_then_emptied(
 ) -> None:
     """As a program does that replicates databases: nothing is missing, and the store goes on."""
     assert copied_by_another(path, "PASSIVE")
-    store.look()
+    store.check_files()
     assert copied_by_another(path, "TRUNCATE")
     Core(store).register()
     die(store)
     assert tasks(path) == 3
-    assert asides(path) == []
+    assert files_set_aside(path) == []
 
 
 def test_what_another_program_has_copied_is_noted_on_the_disk(
@@ -208,13 +209,13 @@ def test_what_another_program_has_copied_is_noted_on_the_disk(
 ) -> None:
     """The next write begins the WAL anew, which tells no more how the database became so."""
     on_disk: list[object] = []
-    monkeypatch.setattr(note, "_sync", lambda _: on_disk.append(read_note(path)))
+    monkeypatch.setattr(checkpoint_note, "_sync", lambda _: on_disk.append(read_note(path)))
     assert copied_by_another(path, "RESTART")
     Core(store).register()
     found = read_note(path)
     assert found is not None
     assert found.stamp is not None
-    assert found.stamp.is_of(path.stat())
+    assert found.stamp.matches(path.stat())
     assert on_disk == [found]
 
 
@@ -222,12 +223,12 @@ def test_files_that_were_away(path: Path, store: SqliteStore) -> None:
     """What was saved meanwhile is noted when they are back, before the WAL begins anew."""
     away = path.rename(path.with_name("away"))
     with pytest.raises(StorageError):
-        store.look()
+        store.check_files()
     away.replace(path)
     Core(store).register()
     die(store)
     assert tasks(path) == 3
-    assert asides(path) == []
+    assert files_set_aside(path) == []
 
 
 def test_a_note_that_cannot_be_written(
@@ -240,12 +241,12 @@ def test_a_note_that_cannot_be_written(
 
     monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 0)
     with monkeypatch.context() as patch:
-        patch.setattr("agentd.store.sqlite.note.os.pwrite", refuse)
+        patch.setattr("agentd.store.sqlite.checkpoint_note.os.pwrite", refuse)
         store.checkpoint()
         Core(store).register()
         die(store)
     assert tasks(path) == 3
-    assert asides(path) == []
+    assert files_set_aside(path) == []
 
 
 def test_a_power_cut_while_it_is_copied(
@@ -255,7 +256,9 @@ def test_a_power_cut_while_it_is_copied(
     monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 0)
     before = {file: file.read_bytes() for file in (path, wal_of(path))}
     on_disk = [note_path(path).read_bytes()]
-    monkeypatch.setattr(note, "_sync", lambda _: on_disk.append(note_path(path).read_bytes()))
+    monkeypatch.setattr(
+        checkpoint_note, "_sync", lambda _: on_disk.append(note_path(path).read_bytes())
+    )
     store.checkpoint()
     copied = path.read_bytes()
     die(store)
@@ -269,7 +272,7 @@ def test_a_power_cut_while_it_is_copied(
         database.write(copied[torn[0]])
     note_path(path).write_bytes(on_disk[-2])
     assert tasks(path) == 2
-    assert asides(path) == []
+    assert files_set_aside(path) == []
 
 
 def test_copied_by_turns(path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +286,7 @@ def test_copied_by_turns(path: Path, store: SqliteStore, monkeypatch: pytest.Mon
         assert copied_by_another(path, ["RESTART", "NOOP"][number % 2])
     die(store)
     assert tasks(path) == 2 + 6 * 51
-    assert asides(path) == []
+    assert files_set_aside(path) == []
 
 
 @pytest.mark.parametrize("replace", [put, write_over])
@@ -293,6 +296,6 @@ def test_a_restore_over_a_wal_that_belongs_to_another(
     """What is put aside is put aside without it."""
     create(tmp_path / "x" / "other.db", tasks=1, nodes=4)
     replace(killed, (tmp_path / "x" / "other.db").read_bytes())
-    settle(killed)
-    assert [file.name for file in asides(killed)] == ["agent_state.db-wal.foreign"]
+    settle_wal(killed)
+    assert [file.name for file in files_set_aside(killed)] == ["agent_state.db-wal.foreign"]
     assert tasks(killed) == 5

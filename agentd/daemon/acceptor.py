@@ -1,4 +1,4 @@
-"""The door: who may come in, and how many.
+"""Accepting connections: who may connect, and how many.
 
 The rule this file keeps: connections never take the descriptors that the database needs, and where
 they run out all the same, the daemon waits a moment and tries again. It accepts by itself because
@@ -14,7 +14,7 @@ import socket
 from collections import deque
 
 from agentd.daemon.connection import Connection
-from agentd.daemon.log import Seldom, logger
+from agentd.daemon.log import RateLimitedLog, logger
 from agentd.daemon.service import Service
 from agentd.errors import Failure, TooManyConnections
 from agentd.protocol import UNKNOWN_ID, encode_error
@@ -27,15 +27,15 @@ RESERVE = 48
 ACCEPTED_AT_ONCE = 64
 """Clients that are let in before the others are served again."""
 
-_LEAVING = 8
-_LEAVE_SECONDS = 1.0
+_MOST_SENT_AWAY = 8
+_SENT_AWAY_SECONDS = 1.0
 """How long, and how many at a time, a client that was sent away may take to read why."""
 
 _PAUSE_SECONDS = 0.1
 """How long nobody is let in when the system has no descriptor left."""
 
 
-def room() -> int:
+def connection_limit() -> int:
     """How many connections this process may have. Raises its limit of open files as far as needed.
 
     Raises `Failure` where not even one would fit.
@@ -63,7 +63,7 @@ def room() -> int:
     return soft - RESERVE
 
 
-class Door:
+class Acceptor:
     """Lets clients in from a listening socket, up to `most` of them at a time."""
 
     def __init__(self, listening: socket.socket, service: Service, most: int) -> None:
@@ -71,10 +71,10 @@ class Door:
         self._service = service
         self._most = most
         self._loop = asyncio.get_running_loop()
-        self._entering: set[asyncio.Task[object]] = set()
-        self._leaving: deque[socket.socket] = deque()
+        self._connecting: set[asyncio.Task[object]] = set()
+        self._sent_away: deque[socket.socket] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self._crowded, self._exhausted = Seldom(), Seldom()
+        self._full_log, self._failure_log = RateLimitedLog(), RateLimitedLog()
 
     def open(self) -> None:
         """Let clients in."""
@@ -92,7 +92,7 @@ class Door:
         self._loop.remove_reader(self._socket)
         if self._timer is not None:
             self._timer.cancel()
-        for client in self._leaving:
+        for client in self._sent_away:
             client.close()
         self._socket.close()
 
@@ -106,28 +106,28 @@ class Door:
                 self._pause(error)
                 return
             client.settimeout(0)
-            self._receive(client)
+            self._admit(client)
 
-    def _receive(self, client: socket.socket) -> None:
+    def _admit(self, client: socket.socket) -> None:
         if not self._service.admits(client):
             client.close()
-        elif self._service.crowd >= self._most:
+        elif self._service.connection_count >= self._most:
             self._send_away(client)
         else:
-            entering = self._loop.create_task(self._enter(client, self._service.let_in()))
-            self._entering.add(entering)
-            entering.add_done_callback(self._entering.discard)
+            entering = self._loop.create_task(self._connect(client, self._service.new_connection()))
+            self._connecting.add(entering)
+            entering.add_done_callback(self._connecting.discard)
 
-    async def _enter(self, client: socket.socket, connection: Connection) -> None:
+    async def _connect(self, client: socket.socket, connection: Connection) -> None:
         try:
             await self._loop.connect_accepted_socket(lambda: connection, client)
         except OSError as error:
-            self._exhausted.warning("cannot serve a client: %s", error.strerror)
-            self._service.disconnected(connection)
+            self._failure_log.warning("cannot serve a client: %s", error.strerror)
+            self._service.forget_connection(connection)
             client.close()
 
     def _send_away(self, client: socket.socket) -> None:
-        self._crowded.warning("refused a connection: there are %d already", self._most)
+        self._full_log.warning("refused a connection: there are %d already", self._most)
         refusal = TooManyConnections(
             f"the daemon has {self._most} connections, its most: close some, or try again later",
             limit=self._most,
@@ -136,13 +136,13 @@ class Door:
             client.send(encode_error(UNKNOWN_ID, refusal))
             client.shutdown(socket.SHUT_WR)
         # Closed at once, its first request would break on the way, and the refusal be lost.
-        self._leaving.append(client)
-        if len(self._leaving) > _LEAVING:
-            self._leaving.popleft().close()
-        self._loop.call_later(_LEAVE_SECONDS, client.close)
+        self._sent_away.append(client)
+        if len(self._sent_away) > _MOST_SENT_AWAY:
+            self._sent_away.popleft().close()
+        self._loop.call_later(_SENT_AWAY_SECONDS, client.close)
 
     def _pause(self, error: OSError) -> None:
         """The client stays in the queue, and the queue would wake the loop without end."""
-        self._exhausted.warning("cannot let anybody in for now: %s", error.strerror)
+        self._failure_log.warning("cannot let anybody in for now: %s", error.strerror)
         self._loop.remove_reader(self._socket)
         self._timer = self._loop.call_later(_PAUSE_SECONDS, self.open)

@@ -25,7 +25,7 @@ MOST_LOOKS_IN_A_HURRY = 30
 """Looks that found something unsent, each time, until a slow client is cut off in a hurry, too."""
 
 
-class Reader(Hashable, Protocol):
+class WatchedClient(Hashable, Protocol):
     """Whoever is sent answers."""
 
     def unsent(self) -> object:
@@ -43,24 +43,24 @@ class _Seen(NamedTuple):
     looks: int = 0
 
 
-class Stalls:
+class StallDetector:
     """Looks at clients that have answers to read. Costs nothing while there are none."""
 
     def __init__(self, is_tight: Callable[[], bool] = bool) -> None:
         """`is_tight` says whether there is reason to hurry."""
         self._is_tight = is_tight
         self._loop = asyncio.get_running_loop()
-        self._seen: dict[Reader, _Seen] = {}
+        self._seen: dict[WatchedClient, _Seen] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def watch(self, reader: Reader) -> None:
+    def watch(self, reader: WatchedClient) -> None:
         """It was sent something."""
         if reader not in self._seen:
             self._seen[reader] = _Seen()
             if self._timer is None:
                 self._timer = self._loop.call_later(LOOK_SECONDS, self.look)
 
-    def forget(self, reader: Reader) -> None:
+    def forget(self, reader: WatchedClient) -> None:
         """It is gone."""
         self._seen.pop(reader, None)
 

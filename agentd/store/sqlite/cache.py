@@ -12,7 +12,7 @@ import apsw
 
 from agentd.events import TOLD
 from agentd.journal import Head, Recorded
-from agentd.projections import PROJECTIONS, Key
+from agentd.projections import PROJECTIONS, Key, NodeRow
 
 _ROWS = 10_000
 """Rows and heads that are kept; with more of them all are forgotten, which costs a few reads."""
@@ -27,7 +27,7 @@ _LARGEST_RECORD = 512
 """Bytes of payload of the records that are kept one by one."""
 
 
-class Tails:
+class TailCache:
     """By task, the last `limit` records that are `TOLD`."""
 
     def __init__(self) -> None:
@@ -38,21 +38,21 @@ class Tails:
         tail = self._tails.get(task_id)
         return list(tail) if tail is not None and tail.maxlen == limit else None
 
-    def keep(self, task_id: str, limit: int, tail: Sequence[Recorded]) -> None:
+    def put(self, task_id: str, limit: int, tail: Sequence[Recorded]) -> None:
         """Remember a tail that was read."""
         if len(self._tails) >= _TASKS:
             del self._tails[next(iter(self._tails))]  # the one that was read first
-        if all(map(_small, tail)):
+        if all(map(_is_small, tail)):
             self._tails[task_id] = deque(tail, limit)
 
-    def add(self, recorded: Sequence[Recorded]) -> None:
+    def append(self, recorded: Sequence[Recorded]) -> None:
         """Lengthen the tail of the task by its new records."""
         task_id = recorded[0].task_id
         if (tail := self._tails.get(task_id)) is None:
             return
         for record in recorded:
             if isinstance(record.event, TOLD):
-                if not _small(record):
+                if not _is_small(record):
                     del self._tails[task_id]
                     return
                 tail.append(record)
@@ -62,29 +62,29 @@ class Tails:
         self._tails.clear()
 
 
-def _small(recorded: Recorded) -> bool:
+def _is_small(recorded: Recorded) -> bool:
     return recorded.payload is None or len(recorded.payload) <= _LARGEST_PAYLOAD
 
 
-class Kept:
+class Cache:
     """Rows by projection and key (None where there is no such row), heads and tails by task.
 
     `records` has small records by seq; `runnable` has, by task, the ids of the nodes to hand out
-    next, as far as they were read ahead. No lease ends before `first_end` (Unix milliseconds).
+    next, as far as they were read ahead. No lease ends before `first_expiry` (Unix milliseconds).
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._version = -1
-        self.tails = Tails()
+        self.tails = TailCache()
         self.rows: dict[str, dict[Key, Any]] = {p.name: {} for p in PROJECTIONS}
         self.heads: dict[str, Head] = {}
         self.runnable: dict[str, deque[str]] = {}
         self.records: dict[int, Recorded] = {}
         self.last_seq: int | None = None
-        self.first_end: int | None = None
+        self.first_expiry: int | None = None
 
-    def begin(self) -> None:
+    def drop_if_stale(self) -> None:
         """Forget everything if another connection has written.
 
         Call it inside the transaction: https://sqlite.org/pragma.html#pragma_data_version
@@ -94,16 +94,24 @@ class Kept:
             self.clear()
             self._version = version
 
-    def prune(self) -> None:
+    def drop_if_too_large(self) -> None:
         """Forget everything if it is too much."""
-        kept: list[Sized] = [self.heads, self.runnable, self.records, *self.rows.values()]
-        if sum(map(len, kept)) > _ROWS:
+        sizes: list[Sized] = [self.heads, self.runnable, self.records, *self.rows.values()]
+        if sum(map(len, sizes)) > _ROWS:
             self.clear()
 
-    def keep_record(self, recorded: Recorded) -> None:
+    def add_record(self, recorded: Recorded) -> None:
         """Remember a record, unless it is large."""
         if recorded.payload is None or len(recorded.payload) <= _LARGEST_RECORD:
             self.records[recorded.seq] = recorded
+
+    def note_node(self, row: NodeRow) -> None:
+        """A node's row was written: forget what was read ahead and does not know of it."""
+        if row.status == "PENDING" and row.waiting_on == 0:
+            self.runnable.pop(row.task_id, None)
+        ends, first = row.lease_expires_at, self.first_expiry
+        if ends is not None and first is not None and ends < first:
+            self.first_expiry = ends
 
     def clear(self) -> None:
         """Forget everything."""
@@ -111,6 +119,6 @@ class Kept:
         self.heads.clear()
         self.runnable.clear()
         self.records.clear()
-        self.last_seq = self.first_end = None
+        self.last_seq = self.first_expiry = None
         for rows in self.rows.values():
             rows.clear()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agentd.daemon.listener import Listener
-from agentd.daemon.presence import Presence
+from agentd.daemon.socket_watch import SocketWatch
 from tests.command_line import agentd
 from tests.daemon_process import REPOSITORY, SERVE, Connection, DaemonProcess, environment
 from tests.wire.steps import eventually, register, status_of
@@ -23,7 +23,7 @@ SOON_SECONDS = 30.0
 
 
 class Entrance:
-    """In the place of the door: which socket it lets clients in from."""
+    """In the place of the acceptor: which socket it lets clients in from."""
 
     def __init__(self) -> None:
         self.moved_to: list[socket.socket] = []
@@ -45,15 +45,15 @@ class Place:
     def look(self, *changes: str) -> int:
         """Look before and after shell commands; how often it was bound again by then."""
 
-        async def made() -> Presence:
-            return Presence(self.home, self.listener, self.entrance)  # type: ignore[arg-type]
+        async def made() -> SocketWatch:
+            return SocketWatch(self.home, self.listener, self.entrance)  # type: ignore[arg-type]
 
-        presence = asyncio.run(made())
-        presence.look()
+        watch = asyncio.run(made())
+        watch.look()
         for change in changes:
             subprocess.run(change, shell=True, check=True, cwd=self.home.parent)  # noqa: S602
-            presence.look()
-        presence.stop()
+            watch.look()
+        watch.stop()
         return len(self.entrance.moved_to)
 
     def close(self) -> None:

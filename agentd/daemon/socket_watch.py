@@ -6,44 +6,42 @@ the home is the one that the daemon was started in: of a home that was moved awa
 have the place.
 """
 
-import asyncio
 import os
 from pathlib import Path
 
-from agentd.daemon.door import Door
-from agentd.daemon.home import make
+from agentd.daemon.acceptor import Acceptor
+from agentd.daemon.home import make_directory
 from agentd.daemon.listener import Listener
-from agentd.daemon.log import Seldom, logger
+from agentd.daemon.log import RateLimitedLog, logger
+from agentd.daemon.timer import PeriodicTimer
 from agentd.errors import Failure
 
 LOOK_SECONDS = 2.0
 
-_SAID_SECONDS = 60.0
+_LOG_SECONDS = 60.0
 """At most so often the log says that nobody can reach the daemon."""
 
 
-class Presence:
+class SocketWatch:
     """Looks at the socket's file now and then, from `start` to `stop`."""
 
-    def __init__(self, home: Path, listener: Listener, door: Door) -> None:
+    def __init__(self, home: Path, listener: Listener, acceptor: Acceptor) -> None:
         self._home = home
-        # Open, so that no other folder can be taken for it: the number of one that is gone is free.
-        self._folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # Open, so that no other can be taken for it: the number of one that is gone is free.
+        self._directory = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._listener = listener
-        self._door = door
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._unreachable = Seldom(_SAID_SECONDS)
+        self._acceptor = acceptor
+        self._timer = PeriodicTimer(LOOK_SECONDS, self.look)
+        self._failure_log = RateLimitedLog(_LOG_SECONDS)
 
     def start(self) -> None:
         """Look from now on."""
-        self._timer = self._loop.call_later(LOOK_SECONDS, self._look_again)
+        self._timer.start()
 
     def stop(self) -> None:
         """Look no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-        os.close(self._folder)
+        self._timer.stop()
+        os.close(self._directory)
 
     def look(self) -> None:
         """Bind the socket again, if it is gone."""
@@ -53,24 +51,18 @@ class Presence:
         try:
             self._bind_again()
         except Failure as failure:
-            self._unreachable.error("nobody can reach this daemon on %s: %s", path, failure)
+            self._failure_log.error("nobody can reach this daemon on %s: %s", path, failure)
         else:
             logger.warning("the socket %s was removed: it is bound again", path)
 
     def _bind_again(self) -> None:
         if not self._is_home():
             raise Failure(f"{self._home} was moved away or removed")
-        make(self._listener.path.parent)
-        self._door.move(self._listener.bind())
+        make_directory(self._listener.path.parent)
+        self._acceptor.move(self._listener.bind())
 
     def _is_home(self) -> bool:
         try:
-            return os.path.samestat(self._home.stat(), os.fstat(self._folder))
+            return os.path.samestat(self._home.stat(), os.fstat(self._directory))
         except OSError:
             return False
-
-    def _look_again(self) -> None:
-        try:
-            self.look()
-        finally:
-            self.start()

@@ -7,7 +7,7 @@ whoever started the daemon keeps that from it, as nohup does.
 import signal
 
 
-def stops() -> tuple[signal.Signals, ...]:
+def stop_signals() -> tuple[signal.Signals, ...]:
     """SIGTERM, SIGINT, and SIGHUP where it is not ignored."""
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         return signal.SIGTERM, signal.SIGINT

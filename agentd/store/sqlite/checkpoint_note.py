@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import NamedTuple, Self
 from zlib import crc32
 
+from agentd.database_files import note_path, wal_path
+
 WAL_HEADER, FRAME_HEADER = 32, 24
 """Bytes: https://sqlite.org/fileformat2.html#the_write_ahead_log."""
 
@@ -37,7 +39,7 @@ Identity = tuple[int, int]
 """The device and the inode of a file."""
 
 
-class Stamp(NamedTuple):
+class FileStamp(NamedTuple):
     """How the database's file was; of one that is being copied into, only which file it is."""
 
     device: int
@@ -51,46 +53,46 @@ class Stamp(NamedTuple):
         """The stamp of the file that is open as `file`, and whole by itself."""
         found = os.fstat(file)
         size, changed = found.st_size, found.st_mtime_ns
-        return cls(found.st_dev, found.st_ino, size, changed, sample(file))
+        return cls(found.st_dev, found.st_ino, size, changed, sample_pages(file))
 
     @classmethod
-    def under_way(cls, file: Identity) -> Self:
+    def being_copied_into(cls, file: Identity) -> Self:
         """The stamp of a file that is being copied into."""
         return cls(*file, 0, 0, _UNKNOWN)
 
-    def is_of(self, found: os.stat_result) -> bool:
+    def matches(self, found: os.stat_result) -> bool:
         """Whether the file was not changed since."""
         return (self.size, self.changed) == (found.st_size, found.st_mtime_ns)
 
 
-class Note(NamedTuple):
+class CheckpointNote(NamedTuple):
     """So many frames of the WAL with these salts were copied, into that file, from that WAL."""
 
     salts: str
     frames: int
-    stamp: Stamp | None = None
+    stamp: FileStamp | None = None
     wal: Identity | None = None
 
 
-def read_note(path: Path) -> Note | None:
+def read_note(path: Path) -> CheckpointNote | None:
     """The note on the database at `path`; None where there is none that can be read."""
     try:
         salts, frames, *more = note_path(path).read_text(encoding="ascii").split()
         if not more:  # of an earlier agentd
-            return Note(salts, int(frames))
+            return CheckpointNote(salts, int(frames))
         device, inode, size, changed, pages, wal_device, wal_inode, check = more
-        note = Note(
+        note = CheckpointNote(
             salts,
             int(frames),
-            Stamp(int(device), int(inode), int(size), int(changed), pages),
+            FileStamp(int(device), int(inode), int(size), int(changed), pages),
             (int(wal_device), int(wal_inode)),
         )
-        return note if int(check, 16) == crc32(_text(note)) else None
+        return note if int(check, 16) == crc32(_encode(note)) else None
     except (OSError, ValueError):
         return None
 
 
-def write_note(path: Path, note: Note, *, lasting: bool = False) -> None:
+def write_note(path: Path, note: CheckpointNote, *, lasting: bool = False) -> None:
     """Note it; `lasting`: have the disk keep it."""
     # The copy is what counts, and this must not turn it into a failure. Without a note nothing is
     # judged; by an older one the WAL would be another's.
@@ -102,25 +104,15 @@ def write_note(path: Path, note: Note, *, lasting: bool = False) -> None:
                 note_path(path).unlink()
 
 
-def _write(file_path: Path, note: Note, *, lasting: bool) -> None:
+def _write(file_path: Path, note: CheckpointNote, *, lasting: bool) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     file = os.open(file_path, flags, 0o600)
     try:
-        os.pwrite(file, b"%b %08x\n" % (_text(note), crc32(_text(note))), 0)
+        os.pwrite(file, b"%b %08x\n" % (_encode(note), crc32(_encode(note))), 0)
         if lasting:
             _sync(file)
     finally:
         os.close(file)
-
-
-def note_path(path: Path) -> Path:
-    """Where the note on the database at `path` is."""
-    return path.with_name(path.name + ".copied")
-
-
-def wal_path(path: Path) -> Path:
-    """Where the WAL of the database at `path` is."""
-    return path.with_name(path.name + "-wal")
 
 
 def wal_salts(path: Path) -> str:
@@ -132,7 +124,7 @@ def wal_salts(path: Path) -> str:
         return ""
 
 
-def identity(path: str | Path) -> Identity | None:
+def file_identity(path: str | Path) -> Identity | None:
     """Which file has that name now, None where none has."""
     # By name, never through a descriptor: closing one would drop SQLite's locks on the file.
     try:
@@ -142,7 +134,7 @@ def identity(path: str | Path) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
-def is_foreign(path: Path) -> bool:
+def has_foreign_wal(path: Path) -> bool:
     """Whether the WAL beside the database at `path` belongs to a file that was there before it.
 
     Not for a process that has the database open.
@@ -152,7 +144,7 @@ def is_foreign(path: Path) -> bool:
         if note is None or note.stamp is None:
             return False
         try:
-            contradicts = _contradicts(path, note.stamp, note.wal)
+            contradicts = _is_of_another_file(path, note.stamp, note.wal)
         except FileNotFoundError:  # one is gone: there is nothing to lay, or to lay it over
             return False
         if not contradicts or read_note(path) == note:  # else a daemon copies the WAL meanwhile
@@ -160,35 +152,35 @@ def is_foreign(path: Path) -> bool:
     return False
 
 
-def _contradicts(path: Path, stamp: Stamp, wal: Identity | None) -> bool:
+def _is_of_another_file(path: Path, stamp: FileStamp, wal: Identity | None) -> bool:
     """Whether the WAL is the one that was noted, beside a file that is not."""
-    if identity(wal_path(path)) != wal or not wal_path(path).stat().st_size:
+    if file_identity(wal_path(path)) != wal or not wal_path(path).stat().st_size:
         return False
     found = path.stat()
-    if stamp.is_of(found):
+    if stamp.matches(found):
         return False
     if (found.st_dev, found.st_ino) != stamp[:2]:
         return True
     with path.open("rb") as file:
-        return not fits(path, sample(file.fileno()), stamp)
+        return not fits_with_wal(path, sample_pages(file.fileno()), stamp)
 
 
-def fits(path: Path, pages: str, stamp: Stamp) -> bool:
+def fits_with_wal(path: Path, pages: str, stamp: FileStamp) -> bool:
     """Whether a file with these first pages may have become what it is through its WAL alone.
 
     Each of them is as it was then, or as the WAL has it: another program has copied that.
     """
     if stamp.pages == _UNKNOWN:
         return True
-    both = zip(_checks(pages), _checks(stamp.pages), strict=True)
+    both = zip(_split_checksums(pages), _split_checksums(stamp.pages), strict=True)
     others = {number: now for number, (now, then) in enumerate(both, 1) if now != then}
-    for number, page in _frames(path) if others else ():
-        if others.get(number) == _check(page):
+    for number, page in _frames_of_first_pages(path) if others else ():
+        if others.get(number) == _checksum(page):
             del others[number]
     return not others
 
 
-def sample(file: int) -> str:
+def sample_pages(file: int) -> str:
     """A check for each of the first pages of the database that is open as `file`.
 
     Among them are the roots of all tables, some of which every write changes, and the first events,
@@ -197,18 +189,18 @@ def sample(file: int) -> str:
     size = int.from_bytes(os.pread(file, 2, _PAGE_SIZE_AT))
     size = 65_536 if size == 1 else size
     begin = os.pread(file, _SAMPLED * size, 0)
-    return "".join(_check(begin[at * size : (at + 1) * size]) for at in range(_SAMPLED))
+    return "".join(_checksum(begin[at * size : (at + 1) * size]) for at in range(_SAMPLED))
 
 
-def _check(page: bytes) -> str:
+def _checksum(page: bytes) -> str:
     return f"{crc32(page):08x}"
 
 
-def _checks(pages: str) -> list[str]:
+def _split_checksums(pages: str) -> list[str]:
     return [pages[at : at + 8] for at in range(0, len(pages), 8)]
 
 
-def _frames(path: Path) -> Iterator[tuple[int, bytes]]:
+def _frames_of_first_pages(path: Path) -> Iterator[tuple[int, bytes]]:
     """The first pages of the database that the WAL has, each with its number."""
     with suppress(OSError), wal_path(path).open("rb") as wal:
         begin = wal.read(WAL_HEADER)
@@ -222,7 +214,7 @@ def _frames(path: Path) -> Iterator[tuple[int, bytes]]:
                 wal.seek(size, os.SEEK_CUR)
 
 
-def _text(note: Note) -> bytes:
+def _encode(note: CheckpointNote) -> bytes:
     """The note in a line of one length, so that a new one leaves nothing of the one before."""
     assert note.stamp is not None  # noqa: S101 - only those of an earlier agentd have none
     device, inode, size, changed, pages = note.stamp

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import pytest
 
-from agentd.daemon.outlet import ROOM, Outlet
+from agentd.daemon.queued_stderr import LONGEST_QUEUE, QueuedStderr
 from tests.daemon_process import REPOSITORY, SERVE, Connection, DaemonProcess, environment
 from tests.wire.steps import eventually, flat, register
 
@@ -85,33 +85,33 @@ def test_a_file_has_it_at_once(tmp_path: Path) -> None:
     """What is said to a regular file is in it, whatever happens in the next moment."""
     log = tmp_path / "log"
     with log.open("wb") as file:
-        outlet = Outlet(file.fileno())
+        queued = QueuedStderr(file.fileno())
         for number in range(3):
-            outlet.write(f"{number}\n")
+            queued.write(f"{number}\n")
             assert log.read_text().endswith(f"{number}\n")
 
 
 def test_a_full_pipe_is_not_waited_for(full: FullPipe) -> None:
     """What has room is written once somebody reads; the rest is counted where it is missing."""
-    outlet = Outlet(full.end)
-    count = 2 * ROOM // len(LINE)
+    queued = QueuedStderr(full.end)
+    count = 2 * LONGEST_QUEUE // len(LINE)
     for _ in range(count):
-        assert outlet.write(LINE) == len(LINE)
+        assert queued.write(LINE) == len(LINE)
     full.make_room()
     before = full.seen(NOTICE_END)
-    outlet.write("later\n")
+    queued.write("later\n")
     assert full.seen("later\n") == "later\n"
     assert before.count(LINE) + missing(before) == count
-    assert before.count(LINE) == ROOM // len(LINE)
+    assert before.count(LINE) == LONGEST_QUEUE // len(LINE)
     assert before.startswith(LINE)
 
 
 def test_lines_stay_in_their_order_and_whole(full: FullPipe) -> None:
     """What is printed in pieces is one line, and one that is too long for the room is one too."""
-    outlet = Outlet(full.end)
-    print("a", "b", file=outlet)
-    outlet.write("c" * 2 * ROOM + "\nd\n")
-    outlet.write("e\n")
+    queued = QueuedStderr(full.end)
+    print("a", "b", file=queued)
+    queued.write("c" * 2 * LONGEST_QUEUE + "\nd\n")
+    queued.write("e\n")
     full.make_room()
     text = full.seen("\ne\n")
     assert text.startswith("a b\nagentd: 2 lines are missing here")
@@ -122,9 +122,9 @@ def test_a_large_text_is_taken_where_nothing_waits() -> None:
     """A traceback is not lost for being longer than the room."""
     read, end = os.pipe()
     with open(read, "rb") as reader, open(end, "wb"):  # noqa: PTH123 - descriptors
-        outlet = Outlet(end)
-        outlet.write("t" * 2 * ROOM + "\n")
-        assert len(reader.readline()) == 2 * ROOM + 1
+        queued = QueuedStderr(end)
+        queued.write("t" * 2 * LONGEST_QUEUE + "\n")
+        assert len(reader.readline()) == 2 * LONGEST_QUEUE + 1
 
 
 FULL = OSError(errno.ENOSPC, "full")
@@ -152,10 +152,10 @@ def written(
         return answer
 
     monkeypatch.setattr(os, "write", write)
-    outlet = Outlet(file)
+    queued = QueuedStderr(file)
     for text in texts:
-        outlet.write(text)
-        outlet.drain(ENOUGH_SECONDS)
+        queued.write(text)
+        queued.drain(ENOUGH_SECONDS)
     return b"".join(taken).decode()
 
 
@@ -179,8 +179,8 @@ def test_a_file_that_takes_a_part(monkeypatch: pytest.MonkeyPatch, file: int) ->
 def test_a_descriptor_that_somebody_made_non_blocking(full: FullPipe) -> None:
     """It is tried again until it takes the line."""
     os.set_blocking(full.end, False)
-    outlet = Outlet(full.end)
-    outlet.write("late\n")
+    queued = QueuedStderr(full.end)
+    queued.write("late\n")
     full.make_room()
     assert full.seen("late\n") == "late\n"
 
@@ -188,17 +188,17 @@ def test_a_descriptor_that_somebody_made_non_blocking(full: FullPipe) -> None:
 def test_nobody_is_left_to_read(full: FullPipe) -> None:
     """A reader that is gone is no fault and is not waited for at the end."""
     full.hang_up()
-    outlet = Outlet(full.end)
-    outlet.write("to nobody\n")
-    outlet.drain(ENOUGH_SECONDS)  # a thread of its own would tell by hanging
+    queued = QueuedStderr(full.end)
+    queued.write("to nobody\n")
+    queued.drain(ENOUGH_SECONDS)  # a thread of its own would tell by hanging
 
 
 # At the end of a process
 
 SAYS = """
 import sys
-from agentd.daemon.outlet import stand_in
-stand_in()
+from agentd.daemon.queued_stderr import replace_stderr
+replace_stderr()
 for number in range(1000):
     print(number, file=sys.stderr)
 print("no end", file=sys.stderr, end="")

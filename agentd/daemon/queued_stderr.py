@@ -18,7 +18,7 @@ from collections import deque
 from io import TextIOBase
 from typing import TextIO, cast
 
-ROOM = 2**18
+LONGEST_QUEUE = 2**18
 """Characters that may wait to be read: some 2,000 lines."""
 
 LAST_SECONDS = 1.0
@@ -31,7 +31,7 @@ _STANDARD = 2
 """The last of the three standard descriptors."""
 
 
-class Outlet(TextIOBase):
+class QueuedStderr(TextIOBase):
     """A text file that can be written to at any time, and never has to be waited for."""
 
     def __init__(self, file: int, encoding: str = "utf-8") -> None:
@@ -46,7 +46,7 @@ class Outlet(TextIOBase):
         self._is_torn = False  # the last line in the file has no end
         self._is_regular = stat.S_ISREG(os.fstat(file).st_mode)
         if not self._is_regular:
-            threading.Thread(target=self._write_on, name="outlet", daemon=True).start()
+            threading.Thread(target=self._write_on, name="stderr", daemon=True).start()
 
     def write(self, text: str) -> int:
         """Take the text, or drop it where too much waits. Returns at once."""
@@ -70,7 +70,7 @@ class Outlet(TextIOBase):
             self._changed.wait_for(self._is_idle, seconds)
 
     def _take(self, lines: str) -> None:
-        if self._size and self._size + len(lines) > ROOM:
+        if self._size and self._size + len(lines) > LONGEST_QUEUE:
             before = self._waiting.pop() if self._is_missing_at(-1) else 0
             self._waiting.append(cast("int", before) + lines.count("\n"))
         else:
@@ -143,17 +143,17 @@ def _notice(missing: int) -> str:
     return f"agentd: {lines} missing here: the log was not read, or could not be written\n"
 
 
-def stand_in() -> None:
-    """Let all that this process says on standard error go through an outlet, to its end."""
-    _fill_in()
+def replace_stderr() -> None:
+    """Let all that this process says on standard error go through a queue, to its end."""
+    _open_closed_descriptors()
     # Else a terminal that is set so (stty tostop) stops whoever writes to it in the background.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    outlet = Outlet(sys.stderr.fileno(), sys.stderr.encoding)
-    sys.stderr = cast("TextIO", outlet)
-    atexit.register(outlet.drain)
+    queued = QueuedStderr(sys.stderr.fileno(), sys.stderr.encoding)
+    sys.stderr = cast("TextIO", queued)
+    atexit.register(queued.drain)
 
 
-def _fill_in() -> None:
+def _open_closed_descriptors() -> None:
     """Whoever writes to a standard file that was closed must not hit the database instead."""
     with contextlib.suppress(OSError):
         while (file := os.open(os.devnull, os.O_RDWR)) <= _STANDARD:

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from agentd.daemon.stalls import LOOKS, LOOKS_IN_A_HURRY, MOST_LOOKS_IN_A_HURRY, Stalls
+from agentd.daemon.stall_detector import (
+    LOOKS,
+    LOOKS_IN_A_HURRY,
+    MOST_LOOKS_IN_A_HURRY,
+    StallDetector,
+)
 
 
 class Reader:
@@ -29,11 +34,11 @@ class Reader:
         self.cut_off_at = self.looks
 
 
-def watched(readers: list[Reader], looks: int, *, tight: bool = False) -> Stalls:
+def watched(readers: list[Reader], looks: int, *, tight: bool = False) -> StallDetector:
     """Look so many times at what the readers read, with room or where it is tight."""
 
-    async def run() -> Stalls:
-        stalls = Stalls(lambda: tight)
+    async def run() -> StallDetector:
+        stalls = StallDetector(lambda: tight)
         for reader in readers:
             stalls.watch(reader)
             stalls.watch(reader)
@@ -103,7 +108,7 @@ def test_who_is_gone_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     timers: list[Any] = []
 
     async def run() -> None:
-        stalls, gone = Stalls(), Reader(100, lambda _look: 0)
+        stalls, gone = StallDetector(), Reader(100, lambda _look: 0)
         loop = asyncio.get_running_loop()
         monkeypatch.setattr(loop, "call_later", lambda *timer: timers.append(timer))
         stalls.watch(gone)

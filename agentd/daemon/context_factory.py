@@ -6,7 +6,7 @@ from agentd.daemon.grace import Grace
 from agentd.decide import Context
 
 
-class Contexts:
+class ContextFactory:
     """Makes the context of this moment."""
 
     def __init__(
@@ -22,7 +22,7 @@ class Contexts:
     def make(self) -> Context:
         """The context of this moment."""
         now = self._clock.now()
-        self._grace.suspended_for(self._clock.suspended(), now)
+        self._grace.note_suspension(self._clock.suspended_ms(), now)
         return Context(
             now,
             new_id,
@@ -30,5 +30,5 @@ class Contexts:
             self._event_limit,
             self._counters,
             self._started_at,
-            self._grace.honoured(now),
+            self._grace.honoured_until(now),
         )

@@ -19,17 +19,17 @@ class ContextSizes:
     def __init__(self) -> None:
         self._bytes: dict[str, int] = {}
 
-    def of(self, task_id: str) -> int:
+    def estimate(self, task_id: str) -> int:
         """How large the next one may be."""
         return self._bytes.get(task_id, _UNKNOWN)
 
-    def acquired(self, task_id: str, size: int) -> None:
+    def set(self, task_id: str, size: int) -> None:
         """A node of the task was handed out, with a context of so many bytes."""
         if len(self._bytes) >= _TASKS:
             self._bytes.clear()
         self._bytes[task_id] = size
 
-    def written(self, task_id: str, size: int) -> None:
+    def add(self, task_id: str, size: int) -> None:
         """So many bytes were sent to the task, which its next context may show."""
         if task_id in self._bytes:
             self._bytes[task_id] += size

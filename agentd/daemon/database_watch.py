@@ -4,36 +4,40 @@ The rule this file keeps: a daemon that nobody writes to notices as well, and sa
 before it is killed.
 """
 
-import asyncio
 from typing import Protocol
 
 from agentd.daemon.log import logger
+from agentd.daemon.timer import PeriodicTimer
 from agentd.errors import StorageError
 
 SECONDS = 1.0
 """Between two looks, each of some microseconds."""
 
 
-class Looked(Protocol):
+class WatchedDatabase(Protocol):
     """What is looked at."""
 
-    def look(self) -> None:
+    def check_files(self) -> None:
         """Raise `StorageError` where something is wrong with its files."""
 
 
-class Lookout:
-    """Runs on the event loop's thread, as the writer does, from `look` until `stop`."""
+class DatabaseWatch:
+    """Runs on the event loop's thread, as the writer does, from `start` until `stop`."""
 
-    def __init__(self, store: Looked) -> None:
+    def __init__(self, store: WatchedDatabase) -> None:
         self._store = store
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = PeriodicTimer(SECONDS, self.look)
         self._told = ""
 
+    def start(self) -> None:
+        """Look now, and from now on."""
+        self.look()
+        self._timer.start()
+
     def look(self) -> None:
-        """Look, say once what is wrong or that it no longer is, and look again in a while."""
+        """Look, and say once what is wrong or that it no longer is."""
         try:
-            self._store.look()
+            self._store.check_files()
             told = ""
         except (StorageError, OSError) as error:
             told = str(error)
@@ -43,9 +47,7 @@ class Lookout:
                 logger.error("%s", told)
             else:
                 logger.warning("the database's files are back in their place")
-        self._timer = self._loop.call_later(SECONDS, self.look)
 
     def stop(self) -> None:
         """Look no more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.stop()

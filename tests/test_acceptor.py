@@ -1,4 +1,4 @@
-"""How many the door lets in, and what it says how often."""
+"""How many the acceptor lets in, and what it says how often."""
 
 import logging
 import resource
@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from agentd.daemon import door as door_module
+from agentd.daemon import acceptor as acceptor_module
 from agentd.daemon import log as log_module
-from agentd.daemon.door import MOST_CONNECTIONS, RESERVE, room
-from agentd.daemon.log import Seldom, logger, set_up
+from agentd.daemon.acceptor import MOST_CONNECTIONS, RESERVE, connection_limit
+from agentd.daemon.log import RateLimitedLog, logger, set_up
 from agentd.errors import Failure
 
 NEEDED = MOST_CONNECTIONS + RESERVE
@@ -68,30 +68,30 @@ def test_the_limit_of_open_files(
     connections: int,
 ) -> None:
     """It is raised as far as needed and allowed; what is missing costs connections, and is told."""
-    monkeypatch.setattr(door_module, "resource", found := Limits(*limits))
-    assert (room(), found.now[0]) == (connections, soft_after)
+    monkeypatch.setattr(acceptor_module, "resource", found := Limits(*limits))
+    assert (connection_limit(), found.now[0]) == (connections, soft_after)
     told = f"only {connections} connections at a time" in log.getvalue()
     assert told == (connections < MOST_CONNECTIONS)
 
 
 def test_no_room_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where not one connection would fit, the start is refused with the figure to raise."""
-    monkeypatch.setattr(door_module, "resource", Limits(RESERVE, RESERVE))
+    monkeypatch.setattr(acceptor_module, "resource", Limits(RESERVE, RESERVE))
     with pytest.raises(Failure, match=f"{RESERVE} files here.*ulimit -n"):
-        room()
+        connection_limit()
 
 
 def test_a_warning_that_is_given_often(monkeypatch: pytest.MonkeyPatch, log: StringIO) -> None:
     """It is written once a second, and the next one says how many were left out."""
     now = 100.0
     monkeypatch.setattr(log_module, "time", SimpleNamespace(monotonic=lambda: now))
-    seldom = Seldom()
+    limited = RateLimitedLog()
     for _ in range(3):
-        seldom.warning("%s is full", "it")
+        limited.warning("%s is full", "it")
     now = 101.0
-    seldom.warning("%s is full", "it")
+    limited.warning("%s is full", "it")
     now = 102.0
-    seldom.warning("%s is full", "it")
+    limited.warning("%s is full", "it")
     assert [line.partition("WARNING ")[2] for line in log.getvalue().splitlines()] == [
         "it is full",
         "it is full (2 more were not logged)",

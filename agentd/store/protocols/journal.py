@@ -1,0 +1,61 @@
+"""The journal: its records by place, by task, and what is shown of them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from agentd.journal import Draft, Head, Recorded
+
+
+class JournalReader(Protocol):
+    """What is asked of the journal."""
+
+    def head(self, task_id: str) -> Head:
+        """The end of the task's stream; `GENESIS` where it has none."""
+
+    def last_seq(self) -> int:
+        """The last place in the journal, 0 when it is empty."""
+
+    def last_at(self) -> int:
+        """The moment of the journal's last record, 0 when it is empty."""
+
+    def record_at(self, seq: int) -> Recorded:
+        """The journal's record at `seq`. Raises `JournalDamaged` when there is none to read."""
+
+    def tail(self, task_id: str, limit: int, until: int | None = None) -> list[Recorded]:
+        """The newest `limit` records of the task that are `TOLD`, oldest first.
+
+        With `until` they are the newest as they were when the task had so many records.
+        """
+
+    def records_without_heartbeats(
+        self, task_id: str, after: int | None, limit: int
+    ) -> Iterator[Recorded]:
+        """The first `limit` records of the task behind seq `after`, heartbeats left out.
+
+        Where `after` is None, the newest `limit` (1 or more), oldest first too.
+        """
+
+    def journal(
+        self, after: int = 0, task_id: str | None = None, limit: int | None = None
+    ) -> Iterator[Recorded]:
+        """The first `limit` records behind seq `after`, of all tasks or of one, in their order.
+
+        Raises `RecordDamaged` at one that cannot be read; ask again for those behind it.
+        """
+
+
+class JournalTx(Protocol):
+    """The journal is added to."""
+
+    def append(
+        self,
+        task_id: str,
+        expected_version: int,
+        drafts: Iterable[Draft],
+        at: int,
+        new_id: Callable[[], str],
+    ) -> list[Recorded]:
+        """Record the drafts at the end of the task's stream.
+
+        Raises `Conflict` when the stream does not end at `expected_version`.
+        """

@@ -1,0 +1,15 @@
+"""Leases that ran out, and when the next one will."""
+
+from typing import Protocol
+
+from agentd.projections import NodeRow
+
+
+class LeaseReader(Protocol):
+    """What is asked of leases."""
+
+    def expired_leases(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
+        """The nodes whose lease ends later than `after`, at `until` or before, soonest first."""
+
+    def next_expiry(self, after: int) -> int | None:
+        """When the first lease ends that ends later than `after`."""

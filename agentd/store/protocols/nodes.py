@@ -1,0 +1,19 @@
+"""Nodes, by task, by id and by what they depend on."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from agentd.projections import NodeRow
+
+
+class NodeReader(Protocol):
+    """What is asked of nodes."""
+
+    def nodes(self, task_id: str) -> Iterator[NodeRow]:
+        """The task's nodes in registration order."""
+
+    def dependents(self, node_id: str) -> list[str]:
+        """The nodes that depend on this one."""
+
+    def existing_nodes(self, node_ids: Sequence[str]) -> list[str]:
+        """Those of the ids that are nodes already."""

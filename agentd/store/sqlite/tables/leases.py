@@ -1,0 +1,58 @@
+"""Leases that ran out, and when the next one will.
+
+The rule this file keeps: only leased nodes are in the index that is asked. A write transaction
+remembers when the first lease ends, so that nearly always there is nothing to ask.
+"""
+
+import sys
+
+from agentd.projections import NODES, NodeRow
+from agentd.store.sqlite.statements import SELECT_NODES
+from agentd.store.sqlite.tables.rows import RowReader, RowTx
+
+_EXPIRED = f"{SELECT_NODES} WHERE lease_expires_at > ? AND lease_expires_at <= ?"
+_SOONEST_FIRST = " ORDER BY lease_expires_at, node_id"
+
+_NEVER = sys.maxsize
+
+
+class LeaseReader(RowReader):
+    """See `protocols.leases`."""
+
+    def expired_leases(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
+        """See `Reader.expired_leases`."""
+        if task_id is None:
+            found = self._execute(_EXPIRED + _SOONEST_FIRST, (after, until))
+        else:
+            found = self._execute(
+                # The + keeps the planner on the lease index: it holds only leased nodes.
+                f"{_EXPIRED} AND +task_id = ? {_SOONEST_FIRST}",
+                (after, until, task_id),
+            )
+        return [NodeRow(*row) for row in found]
+
+    def next_expiry(self, after: int) -> int | None:
+        """See `Reader.next_expiry`."""
+        sql = "SELECT min(lease_expires_at) FROM nodes WHERE lease_expires_at > ?"
+        found: int | None = self._execute(sql, (after,)).get
+        return found
+
+
+class LeaseTx(RowTx, LeaseReader):
+    """Leases in a write transaction."""
+
+    def expired_leases(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
+        """See `Reader.expired_leases`: nothing to ask while the first lease still runs."""
+        cache = self._cache
+        if cache.first_expiry is None:
+            cache.first_expiry = self.next_expiry(-1) or _NEVER
+        if until < cache.first_expiry:
+            return []
+        cache.first_expiry = None  # whoever asks is about to roll these back
+        self._write_rows(NODES.name)
+        return super().expired_leases(after, until, task_id)
+
+    def next_expiry(self, after: int) -> int | None:
+        """See `Reader.next_expiry`."""
+        self._write_rows(NODES.name)
+        return super().next_expiry(after)

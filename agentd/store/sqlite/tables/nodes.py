@@ -1,0 +1,46 @@
+"""Nodes of a task, by task, by id and by what they depend on."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from agentd.projections import EDGES, NODES, NodeRow
+from agentd.store.sqlite.statements import SELECT_NODES
+from agentd.store.sqlite.tables.rows import RowReader, RowTx
+
+_TASK_NODES = f"{SELECT_NODES} WHERE task_id = ? ORDER BY position"
+_TAKEN = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM nodes WHERE node_id = value)"
+
+
+class NodeReader(RowReader):
+    """See `protocols.nodes`."""
+
+    def nodes(self, task_id: str) -> Iterator[NodeRow]:
+        """See `Reader.nodes`."""
+        return (NodeRow(*row) for row in self._execute(_TASK_NODES, (task_id,)))
+
+    def dependents(self, node_id: str) -> list[str]:
+        """See `Reader.dependents`."""
+        return [node for (node,) in self._all(self._tables.dependents, (node_id,))]
+
+    def existing_nodes(self, node_ids: Sequence[str]) -> list[str]:
+        """See `Reader.existing_nodes`."""
+        return [node for (node,) in self._all(_TAKEN, (json.dumps(node_ids),))]
+
+
+class NodeTx(RowTx, NodeReader):
+    """Nodes in a write transaction."""
+
+    def nodes(self, task_id: str) -> Iterator[NodeRow]:
+        """See `Reader.nodes`."""
+        self._write_rows(NODES.name)
+        return super().nodes(task_id)
+
+    def dependents(self, node_id: str) -> list[str]:
+        """See `Reader.dependents`."""
+        self._write_rows(EDGES.name)
+        return super().dependents(node_id)
+
+    def existing_nodes(self, node_ids: Sequence[str]) -> list[str]:
+        """See `Reader.existing_nodes`."""
+        self._write_rows(NODES.name)
+        return super().existing_nodes(node_ids)

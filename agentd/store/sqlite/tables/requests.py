@@ -1,0 +1,44 @@
+"""Requests that were answered, for safe repeats."""
+
+from msgspec.structs import astuple
+
+from agentd.answers import KEPT_MS, Answered
+from agentd.store.sqlite.tables.rows import RowReader, RowTx
+
+_ANSWERED = "SELECT request_id, digest, seq, event_limit, at FROM requests WHERE request_id = ?"
+_REMEMBER = "INSERT INTO requests (request_id, digest, seq, event_limit, at) VALUES (?, ?, ?, ?, ?)"
+# Two for every new one, so that forgetting keeps up and no commit pays for a day of requests. What
+# lies far ahead was remembered under a clock that was wrong.
+_FORGET = (
+    "DELETE FROM requests WHERE number IN (SELECT number FROM "
+    "(SELECT number, at FROM requests ORDER BY number LIMIT ?1) WHERE at NOT BETWEEN ?2 AND ?3)"
+)
+
+
+class RequestReader(RowReader):
+    """See `protocols.requests`."""
+
+    def answered_request(self, request_id: str) -> Answered | None:
+        """See `Reader.answered_request`."""
+        rows = self._all(_ANSWERED, (request_id,))
+        return Answered(*rows[0]) if rows else None
+
+
+class RequestTx(RowTx, RequestReader):
+    """Answered requests in a write transaction. `SqliteTx` makes what is declared here."""
+
+    _answered: dict[str, Answered]  # those that are not written yet
+
+    def answered_request(self, request_id: str) -> Answered | None:
+        """See `Reader.answered_request`."""
+        return self._answered.get(request_id) or super().answered_request(request_id)
+
+    def remember(self, answered: Answered) -> None:
+        """See `Tx.remember`."""
+        self._answered[answered.request_id] = answered
+
+    def _write_answered(self) -> None:
+        if self._answered:
+            now = max(answered.at for answered in self._answered.values())
+            self._executemany(_REMEMBER, [astuple(a) for a in self._answered.values()])
+            self._execute(_FORGET, (2 * len(self._answered), now - KEPT_MS, now + KEPT_MS))

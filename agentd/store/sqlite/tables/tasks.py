@@ -1,0 +1,90 @@
+"""Lists of tasks, a page at a time.
+
+The rule this file keeps: a page costs the same however many tasks there are. Ids that begin alike
+were registered together, so many may share a prefix: few are sorted, many are met along the order
+of registration. The + in the SQL keeps the planner on the one index or the other.
+"""
+
+from agentd.projections import TASKS, TaskRow
+from agentd.store.sqlite.statements import LARGEST_INTEGER, columns
+from agentd.store.sqlite.tables.queue import IS_RUNNABLE
+from agentd.store.sqlite.tables.rows import RowReader, RowTx
+
+_TASKS = f"SELECT {columns(TASKS)} FROM tasks"
+_BEFORE = (
+    f"{_TASKS} WHERE +task_id >= ?1 AND +task_id < ?2 AND registered_seq < ?3 "
+    "ORDER BY registered_seq DESC LIMIT ?4"
+)
+_BEFORE_OF_FEW = (
+    f"{_TASKS} WHERE task_id >= ?1 AND task_id < ?2 AND +registered_seq < ?3 "
+    "ORDER BY +registered_seq DESC LIMIT ?4"
+)
+_RUNNABLE_OF_FEW = (
+    f"{_TASKS} WHERE task_id >= ?1 AND task_id < ?2 AND +registered_seq > ?3 "
+    f"AND (SELECT task_id FROM nodes WHERE {IS_RUNNABLE} AND added_seq > registered_seq "
+    "ORDER BY added_seq LIMIT 1) = tasks.task_id ORDER BY +registered_seq LIMIT ?4"
+)
+_SHARING = "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE task_id >= ? AND task_id < ? LIMIT ?)"
+_FEW = 4_000
+"""Tasks that share a prefix and are sorted, in some milliseconds."""
+
+_NEXT_TASK = "SELECT min(registered_seq) FROM tasks WHERE registered_seq > ?"
+_FIRST_RUNNABLE = (
+    f"SELECT task_id FROM nodes WHERE {IS_RUNNABLE} AND added_seq > ? ORDER BY added_seq LIMIT 1"
+)
+
+
+class TaskReader(RowReader):
+    """See `protocols.tasks`."""
+
+    def tasks(self, prefix: str, before: int | None, limit: int) -> list[TaskRow]:
+        """See `Reader.tasks`."""
+        sql = _BEFORE_OF_FEW if self._have_few(prefix) else _BEFORE
+        last = LARGEST_INTEGER if before is None else before
+        return [TaskRow(*row) for row in self._all(sql, (*_id_range(prefix), last, limit))]
+
+    def runnable_tasks(self, prefix: str, after: int, limit: int) -> list[TaskRow]:
+        """See `Reader.runnable_tasks`.
+
+        It goes from task to task, however many nodes of one there are.
+        """
+        if self._have_few(prefix):
+            found = self._all(_RUNNABLE_OF_FEW, (*_id_range(prefix), after, limit))
+            return [TaskRow(*row) for row in found]
+        tasks: list[TaskRow] = []
+        while len(tasks) < limit and (task := self._next_runnable_task(after)) is not None:
+            after = task.registered_seq
+            if task.task_id.startswith(prefix):
+                tasks.append(task)
+        return tasks
+
+    def _have_few(self, prefix: str) -> bool:
+        if not prefix:  # which all have
+            return False
+        [(sharing,)] = self._all(_SHARING, (*_id_range(prefix), _FEW + 1))
+        return bool(sharing <= _FEW)
+
+    def _next_runnable_task(self, after: int) -> TaskRow | None:
+        [(start,)] = self._all(_NEXT_TASK, (after,))
+        found = self._all(_FIRST_RUNNABLE, (start,))
+        task: TaskRow | None = self.get(TASKS, found[0]) if found else None
+        return task
+
+
+class TaskTx(RowTx, TaskReader):
+    """Lists of tasks in a write transaction."""
+
+    def tasks(self, prefix: str, before: int | None, limit: int) -> list[TaskRow]:
+        """See `Reader.tasks`."""
+        self._write_tasks_and_nodes()
+        return super().tasks(prefix, before, limit)
+
+    def runnable_tasks(self, prefix: str, after: int, limit: int) -> list[TaskRow]:
+        """See `Reader.runnable_tasks`."""
+        self._write_tasks_and_nodes()
+        return super().runnable_tasks(prefix, after, limit)
+
+
+def _id_range(prefix: str) -> tuple[str, str]:
+    """What all ids with that prefix, and no others, are between."""
+    return prefix, prefix + "g"  # behind the digits of a UUID, which are 0 to f
