@@ -16,11 +16,11 @@ from typing import Any, TypeVar, cast
 
 from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncClient, AsyncLease, Client, Lease
-from agentd.client.endings import failure
+from agentd.client.base_lease import LEASE_GONE
 from agentd.client.heartbeats import Heartbeats
-from agentd.client.lease import GONE
-from agentd.client.repeats import PASSING, waits
-from agentd.client.requests import Request
+from agentd.client.payloads import failure_payload
+from agentd.client.repeats import TRANSIENT, backoff
+from agentd.client.requests.request import Request
 from agentd.errors import DaemonUnreachable, LeaseLost, WorkFailed
 from agentd.label import label
 from agentd.text import shown
@@ -158,13 +158,13 @@ class Handling:
 
     async def _ask(self, request: Request[Result]) -> Result:
         trouble = _Trouble(request.method)
-        for wait in waits(longest=_LONGEST_WAIT):
+        for wait in backoff(longest=_LONGEST_WAIT):
             try:
                 answer = await self._client.ask(request)
-            except PASSING as error:
+            except TRANSIENT as error:
                 trouble.tell(error)
                 await asyncio.sleep(wait)
-            except GONE:
+            except LEASE_GONE:
                 self._count(_LOST.get(request.method))
                 raise
             else:
@@ -174,14 +174,14 @@ class Handling:
 
     def _ask_here(self, request: Request[Result], stopped: threading.Event) -> Result:
         trouble = _Trouble(request.method)
-        for wait in waits(longest=_LONGEST_WAIT):
+        for wait in backoff(longest=_LONGEST_WAIT):
             try:
                 answer = self._blocking.ask(request)
-            except PASSING as error:
+            except TRANSIENT as error:
                 trouble.tell(error)
                 if stopped.wait(wait):
                     raise
-            except GONE:
+            except LEASE_GONE:
                 self._count(_LOST.get(request.method))
                 raise
             else:
@@ -226,7 +226,7 @@ def _left(exit_: SystemExit) -> RuntimeError:
 
 def _told(error: Exception) -> str:
     if isinstance(error, WorkFailed):
-        return bytes(failure(error))[:_LONGEST_TOLD].decode(errors="replace")
+        return bytes(failure_payload(error))[:_LONGEST_TOLD].decode(errors="replace")
     return repr(error)
 
 

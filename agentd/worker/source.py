@@ -10,7 +10,7 @@ import uuid
 
 from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncClient
-from agentd.client.repeats import PASSING
+from agentd.client.repeats import TRANSIENT
 from agentd.errors import RequestRefused
 from agentd.text import shown
 
@@ -41,7 +41,7 @@ class Source:
         """
         try:
             acquired = await self._acquire()
-        except PASSING as error:
+        except TRANSIENT as error:
             if not self._was_reached:
                 raise
             self._say("no node for now, trying again: %s", error)
@@ -90,7 +90,7 @@ class Source:
         if acquired is not None:
             try:
                 await self._client.heartbeat_node(task_id, acquired.node_id, acquired.lease_id)
-            except PASSING:
+            except TRANSIENT:
                 raise
             except RequestRefused:
                 acquired = None

@@ -18,7 +18,7 @@ from types import FrameType
 
 from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncClient, Client
-from agentd.client.repeats import waits
+from agentd.client.repeats import backoff
 from agentd.worker.handling import MOMENT, Handler, Handling
 from agentd.worker.source import Source
 
@@ -121,17 +121,19 @@ class Worker:
                 handling.close()
 
     async def _serve(self, source: Source, handling: Handling) -> None:
-        pauses = waits(FIRST_WAIT, LONGEST_WAIT)
+        pauses = backoff(FIRST_WAIT, LONGEST_WAIT)
         while not self._stopping:
             self._changed.clear()
             if len(self._running) >= self._concurrency:
                 await self._changed.wait()
             elif (acquired := await source.next()) is not None:
                 self._begin(handling, acquired)
-                pauses = waits(FIRST_WAIT, LONGEST_WAIT)
+                pauses = backoff(FIRST_WAIT, LONGEST_WAIT)
             elif self._running:
                 if await self._pause(next(pauses)):
-                    pauses = waits(FIRST_WAIT, LONGEST_WAIT)  # a node has ended: others may follow
+                    pauses = backoff(
+                        FIRST_WAIT, LONGEST_WAIT
+                    )  # a node has ended: others may follow
             elif source.is_exhausted:
                 return
             else:

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from agentd.client.values import encoded
+from agentd.client.values import encode
 from agentd.errors import RequestTooLarge, WorkFailed
 from agentd.protocol import LINE_LIMIT
 
 UNSENDABLE = (TypeError, ValueError, RequestTooLarge)
-"""What `payload` raises."""
+"""What `encode_payload` raises."""
 
 LONGEST = 4096
 """Characters of a message, and of a traceback, that a failed node keeps."""
@@ -27,9 +27,9 @@ _ENVELOPE = 1024
 """Bytes of a request around its payload, at most."""
 
 
-def payload(value: Any, place: str) -> Raw:
-    """The value as JSON. Raises `RequestTooLarge`, or what `encoded` raises."""
-    text = encoded(value, place)
+def encode_payload(value: Any, place: str) -> Raw:
+    """The value as JSON. Raises `RequestTooLarge`, or what `encode` raises."""
+    text = encode(value, place)
     if (size := len(bytes(text))) > LINE_LIMIT - _ENVELOPE:
         raise RequestTooLarge(
             f"the payload has {size} bytes, one line may have {LINE_LIMIT} in all: keep "
@@ -38,23 +38,23 @@ def payload(value: Any, place: str) -> Raw:
     return text
 
 
-def failure(error: BaseException) -> Raw:
+def failure_payload(error: BaseException) -> Raw:
     """Why a node failed: the payload of a `WorkFailed`, else type, message and traceback."""
     if isinstance(error, WorkFailed):
         try:
-            return payload(error.payload, "$.error_payload")
+            return encode_payload(error.payload, "$.error_payload")
         except UNSENDABLE as unsendable:
-            return failure(unsendable)
+            return failure_payload(unsendable)
     shown = traceback.TracebackException.from_exception(error)
     lines = "".join(shown.format()).splitlines()[-_LINES:]
     told = {
         "type": type(error).__qualname__,
-        "message": _plain(str(shown))[:LONGEST],  # `str(error)` is free to fail
-        "traceback": _plain("\n".join(lines))[-LONGEST:],
+        "message": _as_utf8(str(shown))[:LONGEST],  # `str(error)` is free to fail
+        "traceback": _as_utf8("\n".join(lines))[-LONGEST:],
     }
     return Raw(msgspec.json.encode(told))
 
 
-def _plain(text: str) -> str:
+def _as_utf8(text: str) -> str:
     """Text that is UTF-8, whatever it was made of."""
     return text.encode(errors="backslashreplace").decode()
