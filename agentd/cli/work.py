@@ -23,7 +23,7 @@ from agentd.errors import BadSetting, WorkerStopped
 from agentd.label import label
 from agentd.text import shown
 from agentd.worker import Worker
-from agentd.worker.command import GONE, MOST_FAILURES, Command, is_directory_gone
+from agentd.worker.command import DIRECTORY_GONE, MOST_FAILURES, CommandHandler, is_directory_gone
 
 MOST_LINES = 1000
 """Lines of one node that are shown."""
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _work(client: Client, task: str | None, options: argparse.Namespace) -> Mapping[str, int]:
-    command = Command(
+    command = CommandHandler(
         options.command,
         client.socket_path,
         _Screen().show,
@@ -109,7 +109,7 @@ def _check(program: str) -> None:
     Raises `BadSetting` or `WorkerStopped`.
     """
     if is_directory_gone():
-        raise WorkerStopped(GONE)
+        raise WorkerStopped(DIRECTORY_GONE)
     if shutil.which(program) is not None:
         return
     if Path(program).is_file() and "/" in program:

@@ -25,7 +25,7 @@ from agentd.loop.failures import ChatFailed
 from agentd.loop.handler import artifact_text
 from agentd.loop.retries import retry_after
 from agentd.protocol import Request, Requests
-from agentd.worker.output import Lines
+from agentd.worker.output import LineSplitter
 
 SHORT, TIMES = (500, 4_000), 8
 """Bytes of texts, and how many times as long others are."""
@@ -70,7 +70,7 @@ READERS: dict[str, Reader] = {
     "a log filter of others": lambda text: level_of("RUST_LOG", text),
     "a document in JSON": lambda text: read(text.encode(), "it", "json"),
     "a document in YAML": lambda text: read(f"goal: g\ncontext: {text}".encode(), "it", "yaml"),
-    "a command's output": lambda text: in_crumbs(Lines().feed, text),
+    "a command's output": lambda text: in_crumbs(LineSplitter().feed, text),
     "a completion": lambda text: completion.parse(text.encode(), str, 1),
     "a complaint": lambda text: completion.complaint(text.encode(), str),
     "an artifact": lambda text: artifact_text(

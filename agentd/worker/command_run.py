@@ -16,18 +16,18 @@ from agentd.client import AsyncLease
 from agentd.client.values import is_json
 from agentd.errors import LeaseLost, RequestRefused, WorkFailed
 from agentd.protocol import LINE_LIMIT
-from agentd.worker.output import Head, Lines, Tail
+from agentd.worker.output import HeadBuffer, LineSplitter, TailBuffer
 
 EVENT_PREFIX = b"AGENTD_EVENT "
 """A line on standard error that begins so is an event of the node."""
 
-STDERR_KEPT = 4096
+STDERR_BYTES = 4096
 """Bytes of standard error that a failed node keeps, the last ones."""
 
-_SIGNALLED = 128
+_SIGNAL_EXIT_BASE = 128
 """A command that a signal ended has this plus its number as exit code, as shells say."""
 
-Show = Callable[[AsyncLease, str], None]
+ShowLine = Callable[[AsyncLease, str], None]
 """Is given each line that a command writes, events apart."""
 
 
@@ -38,32 +38,32 @@ class _Event(Struct, forbid_unknown_fields=True):
     payload: Raw | UnsetType = UNSET
 
 
-class Run:
+class CommandRun:
     """Takes the output piece by piece; when it has come to its `end`, it says what it was."""
 
-    def __init__(self, lease: AsyncLease, show: Show) -> None:
+    def __init__(self, lease: AsyncLease, show: ShowLine) -> None:
         self._lease = lease
         self._show = show
-        self._result = Head(LINE_LIMIT)
-        self._complaints = Tail(STDERR_KEPT)
-        self._out = Lines()
-        self._err = Lines()
+        self._result = HeadBuffer(LINE_LIMIT)
+        self._stderr_tail = TailBuffer(STDERR_BYTES)
+        self._out = LineSplitter()
+        self._err = LineSplitter()
 
     async def out(self, piece: bytes) -> None:
         """A piece of standard output."""
         self._result.feed(piece)
         for line in self._out.feed(piece):
-            self._tell(line)
+            self._show_line(line)
 
     async def err(self, piece: bytes) -> None:
         """A piece of standard error."""
-        await self._complain(self._err.feed(piece), b"\n")
+        await self._take_stderr_lines(self._err.feed(piece), b"\n")
 
     async def end(self) -> None:
         """There is no more: the last lines may lack their newlines."""
         for line in self._out.end():
-            self._tell(line)
-        await self._complain(self._err.end(), b"")
+            self._show_line(line)
+        await self._take_stderr_lines(self._err.end(), b"")
 
     def result(self, code: int) -> Any:
         """Standard output: JSON if it is, else text.
@@ -86,26 +86,26 @@ class Run:
 
     def _failure(self, code: int) -> dict[str, Any]:
         """Exit code, signal where there was one, and the end of standard error."""
-        told: dict[str, Any] = {"exit_code": code if code > 0 else _SIGNALLED - code}
+        told: dict[str, Any] = {"exit_code": code if code > 0 else _SIGNAL_EXIT_BASE - code}
         if code < 0:
             with contextlib.suppress(ValueError):  # real-time signals have no name of their own
                 told["signal"] = signal.Signals(-code).name
-        told["stderr"] = bytes(self._complaints).decode(errors="replace")
+        told["stderr"] = bytes(self._stderr_tail).decode(errors="replace")
         return told
 
-    async def _complain(self, lines: Sequence[bytes], end: bytes) -> None:
+    async def _take_stderr_lines(self, lines: Sequence[bytes], end: bytes) -> None:
         for line in lines:
-            if not (line.startswith(EVENT_PREFIX) and await self._commit(line)):
-                self._complaints.feed(line + end)
-                self._tell(line)
+            if not (line.startswith(EVENT_PREFIX) and await self._commit_if_event(line)):
+                self._stderr_tail.feed(line + end)
+                self._show_line(line)
 
-    async def _commit(self, line: bytes) -> bool:
+    async def _commit_if_event(self, line: bytes) -> bool:
         """Whether the line is an event; what is refused is shown beside it."""
         text = line.removeprefix(EVENT_PREFIX)
         if not is_json(text, "$.payload"):
             self._show(self._lease, "the next line is no event: what it has is not JSON")
             return False
-        action_type, payload = event_of(text)
+        action_type, payload = parse_event(text)
         try:
             await self._lease.commit(action_type, payload)
         except LeaseLost as lost:
@@ -114,11 +114,11 @@ class Run:
             self._show(self._lease, f"the event was refused: {refusal.message}")
         return True
 
-    def _tell(self, line: bytes) -> None:
+    def _show_line(self, line: bytes) -> None:
         self._show(self._lease, line.decode(errors="replace").rstrip("\r"))
 
 
-def event_of(text: bytes) -> tuple[str, Raw]:
+def parse_event(text: bytes) -> tuple[str, Raw]:
     """Action type and payload of an event that is JSON, the payload byte for byte."""
     try:
         event = msgspec.json.decode(text, type=_Event)

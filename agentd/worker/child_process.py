@@ -26,13 +26,13 @@ Sink = Callable[[bytes], Awaitable[None]]
 GRACE = 5.0
 """Seconds between the polite signal (SIGTERM) and the firm one (SIGKILL)."""
 
-_LAST_WORDS = 1.0
+_HELPER_SECONDS = 1.0
 """Seconds for which helpers that outlive the command are listened to."""
 
-_PIECE = 64 * 1024
+_CHUNK = 64 * 1024
 
 
-class Child:
+class ChildProcess:
     """A running command. Raises `OSError` where it cannot be started."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Child:
             )
         loop = asyncio.get_running_loop()
         self._exited: asyncio.Future[int] = loop.create_future()
-        self._is_history: asyncio.Future[None] = loop.create_future()
+        self._helpers_time_is_over: asyncio.Future[None] = loop.create_future()
         threading.Thread(target=self._wait, args=(loop,), daemon=True).start()
 
     async def run(self, out: Sink, err: Sink) -> int:
@@ -71,8 +71,8 @@ class Child:
             await asyncio.wait(readers)
             code = await asyncio.shield(self._exited)
         except asyncio.CancelledError:
-            await self._end()
-            await asyncio.wait(readers, timeout=_LAST_WORDS)
+            await self._stop()
+            await asyncio.wait(readers, timeout=_HELPER_SECONDS)
             raise
         finally:
             for reader in readers:
@@ -82,7 +82,7 @@ class Child:
             reader.result()
         return code
 
-    async def _end(self) -> None:
+    async def _stop(self) -> None:
         """Politely, and after a while or when asked again, firmly; with all that it has started."""
         self._signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
@@ -99,21 +99,23 @@ class Child:
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         code = self._process.wait()
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(self._gone, code)
+            loop.call_soon_threadsafe(self._on_exit, code)
 
-    def _gone(self, code: int) -> None:
-        _settle(self._exited, code)
-        asyncio.get_running_loop().call_later(_LAST_WORDS, _settle, self._is_history, None)
+    def _on_exit(self, code: int) -> None:
+        _resolve(self._exited, code)
+        asyncio.get_running_loop().call_later(
+            _HELPER_SECONDS, _resolve, self._helpers_time_is_over, None
+        )
 
     async def _read(self, pipe: IO[bytes], sink: Sink) -> None:
         """Until the pipe's end; where a helper keeps it open, what is in it after that moment."""
         with pipe:
             while await self._has_more(pipe):
-                if not (piece := os.read(pipe.fileno(), _PIECE)):
+                if not (piece := os.read(pipe.fileno(), _CHUNK)):
                     return
                 await sink(piece)
-            left = _waiting(pipe)
-            while left > 0 and (piece := os.read(pipe.fileno(), min(left, _PIECE))):
+            left = _bytes_in_pipe(pipe)
+            while left > 0 and (piece := os.read(pipe.fileno(), min(left, _CHUNK))):
                 left -= len(piece)
                 await sink(piece)
 
@@ -121,19 +123,21 @@ class Child:
         """Wait for a piece or for the end; False when the command has been gone for a moment."""
         loop = asyncio.get_running_loop()
         readable: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(pipe.fileno(), _settle, readable, None)
+        loop.add_reader(pipe.fileno(), _resolve, readable, None)
         try:
-            await asyncio.wait([readable, self._is_history], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                [readable, self._helpers_time_is_over], return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             loop.remove_reader(pipe.fileno())
-        return not self._is_history.done()
+        return not self._helpers_time_is_over.done()
 
 
-def _settle(future: "asyncio.Future[Result]", result: Result) -> None:
+def _resolve(future: "asyncio.Future[Result]", result: Result) -> None:
     if not future.done():
         future.set_result(result)
 
 
-def _waiting(pipe: IO[bytes]) -> int:
+def _bytes_in_pipe(pipe: IO[bytes]) -> int:
     """Bytes that are in the pipe."""
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
