@@ -23,8 +23,8 @@ from agentd.errors import Failure
 from agentd.text import shown
 
 if TYPE_CHECKING:
-    from agentd.loop.account import Mood, News
-    from agentd.loop.run import Ending, Outcome
+    from agentd.loop.report import ReportLine, Tone
+    from agentd.loop.run import NodeEnding, RunOutcome
     from agentd.loop.settings import Settings
 
 FLAGS = {
@@ -39,7 +39,7 @@ FLAGS = {
 
 _EXTRA = ("httpx", "tenacity")
 _ANEW = "a failed node stays failed: correct the cause, and run `agentd loop` anew"
-_COLOURS: "dict[Mood, str]" = {"good": "green", "bad": "bold red", "news": "yellow", "plain": ""}
+_COLOURS: "dict[Tone, str]" = {"good": "green", "bad": "bold red", "notice": "yellow", "plain": ""}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -73,25 +73,25 @@ def _flags(options: argparse.Namespace) -> dict[str, Flag]:
 
 def _offline(stack: ExitStack, options: argparse.Namespace, settings: "Settings") -> "Settings":
     from agentd.loop.offline import ChatServer
-    from agentd.loop.script import scripted
+    from agentd.loop.script import answer_as_agent
 
     if options.base_url is not None:
         raise Usage("--offline brings an endpoint of its own: leave --base-url out")
-    server = stack.enter_context(ChatServer(scripted))
+    server = stack.enter_context(ChatServer(answer_as_agent))
     return settings._replace(base_url=server.base_url)
 
 
 def _run(options: argparse.Namespace, client: Client, settings: "Settings") -> int:
     from agentd.loop import artifacts
-    from agentd.loop.chat import Chat
-    from agentd.loop.run import play
+    from agentd.loop.chat import ChatClient
+    from agentd.loop.run import run_task
 
-    Chat(settings).client()  # what cannot be made is better known before a node fails of it
-    artifacts.check(settings.artifact_dir)
+    ChatClient(settings).client()  # what cannot be made is better known before a node fails of it
+    artifacts.check_directory(settings.artifact_dir)
     task_id = _task(options, client, settings)
     teller = _Teller(options, settings, task_id)
     try:
-        outcome = play(client, task_id, settings, teller.tell)
+        outcome = run_task(client, task_id, settings, teller.tell)
     except (Failure, KeyboardInterrupt):
         teller.say_how_to_resume()
         raise
@@ -100,17 +100,17 @@ def _run(options: argparse.Namespace, client: Client, settings: "Settings") -> i
 
 def _task(options: argparse.Namespace, client: Client, settings: "Settings") -> str:
     from agentd.loop.agents import DEFAULT_GOAL
-    from agentd.loop.run import check, register
+    from agentd.loop.run import check_task, register_task
 
     if options.goal is not None and not options.goal.strip():
         raise Usage("--goal is empty: say what the agents are to do, or leave it out")
     if options.task is None:
         with warnings_told():
-            return register(client, options.goal or DEFAULT_GOAL, settings)
+            return register_task(client, options.goal or DEFAULT_GOAL, settings)
     if options.goal is not None:
         raise Usage("--goal is for a new task: the one that --task names has its goal")
     task_id = naming.task_id(client, options.task)
-    check(client, task_id)
+    check_task(client, task_id)
     return task_id
 
 
@@ -128,11 +128,11 @@ class _Teller:
         self._say(f"task {task_id}{again}")
         self._say(f"{crew}, {settings.model}, {endpoint}")
 
-    def tell(self, news: "News") -> None:
-        """One line of the account."""
-        seconds = news.at - self._began
-        line = f"{seconds:6.2f}s  {news.who:<14} {news.what:<11} {news.about}"
-        self._say(line, _COLOURS[news.mood])
+    def tell(self, line: "ReportLine") -> None:
+        """Print one line of the report."""
+        seconds = line.at - self._began
+        words = f"{seconds:6.2f}s  {line.who:<14} {line.what:<11} {line.about}"
+        self._say(words, _COLOURS[line.tone])
 
     def say_how_to_resume(self) -> None:
         """The run ends early, and the task does not."""
@@ -142,7 +142,7 @@ class _Teller:
             file=sys.stderr,
         )
 
-    def conclude(self, outcome: "Outcome") -> int:
+    def conclude(self, outcome: "RunOutcome") -> int:
         """What came of it; returns the exit code."""
         seconds = round(time.time() - self._began, 2)
         if self._options.json:
@@ -164,15 +164,15 @@ class _Teller:
             self.say_how_to_resume()
         return 0 if outcome.is_good else 1
 
-    def _say_ending(self, node: "Ending") -> None:
+    def _say_ending(self, node: "NodeEnding") -> None:
         if node.result is None:
             self._say(f"{node.agent}: {_why_not(node)}", "bold red", whole=True)
             return
         cut = ", cut off at DEEPSEEK_MAX_TOKENS" if node.result.is_cut else ""
         self._say(f"{node.agent}: {node.result.artifact.bytes:,} bytes{cut}")
         self._say(f"  {node.result.artifact.path}", whole=True)
-        if node.flaw is not None:
-            self._say(f"  {node.flaw}", "bold red")
+        if node.artifact_problem is not None:
+            self._say(f"  {node.artifact_problem}", "bold red")
 
     def _say(self, line: str, style: str = "", *, whole: bool = False) -> None:
         """Print a line; on a terminal it is cut to fit unless it is worth more as a whole."""
@@ -187,7 +187,7 @@ class _Teller:
             self._console.print(text, no_wrap=True, overflow="ellipsis")
 
 
-def _print_envelope(outcome: "Outcome", seconds: float) -> int:
+def _print_envelope(outcome: "RunOutcome", seconds: float) -> int:
     if outcome.is_good:
         print_data({**msgspec.to_builtins(outcome), "seconds": seconds})
         return 0
@@ -201,13 +201,13 @@ def _print_envelope(outcome: "Outcome", seconds: float) -> int:
     return 1
 
 
-def _why_not(node: "Ending") -> str:
+def _why_not(node: "NodeEnding") -> str:
     """Why there is no good artifact, and what to do next where that is known."""
-    from agentd.loop.account import advice, complaint
+    from agentd.loop.report import error_advice, error_message
 
     if node.result is not None:
-        return f"{node.result.artifact.path} {node.flaw}"
+        return f"{node.result.artifact.path} {node.artifact_problem}"
     if node.error is None:
         return f"still {node.status}"
-    what_next = advice(node.error)
-    return complaint(node.error) + (f": {what_next}" if what_next else "")
+    what_next = error_advice(node.error)
+    return error_message(node.error) + (f": {what_next}" if what_next else "")

@@ -20,7 +20,7 @@ from agentd.errors import BadSetting, RequestRefused
 from agentd.logfilter import level_of
 from agentd.loop import completion
 from agentd.loop.agents import AGENTS
-from agentd.loop.chat import Answer
+from agentd.loop.chat import ChatAnswer
 from agentd.loop.failures import ChatFailed
 from agentd.loop.handler import artifact_text
 from agentd.loop.retries import retry_after
@@ -71,10 +71,10 @@ READERS: dict[str, Reader] = {
     "a document in JSON": lambda text: read(text.encode(), "it", "json"),
     "a document in YAML": lambda text: read(f"goal: g\ncontext: {text}".encode(), "it", "yaml"),
     "a command's output": lambda text: in_crumbs(LineSplitter().feed, text),
-    "a completion": lambda text: completion.parse(text.encode(), str, 1),
-    "a complaint": lambda text: completion.complaint(text.encode(), str),
+    "a completion": lambda text: completion.parse_completion(text.encode(), str, 1),
+    "a complaint": lambda text: completion.error_message(text.encode(), str),
     "an artifact": lambda text: artifact_text(
-        CODER, Answer(completion.Completion(text, is_cut=False, usage=None), 0), 1
+        CODER, ChatAnswer(completion.Completion(text, is_cut=False, usage=None), 0), 1
     ),
     "a picture": lambda text: svg(TaskStatusResult(TaskView("", text, Raw(b"{}"), ""), {}, [])),
     "a moment to come back": lambda text: retry_after(text, 0.0),

@@ -8,7 +8,7 @@ import time
 from typing import NamedTuple, Self
 
 from agentd.errors import Failure
-from agentd.loop.member import Member
+from agentd.loop.process import WorkerProcess
 from agentd.loop.settings import Settings
 
 MOST_DEATHS = 10
@@ -20,65 +20,67 @@ GRACE_SECS = 5.0
 _POLL_SECS = 0.02
 
 
-class Death(NamedTuple):
+class WorkerDeath(NamedTuple):
     """A worker that died, how (`SIGKILL`, `exit status 3`), and who takes its place."""
 
     name: str
-    how: str
+    exit_reason: str
     successor: str
 
 
-class Crew:
+class WorkerPool:
     """So many workers of one task. Leaving the `with` block ends them all, at once."""
 
     def __init__(self, task_id: str, settings: Settings) -> None:
         self.task_id = task_id
         self._settings = settings
-        self._members: list[Member] = []
+        self._processes: list[WorkerProcess] = []
         self._deaths = 0
 
     def __enter__(self) -> Self:
-        self._members = [self._hire() for _ in range(self._settings.workers)]
+        self._processes = [self._start_worker() for _ in range(self._settings.workers)]
         return self
 
     def __exit__(self, *_: object) -> None:
-        for member in self._members:
-            member.close()
+        for process in self._processes:
+            process.close()
 
     @property
     def size(self) -> int:
         """How many there are."""
-        return len(self._members)
+        return len(self._processes)
 
     def count_done(self) -> int:
         """How many have left of themselves: nothing of the task can run, or they were told to."""
-        return sum(member.status == 0 for member in self._members)
+        return sum(process.status == 0 for process in self._processes)
 
-    def replace_the_dead(self) -> list[Death]:
+    def replace_dead_workers(self) -> list[WorkerDeath]:
         """Replace every worker that died. Raises `Failure` when there were too many."""
         deaths = []
-        for place, member in enumerate(self._members):
-            if not member.status:  # None: it works; 0: it is done
+        for place, process in enumerate(self._processes):
+            if not process.status:  # None: it works; 0: it is done
                 continue
             self._deaths += 1
             if self._deaths > MOST_DEATHS:
-                words = self._settings.key.scrub(member.last_words()) or "nothing"
+                words = self._settings.key.scrub(process.stderr_tail()) or "nothing"
                 raise Failure(
-                    f"{self._deaths} workers died, the last one with {member.how}; it said: "
-                    f"{words.splitlines()[-1]}"
+                    f"{self._deaths} workers died, the last one with {process.exit_reason}; "
+                    f"it said: {words.splitlines()[-1]}"
                 )
-            member.close()
-            self._members[place] = self._hire()
-            deaths.append(Death(member.name, member.how, self._members[place].name))
+            process.close()
+            self._processes[place] = self._start_worker()
+            deaths.append(
+                WorkerDeath(process.name, process.exit_reason, self._processes[place].name)
+            )
         return deaths
 
     def stop(self) -> None:
         """Let them finish what is in flight, but no longer than `GRACE_SECS`."""
-        for member in self._members:
-            member.terminate()
+        for process in self._processes:
+            process.terminate()
         ends_at = time.monotonic() + GRACE_SECS
-        while any(m.status is None for m in self._members) and time.monotonic() < ends_at:
+        while any(m.status is None for m in self._processes) and time.monotonic() < ends_at:
             time.sleep(_POLL_SECS)
 
-    def _hire(self) -> Member:
-        return Member(self.task_id, self._settings)
+    def _start_worker(self) -> WorkerProcess:
+        return WorkerProcess(self.task_id, self._settings)

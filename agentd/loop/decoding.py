@@ -15,7 +15,7 @@ Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 """A number that can be reckoned with: Python divides and writes no integer of any length."""
 
 
-def read(text: Raw | bytes, kind: type[Kind]) -> Kind | None:
+def decode_or_none(text: Raw | bytes, kind: type[Kind]) -> Kind | None:
     """What the JSON stands for, where it is of that kind; else None."""
     wanted: Any = kind
     try:

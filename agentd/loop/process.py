@@ -14,44 +14,44 @@ import threading
 from typing import IO
 
 from agentd.loop.settings import Settings
-from agentd.loop.worker import owner
+from agentd.loop.worker import owner_name
 
-_LAST_WORDS = 2000
+_STDERR_BYTES = 2000
 """Bytes."""
 
 _SIGNALS = {number.value: number.name for number in signal.Signals}
 
 
-class Member:
+class WorkerProcess:
     """A worker of one task. `status` is how it ended, as `Popen.returncode`; None while it runs."""
 
     def __init__(self, task_id: str, settings: Settings) -> None:
-        self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._process = subprocess.Popen(  # noqa: S603 - a module of this package
             [sys.executable, "-m", "agentd.loop.worker", task_id],
             env={**os.environ, **settings.environment()},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=self._words,
+            stderr=self._stderr,
             start_new_session=True,  # a Ctrl-C is for the loop, which then ends its workers
         )
-        self.name = owner(self._process.pid)
+        self.name = owner_name(self._process.pid)
         self.status: int | None = None
         self._waiter = threading.Thread(target=self._wait, daemon=True)
         self._waiter.start()
 
     @property
-    def how(self) -> str:
+    def exit_reason(self) -> str:
         """How it ended: `SIGKILL`, or `exit status 3`."""
         status = self.status or 0
         return (
             f"exit status {status}" if status >= 0 else _SIGNALS.get(-status, f"signal {-status}")
         )
 
-    def last_words(self) -> str:
+    def stderr_tail(self) -> str:
         """The end of what it said on standard error."""
-        self._words.seek(0)
-        return self._words.read()[-_LAST_WORDS:].decode(errors="replace").strip()
+        self._stderr.seek(0)
+        return self._stderr.read()[-_STDERR_BYTES:].decode(errors="replace").strip()
 
     def terminate(self) -> None:
         """SIGTERM: it may finish what is in flight."""
@@ -63,7 +63,7 @@ class Member:
         self._waiter.join()
         if self._process.stdin is not None:
             self._process.stdin.close()
-        self._words.close()
+        self._stderr.close()
 
     def _wait(self) -> None:
         self.status = self._process.wait()
