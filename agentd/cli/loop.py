@@ -18,7 +18,7 @@ from agentd.cli.failing import Usage
 from agentd.cli.printing import print_data, print_json
 from agentd.cli.warned import warnings_told
 from agentd.client import Client
-from agentd.config import Flag
+from agentd.config.values import Flag
 from agentd.errors import Failure
 from agentd.text import shown
 

@@ -17,7 +17,7 @@ from agentd.cli.task.graph import svg
 from agentd.config.envfile import env_file
 from agentd.decoding import decode
 from agentd.errors import BadSetting, RequestRefused
-from agentd.logfilter import level_of
+from agentd.logfilter import parse_filter
 from agentd.loop import completion
 from agentd.loop.agents import AGENTS
 from agentd.loop.chat import ChatAnswer
@@ -66,8 +66,8 @@ READERS: dict[str, Reader] = {
     "a prefix": called("ListTasks", b'{"prefix":%b}'),
     "a field": called("CompleteNode", b"{%b:1}"),
     "a field of a node": called("RegisterTask", b'{"goal":"g","initial_nodes":[{%b:1}]}'),
-    "a log filter": lambda text: level_of("AGENTD_LOG", text),
-    "a log filter of others": lambda text: level_of("RUST_LOG", text),
+    "a log filter": lambda text: parse_filter("AGENTD_LOG", text),
+    "a log filter of others": lambda text: parse_filter("RUST_LOG", text),
     "a document in JSON": lambda text: read(text.encode(), "it", "json"),
     "a document in YAML": lambda text: read(f"goal: g\ncontext: {text}".encode(), "it", "yaml"),
     "a command's output": lambda text: in_crumbs(LineSplitter().feed, text),
