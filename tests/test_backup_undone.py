@@ -104,7 +104,7 @@ INTERRUPTED = """
 import os, sys
 from contextlib import contextmanager
 from agentd import cli
-from agentd.cli import backup
+from agentd.cli.database import backup
 
 @contextmanager
 def interrupting():

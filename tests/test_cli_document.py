@@ -5,8 +5,8 @@ import json
 import msgspec
 import pytest
 
-from agentd.cli.document import Document, read
-from agentd.cli.faults import BadDocument
+from agentd.cli.documents.document import Document, read
+from agentd.cli.documents.faults import BadDocument
 from tests.graphs import DIAMOND
 
 AN_ID = "8f36c487-4e75-4da9-a5bc-d7916f1acda0"

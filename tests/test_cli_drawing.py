@@ -9,10 +9,10 @@ import pytest
 from msgspec import Raw
 
 from agentd.api import NodeView
-from agentd.cli.diagram import dot, mermaid
-from agentd.cli.drawing import MOST, TooLarge, draw
-from agentd.cli.naming import labels, shortened
+from agentd.cli.ids import labels, shortened
 from agentd.cli.states import BLOCKED, COMPLETED, FAILED, PENDING, RUNNABLE, RUNNING, states
+from agentd.cli.task.diagram import dot, mermaid
+from agentd.cli.task.drawing import MOST, TooLarge, draw
 from agentd.label import label
 from tests.daemon_process import REPOSITORY
 

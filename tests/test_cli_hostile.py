@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from agentd.cli import replay
+from agentd.cli.database import replay
 from agentd.cli.log import FORMATTER
 from agentd.cli.usage import Parser
 from agentd.cli.verbs import parser

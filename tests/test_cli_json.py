@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from agentd import errors
-from agentd.cli.failing import NEXT
+from agentd.cli.failures import NEXT
 from tests.command_line import AGENTD, Ended, agentd, agentd_here
 from tests.daemon_process import REPOSITORY, DaemonProcess, environment
 from tests.graphs import DIAMOND
@@ -188,7 +188,7 @@ def test_a_command_has_options_of_its_own(home: Path) -> None:
 
 def kinds() -> set[str]:
     """The words for all that can go wrong."""
-    from agentd.cli.failing import kind_of
+    from agentd.cli.failures import kind_of
 
     failures = [each for each in vars(errors).values() if isinstance(each, type)]
     found = {kind_of(each) for each in failures if issubclass(each, errors.Failure)}

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from agentd.cli.failing import NEXT
+from agentd.cli.failures import NEXT
 from agentd.cli.states import STATES
 from agentd.errors import WIRE_ERRORS
 from tests.command_line import agentd_here

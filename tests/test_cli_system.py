@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import pytest
 
-from agentd.cli.failing import report
+from agentd.cli.failures import report
 from agentd.daemon import run
 from agentd.daemon.door import room
 from agentd.daemon.listener import Listener

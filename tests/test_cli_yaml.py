@@ -5,8 +5,8 @@ from typing import Any, NoReturn
 import pytest
 import yaml
 
-from agentd.cli import yaml_form
-from agentd.cli.yaml_form import written
+from agentd.cli.documents import yaml_form
+from agentd.cli.documents.yaml_form import written
 
 
 def meant(text: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from agentd.cli.loop import FLAGS
+from agentd.cli.worker.loop import FLAGS
 from agentd.errors import Failure
 from agentd.loop.agents import AGENTS, agent_of, node_specs, request_of
 from agentd.loop.artifacts import Artifacts, artifact_problem, check_directory

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agentd.cli import verbs
+from agentd.cli.worker import options
 from agentd.config import find_misspelled_names
 from agentd.config.envfile import EnvFile
 from agentd.config.values import Flag, Values
@@ -183,4 +183,4 @@ def test_a_flag_that_does_not_parse(value: str, told: str) -> None:
 
 def test_the_command_line_knows_the_bound() -> None:
     """As many agents as a setting may ask for, a flag may ask for."""
-    assert verbs.MOST_AGENTS == MOST_WORKERS
+    assert options.MOST_AGENTS == MOST_WORKERS

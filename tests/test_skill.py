@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agentd.cli.failing import NEXT
+from agentd.cli.failures import NEXT
 from agentd.cli.usage import EXIT_CODES
 from agentd.cli.verbs import parser
 from agentd.methods import METHODS

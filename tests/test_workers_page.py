@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from agentd import errors
-from agentd.cli import work
+from agentd.cli.worker import work
 from agentd.worker import child_process, command, command_run, worker
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.documents import blocks, found, section, text

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except (Failure, RequestRefused, LeaseLost, OSError, KeyboardInterrupt) as error:
-        from agentd.cli.failing import report
+        from agentd.cli.failures import report
 
         return report(error, as_json=usage.wants_json(given))
 

@@ -8,7 +8,7 @@ import sys
 
 import msgspec
 
-from agentd.cli.failing import Usage
+from agentd.cli.failures import Usage
 from agentd.text import malformed
 
 

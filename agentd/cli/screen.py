@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from agentd.cli.drawing import Line
+    from agentd.cli.task.drawing import Line
 
 _WIDEST = 32
 """Columns of a cell that is not the last resort of a long text."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from agentd.api import TaskStatusResult, TaskView
-from agentd.cli.document import read
+from agentd.cli.documents.document import read
 from agentd.cli.task.graph import svg
 from agentd.config.envfile import env_file
 from agentd.decoding import decode

@@ -4,10 +4,10 @@ import argparse
 import sys
 
 from agentd.api import AcquireNextNodeResult
-from agentd.cli.moments import clock
-from agentd.cli.naming import task_id
+from agentd.cli.ids import task_id
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_whole
+from agentd.cli.times import clock
 from agentd.client import Client
 from agentd.label import label
 from agentd.text import shown_json

@@ -2,8 +2,8 @@
 
 import argparse
 
-from agentd.cli.naming import lease_id
-from agentd.cli.node.recorded import tell
+from agentd.cli.ids import lease_id
+from agentd.cli.node.event_result import tell
 from agentd.cli.node.target import target
 from agentd.cli.payload import payload
 from agentd.client import Client

@@ -2,11 +2,11 @@
 
 import argparse
 
-from agentd.cli.moments import clock
-from agentd.cli.naming import lease_id
+from agentd.cli.ids import lease_id
 from agentd.cli.node.target import target
 from agentd.cli.printing import print_data
 from agentd.cli.screen import is_terminal, print_fields
+from agentd.cli.times import clock
 from agentd.client import Client
 
 

@@ -6,7 +6,7 @@ The rule this file keeps: ids in full cost no request, whoever wrote them in wha
 import argparse
 from typing import NamedTuple
 
-from agentd.cli import naming
+from agentd.cli import ids
 from agentd.client import Client
 
 
@@ -19,5 +19,5 @@ class Target(NamedTuple):
 
 def target(client: Client, options: argparse.Namespace) -> Target:
     """The node meant. Raises `TaskNotFound`, `NodeNotFound`, `Ambiguous`, `Usage`."""
-    task = naming.task_id(client, options.task)
-    return Target(task, naming.node_id(client, task, options.node))
+    task = ids.task_id(client, options.task)
+    return Target(task, ids.node_id(client, task, options.node))

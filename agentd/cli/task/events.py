@@ -5,10 +5,10 @@ import select
 import sys
 
 from agentd.api import TaskEventsResult
-from agentd.cli.moments import day_and_clock
-from agentd.cli.naming import labels, task_id
+from agentd.cli.ids import labels, task_id
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_line, text
+from agentd.cli.times import day_and_clock
 from agentd.client import Client
 
 _PAUSE_SECONDS = 0.5

@@ -7,16 +7,16 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from agentd.api import TaskStatusResult
-from agentd.cli import diagram
-from agentd.cli.naming import labels, task_id
+from agentd.cli.ids import labels, task_id
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, counted, drawing, is_terminal, print_line, text
 from agentd.cli.states import states
+from agentd.cli.task import diagram
 from agentd.client import Client
 from agentd.text import shown
 
 if TYPE_CHECKING:
-    from agentd.cli.drawing import Line
+    from agentd.cli.task.drawing import Line
 
 _FONTS = re.compile(r"@font-face \{[^}]*\}\s*")
 """Who looks at a picture is not to ask a server for its letters."""
@@ -48,7 +48,7 @@ def _written(status: TaskStatusResult, form: str) -> str:
 def _lines(
     status: TaskStatusResult, columns: int | None = None, *, ascii_only: bool = False
 ) -> "Sequence[Line]":
-    from agentd.cli.drawing import draw
+    from agentd.cli.task.drawing import draw
 
     nodes = status.nodes
     return draw(nodes, states(nodes), labels(nodes), columns, ascii_only=ascii_only)

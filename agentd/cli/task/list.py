@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agentd.api import ListTasksResult, TaskSummary
-from agentd.cli.moments import age
-from agentd.cli.naming import shortened
+from agentd.cli.ids import shortened
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_line, print_table, text
 from agentd.cli.states import COMPLETED, FAILED, RUNNING
+from agentd.cli.times import age
 from agentd.client import Client
 from agentd.events import STATUSES
 

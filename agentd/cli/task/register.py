@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agentd.api import RegisterTaskResult
-from agentd.cli.document import Document, read
-from agentd.cli.failing import Usage
-from agentd.cli.faults import BadDocument
-from agentd.cli.naming import full_id
+from agentd.cli.daemon_warnings import warnings_told
+from agentd.cli.documents.document import Document, read
+from agentd.cli.documents.faults import BadDocument
+from agentd.cli.failures import Usage
+from agentd.cli.ids import full_id
 from agentd.cli.payload import given_bytes
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_line
-from agentd.cli.warned import warnings_told
 from agentd.client import Client
 from agentd.errors import (
     ConnectionLost,

@@ -6,8 +6,7 @@ import time
 from msgspec import Raw
 
 from agentd.api import NodeView, TaskStatusResult
-from agentd.cli.moments import age, span
-from agentd.cli.naming import labels, name, task_id
+from agentd.cli.ids import labels, name, task_id
 from agentd.cli.printing import print_data
 from agentd.cli.screen import (
     console,
@@ -21,6 +20,7 @@ from agentd.cli.screen import (
     text,
 )
 from agentd.cli.states import COMPLETED, FAILED, RUNNING, STATES, State, states
+from agentd.cli.times import age, span
 from agentd.client import Client
 
 _MOST = 100

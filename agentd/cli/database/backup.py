@@ -6,9 +6,9 @@ import os
 from agentd import config
 from agentd.backup import backup
 from agentd.cli.printing import print_data
-from agentd.cli.progress import progress_bar
+from agentd.cli.progress_bar import progress_bar
+from agentd.cli.quantities import contents, size
 from agentd.cli.signals import stop_like_an_interrupt
-from agentd.cli.words import contents, size
 from agentd.config.envfile import env_file
 from agentd.daemon.lock import home_lock, socket_lock
 from agentd.errors import Failure

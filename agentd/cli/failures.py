@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from agentd.cli.faults import BadDocument
+from agentd.cli.documents.faults import BadDocument
 from agentd.cli.printing import print_json
 from agentd.errors import BadSetting, Failure, RequestRefused
 from agentd.text import shown

@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from agentd import config, replay
-from agentd.cli.naming import one_task
+from agentd.cli.ids import one_task
 from agentd.cli.printing import print_data, print_json
-from agentd.cli.progress import Progress, progress_bar
+from agentd.cli.progress_bar import Progress, progress_bar
 from agentd.daemon.lock import database_lock
 from agentd.errors import AlreadyRunning, BadSetting, DatabaseRefused
 from agentd.journal import Recorded

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from msgspec.structs import astuple
 
 from agentd.cli.printing import print_data
-from agentd.cli.progress import progress_bar
+from agentd.cli.progress_bar import progress_bar
 from agentd.doctor import examine
 from agentd.doctor.finding import FAILED, OK, WARNING, Finding
 from agentd.text import shown

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+from agentd.cli.ids import task_id
 from agentd.cli.log import log_to_stderr
-from agentd.cli.naming import task_id
 from agentd.cli.printing import print_data
 from agentd.client import AsyncLease, Client
 from agentd.errors import BadSetting, WorkerStopped

@@ -14,11 +14,11 @@ import msgspec
 
 from agentd import graph
 from agentd.api import NodeSpec
-from agentd.cli import json_form
-from agentd.cli.faults import BadDocument, Faults, Place, Written
-from agentd.cli.fields import TASK, Fields
-from agentd.cli.naming import full_id
-from agentd.cli.node_form import Node, node, spec
+from agentd.cli.documents import json_form
+from agentd.cli.documents.faults import BadDocument, Faults, Place, Written
+from agentd.cli.documents.fields import TASK, Fields
+from agentd.cli.documents.node import Node, node, spec
+from agentd.cli.ids import full_id
 from agentd.errors import InvalidGraph
 from agentd.text import malformed
 
@@ -79,7 +79,7 @@ def _written(text: bytes, source: str, form: str | None) -> Written:
         raise BadDocument(f"{source} is empty: expected a task, in YAML or JSON")
     if (form or ("json" if decoded.lstrip()[:1] in ("{", "[") else "yaml")) == "json":
         return json_form.written(decoded, source)
-    from agentd.cli import yaml_form
+    from agentd.cli.documents import yaml_form
 
     return yaml_form.written(decoded, source)
 

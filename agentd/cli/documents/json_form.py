@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import msgspec
 
-from agentd.cli.faults import BadDocument, Path, Written
+from agentd.cli.documents.faults import BadDocument, Path, Written
 
 
 def _no_json(constant: str) -> NoReturn:

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from agentd.cli.faults import Place
+from agentd.cli.documents.faults import Place
 from agentd.client.values import is_json
 
 Value = TypeVar("Value")

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agentd.cli import naming, screen
-from agentd.cli.failing import Usage
+from agentd.cli import ids, screen
+from agentd.cli.daemon_warnings import warnings_told
+from agentd.cli.failures import Usage
 from agentd.cli.printing import print_data, print_json
-from agentd.cli.warned import warnings_told
 from agentd.client import Client
 from agentd.config.values import Flag
 from agentd.errors import Failure
@@ -109,7 +109,7 @@ def _task(options: argparse.Namespace, client: Client, settings: "Settings") -> 
             return register_task(client, options.goal or DEFAULT_GOAL, settings)
     if options.goal is not None:
         raise Usage("--goal is for a new task: the one that --task names has its goal")
-    task_id = naming.task_id(client, options.task)
+    task_id = ids.task_id(client, options.task)
     check_task(client, task_id)
     return task_id
 

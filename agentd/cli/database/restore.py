@@ -9,9 +9,9 @@ from agentd import config
 from agentd.backup.restore import refuse_source, verified_copy
 from agentd.backup.verify import Contents
 from agentd.cli.printing import print_data
-from agentd.cli.progress import progress_bar
+from agentd.cli.progress_bar import progress_bar
+from agentd.cli.quantities import contents
 from agentd.cli.signals import never_stop, stop_like_an_interrupt
-from agentd.cli.words import contents
 from agentd.config import Settings
 from agentd.daemon.clock import wall
 from agentd.daemon.home import make, make_private

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from agentd.api import NodeView
 from agentd.api.types import canonical_prefix
-from agentd.cli.failing import Ambiguous, Usage
+from agentd.cli.failures import Ambiguous, Usage
 from agentd.client import Client
 from agentd.errors import NodeNotFound, TaskNotFound
 from agentd.label import SHORTEST, named

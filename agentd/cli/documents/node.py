@@ -10,9 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from agentd.api import NodeSpec
-from agentd.cli.faults import Place
-from agentd.cli.fields import NODE, Fields, closest, kind_of
-from agentd.cli.naming import full_id
+from agentd.cli.documents.faults import Place
+from agentd.cli.documents.fields import NODE, Fields, closest, kind_of
+from agentd.cli.ids import full_id
 
 _NEEDS = "a list of names or ids"
 _NAMED = 10

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
-from agentd.cli.faults import BadDocument, Path, Written
-from agentd.cli.yaml_scalar import no_such_tag, refused, scalar
+from agentd.cli.documents.faults import BadDocument, Path, Written
+from agentd.cli.documents.yaml_scalar import no_such_tag, refused, scalar
 
 _DEEPEST = 200
 """More than the daemon takes in any case."""

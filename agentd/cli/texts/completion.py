@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import shtab
 
-from agentd.cli.failing import Usage
+from agentd.cli.failures import Usage
 from agentd.cli.verbs import parser
 
 _FILES = ("FILE", "PATH")

@@ -4,10 +4,10 @@ import argparse
 
 import msgspec
 
-from agentd.cli.failing import Usage
+from agentd.cli.daemon_warnings import tell
+from agentd.cli.failures import Usage
 from agentd.cli.payload import given_bytes
 from agentd.cli.printing import print_data, print_json
-from agentd.cli.warned import tell
 from agentd.client import Client
 from agentd.errors import UnknownMethod
 from agentd.text import malformed
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _suggestion(name: str) -> str:
-    from agentd.cli.fields import closest
+    from agentd.cli.documents.fields import closest
     from agentd.methods import BY_NAME
 
     spellings = {each.replace("_", "").lower(): method.name for each, method in BY_NAME.items()}

@@ -13,7 +13,7 @@ from pathlib import Path
 from agentd.errors import BadSetting, Failure
 from agentd.text import shown
 
-_PACKAGE = Path(__file__).parents[1]
+_PACKAGE = Path(__file__).parents[2]
 _SKILL = "skills/agentd/SKILL.md"
 
 
