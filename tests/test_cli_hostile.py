@@ -249,7 +249,7 @@ def test_json_is_one_field_of_its_line(shared: DaemonProcess) -> None:
 
 def test_a_difference_is_text(capsys: pytest.CaptureFixture[str]) -> None:
     """What a check finds may quote the database, and is shown as text."""
-    replay._tell([f"row {SHORT}"], 0)  # noqa: SLF001 - a database says so only when it is damaged
+    replay._print_differences([f"row {SHORT}"], 0)  # noqa: SLF001 - a database says so only when it is damaged
     told = capsys.readouterr().out
     assert steering(Ended(0, told, "")) == set()
     assert told.startswith(r"row \x1b[31m\x7f")

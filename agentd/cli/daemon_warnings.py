@@ -20,7 +20,7 @@ class _Result(msgspec.Struct):
 
 
 @contextmanager
-def warnings_told() -> Iterator[None]:
+def print_warnings() -> Iterator[None]:
     """Say the warnings of a verb's client as the program says things, whatever Python's filters."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
@@ -35,7 +35,7 @@ def warnings_told() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             if category is UserWarning:
-                _tell(str(message))
+                _print_warning(str(message))
             else:
                 other(message, category, filename, lineno, file, line)
 
@@ -43,13 +43,13 @@ def warnings_told() -> Iterator[None]:
         yield
 
 
-def tell(result: bytes) -> None:
+def print_result_warnings(result: bytes) -> None:
     """Say what is in the `warnings` of a result that is not decoded otherwise."""
     with suppress(msgspec.MsgspecError, UnicodeDecodeError):
         for told in msgspec.json.decode(result, type=_Result).warnings or ():
-            _tell(told)
+            _print_warning(told)
 
 
-def _tell(told: str) -> None:
+def _print_warning(told: str) -> None:
     with suppress(OSError):  # nobody reads it
         print(f"agentd: warning: {shown(told)}", file=sys.stderr, flush=True)

@@ -20,7 +20,7 @@ from agentd.text import shown
 
 INTERRUPTED = 130
 
-NEXT: Mapping[str, str] = {
+NEXT_STEPS: Mapping[str, str] = {
     "parse_error": "correct the JSON, and send it again",
     "invalid_request": "correct the request, and send it again",
     "unknown_method": "`agentd call --help` lists the methods",
@@ -82,36 +82,36 @@ class Ambiguous(Failure):
         self.candidates = candidates
 
 
-def report(error: BaseException, *, as_json: bool) -> int:
+def report_failure(error: BaseException, *, as_json: bool) -> int:
     """Say what went wrong and return the exit code."""
     told = False
     if as_json:
         with contextlib.suppress(OSError):  # the output itself may be what fails
-            _tell_program(error)
+            _print_for_program(error)
             told = True
     if not told:
-        _tell_person(error)
+        _print_for_person(error)
     return _exit_code(error)
 
 
-def _tell_program(error: BaseException) -> None:
+def _print_for_program(error: BaseException) -> None:
     kind, message = _kind(error), shown(_message(error))
-    if listed := _listed(error):
+    if listed := _detail_lines(error):
         message = f"{message}: {shown('; '.join(listed))}"
-    failure = {"kind": kind, "message": message, "next": _next(error, kind)}
+    failure = {"kind": kind, "message": message, "next": _next_step(error, kind)}
     print_json(msgspec.json.encode({"ok": False, "error": failure}))
 
 
-def _tell_person(error: BaseException) -> None:
+def _print_for_person(error: BaseException) -> None:
     if isinstance(error, Usage):
         print(error.usage, file=sys.stderr, end="")
     suffix = f" ({_kind(error)})" if isinstance(error, RequestRefused) else ""
     print(f"agentd: {shown(_message(error) + suffix)}", file=sys.stderr)
-    for each in _listed(error):
+    for each in _detail_lines(error):
         print(f"  {shown(each)}", file=sys.stderr)
 
 
-def _listed(error: BaseException) -> Sequence[str]:
+def _detail_lines(error: BaseException) -> Sequence[str]:
     """What is told below the message, a line each."""
     if isinstance(error, Ambiguous):
         return error.candidates
@@ -125,16 +125,16 @@ def _kind(error: BaseException) -> str:
         return "interrupted"
     if isinstance(error, OSError):
         return "system"
-    return kind_of(type(error))
+    return failure_kind(type(error))
 
 
-def _next(error: BaseException, kind: str) -> str:
+def _next_step(error: BaseException, kind: str) -> str:
     """What to do next; about a kind that has no word of its own, what its ancestors say."""
-    kinds = [kind, *(getattr(each, "kind", kind_of(each)) for each in type(error).__mro__)]
-    return next(NEXT[each] for each in kinds if each in NEXT)
+    kinds = [kind, *(getattr(each, "kind", failure_kind(each)) for each in type(error).__mro__)]
+    return next(NEXT_STEPS[each] for each in kinds if each in NEXT_STEPS)
 
 
-def kind_of(failing: type[BaseException]) -> str:
+def failure_kind(failing: type[BaseException]) -> str:
     """The word for a class of failures: its name as programs write it."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", failing.__name__).lower()
 
@@ -145,11 +145,11 @@ def _message(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return str(error) or "interrupted"
     if isinstance(error, OSError):
-        return f"{_attempted(error)}: {error.strerror or error}"
+        return f"{_failed_place(error)}: {error.strerror or error}"
     return str(error)
 
 
-def _attempted(error: OSError) -> str:
+def _failed_place(error: OSError) -> str:
     """What failed: files; else, where a verb prints, the output; else the part of agentd.
 
     Verbs open files by their name, so what fails in them without one is what they print.

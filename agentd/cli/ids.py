@@ -21,64 +21,64 @@ NO_LEASE = "none"
 """Stands for the lease of a node that nobody holds."""
 
 _WHOLE = 36
-_LISTED = 10
+_MOST_CANDIDATES = 10
 """Candidates that are named where an id could be several."""
 
 _LONGEST = 60
 """Characters of what is said about each."""
 
 
-def full_id(given: str) -> str | None:
+def parse_id(given: str) -> str | None:
     """The id as agentd writes it; None where it is not one in full."""
-    begin = _beginning(given)
+    begin = _id_prefix(given)
     return begin if begin is not None and len(begin) == _WHOLE else None
 
 
-def task_id(client: Client, given: str) -> str:
+def find_task_id(client: Client, given: str) -> str:
     """The task that this id, or the beginning of one, stands for, among those of the daemon.
 
-    Raises what `one_task` raises.
+    Raises what `resolve_task_id` raises.
     """
 
-    def named(begin: str, limit: int) -> list[tuple[str, str]]:
+    def find(begin: str, limit: int) -> list[tuple[str, str]]:
         tasks = client.list_tasks(prefix=begin, limit=limit).tasks
         return [(task.id, task.goal) for task in tasks]
 
-    return one_task(given, named)
+    return resolve_task_id(given, find)
 
 
-def one_task(given: str, named: Callable[[str, int], Sequence[tuple[str, str]]]) -> str:
+def resolve_task_id(given: str, find: Callable[[str, int], Sequence[tuple[str, str]]]) -> str:
     """The task that this id stands for, or the beginning of one; an id in full is not looked up.
 
-    `named` finds the ids, and what to say of each, that begin with a text: so many at most. Raises
+    `find` finds the ids, and what to say of each, that begin with a text: so many at most. Raises
     `TaskNotFound` where it stands for none, `Ambiguous` for several, `Usage` for no id.
     """
-    if (whole := full_id(given)) is not None:
+    if (whole := parse_id(given)) is not None:
         return whole
-    begin = _beginning(given)
+    begin = _id_prefix(given)
     if begin is None:
         raise Usage(f"{given!r} is no task's id: `agentd task list` shows the ids there are")
-    found = named(begin, _LISTED + 1)
+    found = find(begin, _MOST_CANDIDATES + 1)
     if not found:
         raise TaskNotFound(
             f"no task's id begins with {given}: `agentd task list` shows the tasks there are"
         )
     if len(found) > 1:
-        _refuse(given, "tasks", found)
+        _refuse_ambiguous(given, "tasks", found)
     return found[0][0]
 
 
-def node_id(client: Client, task: str, given: str) -> str:
+def find_node_id(client: Client, task: str, given: str) -> str:
     """The node of a task that this id, the beginning or the end of one, or this name stands for.
 
     Raises `NodeNotFound` where it stands for none, `Ambiguous` for several.
     """
-    if (whole := full_id(given)) is not None:
+    if (whole := parse_id(given)) is not None:
         return whole
     nodes = client.task_status(task).nodes
-    found = [node for node in nodes if name(node) == given]
+    found = [node for node in nodes if node_name(node) == given]
     if not found and given:
-        begin, end = _beginning(given), given.lower()
+        begin, end = _id_prefix(given), given.lower()
         found = [
             node
             for node in nodes
@@ -90,23 +90,23 @@ def node_id(client: Client, task: str, given: str) -> str:
             f"`agentd task show {task}` shows its nodes"
         )
     if len(found) > 1:
-        _refuse(given, "nodes", [(node.id, name(node) or "") for node in found])
+        _refuse_ambiguous(given, "nodes", [(node.id, node_name(node) or "") for node in found])
     return found[0].id
 
 
-def lease_id(given: str) -> str:
+def parse_lease_id(given: str) -> str:
     """A lease in full: who holds it knows it. Raises `Usage` for anything less."""
-    if (whole := full_id(given)) is None:
+    if (whole := parse_id(given)) is None:
         raise Usage(f"{given!r} is no lease: give the lease_id in full, as it was acquired")
     return whole
 
 
-def name(node: NodeView) -> str | None:
+def node_name(node: NodeView) -> str | None:
     """The short name that a node was registered with."""
     return named(node.payload_schema)
 
 
-def shortened(ids: Iterable[str], shortest: int = SHORTEST) -> dict[str, str]:
+def shorten_ids(ids: Iterable[str], shortest: int = SHORTEST) -> dict[str, str]:
     """The shortest beginning of each id, from so many on, that stands for no other of them."""
     ordered = sorted(set(ids))
     lengths = dict.fromkeys(ordered, shortest)
@@ -117,18 +117,18 @@ def shortened(ids: Iterable[str], shortest: int = SHORTEST) -> dict[str, str]:
     return {each: each[:length] for each, length in lengths.items()}
 
 
-def labels(nodes: Sequence[NodeView]) -> dict[str, str]:
+def node_labels(nodes: Sequence[NodeView]) -> dict[str, str]:
     """What to call each node: its name where no other has it, else the end of its id."""
-    names = {node.id: name(node) for node in nodes}
+    names = {node.id: node_name(node) for node in nodes}
     times = Counter(names.values())
-    ends = shortened(each[::-1] for each in names)
+    ends = shorten_ids(each[::-1] for each in names)
     return {
         each: chosen if chosen and times[chosen] == 1 else ends[each[::-1]][::-1]
         for each, chosen in names.items()
     }
 
 
-def _beginning(given: str) -> str | None:
+def _id_prefix(given: str) -> str | None:
     """The beginning of an id as agentd writes it; None where no id begins so."""
     try:
         return canonical_prefix(given) or None
@@ -136,8 +136,10 @@ def _beginning(given: str) -> str | None:
         return None
 
 
-def _refuse(given: str, what: str, found: Sequence[tuple[str, str]]) -> NoReturn:
-    candidates = [f"{each}  {about[:_LONGEST]}".rstrip() for each, about in found[:_LISTED]]
-    if len(found) > _LISTED:
+def _refuse_ambiguous(given: str, what: str, found: Sequence[tuple[str, str]]) -> NoReturn:
+    candidates = [
+        f"{each}  {about[:_LONGEST]}".rstrip() for each, about in found[:_MOST_CANDIDATES]
+    ]
+    if len(found) > _MOST_CANDIDATES:
         candidates.append("and more")
     raise Ambiguous(f"several {what} are meant by {given!r}; give more of the id", candidates)

@@ -19,18 +19,18 @@ Where nothing is being done ("") the line is cleared, for others to print.
 
 
 @contextmanager
-def progress_bar() -> Iterator[Progress]:
+def show_progress() -> Iterator[Progress]:
     """Shows what it is told on one line, which is gone at the end of the block."""
     if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda _what, _done, _total: None
         return
     try:
-        yield _show
+        yield _draw
     finally:
         print(_CLEAR, end="", file=sys.stderr, flush=True)
 
 
-def _show(what: str, done: int, total: int) -> None:
+def _draw(what: str, done: int, total: int) -> None:
     if not what:
         line = ""
     elif total:

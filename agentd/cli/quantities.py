@@ -9,7 +9,7 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _KIB = 1024
 
 
-def size(number: float) -> str:
+def format_size(number: float) -> str:
     """So many bytes."""
     for unit in _UNITS[:-1]:
         if number < _KIB:
@@ -18,7 +18,7 @@ def size(number: float) -> str:
     return f"{number:,.1f} {_UNITS[-1]}"
 
 
-def contents(found: "Contents") -> str:
+def format_contents(found: "Contents") -> str:
     """What a database holds."""
     tasks = "1 task" if found.tasks == 1 else f"{found.tasks:,} tasks"
     return f"{tasks}, events up to seq {found.last_seq:,}"

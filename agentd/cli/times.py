@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
-def age(since: str, now: datetime | None = None) -> str:
+def format_age(since: str, now: datetime | None = None) -> str:
     """How long ago a moment was, RFC 3339, in its largest unit."""
     then = datetime.fromisoformat(since)
-    return span(int(((now or datetime.now(UTC)) - then).total_seconds()))
+    return format_duration(int(((now or datetime.now(UTC)) - then).total_seconds()))
 
 
-def span(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
     """A time in its largest unit."""
     for size, unit in _UNITS:
         if seconds >= size:
@@ -19,11 +19,11 @@ def span(seconds: int) -> str:
     return f"{max(seconds, 0)} s"
 
 
-def clock(seconds: int) -> str:
+def format_clock(seconds: int) -> str:
     """Unix seconds on this machine's clock."""
     return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%H:%M:%S}"
 
 
-def day_and_clock(moment: str) -> str:
+def format_day_and_clock(moment: str) -> str:
     """An RFC 3339 time on this machine's calendar and clock."""
     return f"{datetime.fromisoformat(moment).astimezone():%b %d %H:%M:%S}"

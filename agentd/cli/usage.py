@@ -62,16 +62,16 @@ class Parser(argparse.ArgumentParser):
         argparse takes it for left out as soon as an option follows the arguments before it.
         """
         if self.command is not None:
-            return self._with_command(list(args or ()), namespace)
+            return self._parse_with_command(list(args or ()), namespace)
         found, rest = super().parse_known_args(args, namespace)
         for action in self._get_positional_actions():
             if action.nargs == argparse.OPTIONAL and getattr(found, action.dest) is None:
-                rest = _taken(found, action.dest, rest)
+                rest = _take_argument(found, action.dest, rest)
         if rest and self._subparsers is None:
             self.error(f"unrecognized arguments: {' '.join(rest)}")
         return found, rest
 
-    def _with_command(
+    def _parse_with_command(
         self, args: list[str], namespace: argparse.Namespace | None
     ) -> tuple[argparse.Namespace, list[str]]:
         """The options before `--`, and the command behind it, whatever its own options are."""
@@ -88,14 +88,14 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise `Usage`."""
         if found := _CHOICE.search(message):
-            from agentd.cli.documents.fields import closest
+            from agentd.cli.suggestion import closest_name
 
-            if meant := closest(found[1], found[2].replace("'", "").split(", ")):
+            if meant := closest_name(found[1], found[2].replace("'", "").split(", ")):
                 message = message.replace("(choose", f"(did you mean `{meant}`? choose", 1)
         raise Usage(f"{message}; see `{self.prog} --help`", self.format_usage())
 
 
-def _taken(found: argparse.Namespace, name: str, rest: list[str]) -> list[str]:
+def _take_argument(found: argparse.Namespace, name: str, rest: list[str]) -> list[str]:
     """What is left when the argument of that name took the one that is there."""
     marked = rest[:1] == ["--"]
     match rest[marked:]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from agentd.api import TaskStatusResult, TaskView
-from agentd.cli.documents.document import read
+from agentd.cli.documents.document import read_document
 from agentd.cli.task.graph import svg
 from agentd.config.envfile import env_file
 from agentd.decoding import decode
@@ -68,8 +68,10 @@ READERS: dict[str, Reader] = {
     "a field of a node": called("RegisterTask", b'{"goal":"g","initial_nodes":[{%b:1}]}'),
     "a log filter": lambda text: parse_filter("AGENTD_LOG", text),
     "a log filter of others": lambda text: parse_filter("RUST_LOG", text),
-    "a document in JSON": lambda text: read(text.encode(), "it", "json"),
-    "a document in YAML": lambda text: read(f"goal: g\ncontext: {text}".encode(), "it", "yaml"),
+    "a document in JSON": lambda text: read_document(text.encode(), "it", "json"),
+    "a document in YAML": lambda text: read_document(
+        f"goal: g\ncontext: {text}".encode(), "it", "yaml"
+    ),
     "a command's output": lambda text: in_crumbs(LineSplitter().feed, text),
     "a completion": lambda text: completion.parse_completion(text.encode(), str, 1),
     "a complaint": lambda text: completion.error_message(text.encode(), str),

@@ -4,9 +4,9 @@ import argparse
 
 import msgspec
 
-from agentd.cli.daemon_warnings import tell
+from agentd.cli.daemon_warnings import print_result_warnings
 from agentd.cli.failures import Usage
-from agentd.cli.payload import given_bytes
+from agentd.cli.payload import read_argument
 from agentd.cli.printing import print_data, print_json
 from agentd.client import Client
 from agentd.errors import UnknownMethod
@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     """Send one request. Raises `Usage`, `RequestRefused` or `DaemonUnreachable`."""
     if not options.method.isprintable():
         raise Usage(f"{options.method!r} is no method's name")
-    text = given_bytes(options.params or "{}", "the params")
+    text = read_argument(options.params or "{}", "the params")
     try:
         text.decode()
         params = msgspec.json.decode(text.strip() or b"{}", type=dict[str, msgspec.Raw])
@@ -35,15 +35,15 @@ def run(options: argparse.Namespace) -> int:
         print_data(msgspec.Raw(result))
     else:
         print_json(result)
-    tell(result)
+    print_result_warnings(result)
     return 0
 
 
 def _suggestion(name: str) -> str:
-    from agentd.cli.documents.fields import closest
+    from agentd.cli.suggestion import closest_name
     from agentd.methods import BY_NAME
 
     spellings = {each.replace("_", "").lower(): method.name for each, method in BY_NAME.items()}
-    near = closest(name.replace("_", "").lower(), [*spellings])
+    near = closest_name(name.replace("_", "").lower(), [*spellings])
     meant = spellings.get(near or "")
     return f"; did you mean `{meant}`?" if meant else ""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from msgspec.structs import astuple
 
 from agentd.cli.printing import print_data
-from agentd.cli.progress_bar import progress_bar
+from agentd.cli.progress_bar import show_progress
 from agentd.doctor import examine
 from agentd.doctor.finding import FAILED, OK, WARNING, Finding
 from agentd.text import shown
@@ -38,25 +38,25 @@ with --json the envelope's `data` is:
 def run(options: argparse.Namespace) -> int:
     """Print what is found; 1 when something failed."""
     found: list[Finding] = []
-    for finding in _examined():
+    for finding in _examine():
         found.append(finding)
         if not options.json:
-            print(_told(finding), flush=True)
+            print(_format_finding(finding), flush=True)
     if options.json:
-        print_data({"status": _worst(found), "findings": found})
+        print_data({"status": _worst_status(found), "findings": found})
     else:
         print(_summary(found))
-    return 1 if _worst(found) == FAILED else 0
+    return 1 if _worst_status(found) == FAILED else 0
 
 
-def _examined() -> Iterator[Finding]:
-    with progress_bar() as progress:
+def _examine() -> Iterator[Finding]:
+    with show_progress() as progress:
         for finding in examine(os.environ, progress):
             progress("", 0, 0)
             yield Finding(*map(shown, astuple(finding)))
 
 
-def _told(finding: Finding) -> str:
+def _format_finding(finding: Finding) -> str:
     """One line in a pipe; on a terminal as many as it takes, in columns."""
     status, what = f"{finding.status:{_STATUS}}", f"{finding.what:{_WHAT}}"
     advice = f"-> {finding.advice}" if finding.advice else ""
@@ -74,7 +74,7 @@ def _is_colourful() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _worst(found: list[Finding]) -> str:
+def _worst_status(found: list[Finding]) -> str:
     statuses = {finding.status for finding in found}
     return next(status for status in (FAILED, WARNING, OK) if status in statuses)
 

@@ -31,7 +31,7 @@ def _print_metrics(metrics: MetricsResult) -> None:
     runtime, database = metrics.runtime, metrics.database
     counts = database.node_status_counts
     statuses = ", ".join(f"{number:,} {status}" for status, number in counts.items()) or "none"
-    print(f"uptime    {_duration(metrics.uptime_secs)}")
+    print(f"uptime    {_format_duration(metrics.uptime_secs)}")
     print(f"tasks     {database.total_tasks:,}")
     print(f"nodes     {database.total_nodes:,} ({shown(statuses)})")
     print(f"events    {database.total_events:,}, schema {database.schema_version}")
@@ -49,7 +49,7 @@ def _print_metrics(metrics: MetricsResult) -> None:
     print(f"acquiring takes  {average:.1f} ms on average")
 
 
-def _duration(seconds: int) -> str:
+def _format_duration(seconds: int) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

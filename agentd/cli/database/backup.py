@@ -6,8 +6,8 @@ import os
 from agentd import config
 from agentd.backup import backup
 from agentd.cli.printing import print_data
-from agentd.cli.progress_bar import progress_bar
-from agentd.cli.quantities import contents, size
+from agentd.cli.progress_bar import show_progress
+from agentd.cli.quantities import format_contents, format_size
 from agentd.cli.signals import stop_like_an_interrupt
 from agentd.config.envfile import env_file
 from agentd.daemon.lock import home_lock, socket_lock
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
             "recorded events are missing in the database (`agentd doctor` says which), so no older "
             "backup is replaced: choose a new name"
         )
-    with progress_bar() as progress:
+    with show_progress() as progress:
         done = backup(
             settings.database, options.path, progress, force=options.force, precious=precious
         )
@@ -40,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
         )
         return 0
     print(f"backup: {shown(done.path)}")
-    print(f"{size(done.size)}, {contents(done.contents)}; pages, hash chains and rows verified")
+    held = f"{format_size(done.size)}, {format_contents(done.contents)}"
+    print(f"{held}; pages, hash chains and rows verified")
     if lossy:
         print("recorded events are missing in it: `agentd doctor` says which")
     return 0

@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from agentd import config, replay
-from agentd.cli.ids import one_task
+from agentd.cli.ids import resolve_task_id
 from agentd.cli.printing import print_data, print_json
-from agentd.cli.progress_bar import Progress, progress_bar
+from agentd.cli.progress_bar import Progress, show_progress
 from agentd.daemon.lock import database_lock
 from agentd.errors import AlreadyRunning, BadSetting, DatabaseRefused
 from agentd.journal import Recorded
@@ -22,7 +22,7 @@ from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import refuse_header
 from agentd.text import shown
 
-_SHOWN = 20
+_MOST_DIFFERENCES = 20
 """Differences that are printed; more would hide the first ones."""
 
 _LONGEST_SEQ = 19
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     if not database.exists():
         raise DatabaseRefused(f"there is no database at {database}: start the daemon to create it")
     if options.until is not None:
-        return _until(database, options.task, options.until, as_json=options.json)
+        return _print_task_at(database, options.task, options.until, as_json=options.json)
     run_ = _check if options.check else _rebuild
     return run_(database, as_json=options.json)
 
@@ -49,7 +49,7 @@ def _rebuild(database: Path, *, as_json: bool) -> int:
         store = SqliteStore.open_existing(database)
         held.callback(store.close)
         began = time.monotonic()
-        with progress_bar() as progress:
+        with show_progress() as progress:
             events = replay.rebuild(store, _folding(store, progress))
     seconds = time.monotonic() - began
     if as_json:
@@ -70,9 +70,9 @@ def _lock(held: ExitStack, database: Path) -> None:
 
 def _check(database: Path, *, as_json: bool) -> int:
     store = SqliteStore.open_read_only(database)
-    with progress_bar() as progress:
+    with show_progress() as progress:
         differences = replay.check(store, _folding(store, progress))
-        first = list(itertools.islice(differences, _SHOWN))
+        first = list(itertools.islice(differences, _MOST_DIFFERENCES))
         more = sum(1 for _ in differences)
     store.close()
     if as_json:
@@ -80,11 +80,11 @@ def _check(database: Path, *, as_json: bool) -> int:
     elif not first:
         print("replay check: ok; rows equal, hash chains whole, every edge legal")
     else:
-        _tell(first, more)
+        _print_differences(first, more)
     return 1 if first else 0
 
 
-def _tell(first: Sequence[object], more: int) -> None:
+def _print_differences(first: Sequence[object], more: int) -> None:
     for difference in first:
         print(shown(difference))
     found = len(first) + more
@@ -92,15 +92,15 @@ def _tell(first: Sequence[object], more: int) -> None:
     print(f"replay check: {found} {noun}" + (f", {more} not shown" if more else ""))
 
 
-def _until(database: Path, task: str, until: str, *, as_json: bool) -> int:
-    seq, bound = _seq(until), _bound(until)
+def _print_task_at(database: Path, task: str, until: str, *, as_json: bool) -> int:
+    seq, bound = _parse_seq(until), _parse_until(until)
     store = SqliteStore.open_read_only(database)
 
-    def named(begin: str, limit: int) -> list[tuple[str, str]]:
+    def find(begin: str, limit: int) -> list[tuple[str, str]]:
         with store.read() as reader:
             return [(row.task_id, "") for row in reader.tasks(begin, None, limit)]
 
-    status = replay.task_at(store, one_task(task, named), bound)
+    status = replay.task_at(store, resolve_task_id(task, find), bound)
     with store.read() as reader:
         last = reader.last_seq()
     store.close()
@@ -114,9 +114,9 @@ def _until(database: Path, task: str, until: str, *, as_json: bool) -> int:
     return 0
 
 
-def _bound(text: str) -> Callable[[Recorded], bool]:
+def _parse_until(text: str) -> Callable[[Recorded], bool]:
     """What `SEQ|TIME` means: a number is a seq, anything else a moment in RFC 3339."""
-    if (seq := _seq(text)) is not None:
+    if (seq := _parse_seq(text)) is not None:
         return lambda recorded: recorded.seq <= seq
     try:
         moment = datetime.fromisoformat(text)
@@ -130,7 +130,7 @@ def _bound(text: str) -> Callable[[Recorded], bool]:
     return lambda recorded: recorded.at <= at
 
 
-def _seq(text: str) -> int | None:
+def _parse_seq(text: str) -> int | None:
     is_one = text.isascii() and text.isdigit() and len(text) <= _LONGEST_SEQ
     return int(text) if is_one else None
 

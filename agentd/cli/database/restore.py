@@ -9,8 +9,8 @@ from agentd import config
 from agentd.backup.restore import refuse_source, verified_copy
 from agentd.backup.verify import Contents
 from agentd.cli.printing import print_data
-from agentd.cli.progress_bar import progress_bar
-from agentd.cli.quantities import contents
+from agentd.cli.progress_bar import show_progress
+from agentd.cli.quantities import format_contents
 from agentd.cli.signals import never_stop, stop_like_an_interrupt
 from agentd.config import Settings
 from agentd.daemon.clock import wall
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     with ExitStack() as held:
         _lock(held, settings)
         with (
-            progress_bar() as progress,
+            show_progress() as progress,
             verified_copy(options.path, settings.database, wall(), progress) as copy,
         ):
             never_stop()
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         kept = None if aside is None else str(aside)
         print_data({"path": str(settings.database), "contents": copy.contents, "kept": kept})
     else:
-        _tell(settings.database, options.path, copy.contents, aside)
+        _print_restored(settings.database, options.path, copy.contents, aside)
     return 0
 
 
@@ -54,9 +54,9 @@ def _lock(held: ExitStack, settings: Settings) -> None:
         raise AlreadyRunning(f"{error}; a restore needs the database for itself") from error
 
 
-def _tell(database: Path, source: Path, found: Contents, aside: Path | None) -> None:
+def _print_restored(database: Path, source: Path, found: Contents, aside: Path | None) -> None:
     print(f"restored: {shown(database)}, from {shown(source)}")
-    print(f"{contents(found)}; pages, hash chains and rows verified")
+    print(f"{format_contents(found)}; pages, hash chains and rows verified")
     if aside is not None:
         print(f"what was there before is kept: {shown(aside)}")
         print("remove it when all is well, or restore it to go back")

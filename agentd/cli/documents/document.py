@@ -15,14 +15,14 @@ import msgspec
 from agentd import graph
 from agentd.api import NodeSpec
 from agentd.cli.documents import json_form
-from agentd.cli.documents.faults import BadDocument, Faults, Place, Written
+from agentd.cli.documents.faults import BadDocument, DocumentText, Faults, Place
 from agentd.cli.documents.fields import TASK, Fields
-from agentd.cli.documents.node import Node, node, spec
-from agentd.cli.ids import full_id
+from agentd.cli.documents.node import DocumentNode, node_spec, read_node
+from agentd.cli.ids import parse_id
 from agentd.errors import InvalidGraph
 from agentd.text import malformed
 
-_TOLD = 10
+_MOST_NAMED = 10
 """Nodes that are named where several have what each needs for itself."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -37,12 +37,12 @@ class Document(NamedTuple):
     nodes: list[NodeSpec]
     names: dict[str, str]
 
-    def renamed(self, message: str) -> str:
+    def replace_ids(self, message: str) -> str:
         """The message with names in the place of ids that were made for them."""
-        return _renamed(message, self.names)
+        return _replace_ids(message, self.names)
 
 
-def read(
+def read_document(
     text: bytes,
     source: str,
     form: str | None = None,
@@ -56,7 +56,7 @@ def read(
     without nodes has to be meant (`empty`). Raises `BadDocument`, which names the document as
     `source`.
     """
-    written = _written(text, source, form)
+    written = _parse(text, source, form)
     faults = Faults(source, written.line_of)
     try:
         task = Fields(Place(faults), msgspec.Raw(written.json), TASK)
@@ -70,7 +70,7 @@ def read(
     return document
 
 
-def _written(text: bytes, source: str, form: str | None) -> Written:
+def _parse(text: bytes, source: str, form: str | None) -> DocumentText:
     try:
         decoded = text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -78,10 +78,10 @@ def _written(text: bytes, source: str, form: str | None) -> Written:
     if not decoded.strip():
         raise BadDocument(f"{source} is empty: expected a task, in YAML or JSON")
     if (form or ("json" if decoded.lstrip()[:1] in ("{", "[") else "yaml")) == "json":
-        return json_form.written(decoded, source)
+        return json_form.parse_json(decoded, source)
     from agentd.cli.documents import yaml_form
 
-    return yaml_form.written(decoded, source)
+    return yaml_form.parse_yaml(decoded, source)
 
 
 def _document(task: Fields, request_id: str | None, *, empty: bool) -> Document:
@@ -97,7 +97,7 @@ def _document(task: Fields, request_id: str | None, *, empty: bool) -> Document:
         if each.name is not None:
             ids.setdefault(each.name, each.node_id)
     known = {each.node_id for each in nodes}
-    specs = [spec(each, ids, known) for each in nodes]
+    specs = [node_spec(each, ids, known) for each in nodes]
     names = {each.node_id: each.name for each in nodes if each.name is not None}
     _check_cycle(nodes, specs, names)  # the daemon would tell it alone, without the line
     return Document(request_id, goal, task.own("context", b"{}"), specs, names)
@@ -105,7 +105,7 @@ def _document(task: Fields, request_id: str | None, *, empty: bool) -> Document:
 
 def _request_id(task: Fields, beside: str | None) -> str:
     within = task.get("request_id", str, "a UUID", None)
-    chosen = None if within is None else full_id(within)
+    chosen = None if within is None else parse_id(within)
     if within is not None and chosen is None:
         message = f"`request_id`: {within!r} is no UUID; leave it out, and one is made"
         task.place.fault(message, "request_id")
@@ -117,7 +117,7 @@ def _request_id(task: Fields, beside: str | None) -> str:
     return beside or chosen or str(uuid.uuid4())
 
 
-def _nodes(task: Fields, request_id: uuid.UUID, *, empty: bool) -> list[Node]:
+def _nodes(task: Fields, request_id: uuid.UUID, *, empty: bool) -> list[DocumentNode]:
     if "nodes" in task and "initial_nodes" in task:
         task.place.fault("`nodes` and `initial_nodes` are two names of one field: give one")
     field = "initial_nodes" if "initial_nodes" in task else "nodes"
@@ -130,20 +130,22 @@ def _nodes(task: Fields, request_id: uuid.UUID, *, empty: bool) -> list[Node]:
         )
     return [
         # As a repeat of this request has to name them.
-        node(task.place.below(field, at), each, at + 1, str(uuid.uuid5(request_id, f"{at}")))
+        read_node(task.place.below(field, at), each, at + 1, str(uuid.uuid5(request_id, f"{at}")))
         for at, each in enumerate(listed)
     ]
 
 
-def _check_unique(nodes: Sequence[Node], field: str, of: Callable[[Node], str | None]) -> None:
+def _check_unique(
+    nodes: Sequence[DocumentNode], field: str, of: Callable[[DocumentNode], str | None]
+) -> None:
     found: dict[str, list[int]] = {}
     for number, each in enumerate(nodes, 1):
         if (value := of(each)) is not None:
             found.setdefault(value, []).append(number)
     for value, numbers in found.items():
         if len(numbers) > 1:
-            some = ", ".join(f"#{number}" for number in numbers[:_TOLD])
-            more = f" and {len(numbers) - _TOLD:,} more" if len(numbers) > _TOLD else ""
+            some = ", ".join(f"#{number}" for number in numbers[:_MOST_NAMED])
+            more = f" and {len(numbers) - _MOST_NAMED:,} more" if len(numbers) > _MOST_NAMED else ""
             nodes[numbers[1] - 1].fields.place.fault(
                 f"`{field}`: {value!r} is given to nodes {some}{more}; each needs one of its own",
                 field,
@@ -151,15 +153,15 @@ def _check_unique(nodes: Sequence[Node], field: str, of: Callable[[Node], str | 
 
 
 def _check_cycle(
-    nodes: Sequence[Node], specs: Sequence[NodeSpec], names: Mapping[str, str]
+    nodes: Sequence[DocumentNode], specs: Sequence[NodeSpec], names: Mapping[str, str]
 ) -> None:
     places = {each.node_id: each.fields.place for each in nodes}
     needs = {each.node_id: made.dependencies for each, made in zip(nodes, specs, strict=True)}
     try:
         graph.check([*needs], needs, ())
     except InvalidGraph as error:
-        places[error.data["node_ids"][0]].fault(_renamed(error.message, names), "dependencies")
+        places[error.data["node_ids"][0]].fault(_replace_ids(error.message, names), "dependencies")
 
 
-def _renamed(message: str, names: Mapping[str, str]) -> str:
+def _replace_ids(message: str, names: Mapping[str, str]) -> str:
     return _UUID.sub(lambda found: names.get(found[0], found[0]), message)

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 from agentd.errors import BadSetting
 
-_MOST = 20
+_MOST_FAULTS = 20
 """Faults that are told: who has more of them made one mistake many times."""
 
 Path = tuple[str | int, ...]
@@ -24,7 +24,7 @@ class BadDocument(BadSetting):
         self.faults = faults
 
 
-class Written(NamedTuple):
+class DocumentText(NamedTuple):
     """A document as JSON, and the line on which something of it was written."""
 
     json: bytes
@@ -45,7 +45,7 @@ class Faults:
     @property
     def are_many(self) -> bool:
         """Are there more than are told already? Then a hint is not worth a search."""
-        return len(self._found) >= _MOST
+        return len(self._found) >= _MOST_FAULTS
 
     def add(self, path: Path, what: str) -> None:
         """Keep a fault of what stands there."""
@@ -54,8 +54,8 @@ class Faults:
     def refuse(self) -> None:
         """Raise `BadDocument` if there is a fault: one in its message, several below it."""
         told = [f"line {line}{what}" for line, what in sorted(self._found, key=lambda at: at[0])]
-        if len(told) > _MOST:
-            told[_MOST:] = [f"and {len(told) - _MOST:,} more"]
+        if len(told) > _MOST_FAULTS:
+            told[_MOST_FAULTS:] = [f"and {len(told) - _MOST_FAULTS:,} more"]
         if len(told) > 1:
             raise BadDocument(f"{self._source} has {len(self._found):,} faults", told)
         if told:

@@ -7,19 +7,19 @@ stands under a name that is not known is somebody's work: the advice is where it
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from agentd.cli.documents.faults import Place
+from agentd.cli.suggestion import closest_name
 from agentd.client.values import is_json
 
 Value = TypeVar("Value")
 Default = TypeVar("Default")
 
 
-class Kind(NamedTuple):
+class ObjectKind(NamedTuple):
     """A kind of object: its fields, where anything else goes, and what others call the fields.
 
     `own` are the fields that hold the user's own JSON, where null is a value; `goes_to` is the
@@ -34,9 +34,9 @@ class Kind(NamedTuple):
     advice: Mapping[str, str] = {}
 
 
-_BEGUN = "a node begins as PENDING: leave out what is done, or put it under `payload`"
+_STATUS_ADVICE = "a node begins as PENDING: leave out what is done, or put it under `payload`"
 
-TASK = Kind(
+TASK = ObjectKind(
     ("goal", "context", "nodes", "initial_nodes", "request_id"),
     "context",
     {
@@ -46,7 +46,7 @@ TASK = Kind(
     ("context",),
     "$.context",
 )
-NODE = Kind(
+NODE = ObjectKind(
     ("name", "id", "dependencies", "payload_schema", "payload"),
     "payload",
     {
@@ -57,7 +57,7 @@ NODE = Kind(
     },
     ("payload_schema", "payload"),
     "$.initial_nodes[0].payload_schema",
-    dict.fromkeys(("status", "state", "done", "completed"), _BEGUN),
+    dict.fromkeys(("status", "state", "done", "completed"), _STATUS_ADVICE),
 )
 
 _OUTERMOST = json.JSONDecoder(
@@ -78,18 +78,18 @@ _KINDS = {
 class Fields:
     """The fields of an object that stands at a place."""
 
-    def __init__(self, place: Place, written: msgspec.Raw, kind: Kind) -> None:
+    def __init__(self, place: Place, written: msgspec.Raw, kind: ObjectKind) -> None:
         """What is no object is a fault."""
         self.place = place
         self.advised: set[str] = set()
-        self.is_object = kind_of(written) == "an object"
+        self.is_object = json_kind(written) == "an object"
         self._kind = kind
         self._text = bytes(written) if self.is_object else b"{}"
         given = msgspec.json.decode(self._text, type=dict[str, msgspec.Raw])
         self._written = {  # null counts as left out, as it does in a request
             name: value
             for name, value in given.items()
-            if name in kind.own or kind_of(value) != "null"
+            if name in kind.own or json_kind(value) != "null"
         }
         if not self.is_object:
             known = ", ".join(f"`{name}`" for name in kind.fields)
@@ -126,7 +126,7 @@ class Fields:
         try:
             return msgspec.json.decode(self._written[name], type=type_)
         except msgspec.MsgspecError:
-            found = kind_of(self._written[name])
+            found = json_kind(self._written[name])
             self.place.fault(f"`{name}`: expected {expected}, got {found}", name)
             return default
 
@@ -134,18 +134,13 @@ class Fields:
         kind, lower = self._kind, name.lower()
         free = [field for field in kind.fields if field not in self]
         meant = next((field for field in free if lower in kind.others.get(field, ())), None)
-        meant = meant or closest(lower, free)
+        meant = meant or closest_name(lower, free)
         if meant is None:
             return kind.advice.get(lower, f"put it under `{kind.else_under}`")
         self.advised.add(meant)
         return f"did you mean `{meant}`?"
 
 
-def closest(name: str, known: Sequence[str]) -> str | None:
-    """The known name that was probably meant."""
-    return next(iter(get_close_matches(name, known, 1)), None)
-
-
-def kind_of(written: msgspec.Raw) -> str:
+def json_kind(written: msgspec.Raw) -> str:
     """What a value is, for a person."""
     return _KINDS.get(bytes(written)[:1], "a number")

@@ -12,29 +12,29 @@ from typing import NoReturn
 
 import msgspec
 
-from agentd.cli.documents.faults import BadDocument, Path, Written
+from agentd.cli.documents.faults import BadDocument, DocumentText, Path
 
 
-def _no_json(constant: str) -> NoReturn:
+def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number in JSON")
 
 
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_no_json)
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse_constant)
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
-def written(text: str, source: str) -> Written:
+def parse_json(text: str, source: str) -> DocumentText:
     """The document. Raises `BadDocument` for what is not JSON, with its place."""
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
     except msgspec.MsgspecError as error:
-        raise BadDocument(f"{source} is not valid JSON: {_why(text) or error}") from error
+        raise BadDocument(f"{source} is not valid JSON: {_syntax_error(text) or error}") from error
     except RecursionError as error:
         raise BadDocument(f"{source} is nested too deeply") from error
-    return Written(text.strip().encode(), _Lines(text).of)
+    return DocumentText(text.strip().encode(), _LineFinder(text).of)
 
 
-def _why(text: str) -> str | None:
+def _syntax_error(text: str) -> str | None:
     """Where the JSON goes wrong: msgspec counts bytes, people count lines."""
     try:
         _DECODER.decode(text)
@@ -47,7 +47,7 @@ def _why(text: str) -> str | None:
     return r"half of a surrogate pair (\ud800 and the like) stands alone"
 
 
-class _Lines:
+class _LineFinder:
     """Finds lines in a document that is valid; what was walked through once is remembered."""
 
     def __init__(self, text: str) -> None:

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
-from agentd.cli.documents.faults import BadDocument, Path, Written
-from agentd.cli.documents.yaml_scalar import no_such_tag, refused, scalar
+from agentd.cli.documents.faults import BadDocument, DocumentText, Path
+from agentd.cli.documents.yaml_scalar import scalar_value, unknown_tag_error, yaml_error
 
 _DEEPEST = 200
 """More than the daemon takes in any case."""
@@ -64,7 +64,7 @@ class _Composer:
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if whole is not None:
-                    raise refused("a second document begins: each file has one", event)
+                    raise yaml_error("a second document begins: each file has one", event)
                 whole = self._part(next(self._events), 0)
         return whole or _Part(None)
 
@@ -75,7 +75,7 @@ class _Composer:
             return self._alias(event, depth)
         self._name(event)
         if isinstance(event, yaml.ScalarEvent):
-            part = _Part(scalar(event), event.value)
+            part = _Part(scalar_value(event), event.value)
         else:
             part = self._collection(event, depth + 1)
         part = part._replace(size=self._size - before)
@@ -86,20 +86,20 @@ class _Composer:
     def _grow(self, size: int, event: Any) -> None:
         self._size += size
         if self._size > _LARGEST:
-            raise refused("with every alias written out it is too large", event)
+            raise yaml_error("with every alias written out it is too large", event)
 
     def _name(self, event: Any) -> None:
         if event.anchor in self._anchors:
-            raise refused(f"the anchor &{event.anchor} is given twice", event)
+            raise yaml_error(f"the anchor &{event.anchor} is given twice", event)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
 
     def _alias(self, event: Any, depth: int) -> _Part:
         if event.anchor not in self._anchors:
-            raise refused(f"*{event.anchor} stands for nothing: no &{event.anchor} above", event)
+            raise yaml_error(f"*{event.anchor} stands for nothing: no &{event.anchor} above", event)
         part = self._anchors[event.anchor]
         if part is None:
-            raise refused(f"*{event.anchor} stands within what it stands for", event)
+            raise yaml_error(f"*{event.anchor} stands within what it stands for", event)
         _check_depth(depth + part.depth, event)
         self._grow(part.size, event)
         return part
@@ -107,7 +107,7 @@ class _Composer:
     def _collection(self, event: Any, depth: int) -> _Part:
         _check_depth(depth, event)
         if event.tag not in _COLLECTIONS[type(event)]:
-            raise no_such_tag(event)
+            raise unknown_tag_error(event)
         is_list = isinstance(event, yaml.SequenceStartEvent)
         below = self._items(depth) if is_list else self._pairs(depth)
         values = {key: part.json for key, (_, part) in below.items()}
@@ -127,11 +127,13 @@ class _Composer:
         for event in self._until(yaml.MappingEndEvent):
             key = self._key(event, depth)
             if key in own:
-                raise refused(f"the key {_MERGE if key is None else key!r} is given twice", event)
+                raise yaml_error(
+                    f"the key {_MERGE if key is None else key!r} is given twice", event
+                )
             own.add(key)
             value = self._part(next(self._events), depth)
             if key is None:
-                for other, found in _merged(value, event):
+                for other, found in _merged_pairs(value, event):
                     pairs.setdefault(other, found)
             else:
                 pairs[key] = _line(event), value
@@ -144,7 +146,7 @@ class _Composer:
             return None if event.value == _MERGE and not event.style else str(event.value)
         key = self._part(event, depth).key
         if key is None:
-            raise refused("a key is a text in JSON, no list and no mapping", event)
+            raise yaml_error("a key is a text in JSON, no list and no mapping", event)
         return key
 
     def _until(self, end: type) -> Iterator[Any]:
@@ -154,18 +156,18 @@ class _Composer:
             yield event
 
 
-def _merged(value: _Part, event: Any) -> Iterator[tuple[str | int, tuple[int, _Part]]]:
+def _merged_pairs(value: _Part, event: Any) -> Iterator[tuple[str | int, tuple[int, _Part]]]:
     """The keys that `<<` takes in; of a list of mappings the first that has a key wins."""
     listed = [part for _, part in value.below.values()] if type(value.json) is list else [value]
     for part in listed:
         if type(part.json) is not dict:
-            raise refused("`<<` takes in a mapping, or a list of mappings", event)
+            raise yaml_error("`<<` takes in a mapping, or a list of mappings", event)
         yield from part.below.items()
 
 
 def _check_depth(depth: int, event: Any) -> None:
     if depth > _DEEPEST:
-        raise refused(f"nested more than {_DEEPEST} deep", event)
+        raise yaml_error(f"nested more than {_DEEPEST} deep", event)
 
 
 def _line(event: Any) -> int:
@@ -182,11 +184,11 @@ def _line_of(part: _Part, path: Path) -> int:
     return line
 
 
-def written(text: str, source: str) -> Written:
+def parse_yaml(text: str, source: str) -> DocumentText:
     """The same document in JSON. Raises `BadDocument`, with the line where it is known."""
     try:
         whole = _Composer(text).document()
-        return Written(msgspec.json.encode(whole.json), lambda path: _line_of(whole, path))
+        return DocumentText(msgspec.json.encode(whole.json), lambda path: _line_of(whole, path))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

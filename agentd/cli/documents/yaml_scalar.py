@@ -23,54 +23,54 @@ _NO_NUMBER = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
 """What YAML takes for a number, and JSON has no word for."""
 
 
-def scalar(event: Any) -> Any:
+def scalar_value(event: Any) -> Any:
     """The value of a scalar event, a number as `msgspec.Raw`. Raises `MarkedYAMLError`."""
     tag, words = event.tag, event.value
     if tag is None and not event.style:  # neither a tag nor quotes
-        return _plain(event)
+        return _plain_value(event)
     match (tag or "!").removeprefix(_TAG):
         case "!" | "str":
-            return _text(event)
+            return _check_text(event)
         case "int" | "float" if _NUMBER.match(words):
             return msgspec.Raw(words.encode())
         case "int" | "float":
-            raise refused(f"{words} is no number in JSON", event)
+            raise yaml_error(f"{words} is no number in JSON", event)
         case "bool" if _WORDS.get(words) is not None:
             return _WORDS[words]
         case "bool":
-            raise refused(f"{words} is neither true nor false", event)
+            raise yaml_error(f"{words} is neither true nor false", event)
         case "null" if words in _WORDS and _WORDS[words] is None:
             return None
         case "null":
-            raise refused(f"{words} is not null", event)
-    raise no_such_tag(event)
+            raise yaml_error(f"{words} is not null", event)
+    raise unknown_tag_error(event)
 
 
-def _plain(event: Any) -> Any:
+def _plain_value(event: Any) -> Any:
     words = event.value
     if words in _WORDS:
         return _WORDS[words]
     if _NUMBER.match(words):
         return msgspec.Raw(words.encode())
     if _NO_NUMBER.match(words):
-        raise refused(f"{words} is no number in JSON; in quotes it is a text", event)
-    return _text(event)
+        raise yaml_error(f"{words} is no number in JSON; in quotes it is a text", event)
+    return _check_text(event)
 
 
-def _text(event: Any) -> str:
+def _check_text(event: Any) -> str:
     try:
         event.value.encode()
     except UnicodeEncodeError as error:
-        raise refused("half of a surrogate pair is no text", event) from error
+        raise yaml_error("half of a surrogate pair is no text", event) from error
     return str(event.value)
 
 
-def no_such_tag(event: Any) -> yaml.MarkedYAMLError:
+def unknown_tag_error(event: Any) -> yaml.MarkedYAMLError:
     """The refusal of a tag that JSON has no type for."""
     tag = event.tag.replace(_TAG, "!!")
-    return refused(f"the tag {tag} is none of JSON's types", event)
+    return yaml_error(f"the tag {tag} is none of JSON's types", event)
 
 
-def refused(problem: str, event: Any) -> yaml.MarkedYAMLError:
+def yaml_error(problem: str, event: Any) -> yaml.MarkedYAMLError:
     """A refusal of what an event stands for, to be raised."""
     return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)

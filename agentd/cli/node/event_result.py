@@ -8,7 +8,7 @@ from agentd.cli.screen import is_terminal, print_fields
 from agentd.text import shown
 
 
-def tell(event: EventResult, options: argparse.Namespace, done: str) -> int:
+def print_event_result(event: EventResult, options: argparse.Namespace, done: str) -> int:
     """Say so; a program reads the event's id."""
     if options.json:
         print_data(event)

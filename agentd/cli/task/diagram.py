@@ -37,7 +37,7 @@ def mermaid(
         for node in nodes:
             for other in node.dependencies:
                 yield f"    {numbers[other]} --> {numbers[node.id]}"
-        for word in _present(found):
+        for word in _present_words(found):
             yield f"    classDef {word} fill:{_SHADES[word]},color:#222222"
 
     return "\n".join(lines())
@@ -61,5 +61,5 @@ def dot(nodes: Sequence[NodeView], labels: Mapping[str, str], found: Mapping[str
     return "\n".join(lines())
 
 
-def _present(found: Mapping[str, State]) -> list[str]:
+def _present_words(found: Mapping[str, State]) -> list[str]:
     return [state.word for state in STATES if state in found.values()]

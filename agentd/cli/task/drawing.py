@@ -12,7 +12,7 @@ from typing import NamedTuple
 from renderdag import Ancestor, AncestorType, GraphRowRenderer
 
 from agentd.api import NodeView
-from agentd.cli.states import STATES, State, ordered
+from agentd.cli.states import STATES, State, in_dependency_order
 from agentd.errors import Failure
 from agentd.text import shown
 
@@ -80,7 +80,7 @@ def _rows(
         for other in node.dependencies:
             needed_by[other].append(Ancestor.parent(node.id))
     rows = []
-    for node in ordered(nodes):
+    for node in in_dependency_order(nodes):
         state = found[node.id]
         sign = state.word[0] if ascii_only else state.sign
         text = renderer.next_row(node.id, needed_by[node.id], sign, "")

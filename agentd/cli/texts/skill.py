@@ -19,12 +19,12 @@ _SKILL = "skills/agentd/SKILL.md"
 
 def run(options: argparse.Namespace) -> int:
     """Print the skill, or install it. Raises `Failure`, or the `OSError` that names the file."""
-    text = _text()
+    text = _skill_text()
     if options.install is None:
         sys.stdout.buffer.write(text)
         sys.stdout.buffer.flush()
         return 0
-    path = _made(options.install) / "SKILL.md"
+    path = _make_folder(options.install) / "SKILL.md"
     before = path.read_bytes() if path.exists() else None
     if before == text:
         print(f"already there: {shown(path)}")
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _text() -> bytes:
+def _skill_text() -> bytes:
     """The skill: in the package where it is installed, beside it in a source tree."""
     for root in (_PACKAGE, _PACKAGE.parent):
         if (root / _SKILL).is_file():
@@ -46,7 +46,7 @@ def _text() -> bytes:
     raise Failure(f"{_PACKAGE / _SKILL} is missing: install agentd again")
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     """The skill's own folder under that one. Raises `BadSetting` where a file is in the way."""
     place = folder.expanduser() / "agentd"
     try:

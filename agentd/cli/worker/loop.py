@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agentd.cli import ids, screen
-from agentd.cli.daemon_warnings import warnings_told
+from agentd.cli.daemon_warnings import print_warnings
 from agentd.cli.failures import Usage
 from agentd.cli.printing import print_data, print_json
 from agentd.client import Client
@@ -37,14 +37,14 @@ FLAGS = {
 }
 """The variable that each flag sets for one run."""
 
-_EXTRA = ("httpx", "tenacity")
-_ANEW = "a failed node stays failed: correct the cause, and run `agentd loop` anew"
+_EXTRA_PACKAGES = ("httpx", "tenacity")
+_START_AGAIN = "a failed node stays failed: correct the cause, and run `agentd loop` anew"
 _COLOURS: "dict[Tone, str]" = {"good": "green", "bad": "bold red", "notice": "yellow", "plain": ""}
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the loop; 1 when an agent failed. Raises `Failure` or `RequestRefused`."""
-    missing = [name for name in _EXTRA if find_spec(name) is None]
+    missing = [name for name in _EXTRA_PACKAGES if find_spec(name) is None]
     if missing:
         what = " and ".join(missing)
         raise Failure(
@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace, client: Client, settings: "Settings") -> i
     ChatClient(settings).client()  # what cannot be made is better known before a node fails of it
     artifacts.check_directory(settings.artifact_dir)
     task_id = _task(options, client, settings)
-    teller = _Teller(options, settings, task_id)
+    teller = _Reporter(options, settings, task_id)
     try:
         outcome = run_task(client, task_id, settings, teller.tell)
     except (Failure, KeyboardInterrupt):
@@ -105,16 +105,16 @@ def _task(options: argparse.Namespace, client: Client, settings: "Settings") -> 
     if options.goal is not None and not options.goal.strip():
         raise Usage("--goal is empty: say what the agents are to do, or leave it out")
     if options.task is None:
-        with warnings_told():
+        with print_warnings():
             return register_task(client, options.goal or DEFAULT_GOAL, settings)
     if options.goal is not None:
         raise Usage("--goal is for a new task: the one that --task names has its goal")
-    task_id = ids.task_id(client, options.task)
+    task_id = ids.find_task_id(client, options.task)
     check_task(client, task_id)
     return task_id
 
 
-class _Teller:
+class _Reporter:
     """Prints the account as it happens and what came of it; with `--json` the end alone."""
 
     def __init__(self, options: argparse.Namespace, settings: "Settings", task_id: str) -> None:
@@ -159,14 +159,14 @@ class _Teller:
             "green" if outcome.is_good else "bold red",
         )
         if "FAILED" in outcome.counts:
-            self._say(_ANEW)
+            self._say(_START_AGAIN)
         elif "PENDING" in outcome.counts:  # somebody told the workers to stop
             self.say_how_to_resume()
         return 0 if outcome.is_good else 1
 
     def _say_ending(self, node: "NodeEnding") -> None:
         if node.result is None:
-            self._say(f"{node.agent}: {_why_not(node)}", "bold red", whole=True)
+            self._say(f"{node.agent}: {_describe_problem(node)}", "bold red", whole=True)
             return
         cut = ", cut off at DEEPSEEK_MAX_TOKENS" if node.result.is_cut else ""
         self._say(f"{node.agent}: {node.result.artifact.bytes:,} bytes{cut}")
@@ -183,7 +183,7 @@ class _Teller:
         elif whole:
             self._console.print(shown(line), style=style or None, soft_wrap=True)
         else:
-            text = screen.text(line, style)
+            text = screen.plain_text(line, style)
             self._console.print(text, no_wrap=True, overflow="ellipsis")
 
 
@@ -191,17 +191,17 @@ def _print_envelope(outcome: "RunOutcome", seconds: float) -> int:
     if outcome.is_good:
         print_data({**msgspec.to_builtins(outcome), "seconds": seconds})
         return 0
-    bad = [f"{node.agent}: {_why_not(node)}" for node in outcome.nodes if not node.is_good]
+    bad = [f"{node.agent}: {_describe_problem(node)}" for node in outcome.nodes if not node.is_good]
     error = {
         "kind": "loop_failed",
         "message": "; ".join(bad),
-        "next": f"`agentd task show {outcome.task_id}` shows the nodes; {_ANEW}",
+        "next": f"`agentd task show {outcome.task_id}` shows the nodes; {_START_AGAIN}",
     }
     print_json(msgspec.json.encode({"ok": False, "error": error}))
     return 1
 
 
-def _why_not(node: "NodeEnding") -> str:
+def _describe_problem(node: "NodeEnding") -> str:
     """Why there is no good artifact, and what to do next where that is known."""
     from agentd.loop.report import error_advice, error_message
 

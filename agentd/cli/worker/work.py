@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from agentd.cli.ids import task_id
+from agentd.cli.ids import find_task_id
 from agentd.cli.log import log_to_stderr
 from agentd.cli.printing import print_data
 from agentd.client import AsyncLease, Client
@@ -61,16 +61,16 @@ def run(options: argparse.Namespace) -> int:
     """
     _check(options.command[0])
     with Client() as client:
-        task = None if options.task is None else task_id(client, options.task)
+        task = None if options.task is None else find_task_id(client, options.task)
         outcomes = _work(client, task, options)
         counts = None if task is None else client.list_tasks(prefix=task).tasks[0].counts
     told = {end: outcomes.get(end, 0) for end in _ENDS}
     if options.json:
         print_data({**told, "task": counts})
     else:
-        print(_counted(told.items()))
+        print(_format_counts(told.items()))
         if counts and counts.keys() != {"COMPLETED"}:
-            print(f"the task: {_counted(counts.items())}")
+            print(f"the task: {_format_counts(counts.items())}")
     return 1 if counts is not None and "FAILED" in counts else 0
 
 
@@ -78,7 +78,7 @@ def _work(client: Client, task: str | None, options: argparse.Namespace) -> Mapp
     command = CommandHandler(
         options.command,
         client.socket_path,
-        _Screen().show,
+        _LinePrinter().show,
         lambda: worker,
         MOST_FAILURES if options.max_failures is None else options.max_failures,
     )
@@ -94,12 +94,12 @@ def _work(client: Client, task: str | None, options: argparse.Namespace) -> Mapp
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
     worker.run()
     if command.gave_up is not None:
-        told = _counted((end, worker.outcomes.get(end, 0)) for end in _ENDS)
+        told = _format_counts((end, worker.outcomes.get(end, 0)) for end in _ENDS)
         raise WorkerStopped(f"stopped ({told}): {command.gave_up}")
     return worker.outcomes
 
 
-def _counted(numbers: Iterable[tuple[str, int]]) -> str:
+def _format_counts(numbers: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{number} {what}" for what, number in numbers)
 
 
@@ -125,7 +125,7 @@ def _log_to_stderr() -> None:
     logging.getLogger("agentd.worker").setLevel(logging.INFO)
 
 
-class _Screen:
+class _LinePrinter:
     """Standard error, where each line is prefixed with its node."""
 
     def __init__(self) -> None:
