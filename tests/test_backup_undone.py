@@ -113,7 +113,7 @@ def interrupting():
             os.kill(os.getpid(), int(sys.argv[2]))
     yield show
 
-backup.progress_bar = interrupting
+backup.show_progress = interrupting
 sys.exit(cli.main(["backup", sys.argv[3]]))
 """
 

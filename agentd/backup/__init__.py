@@ -12,8 +12,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from agentd.backup.draft import Draft, draft_of, exists
-from agentd.backup.verify import Contents, Progress, verify
+from agentd.backup.verify import Contents, verify
 from agentd.errors import DatabaseRefused, Failure
+from agentd.progress import Progress
 from agentd.store.sqlite.aside import asides
 from agentd.store.sqlite.claim import refuse_elsewhere
 from agentd.store.sqlite.copying import STEP_PAGES, Report, copy

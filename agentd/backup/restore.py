@@ -25,8 +25,9 @@ from functools import partial
 from pathlib import Path
 
 from agentd.backup.draft import Draft, draft_of, sync_directory
-from agentd.backup.verify import Contents, Progress, verify
+from agentd.backup.verify import Contents, verify
 from agentd.errors import DatabaseRefused, Failure
+from agentd.progress import Progress
 from agentd.store.sqlite.aside import asides
 from agentd.store.sqlite.claim import refuse_elsewhere
 from agentd.store.sqlite.copying import bring_up_to_date, copy_untouched, settle

@@ -6,7 +6,7 @@ fold of the journal.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,14 +15,12 @@ from msgspec import Struct
 from agentd import replay
 from agentd.backup.draft import cannot_write, draft_of
 from agentd.errors import DatabaseRefused, JournalDamaged
+from agentd.progress import Progress, begin
 from agentd.projections import TOTALS, TotalsRow
 from agentd.projections.totals import EMPTY, SCOPE
 from agentd.store.sqlite.copying import bring_up_to_date
 from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.viewing import View
-
-Progress = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and of how much; 0 where nobody knows."""
 
 
 class Contents(Struct, frozen=True):
@@ -63,9 +61,7 @@ def _verify_newer(path: Path, name: Path, progress: Progress) -> Contents:
 
 
 def _differences(view: View, progress: Progress) -> Iterator[str]:
-    last_seq = _contents(view).last_seq
-    progress("checking events", 0, last_seq)
-    found = replay.check(view, lambda seq: progress("checking events", seq, last_seq))
+    found = replay.check(view, begin(progress, "checking events", _contents(view).last_seq))
     try:
         yield from map(str, found)
     except JournalDamaged as error:

@@ -5,17 +5,13 @@ The rule this file keeps: a terminal that cannot clear a line is shown none.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+
+from agentd.progress import Progress
 
 _WIDTH = 30
 _CLEAR = "\r\x1b[K"
-
-Progress = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and of how much; 0 where nobody knows.
-
-Where nothing is being done ("") the line is cleared, for others to print.
-"""
 
 
 @contextmanager

@@ -13,10 +13,10 @@ from agentd import config
 from agentd.config import Setting
 from agentd.config.envfile import env_file
 from agentd.doctor import database, places, process, settings
-from agentd.doctor.database import Progress
 from agentd.doctor.finding import Finding, Subject, failed
 from agentd.doctor.process import Answered
 from agentd.errors import Failure
+from agentd.progress import Progress
 
 Check = tuple[str, Callable[[], Iterator[Finding]]]
 """What is checked, and how."""

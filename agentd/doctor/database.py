@@ -14,6 +14,7 @@ from agentd import replay
 from agentd.doctor.finding import OK, Finding, Subject, failed, not_checked, ok, warning
 from agentd.doctor.places import owned
 from agentd.errors import DatabaseRefused, Failure
+from agentd.progress import Advance, Progress, begin
 from agentd.store.sqlite.aside import FOREIGN, asides
 from agentd.store.sqlite.claim import is_claimed_elsewhere
 from agentd.store.sqlite.mark import lost_path, mark_path, read_mark
@@ -22,9 +23,6 @@ from agentd.store.sqlite.note import is_foreign
 from agentd.store.sqlite.opening import inspect, refuse_old_sqlite
 from agentd.store.sqlite.untouched import state, wal_size
 from agentd.store.sqlite.viewing import View, durability
-
-Progress = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and of how much; 0 where nobody knows."""
 
 LARGE_WAL = 64 * 2**20
 """Bytes. The daemon gives its space back long before."""
@@ -138,20 +136,16 @@ def journal(subject: Subject, progress: Progress) -> Iterator[Finding]:
         return
     with view.read() as reader:
         last = reader.last_seq()
-    progress("checking events", 0, last)
-    found = _certain(view, lambda: _differences(view, partial(_tell, progress, last)))
+    advance = begin(progress, "checking events", last)
+    found = _certain(view, lambda: _differences(view, advance))
     for difference in found:
         yield failed("journal", difference, _ANEW)
     if not found:
         yield ok("journal", f"{last:,} events; hash chains whole, rows as they say")
 
 
-def _differences(view: View, progress: Callable[[int], None]) -> list[str]:
-    return [str(difference) for difference in islice(replay.check(view, progress), _SHOWN)]
-
-
-def _tell(progress: Progress, last: int, seq: int) -> None:
-    progress("checking events", seq, last)
+def _differences(view: View, advance: Advance) -> list[str]:
+    return [str(difference) for difference in islice(replay.check(view, advance), _SHOWN)]
 
 
 def _certain(view: View, look: Callable[[], list[str]]) -> list[str]:

@@ -14,10 +14,11 @@ import msgspec
 from agentd import config, replay
 from agentd.cli.ids import resolve_task_id
 from agentd.cli.printing import print_data, print_json
-from agentd.cli.progress_bar import Progress, show_progress
+from agentd.cli.progress_bar import show_progress
 from agentd.daemon.lock import database_lock
 from agentd.errors import AlreadyRunning, BadSetting, DatabaseRefused
 from agentd.journal import Recorded
+from agentd.progress import Advance, Progress, begin
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import refuse_header
 from agentd.text import shown
@@ -50,7 +51,7 @@ def _rebuild(database: Path, *, as_json: bool) -> int:
         held.callback(store.close)
         began = time.monotonic()
         with show_progress() as progress:
-            events = replay.rebuild(store, _folding(store, progress))
+            events = replay.rebuild(store, _begin_replay(store, progress))
     seconds = time.monotonic() - began
     if as_json:
         print_data({"events": events, "seconds": round(seconds, 3)})
@@ -71,7 +72,7 @@ def _lock(held: ExitStack, database: Path) -> None:
 def _check(database: Path, *, as_json: bool) -> int:
     store = SqliteStore.open_read_only(database)
     with show_progress() as progress:
-        differences = replay.check(store, _folding(store, progress))
+        differences = replay.check(store, _begin_replay(store, progress))
         first = list(itertools.islice(differences, _MOST_DIFFERENCES))
         more = sum(1 for _ in differences)
     store.close()
@@ -135,9 +136,8 @@ def _parse_seq(text: str) -> int | None:
     return int(text) if is_one else None
 
 
-def _folding(store: SqliteStore, progress: Progress) -> Callable[[int], None]:
+def _begin_replay(store: SqliteStore, progress: Progress) -> Advance:
     """Tells of the seq of the last record folded."""
     with store.read() as reader:
         last = reader.last_seq()
-    progress("replaying events", 0, last)
-    return lambda seq: progress("replaying events", seq, last)
+    return begin(progress, "replaying events", last)
