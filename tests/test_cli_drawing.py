@@ -13,7 +13,7 @@ from agentd.cli.ids import node_labels, shorten_ids
 from agentd.cli.states import BLOCKED, COMPLETED, FAILED, PENDING, RUNNABLE, RUNNING, node_states
 from agentd.cli.task.diagram import dot, mermaid
 from agentd.cli.task.drawing import MOST, TooLarge, draw
-from agentd.label import label
+from agentd.label import node_label
 from tests.daemon_process import REPOSITORY
 
 DIAMOND = {"plan": (), "build": ("plan",), "docs": ("plan",), "publish": ("build", "docs")}
@@ -143,7 +143,7 @@ def test_a_payload_without_a_name(payload: str) -> None:
     found = nodes({"aaaabbbbcccc": ()})
     found[0].payload_schema = Raw(payload.encode())
     assert node_labels(found) == {"aaaabbbbcccc": "bbbbcccc"}
-    assert label("aaaabbbbcccc", payload.encode()) == "bbbbcccc"
+    assert node_label("aaaabbbbcccc", payload.encode()) == "bbbbcccc"
 
 
 @pytest.mark.parametrize("number", ["1e400", "-1E+9999", "9" * 6000])
@@ -152,7 +152,7 @@ def test_a_name_beside_a_number_that_no_double_holds(number: str) -> None:
     found = nodes({"aaaabbbbcccc": ()})
     found[0].payload_schema = Raw(f'{{"x":{number},"name":"crunch"}}'.encode())
     assert node_labels(found) == {"aaaabbbbcccc": "crunch"}
-    assert label("aaaabbbbcccc", found[0].payload_schema) == "crunch"
+    assert node_label("aaaabbbbcccc", found[0].payload_schema) == "crunch"
 
 
 def test_shortened() -> None:

@@ -15,7 +15,7 @@ from agentd.api.types import canonical_prefix
 from agentd.cli.failures import Ambiguous, Usage
 from agentd.client import Client
 from agentd.errors import NodeNotFound, TaskNotFound
-from agentd.label import SHORTEST, named
+from agentd.label import SHORTEST_ID, payload_name
 
 NO_LEASE = "none"
 """Stands for the lease of a node that nobody holds."""
@@ -103,10 +103,10 @@ def parse_lease_id(given: str) -> str:
 
 def node_name(node: NodeView) -> str | None:
     """The short name that a node was registered with."""
-    return named(node.payload_schema)
+    return payload_name(node.payload_schema)
 
 
-def shorten_ids(ids: Iterable[str], shortest: int = SHORTEST) -> dict[str, str]:
+def shorten_ids(ids: Iterable[str], shortest: int = SHORTEST_ID) -> dict[str, str]:
     """The shortest beginning of each id, from so many on, that stands for no other of them."""
     ordered = sorted(set(ids))
     lengths = dict.fromkeys(ordered, shortest)

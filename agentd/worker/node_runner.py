@@ -23,7 +23,7 @@ from agentd.client.payloads import failure_payload
 from agentd.client.repeats import TRANSIENT, backoff
 from agentd.client.requests.request import Request
 from agentd.errors import DaemonUnreachable, LeaseLost, WorkFailed
-from agentd.label import label
+from agentd.label import node_label
 from agentd.text import shown
 
 Result = TypeVar("Result")
@@ -74,7 +74,7 @@ class NodeRunner:
         What the handler raises is logged: the node has failed with it. Cancelled, or told that the
         daemon is away, it lets go of the node.
         """
-        node = shown(label(acquired.node_id, acquired.context.node.payload_schema))
+        node = shown(node_label(acquired.node_id, acquired.context.node.payload_schema))
         try:
             await (self._run_async if self._is_async else self._run_in_thread)(acquired)
         except LeaseLost as lost:

@@ -9,7 +9,7 @@ from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_whole
 from agentd.cli.times import format_clock
 from agentd.client import Client
-from agentd.label import label
+from agentd.label import node_label
 from agentd.text import shown_json
 
 
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _print_lease(held: AcquireNextNodeResult) -> None:
     node, screen = held.context.node, console()
-    print_whole(screen, f"node     {label(node.id, node.payload_schema)}")
+    print_whole(screen, f"node     {node_label(node.id, node.payload_schema)}")
     print_whole(screen, f"lease    {held.lease_id}, until {format_clock(held.lease_expires_at)}")
     print_whole(screen, f"payload  {shown_json(bytes(node.payload_schema))}")
     for done in held.context.completed_dependencies:

@@ -20,7 +20,7 @@ from agentd.cli.log import log_to_stderr
 from agentd.cli.printing import print_data
 from agentd.client import AsyncLease, Client
 from agentd.errors import BadSetting, WorkerStopped
-from agentd.label import label
+from agentd.label import node_label
 from agentd.text import shown
 from agentd.worker import Worker
 from agentd.worker.command import DIRECTORY_GONE, MOST_FAILURES, CommandHandler, is_directory_gone
@@ -145,4 +145,4 @@ class _LinePrinter:
 
 
 def _label(lease: AsyncLease) -> str:
-    return shown(label(lease.node_id, lease.context.node.payload_schema)[:_LONGEST_LABEL])
+    return shown(node_label(lease.node_id, lease.context.node.payload_schema)[:_LONGEST_LABEL])
