@@ -12,7 +12,7 @@ from typing import TextIO
 
 import msgspec
 
-from agentd.text import shown
+from agentd.text import printable
 
 
 class _Result(msgspec.Struct):
@@ -52,4 +52,4 @@ def print_result_warnings(result: bytes) -> None:
 
 def _print_warning(told: str) -> None:
     with suppress(OSError):  # nobody reads it
-        print(f"agentd: warning: {shown(told)}", file=sys.stderr, flush=True)
+        print(f"agentd: warning: {printable(told)}", file=sys.stderr, flush=True)

@@ -16,7 +16,7 @@ import msgspec
 from agentd.cli.documents.faults import BadDocument
 from agentd.cli.printing import print_json
 from agentd.errors import BadSetting, Failure, RequestRefused
-from agentd.text import shown
+from agentd.text import printable
 
 INTERRUPTED = 130
 
@@ -95,9 +95,9 @@ def report_failure(error: BaseException, *, as_json: bool) -> int:
 
 
 def _print_for_program(error: BaseException) -> None:
-    kind, message = _kind(error), shown(_message(error))
+    kind, message = _kind(error), printable(_message(error))
     if listed := _detail_lines(error):
-        message = f"{message}: {shown('; '.join(listed))}"
+        message = f"{message}: {printable('; '.join(listed))}"
     failure = {"kind": kind, "message": message, "next": _next_step(error, kind)}
     print_json(msgspec.json.encode({"ok": False, "error": failure}))
 
@@ -106,9 +106,9 @@ def _print_for_person(error: BaseException) -> None:
     if isinstance(error, Usage):
         print(error.usage, file=sys.stderr, end="")
     suffix = f" ({_kind(error)})" if isinstance(error, RequestRefused) else ""
-    print(f"agentd: {shown(_message(error) + suffix)}", file=sys.stderr)
+    print(f"agentd: {printable(_message(error) + suffix)}", file=sys.stderr)
     for each in _detail_lines(error):
-        print(f"  {shown(each)}", file=sys.stderr)
+        print(f"  {printable(each)}", file=sys.stderr)
 
 
 def _detail_lines(error: BaseException) -> Sequence[str]:

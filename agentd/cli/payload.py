@@ -9,7 +9,7 @@ import sys
 import msgspec
 
 from agentd.cli.failures import Usage
-from agentd.text import malformed
+from agentd.text import malformed_reason
 
 
 def read_argument(given: str, what: str) -> bytes:
@@ -34,6 +34,6 @@ def parse_payload(given: str | None, what: str) -> msgspec.Raw:
         text.decode()
         msgspec.json.decode(text, type=msgspec.Raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        told = f"{what} is not JSON: {malformed(error)}; a text is written as '\"a text\"'"
+        told = f"{what} is not JSON: {malformed_reason(error)}; a text is written as '\"a text\"'"
         raise Usage(told) from error
     return msgspec.Raw(text)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Raw
 
 from agentd.cli.states import STATES, State
-from agentd.text import shown, shown_json
+from agentd.text import printable, printable_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +49,9 @@ def plain_text(words: object, style: str = "") -> "Text":
     """What somebody wrote, as it can be shown on one line; JSON (`Raw`) stays JSON."""
     from rich.text import Text
 
-    return Text(shown_json(bytes(words)) if isinstance(words, Raw) else shown(words), style=style)
+    return Text(
+        printable_json(bytes(words)) if isinstance(words, Raw) else printable(words), style=style
+    )
 
 
 def state_text(of: State) -> "Text":
@@ -126,5 +128,5 @@ def print_fields(*fields: object) -> None:
 def _field(field: object) -> bytes:
     if isinstance(field, Raw):  # a tab or an end of a line in it is one space of several
         return bytes(field).translate(_ONE_LINE)
-    words = "" if field is None else shown(field)
+    words = "" if field is None else printable(field)
     return words.encode(sys.stdout.encoding, "backslashreplace")

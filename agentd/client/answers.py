@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from agentd.api import RegisterTaskResult
 from agentd.errors import WIRE_ERRORS, NotAgentd, RequestRefused
-from agentd.text import malformed
+from agentd.text import malformed_reason
 
 Result = TypeVar("Result")
 
@@ -44,7 +44,7 @@ def decode_answer(line: bytes, result: type[Result]) -> Result:
     try:
         response = _response_decoder(kind).decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        told = f"what answers does not speak the protocol: {malformed(error)}"
+        told = f"what answers does not speak the protocol: {malformed_reason(error)}"
         raise NotAgentd(told) from error
     if not isinstance(response.error, UnsetType):
         raise _refusal(response.error)

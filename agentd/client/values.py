@@ -17,7 +17,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from agentd.errors import Unsendable
 from agentd.protocol import DEPTH_LIMIT, nests_deeper
-from agentd.text import malformed
+from agentd.text import malformed_reason
 
 UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
 """What msgspec raises of a value that it cannot write, or of JSON that it cannot read."""
@@ -75,7 +75,7 @@ def decode_value(text: Raw | bytes, whose: str, where: str) -> Any:
         return _decode(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"{whose} is JSON that has no value in Python ({malformed(error)}): "
+            f"{whose} is JSON that has no value in Python ({malformed_reason(error)}): "
             f"take its bytes instead, `{where}`"
         ) from error
 

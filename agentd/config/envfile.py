@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from agentd.config.paths import expand_path
 from agentd.errors import BadSetting
-from agentd.text import malformed
+from agentd.text import malformed_reason
 
 DEFAULT_ENV_FILE = "~/.agentd/.env"
 ENV_FILE_NAME = ".env"
@@ -89,7 +89,7 @@ def _parse(file: EnvFile, path: Path, mode: int, told: str) -> EnvFile:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSetting(f"{told} cannot be read: {malformed(error)}") from error
+        raise BadSetting(f"{told} cannot be read: {malformed_reason(error)}") from error
     if mode & (stat.S_IRGRP | stat.S_IROTH):
         warning = f"{path} can be read by other users: run `chmod 600` on it"
         file = file._replace(warning=warning)

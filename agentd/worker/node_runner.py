@@ -24,7 +24,7 @@ from agentd.client.repeats import TRANSIENT, backoff
 from agentd.client.requests.request import Request
 from agentd.errors import DaemonUnreachable, LeaseLost, WorkFailed
 from agentd.label import node_label
-from agentd.text import shown
+from agentd.text import printable
 
 Result = TypeVar("Result")
 BlockingHandler = Callable[[Lease], Any]
@@ -74,21 +74,23 @@ class NodeRunner:
         What the handler raises is logged: the node has failed with it. Cancelled, or told that the
         daemon is away, it lets go of the node.
         """
-        node = shown(node_label(acquired.node_id, acquired.context.node.payload_schema))
+        node = printable(node_label(acquired.node_id, acquired.context.node.payload_schema))
         try:
             await (self._run_async if self._is_async else self._run_in_thread)(acquired)
         except LeaseLost as lost:
             self._count("lost")
-            logger.warning("lost the lease of node %s, and dropped the work: %s", node, shown(lost))
+            logger.warning(
+                "lost the lease of node %s, and dropped the work: %s", node, printable(lost)
+            )
         except asyncio.CancelledError as stopped:
-            cause = f", after {shown(repr(stopped.__cause__))}" if stopped.__cause__ else ""
+            cause = f", after {printable(repr(stopped.__cause__))}" if stopped.__cause__ else ""
             logger.warning("let go of node %s%s: it goes back when its lease runs out", node, cause)
             raise
         except DaemonUnreachable as error:
-            logger.warning("let go of node %s, it goes back: %s", node, shown(error))
+            logger.warning("let go of node %s, it goes back: %s", node, printable(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the next node is another matter
             told = " ".join([_describe(error), *getattr(error, "__notes__", ())])
-            logger.warning("node %s failed: %s", node, shown(told))
+            logger.warning("node %s failed: %s", node, printable(told))
 
     def close(self) -> None:
         """Close the connections."""
@@ -205,7 +207,7 @@ class _Tries:
     def wait_after(self, error: Exception) -> float:
         """Seconds to wait before the next try. Logs the error where the last was another."""
         if type(error) is not self._last_trouble:
-            logger.warning("%s is tried until it is answered: %s", self._method, shown(error))
+            logger.warning("%s is tried until it is answered: %s", self._method, printable(error))
         self._last_trouble = type(error)
         return next(self._waits)
 

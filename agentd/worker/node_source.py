@@ -12,7 +12,7 @@ from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncClient
 from agentd.client.repeats import TRANSIENT
 from agentd.errors import RequestRefused
-from agentd.text import shown
+from agentd.text import printable
 
 logger = logging.getLogger("agentd.worker")
 
@@ -60,7 +60,7 @@ class NodeSource:
     def _log_change(self, words: str, *about: object) -> None:
         """Once, not at every attempt."""
         if words != self._last_logged:
-            logger.info(words, *map(shown, about))
+            logger.info(words, *map(printable, about))
         self._last_logged = words
 
     async def _acquire(self) -> AcquireNextNodeResult | None:

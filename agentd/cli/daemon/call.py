@@ -10,7 +10,7 @@ from agentd.cli.payload import read_argument
 from agentd.cli.printing import print_data, print_json
 from agentd.client import Client
 from agentd.errors import UnknownMethod
-from agentd.text import malformed
+from agentd.text import malformed_reason
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
         text.decode()
         params = msgspec.json.decode(text.strip() or b"{}", type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Usage(f"the params are not a JSON object: {malformed(error)}") from error
+        raise Usage(f"the params are not a JSON object: {malformed_reason(error)}") from error
     with Client(timeout=options.timeout) as client:
         try:
             result = client.raw_call(options.method, params)

@@ -13,7 +13,7 @@ from agentd.cli.printing import print_data
 from agentd.cli.progress_bar import show_progress
 from agentd.doctor import examine
 from agentd.doctor.finding import FAILED, OK, WARNING, Finding
-from agentd.text import shown
+from agentd.text import printable
 
 _COLOURS = {OK: "\x1b[32m", WARNING: "\x1b[33m", FAILED: "\x1b[31m"}
 _PLAIN = "\x1b[0m"
@@ -53,7 +53,7 @@ def _examine() -> Iterator[Finding]:
     with show_progress() as progress:
         for finding in examine(os.environ, progress):
             progress("", 0, 0)
-            yield Finding(*map(shown, astuple(finding)))
+            yield Finding(*map(printable, astuple(finding)))
 
 
 def _format_finding(finding: Finding) -> str:

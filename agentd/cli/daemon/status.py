@@ -6,7 +6,7 @@ from agentd import config
 from agentd.api import MetricsResult
 from agentd.cli.printing import print_data
 from agentd.client import Client
-from agentd.text import shown
+from agentd.text import printable
 
 _OK = "ok"
 
@@ -20,8 +20,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_data({"socket": str(path), "health": health, "metrics": metrics})
     else:
-        print(f"daemon    {shown(health.status)}, listening on {shown(path)}")
-        print(f"database  {shown(health.database)}")
+        print(f"daemon    {printable(health.status)}, listening on {printable(path)}")
+        print(f"database  {printable(health.database)}")
         if metrics is not None:
             _print_metrics(metrics)
     return 0 if metrics is not None else 1
@@ -33,7 +33,7 @@ def _print_metrics(metrics: MetricsResult) -> None:
     statuses = ", ".join(f"{number:,} {status}" for status, number in counts.items()) or "none"
     print(f"uptime    {_format_duration(metrics.uptime_secs)}")
     print(f"tasks     {database.total_tasks:,}")
-    print(f"nodes     {database.total_nodes:,} ({shown(statuses)})")
+    print(f"nodes     {database.total_nodes:,} ({printable(statuses)})")
     print(f"events    {database.total_events:,}, schema {database.schema_version}")
     print(
         f"leases    {database.running_leases:,} running, "
@@ -54,5 +54,5 @@ def _format_duration(seconds: int) -> str:
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     parts = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
-    shown = [f"{number} {unit}" for number, unit in parts if number]
-    return " ".join(shown[:2]) or "0 s"
+    words = [f"{number} {unit}" for number, unit in parts if number]
+    return " ".join(words[:2]) or "0 s"

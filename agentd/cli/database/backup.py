@@ -13,7 +13,7 @@ from agentd.config.envfile import env_file
 from agentd.daemon.lock import home_lock, socket_lock
 from agentd.errors import Failure
 from agentd.store.sqlite.viewing import is_lossy
-from agentd.text import shown
+from agentd.text import printable
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
             {"path": str(done.path), "size": done.size, "contents": done.contents, "lossy": lossy}
         )
         return 0
-    print(f"backup: {shown(done.path)}")
+    print(f"backup: {printable(done.path)}")
     held = f"{format_size(done.size)}, {format_contents(done.contents)}"
     print(f"{held}; pages, hash chains and rows verified")
     if lossy:

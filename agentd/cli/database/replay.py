@@ -21,7 +21,7 @@ from agentd.journal import Recorded
 from agentd.progress import Advance, Progress, begin
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import refuse_header
-from agentd.text import shown
+from agentd.text import printable
 
 _MOST_DIFFERENCES = 20
 """Differences that are printed; more would hide the first ones."""
@@ -87,7 +87,7 @@ def _check(database: Path, *, as_json: bool) -> int:
 
 def _print_differences(first: Sequence[object], more: int) -> None:
     for difference in first:
-        print(shown(difference))
+        print(printable(difference))
     found = len(first) + more
     noun = "difference" if found == 1 else "differences"
     print(f"replay check: {found} {noun}" + (f", {more} not shown" if more else ""))

@@ -18,7 +18,7 @@ from agentd.daemon.home import make, make_private
 from agentd.daemon.lock import database_lock, home_lock
 from agentd.daemon.serve import refuse_collisions
 from agentd.errors import AlreadyRunning
-from agentd.text import shown
+from agentd.text import printable
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,8 +55,8 @@ def _lock(held: ExitStack, settings: Settings) -> None:
 
 
 def _print_restored(database: Path, source: Path, found: Contents, aside: Path | None) -> None:
-    print(f"restored: {shown(database)}, from {shown(source)}")
+    print(f"restored: {printable(database)}, from {printable(source)}")
     print(f"{format_contents(found)}; pages, hash chains and rows verified")
     if aside is not None:
-        print(f"what was there before is kept: {shown(aside)}")
+        print(f"what was there before is kept: {printable(aside)}")
         print("remove it when all is well, or restore it to go back")

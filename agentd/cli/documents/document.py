@@ -20,7 +20,7 @@ from agentd.cli.documents.fields import TASK, Fields
 from agentd.cli.documents.node import DocumentNode, node_spec, read_node
 from agentd.cli.ids import parse_id
 from agentd.errors import InvalidGraph
-from agentd.text import malformed
+from agentd.text import malformed_reason
 
 _MOST_NAMED = 10
 """Nodes that are named where several have what each needs for itself."""
@@ -74,7 +74,7 @@ def _parse(text: bytes, source: str, form: str | None) -> DocumentText:
     try:
         decoded = text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadDocument(f"{source} cannot be read: {malformed(error)}") from error
+        raise BadDocument(f"{source} cannot be read: {malformed_reason(error)}") from error
     if not decoded.strip():
         raise BadDocument(f"{source} is empty: expected a task, in YAML or JSON")
     if (form or ("json" if decoded.lstrip()[:1] in ("{", "[") else "yaml")) == "json":

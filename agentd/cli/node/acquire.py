@@ -10,7 +10,7 @@ from agentd.cli.screen import console, is_terminal, print_fields, print_whole
 from agentd.cli.times import format_clock
 from agentd.client import Client
 from agentd.label import node_label
-from agentd.text import shown_json
+from agentd.text import printable_json
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,8 +33,8 @@ def _print_lease(held: AcquireNextNodeResult) -> None:
     node, screen = held.context.node, console()
     print_whole(screen, f"node     {node_label(node.id, node.payload_schema)}")
     print_whole(screen, f"lease    {held.lease_id}, until {format_clock(held.lease_expires_at)}")
-    print_whole(screen, f"payload  {shown_json(bytes(node.payload_schema))}")
+    print_whole(screen, f"payload  {printable_json(bytes(node.payload_schema))}")
     for done in held.context.completed_dependencies:
-        print_whole(screen, f"input    {shown_json(bytes(done.result_payload))}")
+        print_whole(screen, f"input    {printable_json(bytes(done.result_payload))}")
     which = f"{held.task_id} {held.node_id} {held.lease_id}"
     print_whole(screen, f"then     agentd node complete {which} '{{}}'")

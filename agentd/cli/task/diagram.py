@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agentd.api import NodeView
 from agentd.cli.states import STATES, State
-from agentd.text import shown
+from agentd.text import printable
 
 _SHADES: Mapping[str, str] = {
     "RUNNING": "#ffe08a",
@@ -31,7 +31,7 @@ def mermaid(
     def lines() -> Iterator[str]:
         yield "flowchart TD"
         for node in nodes:
-            label = _MERMAID_MARKUP.sub(lambda c: f"#{ord(c[0])};", shown(labels[node.id]))
+            label = _MERMAID_MARKUP.sub(lambda c: f"#{ord(c[0])};", printable(labels[node.id]))
             state = found[node.id].word
             yield f'    {numbers[node.id]}["{label}<br/>{state}"]:::{state}'
         for node in nodes:
@@ -50,7 +50,7 @@ def dot(nodes: Sequence[NodeView], labels: Mapping[str, str], found: Mapping[str
         yield "digraph task {"
         yield '    node [shape=box, style="rounded,filled", fontname="sans-serif"];'
         for node in nodes:
-            label = shown(labels[node.id]).replace("\\", r"\\").replace('"', r"\"")
+            label = printable(labels[node.id]).replace("\\", r"\\").replace('"', r"\"")
             state = found[node.id].word
             yield f'    "{node.id}" [label="{label}\\n{state}", fillcolor="{_SHADES[state]}"];'
         for node in nodes:

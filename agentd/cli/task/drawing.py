@@ -14,7 +14,7 @@ from renderdag import Ancestor, AncestorType, GraphRowRenderer
 from agentd.api import NodeView
 from agentd.cli.states import STATES, State, in_dependency_order
 from agentd.errors import Failure
-from agentd.text import shown
+from agentd.text import printable
 
 MOST = 500
 """Nodes in a drawing: who has more of them wants a program that zooms."""
@@ -63,7 +63,7 @@ def draw(
     drawn = []
     for node, (first, *rest) in rows:
         owner = f" ({node.lease_owner})" if node.lease_owner else ""
-        label = shown(called[node.id] + owner)
+        label = printable(called[node.id] + owner)
         drawn.append(Line(f"{first:{width}}", found[node.id], label))
         drawn += [Line(line, None, "") for line in rest]
     return drawn

@@ -20,7 +20,7 @@ from agentd.cli.screen import (
 from agentd.cli.states import node_states
 from agentd.cli.task import diagram
 from agentd.client import Client
-from agentd.text import shown
+from agentd.text import printable
 
 if TYPE_CHECKING:
     from agentd.cli.task.drawing import Line
@@ -80,5 +80,5 @@ def svg(status: TaskStatusResult) -> str:
     screen = Console(record=True, file=StringIO(), width=width + 1, highlight=False)
     for line in lines:
         screen.print(drawing_text(line))
-    drawn = screen.export_svg(title=shown(status.task.goal))
+    drawn = screen.export_svg(title=printable(status.task.goal))
     return _FONTS.sub("", drawn)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from agentd.errors import BadSetting, Failure
-from agentd.text import shown
+from agentd.text import printable
 
 _PACKAGE = Path(__file__).parents[2]
 _SKILL = "skills/agentd/SKILL.md"
@@ -27,14 +27,14 @@ def run(options: argparse.Namespace) -> int:
     path = _make_folder(options.install) / "SKILL.md"
     before = path.read_bytes() if path.exists() else None
     if before == text:
-        print(f"already there: {shown(path)}")
+        print(f"already there: {printable(path)}")
         return 0
     if before is not None:
         kept = _free_name(path)
         _write(kept, before)
-        print(f"what was there before is kept: {shown(kept)}")
+        print(f"what was there before is kept: {printable(kept)}")
     _write(path, text)
-    print(f"installed: {shown(path)}")
+    print(f"installed: {printable(path)}")
     return 0
 
 

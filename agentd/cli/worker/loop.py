@@ -20,7 +20,7 @@ from agentd.cli.printing import print_data, print_json
 from agentd.client import Client
 from agentd.config.values import Flag
 from agentd.errors import Failure
-from agentd.text import shown
+from agentd.text import printable
 
 if TYPE_CHECKING:
     from agentd.loop.report import ReportLine, Tone
@@ -179,9 +179,9 @@ class _Reporter:
         if self._options.json:
             return
         if self._console is None:
-            print(shown(line), flush=True)
+            print(printable(line), flush=True)
         elif whole:
-            self._console.print(shown(line), style=style or None, soft_wrap=True)
+            self._console.print(printable(line), style=style or None, soft_wrap=True)
         else:
             text = screen.plain_text(line, style)
             self._console.print(text, no_wrap=True, overflow="ellipsis")

@@ -21,7 +21,7 @@ from agentd.cli.printing import print_data
 from agentd.client import AsyncLease, Client
 from agentd.errors import BadSetting, WorkerStopped
 from agentd.label import node_label
-from agentd.text import shown
+from agentd.text import printable
 from agentd.worker import Worker
 from agentd.worker.command import DIRECTORY_GONE, MOST_FAILURES, CommandHandler, is_directory_gone
 
@@ -141,8 +141,8 @@ class _LinePrinter:
         elif len(line) > LONGEST_LINE:
             line = line[:LONGEST_LINE] + " ..."
         with contextlib.suppress(OSError):  # nobody reads it; the work goes on
-            print(f"[{_label(lease)}] {shown(line)}", file=sys.stderr, flush=True)
+            print(f"[{_label(lease)}] {printable(line)}", file=sys.stderr, flush=True)
 
 
 def _label(lease: AsyncLease) -> str:
-    return shown(node_label(lease.node_id, lease.context.node.payload_schema)[:_LONGEST_LABEL])
+    return printable(node_label(lease.node_id, lease.context.node.payload_schema)[:_LONGEST_LABEL])
