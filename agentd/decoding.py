@@ -15,7 +15,7 @@ from agentd.api import MOST_NODES, Params, RegisterTaskParams
 from agentd.errors import InvalidParams, UnknownMethod
 from agentd.methods import BY_NAME, METHODS, Method
 from agentd.protocol import Request
-from agentd.text import quoted
+from agentd.text import quote
 
 _DECODERS = {method.name: msgspec.json.Decoder(method.params) for method in METHODS}
 _MISSING_FIELD = re.compile(r"^Object missing required field `(\w+)`(?: - at `(.+)`)?$")
@@ -42,7 +42,7 @@ def decode(request: Request) -> tuple[Method, Params]:
     method = BY_NAME.get(request.method)
     if method is None:
         raise UnknownMethod(
-            f"there is no method {quoted(request.method)}{_suggestion(request.method)}; "
+            f"there is no method {quote(request.method)}{_suggestion(request.method)}; "
             "DescribeInterface lists them"
         )
     try:
@@ -100,6 +100,6 @@ def _quote_value(params: Raw, path: str) -> str:
                 value = msgspec.json.decode(value, type=list[Raw])[int(index)]
         if len(value) > _REPEATED_BYTES:
             return f"{bytes(value)[:_SHOWN_CHARACTERS].decode(errors='ignore')}…"
-        return quoted(msgspec.json.decode(value))
+        return quote(msgspec.json.decode(value))
     except (msgspec.MsgspecError, UnicodeDecodeError, LookupError):
         return "…"

@@ -8,23 +8,23 @@ alike, so it is their ends that tell them apart. A label is text of others, to b
 import msgspec
 from msgspec import Raw, Struct
 
-SHORTEST = 8
+SHORTEST_ID = 8
 """Characters of an id that is shortened for a person."""
 
 
-class _Named(Struct):
+class _NamedPayload(Struct):
     name: Raw = Raw()
 
 
-def named(payload: bytes | Raw) -> str | None:
+def payload_name(payload: bytes | Raw) -> str | None:
     """The short name that a payload gives to its node."""
     try:
-        given = msgspec.json.decode(payload, type=_Named).name
+        given = msgspec.json.decode(payload, type=_NamedPayload).name
         return msgspec.json.decode(given, type=str) or None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # no object, or no such text
         return None
 
 
-def label(node_id: str, payload: bytes | Raw) -> str:
+def node_label(node_id: str, payload: bytes | Raw) -> str:
     """What to call a node where the others of its task are not known."""
-    return named(payload) or node_id[-SHORTEST:]
+    return payload_name(payload) or node_id[-SHORTEST_ID:]

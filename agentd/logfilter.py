@@ -24,46 +24,46 @@ class Filter(NamedTuple):
     """What a filter says of agentd, and those of its directives that cannot be read."""
 
     level: int
-    left_out: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
-def level_of(name: str, value: str) -> int:
+def parse_filter(name: str, value: str) -> int:
     """The level for agentd that a filter of its own asks for. Raises `BadSetting`."""
-    found = _read(_directives(value))
-    if found.left_out:
+    found = _parse_directives(_split(value))
+    if found.unreadable:
         raise BadSetting(
             f"{name}={value!r}: expected a level ({', '.join(LEVELS)}) or agentd=level"
         )
     return found.level
 
 
-def shared_level(value: str) -> Filter:
+def parse_shared_filter(value: str) -> Filter:
     """What a filter that other programs read as well asks of agentd."""
-    return _read(
+    return _parse_directives(
         # A program by itself asks for all that it says.
         f"{each}=trace" if each.lower() not in LEVELS and _PROGRAM.fullmatch(each) else each
-        for each in _directives(value)
+        for each in _split(value)
     )
 
 
-def _read(directives: Iterable[str]) -> Filter:
+def _parse_directives(directives: Iterable[str]) -> Filter:
     """The default level holds where no directive is about agentd or everybody."""
     ours = everybodys = None
-    left_out = []
+    unreadable = []
     for directive in directives:
         found = _DIRECTIVE.fullmatch(directive)
         target = found["target"] if found else None
         if target and not _OURS.match(target):
             continue
         if found is None or found["level"].lower() not in LEVELS:
-            left_out.append(directive)
+            unreadable.append(directive)
         elif target:
             ours = LEVELS[found["level"].lower()]
         else:
             everybodys = LEVELS[found["level"].lower()]
     level = next((each for each in (ours, everybodys) if each is not None), DEFAULT_LEVEL)
-    return Filter(level, tuple(left_out))
+    return Filter(level, tuple(unreadable))
 
 
-def _directives(value: str) -> Iterable[str]:
+def _split(value: str) -> Iterable[str]:
     return filter(None, (part.strip() for part in value.split(",")))

@@ -1,4 +1,8 @@
-"""How far a long piece of work has come."""
+"""How far long work has come, told to whoever watches.
+
+The rule this file keeps: who works says what is done and of how much; how that is drawn is another
+matter.
+"""
 
 from collections.abc import Callable
 
@@ -7,3 +11,12 @@ Progress = Callable[[str, int, int], None]
 
 Where nothing is being done ("") the line is cleared, for others to print.
 """
+
+Advance = Callable[[int], None]
+"""Is told how much of one piece of work is done, now and then."""
+
+
+def begin(progress: Progress, what: str, total: int) -> Advance:
+    """Say that a piece of work begins; returns what is to be told how much of it is done."""
+    progress(what, 0, total)
+    return lambda done: progress(what, done, total)

@@ -17,6 +17,7 @@ from agentd.errors import IllegalTransition, RecordDamaged, TaskNotFound
 from agentd.events import LeaseExpired, NodeAcquired, NodeCompleted, NodeFailed
 from agentd.journal import GENESIS, Head, Recorded, chain_hash
 from agentd.lifecycle import step
+from agentd.progress import Advance
 from agentd.projections import (
     NODES,
     PROJECTIONS,
@@ -31,9 +32,6 @@ from agentd.projections.totals import SCOPE
 from agentd.queries import task_status
 from agentd.store import Reader, Shadow, Store
 from agentd.store.memory import MemoryTx
-
-Progress = Callable[[int], None]
-"""Is told the seq of the last record folded, now and then."""
 
 PROGRESS_EVERY = 2_000
 
@@ -64,15 +62,18 @@ class Difference(Struct, frozen=True):
         )
 
 
-def rebuild(store: Store, progress: Progress) -> int:
-    """Put freshly folded projections in the place of the real ones; returns the events."""
+def rebuild(store: Store, advance: Advance) -> int:
+    """Put freshly folded projections in the place of the real ones; returns the events.
+
+    `advance` is told the seq of the last record folded, now and then.
+    """
     with store.shadow() as shadow:
         events = 0
         with store.read() as reader:
             for recorded in reader.journal():
                 project(shadow, recorded)
                 events += 1
-                _report_progress(recorded, progress)
+                _report_progress(recorded, advance)
         shadow.swap()
         return events
 
@@ -87,7 +88,7 @@ class Readable(Protocol):
         """See `Store.shadow`."""
 
 
-def check(store: Readable, progress: Progress) -> Iterator[Difference]:
+def check(store: Readable, advance: Advance) -> Iterator[Difference]:
     """Every record that breaks its chain or an edge, then every row that is not their fold.
 
     The journal only grows, so it is read in slices: a long read beside a busy daemon would keep its
@@ -97,7 +98,7 @@ def check(store: Readable, progress: Progress) -> Iterator[Difference]:
         journal = _JournalCheck(shadow)
         while not journal.ended:
             with store.read() as reader:
-                yield from journal.fold_slice(reader, progress)
+                yield from journal.fold_slice(reader, advance)
                 if journal.ended:
                     yield from journal.check_end(reader)
                     for projection in PROJECTIONS:
@@ -128,7 +129,7 @@ class _JournalCheck:
         self._seq = 0
         self.ended = False
 
-    def fold_slice(self, reader: Reader, progress: Progress) -> Iterator[Difference]:
+    def fold_slice(self, reader: Reader, advance: Advance) -> Iterator[Difference]:
         """Say what is wrong with the next `SLICE` records, and fold them."""
         left = SLICE
         while left and not self.ended:
@@ -137,7 +138,7 @@ class _JournalCheck:
                     left -= 1
                     self._last_read = recorded.seq
                     yield from self._fold(recorded)
-                    _report_progress(recorded, progress)
+                    _report_progress(recorded, advance)
                 self.ended = left > 0
             except RecordDamaged as damage:
                 left -= 1
@@ -243,6 +244,6 @@ def _key_of(projection: Projection, row: Struct) -> tuple[str, ...]:
     return tuple(getattr(row, name) for name in projection.key)
 
 
-def _report_progress(recorded: Recorded, progress: Progress) -> None:
+def _report_progress(recorded: Recorded, advance: Advance) -> None:
     if recorded.seq % PROGRESS_EVERY == 0:
-        progress(recorded.seq)
+        advance(recorded.seq)

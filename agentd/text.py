@@ -11,7 +11,7 @@ _QUOTED = 80
 """Characters of a value that a message repeats."""
 
 
-def shown(text: object) -> str:
+def printable(text: object) -> str:
     r"""What somebody wrote, on one line: `\x1b` stands for the character that steers terminals."""
     words = str(text)
     if words.isprintable():  # nearly always, and a goal may have a million characters
@@ -19,14 +19,14 @@ def shown(text: object) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
 
 
-def shown_json(written: bytes) -> str:
-    r"""JSON that is still JSON, and the same value: `\u009b` stands for what `shown` spells out."""
+def printable_json(written: bytes) -> str:
+    r"""JSON that is the same value: `\u009b` stands for what `printable` spells out."""
     # Tabs and returns stand between values only: inside of a text they are escaped already.
     lines = written.decode(errors="replace").translate({9: " ", 13: " "}).split("\n")
-    return "\n".join(line if line.isprintable() else _escaped(line) for line in lines)
+    return "\n".join(line if line.isprintable() else _escape_line(line) for line in lines)
 
 
-def malformed(error: Exception) -> str:
+def malformed_reason(error: Exception) -> str:
     """Why something cannot be read as text or JSON, without a word of the libraries' own."""
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start + 1:,} (0x{error.object[error.start]:02x}) is not UTF-8"
@@ -38,11 +38,11 @@ def malformed(error: Exception) -> str:
     return "an integer in it has too many digits" if "digits" in told else told
 
 
-def quoted(value: object) -> str:
+def quote(value: object) -> str:
     """Somebody's value in a message: as JSON, shortened, on one line."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return shown(text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…")
+    return printable(text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…")
 
 
-def _escaped(line: str) -> str:
+def _escape_line(line: str) -> str:
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from agentd.api import CommitEventParams, CompleteNodeParams, FailNodeParams, NodeSpec, Params
-from agentd.text import quoted
+from agentd.text import quote
 
 _PAYLOAD_NAMES: Mapping[type[Params], str] = MappingProxyType(
     {
@@ -61,7 +61,7 @@ def explain_lost_payload(params: Params, written: Raw) -> str | None:
     known = type(params).__struct_fields__
     for field in msgspec.json.decode(written, type=dict[str, Raw]):
         if field not in known:
-            return f"there is no field {quoted(field)}, and no payload: did you mean `{name}`?"
+            return f"there is no field {quote(field)}, and no payload: did you mean `{name}`?"
     return None
 
 
@@ -83,7 +83,7 @@ def _describe_unknown(nodes: list[dict[str, Raw]]) -> Iterator[str]:
     for field, numbers in [*found.items()][:MOST_WARNINGS]:
         others = f" and of {len(numbers) - 1:,} more" if len(numbers) > 1 else ""
         yield (
-            f"the field {quoted(field)} of `$.initial_nodes[{numbers[0]}]`{others} is not known "
+            f"the field {quote(field)} of `$.initial_nodes[{numbers[0]}]`{others} is not known "
             f"and was ignored: {_suggestion(field)}"
         )
     if len(found) > MOST_WARNINGS:

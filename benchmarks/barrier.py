@@ -18,9 +18,9 @@ def run_workers(command: Sequence[str], workers: int) -> list[Account]:
     """Run `python -m COMMAND NAME` that many times and return what each worker saw."""
     processes = [_spawn([*command, f"worker-{number}"]) for number in range(workers)]
     try:
-        _await(processes, b"ready\n")
+        _wait_for(processes, b"ready\n")
         _tell(processes)
-        _await(processes, b"drained\n")
+        _wait_for(processes, b"drained\n")
         _tell(processes)
         return [
             msgspec.json.decode(process.communicate()[0], type=Account) for process in processes
@@ -48,7 +48,7 @@ def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
     )
 
 
-def _await(processes: list[subprocess.Popen[bytes]], word: bytes) -> None:
+def _wait_for(processes: list[subprocess.Popen[bytes]], word: bytes) -> None:
     for process in processes:
         assert process.stdout is not None
         if (said := process.stdout.readline()) != word:

@@ -29,10 +29,10 @@ Costs = dict[str, float]
 def client(run: Run) -> list[Row]:
     """The calls of a worker: blocking, for asyncio, and with 50 events in each context."""
     with fresh_home() as home, agentd(home, events=0) as daemon:
-        blocking = [_blocking(daemon.socket) for _ in range(run.rounds)]
-        awaited = [asyncio.run(_awaited(daemon.socket)) for _ in range(run.rounds)]
+        blocking = [_blocking_costs(daemon.socket) for _ in range(run.rounds)]
+        awaited = [asyncio.run(_async_costs(daemon.socket)) for _ in range(run.rounds)]
     with fresh_home() as home, agentd(home, events=50) as daemon:
-        full = [_blocking(daemon.socket) for _ in range(run.rounds)]
+        full = [_blocking_costs(daemon.socket) for _ in range(run.rounds)]
     return [
         _row("client, processor a call", blocking),
         _row("  AsyncClient", awaited),
@@ -45,13 +45,13 @@ def _row(work: str, rounds: list[Costs]) -> Row:
     return at_most(work, max(costs.values()), BAR, "us", **costs)
 
 
-def _blocking(socket: Path) -> Costs:
+def _blocking_costs(socket: Path) -> Costs:
     with Client(socket) as client:
         task_id = client.register_task("benchmark", initial_nodes=[{}] * CALLS).task_id
         held: list[AcquireNextNodeResult] = []
 
         def acquire(_: int) -> None:
-            held.append(_some(client.acquire_next_node(task_id)))
+            held.append(_require(client.acquire_next_node(task_id)))
 
         return {
             "health": _cost(lambda _: client.health()),
@@ -66,13 +66,13 @@ def _blocking(socket: Path) -> Costs:
         }
 
 
-async def _awaited(socket: Path) -> Costs:
+async def _async_costs(socket: Path) -> Costs:
     async with AsyncClient(socket) as client:
         task_id = (await client.register_task("benchmark", initial_nodes=[{}] * CALLS)).task_id
         held: list[AcquireNextNodeResult] = []
 
         async def acquire(_: int) -> None:
-            held.append(_some(await client.acquire_next_node(task_id)))
+            held.append(_require(await client.acquire_next_node(task_id)))
 
         return {
             "health": await _cost_async(lambda _: client.health()),
@@ -105,6 +105,6 @@ def _ids(held: AcquireNextNodeResult) -> tuple[str, str, str]:
     return held.task_id, held.node_id, held.lease_id
 
 
-def _some(acquired: AcquireNextNodeResult | None) -> AcquireNextNodeResult:
+def _require(acquired: AcquireNextNodeResult | None) -> AcquireNextNodeResult:
     assert acquired is not None, "the task has a node for every call"
     return acquired

@@ -56,7 +56,7 @@ def floor(home: Path) -> Iterator[Daemon]:
     command = [sys.executable, "-m", "benchmarks.floor", str(socket), str(home / "floor.db")]
     # It has no Health: registering nothing is its cheapest call.
     ready: Call = ("RegisterTask", {"initial_nodes": []})
-    with _running(command, dict(os.environ), socket, ready) as daemon:
+    with _run_daemon(command, dict(os.environ), socket, ready) as daemon:
         yield daemon
 
 
@@ -68,7 +68,7 @@ def agentd(home: Path, *, events: int = 50, timeout: int = 300) -> Iterator[Daem
         "AGENTD_NODE_TIMEOUT_SECS": str(timeout),
     }
     command = [sys.executable, "-m", "agentd", "serve"]
-    with _running(command, environment, home / "agentd.sock", ("Health", {})) as daemon:
+    with _run_daemon(command, environment, home / "agentd.sock", ("Health", {})) as daemon:
         yield daemon
 
 
@@ -85,7 +85,7 @@ def agentd_environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _running(
+def _run_daemon(
     command: list[str],
     environment: dict[str, str],
     socket: Path,

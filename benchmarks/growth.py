@@ -14,7 +14,7 @@ from benchmarks.daemons import agentd, fresh_home
 from benchmarks.growth_plot import Rounds, draw
 from benchmarks.history import EVENTS_PER_NODE, write_history
 from benchmarks.load import Load, drain_flat
-from benchmarks.report import Row, at_most, skipped
+from benchmarks.report import Row, at_most, skipped_row
 from benchmarks.run import Run
 from benchmarks.stats import median
 
@@ -27,7 +27,7 @@ FLAT = 1.5
 def growth(run: Run) -> list[Row]:
     """Drain 2,000 nodes beside what is there, and compare every size with the smallest."""
     with ExitStack() as stack:
-        homes = {size: stack.enter_context(_filled(size)) for size in run.sizes}
+        homes = {size: stack.enter_context(_grown_home(size)) for size in run.sizes}
         rounds = [{size: _drain(home) for size, home in homes.items()} for _ in range(run.rounds)]
     cycle, p99 = _ratios(rounds, _cycle), _ratios(rounds, _p99)
     rows = [_row("cycle", cycle, rounds, _cycle), _row("p99", p99, rounds, _p99)]
@@ -36,12 +36,12 @@ def growth(run: Run) -> list[Row]:
             worst = (max(cycle.values()), max(p99.values()))
             draw(run.figures / "growth.png", rounds, worst, FLAT)
         except ModuleNotFoundError as error:
-            rows.append(skipped("  plot of growth", f"no {error.name}"))
+            rows.append(skipped_row("  plot of growth", f"no {error.name}"))
     return rows
 
 
 @contextmanager
-def _filled(size: int) -> Iterator[Path]:
+def _grown_home(size: int) -> Iterator[Path]:
     with fresh_home() as home:
         # Of the nodes a tenth was worked through, with ten events each; the others wait.
         write_history(home, size, idle_nodes=size - size // EVENTS_PER_NODE)

@@ -31,15 +31,15 @@ def draw(path: Path, rounds: Rounds, worst: tuple[float, float], flat: float) ->
         f"{verdict}: with up to {largest:,} nodes in the database a cycle costs at most\n"
         f"{worst[0]:.2f} times, its p99 at most {worst[1]:.2f} times what it does with {smallest:,}"
     )
-    _panel(rate, rounds, lambda load: load.cycles_per_second, "cycles per second, 8 workers")
-    _panel(latency, rounds, lambda load: load.p99, "p99 of a call, milliseconds")
-    _bar(rate, median([loads[smallest].cycles_per_second for loads in rounds]) / flat, flat)
-    _bar(latency, median([loads[smallest].p99 for loads in rounds]) * flat, flat)
+    _draw_panel(rate, rounds, lambda load: load.cycles_per_second, "cycles per second, 8 workers")
+    _draw_panel(latency, rounds, lambda load: load.p99, "p99 of a call, milliseconds")
+    _draw_bar(rate, median([loads[smallest].cycles_per_second for loads in rounds]) / flat, flat)
+    _draw_bar(latency, median([loads[smallest].p99 for loads in rounds]) * flat, flat)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
 
 
-def _panel(axis: Any, rounds: Rounds, value: Callable[[Load], float], label: str) -> None:
+def _draw_panel(axis: Any, rounds: Rounds, value: Callable[[Load], float], label: str) -> None:
     sizes = sorted(rounds[0])
     for loads in rounds:
         seen = [value(loads[size]) for size in sizes]
@@ -52,7 +52,7 @@ def _panel(axis: Any, rounds: Rounds, value: Callable[[Load], float], label: str
     axis.grid(alpha=0.3)
 
 
-def _bar(axis: Any, height: float, flat: float) -> None:
+def _draw_bar(axis: Any, height: float, flat: float) -> None:
     axis.axhline(height, color="tab:red", linestyle="--", label=f"{flat:g} times the smallest")
     axis.set_ylim(bottom=0)
     axis.legend(loc="lower left")

@@ -52,12 +52,12 @@ def _work_through(wire: Wire, task_id: str, nodes: int) -> None:
     acquire = wire.line("AcquireNextNode", {"task_id": task_id, "lease_owner": "historian"})
     for part in _parts(nodes, NODES_AT_ONCE):
         held = wire.pipeline([acquire] * part)
-        lines = iter([line for lease in held for line in _labour(wire, task_id, lease)])
+        lines = iter([line for lease in held for line in _node_lines(wire, task_id, lease)])
         while batch := list(islice(lines, 2 * NODES_AT_ONCE)):
             wire.pipeline(batch)
 
 
-def _labour(wire: Wire, task_id: str, held: Json) -> list[bytes]:
+def _node_lines(wire: Wire, task_id: str, held: Json) -> list[bytes]:
     lease = {"task_id": task_id, "node_id": held["node_id"], "lease_id": held["lease_id"]}
     commit = wire.line("CommitEvent", lease | {"action_type": "STEP", "payload": PAYLOAD})
     complete = wire.line("CompleteNode", lease | {"result_payload": PAYLOAD})

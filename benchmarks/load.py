@@ -35,10 +35,10 @@ def register_flat(socket: Path, nodes: int) -> str:
 def drain_flat(socket: Path, nodes: int, workers: int) -> Load:
     """Register a flat task and let worker processes drain it."""
     task_id = register_flat(socket, nodes)
-    return drained(run_workers(["benchmarks.worker", str(socket), task_id], workers), nodes)
+    return measure_drain(run_workers(["benchmarks.worker", str(socket), task_id], workers), nodes)
 
 
-def drained(accounts: list[Account], nodes: int) -> Load:
+def measure_drain(accounts: list[Account], nodes: int) -> Load:
     """Summarize the accounts of workers that completed that many nodes; raises AssertionError."""
     completed = sum(len(account.completes) for account in accounts)
     if completed != nodes:

@@ -34,10 +34,10 @@ def others(run: Run) -> list[Row]:
 
 def _beside_registrations(run: Run) -> list[Row]:
     with fresh_home() as home, agentd(home) as daemon, ExitStack() as stack:
-        with _crowd(daemon, "RegisterTask", ASKING):
-            beats, healths = _bystander(daemon, 2 * run.loop_seconds)
+        with _run_crowd(daemon, "RegisterTask", ASKING):
+            beats, healths = _run_bystander(daemon, 2 * run.loop_seconds)
         peak = _peak_megabytes(daemon.pid)
-        stack.enter_context(_crowd(daemon, "RegisterTask", ASKING))
+        stack.enter_context(_run_crowd(daemon, "RegisterTask", ASKING))
         sleep(1)
         stopping = _seconds_to_stop(daemon.pid)
     return [
@@ -53,8 +53,8 @@ def _beside_registrations(run: Run) -> list[Row]:
 def _beside_queries(run: Run) -> list[Row]:
     with fresh_home() as home, agentd(home) as daemon, ExitStack() as stack:
         task_id = register_flat(daemon.socket, NODES)
-        stack.enter_context(_crowd(daemon, "TaskStatus", ASKING, task_id))
-        beats, healths = _bystander(daemon, 2 * run.loop_seconds)
+        stack.enter_context(_run_crowd(daemon, "TaskStatus", ASKING, task_id))
+        beats, healths = _run_bystander(daemon, 2 * run.loop_seconds)
         stopping = _seconds_to_stop(daemon.pid)
     return [
         at_most(
@@ -83,7 +83,7 @@ def _beside_the_deaf() -> list[Row]:
             wire.send(_status_line(task_id))
             wire.receive_line()
         waited = perf_counter() - began
-        _, healths = _bystander(daemon, 10.0)
+        _, healths = _run_bystander(daemon, 10.0)
         peak = _peak_megabytes(daemon.pid)
     return [
         at_most("100 deaf to 100 MB: memory, most", peak, 600, "MB"),
@@ -93,7 +93,7 @@ def _beside_the_deaf() -> list[Row]:
 
 
 @contextmanager
-def _crowd(daemon: Daemon, method: str, clients: int, *args: str) -> Iterator[None]:
+def _run_crowd(daemon: Daemon, method: str, clients: int, *args: str) -> Iterator[None]:
     """So many processes that ask without a pause."""
     command = [sys.executable, "-m", "benchmarks.others", str(daemon.socket), method, *args]
     crowd = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(clients)]
@@ -110,7 +110,7 @@ def _crowd(daemon: Daemon, method: str, clients: int, *args: str) -> Iterator[No
             process.stdout.close()
 
 
-def _bystander(daemon: Daemon, seconds: float) -> tuple[list[float], list[float]]:
+def _run_bystander(daemon: Daemon, seconds: float) -> tuple[list[float], list[float]]:
     """Return the seconds that each heartbeat and each Health took, ascending."""
     beats: list[float] = []
     healths: list[float] = []

@@ -34,8 +34,8 @@ def at_most(work: str, value: float, bar: float, unit: str, **figures: float) ->
     """Return a row for a cost: the ratio is the part of the bar that was used."""
     return Row(
         work=work,
-        measured=f"{_number(value)} {unit}",
-        compared=f"<= {_number(bar)} {unit}",
+        measured=f"{_format_number(value)} {unit}",
+        compared=f"<= {_format_number(bar)} {unit}",
         ratio=value / bar,
         kept=value <= bar,
         figures={"value": value, "bar": bar, **figures},
@@ -46,8 +46,8 @@ def at_least(work: str, value: float, bar: float, unit: str, **figures: float) -
     """Return a row for a rate: the ratio is how much of the bar was reached."""
     return Row(
         work=work,
-        measured=f"{_number(value)} {unit}",
-        compared=f">= {_number(bar)} {unit}",
+        measured=f"{_format_number(value)} {unit}",
+        compared=f">= {_format_number(bar)} {unit}",
         ratio=value / bar,
         kept=value >= bar,
         figures={"value": value, "bar": bar, **figures},
@@ -65,8 +65,8 @@ def share_of_floor(work: str, pairs: Sequence[tuple[Load, Load]], bar: float) ->
     floor = median([floor.cycles_per_second for floor, _ in pairs])
     return Row(
         work=work,
-        measured=f"{_number(ours)} /s",
-        compared=f"{_number(floor)} /s, >= {bar:.0%}",
+        measured=f"{_format_number(ours)} /s",
+        compared=f"{_format_number(floor)} /s, >= {bar:.0%}",
         ratio=ratio,
         kept=ratio >= bar,
         figures={"value": ours, "floor": floor, "ratio": ratio, "bar": bar},
@@ -101,8 +101,8 @@ def beside(work: str, pairs: Sequence[tuple[Load, Load]]) -> Row:
     peer = median([peer.cycles_per_second for peer, _ in pairs])
     return Row(
         work=work,
-        measured=f"{_number(ours)} /s",
-        compared=f"{_number(peer)} /s",
+        measured=f"{_format_number(ours)} /s",
+        compared=f"{_format_number(peer)} /s",
         ratio=ratio,
         kept=ratio >= 1,
         figures={"value": ours, "peer": peer, "ratio": ratio},
@@ -110,21 +110,21 @@ def beside(work: str, pairs: Sequence[tuple[Load, Load]]) -> Row:
     )
 
 
-def skipped(work: str, reason: str) -> Row:
+def skipped_row(work: str, reason: str) -> Row:
     """Return a row for what could not be measured here."""
     return Row(work=work, measured="-", compared=reason, ratio=None, kept=None, figures={})
 
 
 def header() -> str:
     """Return the table's head."""
-    return _line("work", "measured", "floor, bar or peer", "ratio", "") + "\n" + "-" * 80
+    return _row_line("work", "measured", "floor, bar or peer", "ratio", "") + "\n" + "-" * 80
 
 
 def format_row(row: Row) -> str:
     """Return one line of the table."""
     ratio = "" if row.ratio is None else f"{row.ratio:.0%}"
     verdict = "skipped" if row.kept is None else row.verdicts[not row.kept]
-    return _line(row.work, row.measured, row.compared, ratio, verdict)
+    return _row_line(row.work, row.measured, row.compared, ratio, verdict)
 
 
 def format_machine(machine: Machine) -> str:
@@ -143,13 +143,13 @@ def write_json(path: Path, machine: Machine, rows: dict[str, list[Row]]) -> None
     path.write_bytes(msgspec.json.format(dump, indent=2) + b"\n")
 
 
-def _line(work: str, measured: str, compared: str, ratio: str, verdict: str) -> str:
+def _row_line(work: str, measured: str, compared: str, ratio: str, verdict: str) -> str:
     first, second, third, fourth = COLUMNS
     line = f"{work:<{first}}{measured:>{second}}  {compared:<{third}}{ratio:>{fourth}} {verdict}"
     return line.rstrip()
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     if value >= 1_000:
         return f"{value:,.0f}"
     if value >= 10:

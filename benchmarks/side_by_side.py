@@ -9,9 +9,9 @@ from functools import partial
 
 from benchmarks.barrier import run_workers
 from benchmarks.daemons import fresh_home
-from benchmarks.load import Load, drained
+from benchmarks.load import Load, measure_drain
 from benchmarks.peers.peer import Missing, load
-from benchmarks.report import Row, beside, skipped
+from benchmarks.report import Row, beside, skipped_row
 from benchmarks.run import Run
 
 PEERS = {
@@ -31,7 +31,7 @@ def peer(name: str, run: Run) -> list[Row]:
     try:
         rounds = {workers: _rounds(run, name, workers) for workers in JOBS}
     except Missing as missing:
-        return [skipped(PEERS[name], f"no {missing}")]
+        return [skipped_row(PEERS[name], f"no {missing}")]
     return [beside(f"{PEERS[name]}, {workers} w.", pairs) for workers, pairs in rounds.items()]
 
 
@@ -50,4 +50,4 @@ def _drain(name: str, workers: int) -> Load:
         accounts = run_workers(["benchmarks.peers.worker", name, address], workers)
         kept = load(name).results(address)
     assert kept == jobs, f"{name} kept {kept} of {jobs} results"
-    return drained(accounts, jobs)
+    return measure_drain(accounts, jobs)

@@ -30,9 +30,9 @@ def task_status(run: Run) -> list[Row]:
         _complete(wire, large, COMPLETED)
         own = median([_ask(wire, large) for _ in range(5 * run.rounds)])
         other = register_flat(daemon.socket, NEIGHBOUR_NODES)
-        alone = _neighbour(wire, other, run.loop_seconds)
+        alone = _run_neighbour(wire, other, run.loop_seconds)
         with _asked_in_a_loop(daemon.socket, large):
-            beside = _neighbour(wire, other, run.loop_seconds)
+            beside = _run_neighbour(wire, other, run.loop_seconds)
     return [
         at_most("TaskStatus, 10,000 nodes", own, 0.3, "s"),
         at_most(
@@ -84,20 +84,20 @@ def _asked_in_a_loop(socket: Path, task_id: str) -> Iterator[None]:
             process.kill()
 
 
-def _neighbour(wire: Wire, task_id: str, seconds: float) -> list[float]:
+def _run_neighbour(wire: Wire, task_id: str, seconds: float) -> list[float]:
     """Return the latencies of a worker's calls in milliseconds, ascending."""
     times: list[float] = []
     deadline = perf_counter() + seconds
     while perf_counter() < deadline:
-        held = _timed(wire, times, "AcquireNextNode", {"task_id": task_id})
+        held = _timed_call(wire, times, "AcquireNextNode", {"task_id": task_id})
         lease = {key: held[key] for key in ("task_id", "node_id", "lease_id")}
-        _timed(wire, times, "CommitEvent", lease | {"payload": PAYLOAD})
-        _timed(wire, times, "Health", {})
-        _timed(wire, times, "CompleteNode", lease | {"result_payload": PAYLOAD})
+        _timed_call(wire, times, "CommitEvent", lease | {"payload": PAYLOAD})
+        _timed_call(wire, times, "Health", {})
+        _timed_call(wire, times, "CompleteNode", lease | {"result_payload": PAYLOAD})
     return sorted(times)
 
 
-def _timed(wire: Wire, times: list[float], method: str, params: Json) -> Json:
+def _timed_call(wire: Wire, times: list[float], method: str, params: Json) -> Json:
     began = perf_counter()
     result = wire.call(method, params)
     times.append((perf_counter() - began) * 1e3)

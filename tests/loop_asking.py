@@ -2,10 +2,10 @@
 
 import asyncio
 
-from agentd.loop.chat import Answer, Chat, Timeouts
-from agentd.loop.failures import Passing
+from agentd.loop.chat import ChatAnswer, ChatClient, Timeouts
+from agentd.loop.failures import TransientFailure
 from agentd.loop.prompts import INTRODUCTION, Messages
-from agentd.loop.retries import patiently
+from agentd.loop.retries import with_retries
 from agentd.loop.settings import Settings, load
 from tests.loop_endpoint import (
     Endpoint,
@@ -26,13 +26,15 @@ def settings(base_url: str, **environment: str) -> Settings:
     return load(None, {"DEEPSEEK_API_KEY": KEY, "DEEPSEEK_BASE_URL": base_url, **environment})
 
 
-def ask(there: Endpoint, timeouts: Timeouts | None = None, **environment: str) -> Answer:
+def ask(there: Endpoint, timeouts: Timeouts | None = None, **environment: str) -> ChatAnswer:
     """Ask once."""
-    chat = Chat(settings(there.base_url, **environment), timeouts or Timeouts(), now=lambda: NOW)
+    chat = ChatClient(
+        settings(there.base_url, **environment), timeouts or Timeouts(), now=lambda: NOW
+    )
     return asyncio.run(chat.ask(MESSAGES))
 
 
-def ask_patiently(there: Endpoint) -> tuple[Answer, list[float], list[str]]:
+def ask_patiently(there: Endpoint) -> tuple[ChatAnswer, list[float], list[str]]:
     """Ask until it goes well: the answer, the seconds that were slept, and what was told."""
     slept: list[float] = []
     told: list[str] = []
@@ -40,11 +42,11 @@ def ask_patiently(there: Endpoint) -> tuple[Answer, list[float], list[str]]:
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    async def tell(failed: Passing, attempt: int, seconds: float) -> None:
+    async def tell(failed: TransientFailure, attempt: int, seconds: float) -> None:
         told.append(failed.message)
         assert attempt == len(slept) + 1
         assert seconds >= 0
 
-    chat = Chat(settings(there.base_url), now=lambda: NOW)
-    answer = asyncio.run(patiently(lambda: chat.ask(MESSAGES), tell, sleep))
+    chat = ChatClient(settings(there.base_url), now=lambda: NOW)
+    answer = asyncio.run(with_retries(lambda: chat.ask(MESSAGES), tell, sleep))
     return answer, slept, told

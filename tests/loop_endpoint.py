@@ -8,9 +8,9 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from agentd.loop.offline import Ask, ChatServer, Reply, Script
+from agentd.loop.offline import ChatReply, ChatRequest, ChatServer, Script
 from agentd.loop.prompts import INTRODUCTION
-from agentd.loop.script import SCRIPT, completion
+from agentd.loop.script import SCRIPT, completion_reply
 from tests.daemon_process import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ class Endpoint:
     """Answers as the offline endpoint does, at once, after the faults that were asked for."""
 
     def __init__(self) -> None:
-        self.asks: list[Ask] = []
+        self.asks: list[ChatRequest] = []
         self.faults: deque[Script] = deque()
         self.base_url = ""
         self._asked = threading.Condition()
 
-    def __call__(self, ask: Ask) -> Reply:
+    def __call__(self, ask: ChatRequest) -> ChatReply:
         with self._asked:
             self.asks.append(ask)
             self._asked.notify_all()
@@ -54,20 +54,20 @@ def endpoint() -> Iterator[Endpoint]:
         yield made
 
 
-def agent_of(ask: Ask) -> str:
+def agent_of(ask: ChatRequest) -> str:
     """The agent whose prompt this is."""
     system = ask.content("system")
     return next(agent for agent in SCRIPT if INTRODUCTION.format(agent) in system)
 
 
-def well(ask: Ask) -> Reply:
+def well(ask: ChatRequest) -> ChatReply:
     """The scripted answer."""
-    return completion(ask, SCRIPT[agent_of(ask)])
+    return completion_reply(ask, SCRIPT[agent_of(ask)])
 
 
 def says(text: str) -> Script:
     """A model that answers this."""
-    return lambda ask: completion(ask, text)
+    return lambda ask: completion_reply(ask, text)
 
 
 def finishes(reason: str, content: str | None = None) -> Script:
@@ -79,39 +79,39 @@ def finishes(reason: str, content: str | None = None) -> Script:
 def body(text: str | bytes) -> Script:
     """A 200 with this body, whatever it is."""
     content = text.encode() if isinstance(text, str) else text
-    return lambda _ask: Reply(200, content)
+    return lambda _ask: ChatReply(200, content)
 
 
 def refuses(status: int, message: str = "no", **headers: str) -> Script:
     """An error in the form that OpenAI's API gives it."""
     content = json.dumps({"error": {"message": message, "type": "x"}}).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda _ask: Reply(status, content, named)
+    return lambda _ask: ChatReply(status, content, named)
 
 
 def echoes(status: int) -> Script:
     """An error that repeats the header with the key, as some providers do."""
 
-    def fault(ask: Ask) -> Reply:
+    def fault(ask: ChatRequest) -> ChatReply:
         return refuses(status, f"bad header: {ask.headers['Authorization']}", retry_after="0")(ask)
 
     return fault
 
 
-def drops(_ask: Ask) -> Reply:
+def drops(_ask: ChatRequest) -> ChatReply:
     """The connection is closed before an answer."""
     raise ConnectionAbortedError
 
 
-def breaks_off(_ask: Ask) -> Reply:
+def breaks_off(_ask: ChatRequest) -> ChatReply:
     """The connection is closed in the middle of an answer."""
-    return Reply(200, b'{"choices": [', {"Content-Length": "1000", "Connection": "close"})
+    return ChatReply(200, b'{"choices": [', {"Content-Length": "1000", "Connection": "close"})
 
 
 def hangs(until: threading.Event, then: Script = well) -> Script:
     """No answer before the event."""
 
-    def fault(ask: Ask) -> Reply:
+    def fault(ask: ChatRequest) -> ChatReply:
         until.wait(PATIENCE_SECONDS)
         return then(ask)
 

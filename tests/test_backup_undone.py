@@ -104,7 +104,7 @@ INTERRUPTED = """
 import os, sys
 from contextlib import contextmanager
 from agentd import cli
-from agentd.cli import backup
+from agentd.cli.database import backup
 
 @contextmanager
 def interrupting():
@@ -113,7 +113,7 @@ def interrupting():
             os.kill(os.getpid(), int(sys.argv[2]))
     yield show
 
-backup.progress_bar = interrupting
+backup.show_progress = interrupting
 sys.exit(cli.main(["backup", sys.argv[3]]))
 """
 

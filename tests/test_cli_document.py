@@ -5,8 +5,8 @@ import json
 import msgspec
 import pytest
 
-from agentd.cli.document import Document, read
-from agentd.cli.faults import BadDocument
+from agentd.cli.documents.document import Document, read_document
+from agentd.cli.documents.faults import BadDocument
 from tests.graphs import DIAMOND
 
 AN_ID = "8f36c487-4e75-4da9-a5bc-d7916f1acda0"
@@ -14,7 +14,7 @@ AN_ID = "8f36c487-4e75-4da9-a5bc-d7916f1acda0"
 
 def understood(text: str) -> Document:
     """The task that a document describes, whatever its form."""
-    return read(text.encode(), "f", empty=True)
+    return read_document(text.encode(), "f", empty=True)
 
 
 def payloads(document: Document) -> list[object]:
@@ -263,4 +263,4 @@ def test_few_of_many_names_are_listed() -> None:
 def test_what_is_not_text_is_refused() -> None:
     """A document is UTF-8."""
     with pytest.raises(BadDocument, match=r"^f cannot be read: byte \d+ \(0x..\) is not UTF-8$"):
-        read(b"goal: \xff", "f")
+        read_document(b"goal: \xff", "f")

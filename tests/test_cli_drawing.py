@@ -9,11 +9,11 @@ import pytest
 from msgspec import Raw
 
 from agentd.api import NodeView
-from agentd.cli.diagram import dot, mermaid
-from agentd.cli.drawing import MOST, TooLarge, draw
-from agentd.cli.naming import labels, shortened
-from agentd.cli.states import BLOCKED, COMPLETED, FAILED, PENDING, RUNNABLE, RUNNING, states
-from agentd.label import label
+from agentd.cli.ids import node_labels, shorten_ids
+from agentd.cli.states import BLOCKED, COMPLETED, FAILED, PENDING, RUNNABLE, RUNNING, node_states
+from agentd.cli.task.diagram import dot, mermaid
+from agentd.cli.task.drawing import MOST, TooLarge, draw
+from agentd.label import node_label
 from tests.daemon_process import REPOSITORY
 
 DIAMOND = {"plan": (), "build": ("plan",), "docs": ("plan",), "publish": ("build", "docs")}
@@ -43,7 +43,7 @@ def nodes(
 
 def drawn(found: list[NodeView], columns: int | None = None, *, ascii_only: bool = False) -> str:
     """The drawing as text."""
-    lines = draw(found, states(found), labels(found), columns, ascii_only=ascii_only)
+    lines = draw(found, node_states(found), node_labels(found), columns, ascii_only=ascii_only)
     return "\n".join(line.plain for line in lines)
 
 
@@ -55,7 +55,7 @@ def test_what_is_pending_is_told_apart() -> None:
     graph = {"late": ("lost",), "lost": ("broken",), "broken": (), "done": (), "free": ("done",)}
     graph |= {"busy": (), "waits": ("busy", "done")}
     statuses = {"broken": "FAILED", "done": "COMPLETED", "busy": "RUNNING"}
-    assert states(nodes(graph, statuses)) == {
+    assert node_states(nodes(graph, statuses)) == {
         "late": BLOCKED,
         "lost": BLOCKED,
         "broken": FAILED,
@@ -130,7 +130,7 @@ def test_labels() -> None:
     found = nodes({"a1-aaaaaaaa": (), "a2-aaaaaaaa": (), "bbbbbbbb-1": ()})
     for node, payload in zip(found, ('{"name":"x"}', '{"name":"x"}', '{"name":"y"}'), strict=True):
         node.payload_schema = Raw(payload.encode())
-    assert labels(found) == {
+    assert node_labels(found) == {
         "a1-aaaaaaaa": "1-aaaaaaaa",
         "a2-aaaaaaaa": "2-aaaaaaaa",
         "bbbbbbbb-1": "y",
@@ -142,8 +142,8 @@ def test_a_payload_without_a_name(payload: str) -> None:
     """Whatever a payload is, a node without a name in it is called by its id."""
     found = nodes({"aaaabbbbcccc": ()})
     found[0].payload_schema = Raw(payload.encode())
-    assert labels(found) == {"aaaabbbbcccc": "bbbbcccc"}
-    assert label("aaaabbbbcccc", payload.encode()) == "bbbbcccc"
+    assert node_labels(found) == {"aaaabbbbcccc": "bbbbcccc"}
+    assert node_label("aaaabbbbcccc", payload.encode()) == "bbbbcccc"
 
 
 @pytest.mark.parametrize("number", ["1e400", "-1E+9999", "9" * 6000])
@@ -151,14 +151,14 @@ def test_a_name_beside_a_number_that_no_double_holds(number: str) -> None:
     """Of a payload only the name is looked at."""
     found = nodes({"aaaabbbbcccc": ()})
     found[0].payload_schema = Raw(f'{{"x":{number},"name":"crunch"}}'.encode())
-    assert labels(found) == {"aaaabbbbcccc": "crunch"}
-    assert label("aaaabbbbcccc", found[0].payload_schema) == "crunch"
+    assert node_labels(found) == {"aaaabbbbcccc": "crunch"}
+    assert node_label("aaaabbbbcccc", found[0].payload_schema) == "crunch"
 
 
 def test_shortened() -> None:
     """Ids are cut where they differ, and keep eight characters at least."""
     ids = ["01a208f2-1490-785d", "01a208f2-1630-7479", "11a208f2-1630-7479"]
-    assert list(shortened(ids).values()) == ["01a208f2-14", "01a208f2-16", "11a208f2"]
+    assert list(shorten_ids(ids).values()) == ["01a208f2-14", "01a208f2-16", "11a208f2"]
 
 
 # For programs that draw
@@ -169,7 +169,7 @@ HOSTILE = """a"]; click n0 "x" %% <script>&amp;`\\ {b|c} [d] \n\x1b[31m #quot; -
 def test_mermaid() -> None:
     """Mermaid gets a node, its state and class, and an edge for each dependency."""
     found = nodes(DIAMOND)
-    text = mermaid(found, labels(found), states(found))
+    text = mermaid(found, node_labels(found), node_states(found))
     assert text.splitlines()[:2] == ["flowchart TD", '    n0["plan<br/>runnable"]:::runnable']
     assert "    n1 --> n3" in text.splitlines()
     assert text.count("-->") == 4
@@ -179,7 +179,9 @@ def test_mermaid() -> None:
 def test_mermaid_quotes() -> None:
     """A label of a user's is text for Mermaid, whatever is in it."""
     found = nodes({HOSTILE: ()})
-    label = re.search(r'n0\["(.*)<br/>runnable"\]', mermaid(found, labels(found), states(found)))
+    label = re.search(
+        r'n0\["(.*)<br/>runnable"\]', mermaid(found, node_labels(found), node_states(found))
+    )
     assert label
     assert re.fullmatch(r"[\w .,:;()/+=#-]*", label[1])
     assert "#34;#93;; click" in label[1]
@@ -188,7 +190,7 @@ def test_mermaid_quotes() -> None:
 def test_dot() -> None:
     """Graphviz gets a node by its id, and an edge for each dependency."""
     found = nodes(DIAMOND)
-    text = dot(found, labels(found), states(found))
+    text = dot(found, node_labels(found), node_states(found))
     assert '    "plan" [label="plan\\nrunnable", fillcolor="#a6e3ec"];' in text.splitlines()
     assert '    "build" -> "publish";' in text.splitlines()
 
@@ -196,7 +198,7 @@ def test_dot() -> None:
 def test_dot_quotes() -> None:
     """A quote or a backslash in a label ends nothing, and control characters are gone."""
     found = nodes({"n": ()})
-    label = re.search(r'label="(.*)\\nrunnable"', dot(found, {"n": HOSTILE}, states(found)))
+    label = re.search(r'label="(.*)\\nrunnable"', dot(found, {"n": HOSTILE}, node_states(found)))
     assert label
     assert re.fullmatch(r'(?:[^"\\]|\\["\\])*', label[1])
     assert "\x1b" not in label[1]

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from agentd.cli.document import read
-from agentd.cli.faults import BadDocument
+from agentd.cli.documents.document import read_document
+from agentd.cli.documents.faults import BadDocument
 
 AN_ID = "8f36c487-4e75-4da9-a5bc-d7916f1acda0"
 
@@ -48,7 +48,7 @@ ADVICE = [
 def test_advice(text: str, words: str) -> None:
     """What stands under an unknown name is somebody's work: its place is told, and it alone."""
     with pytest.raises(BadDocument) as refused:
-        read(
+        read_document(
             f"context: {{}}\n{text}".encode(),
             "f",
             empty="nodes" not in text and "tasks" not in text,
@@ -66,8 +66,8 @@ def test_a_task_without_nodes_has_to_be_meant() -> None:
         ("goal: g\nnodes: []", "empty"),
     ):
         with pytest.raises(BadDocument, match=f"`nodes` is {what}: .*`--empty` allows it"):
-            read(text.encode(), "f")
-        assert read(text.encode(), "f", empty=True).nodes == []
+            read_document(text.encode(), "f")
+        assert read_document(text.encode(), "f", empty=True).nodes == []
 
 
 # All faults at once
@@ -100,7 +100,7 @@ FAULTS = [
 def test_all_faults_are_told_at_once() -> None:
     """Who corrects a document needs one round: each fault has its line and its node."""
     with pytest.raises(BadDocument) as refused:
-        read(FAULTY.encode(), "f")
+        read_document(FAULTY.encode(), "f")
     assert str(refused.value) == "f has 9 faults"
     *first, last = refused.value.faults
     assert first == FAULTS
@@ -111,7 +111,7 @@ def test_all_faults_of_json_have_their_lines() -> None:
     """JSON that somebody spread over lines is told by these lines."""
     text = '{"goal": "g",\n\n"nodes": [\n{"name":\n3},\n{"id": 1e400}, {"x"\n:[\n]}]}'
     with pytest.raises(BadDocument) as refused:
-        read(text.encode(), "f")
+        read_document(text.encode(), "f")
     assert [fault.partition(":")[0] for fault in refused.value.faults] == [
         "line 4, node #1",
         "line 6, node #2",
@@ -124,21 +124,21 @@ def test_what_nests_too_deeply_is_named() -> None:
     deep = f"[{'[' * 118}{']' * 118}]"
     nodes = f"- {{name: a, payload: {{x: {deep[3:-3]}}}}}\n- {{payload: {deep[2:-2]}}}"
     with pytest.raises(BadDocument) as refused:
-        read(f"goal: g\ncontext: {deep}\nnodes:\n{nodes}".encode(), "f")
+        read_document(f"goal: g\ncontext: {deep}\nnodes:\n{nodes}".encode(), "f")
     assert refused.value.faults == [
         "line 2: `context` nests deeper than a request may",
         "line 4, node 'a': `payload` nests deeper than a request may",
         "line 5, node #2: `payload` nests deeper than a request may",
     ]
     most = f"goal: g\ncontext: {deep[1:-1]}\nnodes:\n- {{payload: {deep[3:-3]}}}"
-    assert len(read(most.encode(), "f").nodes) == 1
+    assert len(read_document(most.encode(), "f").nodes) == 1
 
 
 def test_the_first_of_many_faults_are_told() -> None:
     """One mistake that was made a thousand times is told twenty times."""
     text = "goal: g\nnodes:\n" + "- {nmae: a}\n" * 1000
     with pytest.raises(BadDocument, match="f has 1,000 faults") as refused:
-        read(text.encode(), "f")
+        read_document(text.encode(), "f")
     assert len(refused.value.faults) == 21
     assert refused.value.faults[-1] == "and 980 more"
 
@@ -150,7 +150,7 @@ def test_a_large_document_full_of_faults_is_soon_refused(indent: int | None) -> 
     text = json.dumps({"goal": "g", "nodes": nodes}, indent=indent).encode()
     began = time.process_time()
     with pytest.raises(BadDocument, match="f has 10,000 faults"):
-        read(text, "f")
+        read_document(text, "f")
     assert time.process_time() - began < 20  # a place or a hint for each takes minutes
 
 
@@ -160,10 +160,10 @@ def test_a_large_document_full_of_faults_is_soon_refused(indent: int | None) -> 
 def test_the_same_document_under_one_id_is_the_same_request() -> None:
     """The ids that are made for nodes follow from the request's, and no others' are the same."""
     text = f"goal: g\nrequest_id: {AN_ID.upper()}\nnodes: [{{}}, {{name: a}}]".encode()
-    first, again = read(text, "f"), read(text, "f", request_id=AN_ID)
+    first, again = read_document(text, "f"), read_document(text, "f", request_id=AN_ID)
     assert first == again
     assert first.request_id == AN_ID
-    others = [read(b"goal: g\nnodes: [{}, {name: a}]", "f") for _ in "ab"]
+    others = [read_document(b"goal: g\nnodes: [{}, {name: a}]", "f") for _ in "ab"]
     ids = {node.id for document in (first, *others) for node in document.nodes}
     assert len(ids) == 6
 
@@ -172,4 +172,4 @@ def test_two_ids_for_one_request_are_refused() -> None:
     """An id in the document and another beside it are two requests."""
     other = AN_ID[:-1] + "1"
     with pytest.raises(BadDocument, match=f"line 1: `request_id`: {AN_ID} here, and {other} on"):
-        read(f"request_id: {AN_ID}\ngoal: g".encode(), "f", request_id=other, empty=True)
+        read_document(f"request_id: {AN_ID}\ngoal: g".encode(), "f", request_id=other, empty=True)

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from agentd.cli import replay
+from agentd.cli.database import replay
 from agentd.cli.log import FORMATTER
 from agentd.cli.usage import Parser
 from agentd.cli.verbs import parser
-from agentd.text import shown, shown_json
+from agentd.text import printable, printable_json
 from tests.command_line import Ended, agentd, agentd_here, on_a_terminal
 from tests.daemon_process import DaemonProcess, temporary_home
 
@@ -48,11 +48,11 @@ def steering(ended: Ended) -> set[str]:
 @pytest.mark.parametrize("text", [HOSTILE, OTHERS, SHORT, "\ud800"], ids=range(4))
 def test_shown(text: str) -> None:
     """What steers a terminal is spelled out, and what does not is as it was."""
-    words = shown(f"a{text}é 漢字 x")
+    words = printable(f"a{text}é 漢字 x")
     assert not {c for c in words if unicodedata.category(c) in STEERING}
     assert words.startswith("a\\")
     assert words.endswith("é 漢字 x")
-    assert shown(words) == words
+    assert printable(words) == words
 
 
 def test_every_character_of_unicode() -> None:
@@ -60,27 +60,27 @@ def test_every_character_of_unicode() -> None:
     for number in range(sys.maxunicode + 1):
         kind = unicodedata.category(chr(number))
         plain = kind not in STEERING and (kind != "Zs" or chr(number) == " ")
-        assert (shown(chr(number)) == chr(number)) is plain, hex(number)
+        assert (printable(chr(number)) == chr(number)) is plain, hex(number)
 
 
 def test_spaces_are_seen() -> None:
     """A space of another width is no space that a person would type."""
-    assert shown("a b\xa0c\u3000") == r"a b\xa0c\u3000"
+    assert printable("a b\xa0c\u3000") == r"a b\xa0c\u3000"
 
 
 @pytest.mark.parametrize("text", [HOSTILE, OTHERS, SHORT], ids=range(3))
 def test_shown_json(text: str) -> None:
     """JSON stays JSON, and the value stays the same."""
     written = json.dumps({text: [text, 1.5]}, ensure_ascii=False, indent=2)
-    words = shown_json(written.encode())
+    words = printable_json(written.encode())
     assert not {c for c in words if unicodedata.category(c) in STEERING} - {"\n"}
     assert json.loads(words) == {text: [text, 1.5]}
 
 
 def test_shown_json_that_needs_nothing() -> None:
     """Numbers keep their spelling and letters stay letters, and no byte breaks it."""
-    assert shown_json(' {"é":1e400,\t"n":1.50}'.encode()) == ' {"é":1e400, "n":1.50}'
-    assert shown_json(b'"\xff"') == '"\ufffd"'
+    assert printable_json(' {"é":1e400,\t"n":1.50}'.encode()) == ' {"é":1e400, "n":1.50}'
+    assert printable_json(b'"\xff"') == '"\ufffd"'
 
 
 # Every verb
@@ -249,7 +249,7 @@ def test_json_is_one_field_of_its_line(shared: DaemonProcess) -> None:
 
 def test_a_difference_is_text(capsys: pytest.CaptureFixture[str]) -> None:
     """What a check finds may quote the database, and is shown as text."""
-    replay._tell([f"row {SHORT}"], 0)  # noqa: SLF001 - a database says so only when it is damaged
+    replay._print_differences([f"row {SHORT}"], 0)  # noqa: SLF001 - a database says so only when it is damaged
     told = capsys.readouterr().out
     assert steering(Ended(0, told, "")) == set()
     assert told.startswith(r"row \x1b[31m\x7f")
@@ -263,6 +263,6 @@ def test_what_is_logged_is_text() -> None:
     except ValueError:
         record.exc_info = sys.exc_info()
     first, *traceback = FORMATTER.format(record).split("\n")
-    assert first == rf"agentd: said {shown(SHORT)}\nforged"
+    assert first == rf"agentd: said {printable(SHORT)}\nforged"
     assert all(line.startswith("    ") for line in traceback)
     assert steering(Ended(0, "\n".join(traceback), "")) == set()

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from agentd import errors
-from agentd.cli.failing import NEXT
+from agentd.cli.failures import NEXT_STEPS
 from tests.command_line import AGENTD, Ended, agentd, agentd_here
 from tests.daemon_process import REPOSITORY, DaemonProcess, environment
 from tests.graphs import DIAMOND
@@ -188,14 +188,14 @@ def test_a_command_has_options_of_its_own(home: Path) -> None:
 
 def kinds() -> set[str]:
     """The words for all that can go wrong."""
-    from agentd.cli.failing import kind_of
+    from agentd.cli.failures import failure_kind
 
     failures = [each for each in vars(errors).values() if isinstance(each, type)]
-    found = {kind_of(each) for each in failures if issubclass(each, errors.Failure)}
+    found = {failure_kind(each) for each in failures if issubclass(each, errors.Failure)}
     return found | {error.kind for error in errors.WIRE_ERRORS}
 
 
 def test_everything_has_a_next() -> None:
     """Whatever goes wrong, there is something to do next, and it destroys nothing."""
-    assert kinds() <= set(NEXT)
-    assert not [advice for advice in NEXT.values() if "rm " in advice or "delete" in advice]
+    assert kinds() <= set(NEXT_STEPS)
+    assert not [advice for advice in NEXT_STEPS.values() if "rm " in advice or "delete" in advice]

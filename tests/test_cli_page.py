@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from agentd.cli.failing import NEXT
+from agentd.cli.failures import NEXT_STEPS
 from agentd.cli.states import STATES
 from agentd.errors import WIRE_ERRORS
 from tests.command_line import agentd_here
@@ -42,7 +42,9 @@ def test_its_kinds() -> None:
     """Every kind of failure that is none of the API's is there."""
     table = section("JSON for programs", PAGE).rpartition("`kind` is a word")[2]
     told = {kind for row in rows(table) for kind in quoted(row[0])}
-    assert told == set(NEXT) - {error.kind for error in WIRE_ERRORS} - {"refused"} | {"loop_failed"}
+    assert told == set(NEXT_STEPS) - {error.kind for error in WIRE_ERRORS} - {"refused"} | {
+        "loop_failed"
+    }
 
 
 def test_its_task_file_and_its_drawing(shared: DaemonProcess) -> None:

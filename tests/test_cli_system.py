@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import pytest
 
-from agentd.cli.failing import report
+from agentd.cli.failures import report_failure
 from agentd.daemon import run
 from agentd.daemon.acceptor import connection_limit
 from agentd.daemon.listener import Listener
@@ -29,7 +29,7 @@ def forbidden(*_: object, **__: object) -> NoReturn:
 
 def said(error: OSError, capsys: pytest.CaptureFixture[str]) -> str:
     """What a person is told of it."""
-    assert report(error, as_json=False) == 1
+    assert report_failure(error, as_json=False) == 1
     return capsys.readouterr().err
 
 

@@ -36,7 +36,7 @@ def test_nobody_listens(home: Path) -> None:
 AS_NOBODY = """
 import locale, os, shutil, sys
 from agentd import cli
-from agentd.cli import call
+from agentd.cli.daemon import call
 if os.getuid() == 0:
     os.setuid(int(sys.argv[1]))
 sys.exit(cli.main(["call", "Health"]))

@@ -5,13 +5,13 @@ from typing import Any, NoReturn
 import pytest
 import yaml
 
-from agentd.cli import yaml_form
-from agentd.cli.yaml_form import written
+from agentd.cli.documents import yaml_form
+from agentd.cli.documents.yaml_form import parse_yaml
 
 
 def meant(text: str) -> str:
     """The JSON that a document stands for."""
-    return written(text, "f").json.decode()
+    return parse_yaml(text, "f").json.decode()
 
 
 MERGED = [
@@ -107,7 +107,7 @@ def test_its_meaning_is_not_the_librarys(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_what_is_merged_keeps_its_line() -> None:
     """A fault in what another mapping brought is told where it was written."""
-    document = written("base: &b\n  n: 1\nnodes:\n- <<: *b\n  m: 2\n- *b\n", "f")
+    document = parse_yaml("base: &b\n  n: 1\nnodes:\n- <<: *b\n  m: 2\n- *b\n", "f")
     assert document.line_of(("nodes", 0, "n")) == 2
     assert document.line_of(("nodes", 0, "m")) == 5
     assert document.line_of(("nodes", 1)) == 6

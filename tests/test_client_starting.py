@@ -163,8 +163,8 @@ def test_a_daemon_that_does_not_come(
 def test_the_wait_is_no_longer_than_the_call(path: Path) -> None:
     """A call of 50 ms waits 50 ms."""
     with socket_lock(path):
-        assert next(starting.pauses(str(path), 60.0)) > 0
-        assert list(starting.pauses(str(path), 0.0)) == []
+        assert next(starting.start_pauses(str(path), 60.0)) > 0
+        assert list(starting.start_pauses(str(path), 0.0)) == []
         with pytest.raises(Starting):
             Client(path, timeout=0.05).health()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agentd import AsyncClient
-from agentd.client import requests
+from agentd.client.requests.daemon import health
 from agentd.errors import ConnectionLost, DaemonUnreachable, NoAnswer, NobodyListens, NotAgentd
 from tests.clients import blocking, each_client
 from tests.fake_daemon import answers, breaks_off, fake_daemon, says, trickles
@@ -137,7 +137,7 @@ def test_a_shorter_time_for_one_call(path: Path) -> None:
     with fake_daemon(path, answers_once) as daemon, blocking(path, 30) as client:
         assert client.call("Health") == 1
         with within(TIMEOUT), pytest.raises(NoAnswer, match=r"in 0\.(2|1\d) s"):
-            client.ask(requests.health(), TIMEOUT)
+            client.ask(health(), TIMEOUT)
         assert daemon.accepted == 1
 
 

@@ -16,7 +16,7 @@ import pytest
 from msgspec import UNSET, Raw
 
 from agentd import AsyncClient, Client
-from agentd.client.values import encoded
+from agentd.client.values import encode
 from agentd.errors import InvalidParams, RequestTooLarge, TaskNotFound, Unsendable
 from tests.clients import each_client
 from tests.fake_daemon import answers, fake_daemon
@@ -141,7 +141,7 @@ SENDABLE: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize(("value", "text"), SENDABLE.values(), ids=SENDABLE)
 def test_what_json_has_a_form_for(value: Any, text: str) -> None:
     """Whatever msgspec writes without a loss is sent as it writes it, on one line."""
-    assert bytes(encoded(value, "$.payload")).decode() == text
+    assert bytes(encode(value, "$.payload")).decode() == text
 
 
 @each_client

@@ -292,7 +292,7 @@ def test_looking(connection: Connection) -> None:
     names = named("looking")
     assert set(names[:2]) <= methods
     verbs = {name.removeprefix("agentd ") for name in names[2:]}
-    assert verbs <= {path.stem for path in (REPOSITORY / "agentd" / "cli").glob("*.py")}
+    assert verbs <= {path.stem for path in (REPOSITORY / "agentd" / "cli").rglob("*.py")}
     assert connection.call("ListTasks", limit=1)["tasks"]
 
 

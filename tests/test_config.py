@@ -7,7 +7,7 @@ import pytest
 
 from agentd import config
 from agentd.config import Settings
-from agentd.logfilter import LEVELS, level_of, shared_level
+from agentd.logfilter import LEVELS, parse_filter, parse_shared_filter
 from tests.settings import env_file, load, refused
 
 INFO = LEVELS["info"]
@@ -222,8 +222,8 @@ def test_which_filter_is_read(variables: dict[str, Any], level: str) -> None:
 @pytest.mark.parametrize("level", LEVELS)
 def test_levels(level: str) -> None:
     """Every level has a name, in any case, alone or for agentd."""
-    assert level_of("AGENTD_LOG", level.upper()) == LEVELS[level]
-    assert level_of("AGENTD_LOG", f"agentd={level}") == LEVELS[level]
+    assert parse_filter("AGENTD_LOG", level.upper()) == LEVELS[level]
+    assert parse_filter("AGENTD_LOG", f"agentd={level}") == LEVELS[level]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_levels(level: str) -> None:
 )
 def test_directives(value: str, level: str) -> None:
     """Directives for agentd count; those for other programs do not, and change nothing."""
-    assert level_of("AGENTD_LOG", value) == LEVELS[level]
+    assert parse_filter("AGENTD_LOG", value) == LEVELS[level]
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_directives(value: str, level: str) -> None:
 )
 def test_rust_log_is_shared(value: str, level: str, left_out: tuple[str, ...]) -> None:
     """What it tells other programs is theirs, what cannot be read is left out: nothing mutes us."""
-    assert shared_level(value) == (LEVELS[level], left_out)
+    assert parse_shared_filter(value) == (LEVELS[level], left_out)
     assert load(RUST_LOG=value).log_level == LEVELS[level]
     assert len(load(RUST_LOG=value).warnings) == (1 if left_out else 0)
 

@@ -16,7 +16,7 @@ import agentd
 from agentd import config
 from agentd.config.envfile import DEFAULT_ENV_FILE
 from agentd.errors import WIRE_ERRORS
-from agentd.logfilter import DEFAULT_LEVEL, level_of
+from agentd.logfilter import DEFAULT_LEVEL, parse_filter
 from agentd.loop import settings as loop_settings
 from agentd.methods import METHODS
 from tests.daemon_process import REPOSITORY
@@ -163,7 +163,7 @@ def test_the_example_names_the_default_file_and_filter() -> None:
     """The two defaults that do not show in the settings are right as well."""
     told = example_settings()
     assert told["AGENTD_ENV_FILE"] == DEFAULT_ENV_FILE
-    assert level_of("AGENTD_LOG", told["AGENTD_LOG"]) == DEFAULT_LEVEL
+    assert parse_filter("AGENTD_LOG", told["AGENTD_LOG"]) == DEFAULT_LEVEL
 
 
 # The contract

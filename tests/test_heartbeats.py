@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from agentd.client.requests import Request
+    from agentd.client.requests.request import Request
 
 SECONDS = 0.15
 """How long the leases here last."""

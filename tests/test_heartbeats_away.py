@@ -7,7 +7,7 @@ import pytest
 from agentd.api import Params
 from agentd.client import heartbeats
 from agentd.client.heartbeats import Heartbeats
-from agentd.client.requests import Request
+from agentd.client.requests.request import Request
 from agentd.daemon.grace import LONGEST_MS
 from agentd.errors import NoAnswer, NobodyListens, StorageFull
 from tests.daemon_process import PATIENCE_SECONDS

@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from agentd.client.interrupt import Interrupt
+from agentd.client.interrupt import ThreadInterrupt
 from agentd.errors import LeaseLost
 
 ROUNDS = 60
 
 
-def fire(interrupt: Interrupt) -> None:
+def fire(interrupt: ThreadInterrupt) -> None:
     """Fire from another thread, to the end."""
     firing = threading.Thread(target=interrupt.fire)
     firing.start()
@@ -28,7 +28,7 @@ def take_steps() -> None:
 
 def test_it_arrives_between_two_steps() -> None:
     """An armed thread gets the exception as if the step that it was at had raised it."""
-    interrupt = Interrupt(LeaseLost)
+    interrupt = ThreadInterrupt(LeaseLost)
     interrupt.arm()
     with pytest.raises(LeaseLost):
         fire(interrupt)
@@ -38,7 +38,7 @@ def test_it_arrives_between_two_steps() -> None:
 
 def test_it_arrives_once() -> None:
     """Who has got it can go about ending its work in peace."""
-    interrupt = Interrupt(LeaseLost)
+    interrupt = ThreadInterrupt(LeaseLost)
     interrupt.arm()
     with pytest.raises(LeaseLost):
         fire(interrupt)
@@ -49,7 +49,7 @@ def test_it_arrives_once() -> None:
 
 def test_it_does_not_arrive_outside() -> None:
     """Before it is armed and after it is disarmed, nothing is raised."""
-    interrupt = Interrupt(LeaseLost)
+    interrupt = ThreadInterrupt(LeaseLost)
     fire(interrupt)
     interrupt.arm()
     take_steps()
@@ -61,7 +61,7 @@ def test_it_does_not_arrive_outside() -> None:
 
 def test_it_arrives_in_its_own_thread() -> None:
     """Whoever fires, and whoever else is armed, gets nothing."""
-    interrupt, ours = Interrupt(LeaseLost), Interrupt(LeaseLost)
+    interrupt, ours = ThreadInterrupt(LeaseLost), ThreadInterrupt(LeaseLost)
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -80,7 +80,7 @@ def test_it_arrives_in_its_own_thread() -> None:
     assert len(raised) == 1
 
 
-def at_once(interrupt: Interrupt, late: list[BaseException]) -> None:
+def at_once(interrupt: ThreadInterrupt, late: list[BaseException]) -> None:
     """Fire, and end the block of another thread, at the same moment: either may be first."""
     ready = threading.Barrier(3)
 
@@ -114,5 +114,5 @@ def test_what_comes_at_the_last_moment() -> None:
     """Fired while the thread disarms, it arrives before `disarm` has returned, or not at all."""
     late: list[BaseException] = []
     for _ in range(ROUNDS):
-        at_once(Interrupt(LeaseLost), late)
+        at_once(ThreadInterrupt(LeaseLost), late)
     assert late == []

@@ -30,6 +30,7 @@ PURE: dict[str, set[str]] = {
     "broken_line": set(),
     "protocol": {"broken_line", "errors"},
     "label": set(),
+    "progress": set(),
 }
 TABLE: dict[str, set[str]] = {
     "queries": {"api", "errors", "events", "journal", "projections", "store"},
@@ -76,6 +77,7 @@ EFFECTS: dict[str, set[str]] = {
         "events",
         "journal",
         "lifecycle",
+        "progress",
         "projections",
         "queries",
         "store",

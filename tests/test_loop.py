@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agentd.loop.agents import AGENTS, DEFAULT_GOAL
-from agentd.loop.offline import Ask, Reply
+from agentd.loop.offline import ChatReply, ChatRequest
 from agentd.loop.script import SCRIPT
 from tests.command_line import Ended, on_a_terminal
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
@@ -167,7 +167,7 @@ def test_the_key_is_nowhere(daemon: DaemonProcess, there: Endpoint, tmp_path: Pa
     """Not in journal, log, artifact, output, error or arguments, though the endpoint repeats it."""
     arguments: list[str] = []
 
-    def look(ask: Ask) -> Reply:
+    def look(ask: ChatRequest) -> ChatReply:
         owner = status(daemon, newest_task(daemon))["worker-script"]["lease_owner"]
         arguments.append(arguments_of(pid_of(owner)))
         return says(f"key: {KEY}")(ask)

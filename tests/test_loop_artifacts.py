@@ -12,9 +12,9 @@ import pytest
 from msgspec.structs import asdict, replace
 
 from agentd import Client
-from agentd.loop.agents import AGENTS, nodes
-from agentd.loop.artifacts import LARGEST, Artifacts, flaw
-from agentd.loop.result import Artifact, Result
+from agentd.loop.agents import AGENTS, node_specs
+from agentd.loop.artifacts import LARGEST, Artifacts, artifact_problem
+from agentd.loop.result import AgentResult, Artifact
 from tests.daemon_process import REPOSITORY, DaemonProcess
 from tests.loop_run import loop
 
@@ -36,7 +36,7 @@ def outside(tmp_path: Path, name: str) -> Path:
 def test_a_file_of_our_own(tmp_path: Path) -> None:
     """It is held against its hash."""
     folder = tmp_path / "artifacts"
-    assert flaw(Artifacts(folder, "t").write("a.md", TEXT.decode()), folder) is None
+    assert artifact_problem(Artifacts(folder, "t").write("a.md", TEXT.decode()), folder) is None
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_path_that_is_not_below(tmp_path: Path, path: str) -> None:
     (tmp_path / "artifactsx").mkdir()
     for name in ("secret", "artifactsx/secret"):
         outside(tmp_path, name)
-    found = flaw(artifact(path.format(folder)), folder)
+    found = artifact_problem(artifact(path.format(folder)), folder)
     assert found == f"is not below {folder}: it was not looked at"
 
 
@@ -117,7 +117,7 @@ def test_what_is_no_artifact(tmp_path: Path, make: Callable[[Path, Path], None],
     make(place, tmp_path)
     found: list[str | None] = []
     looking = threading.Thread(
-        target=lambda: found.append(flaw(artifact(place), artifacts)), daemon=True
+        target=lambda: found.append(artifact_problem(artifact(place), artifacts)), daemon=True
     )
     looking.start()
     looking.join(10)
@@ -136,21 +136,21 @@ def test_a_size_that_no_artifact_has(tmp_path: Path, size: int) -> None:
     """A result may say anything: so much is never read."""
     made = Artifacts(tmp_path, "t").write("a.md", TEXT.decode())
     told = f"would have {size} bytes, as no artifact has: it was not looked at"
-    assert flaw(replace(made, bytes=size), tmp_path) == told
+    assert artifact_problem(replace(made, bytes=size), tmp_path) == told
 
 
 def test_a_run_that_is_told_to_read_anything(shared: DaemonProcess, tmp_path: Path) -> None:
     """A task whose results name a device and a FIFO ends all the same, and says what they are."""
     with Client(shared.socket_path) as client:
         ids = [str(uuid.uuid4()) for _ in AGENTS]
-        task_id = client.register_task("g", initial_nodes=nodes(ids)).task_id
+        task_id = client.register_task("g", initial_nodes=node_specs(ids)).task_id
         os.mkfifo(tmp_path / "fifo")
         for path in ("/dev/zero", tmp_path / "fifo"):
             acquired = client.acquire_next_node(task_id)
             assert acquired is not None
             with client.lease(acquired) as lease:
                 lease.result = asdict(
-                    Result("worker-script", "m", artifact(path), "x", is_cut=False, usage=None)
+                    AgentResult("worker-script", "m", artifact(path), "x", is_cut=False, usage=None)
                 )
     ended = loop(shared, "--offline", "--task", task_id)
     assert ended.code == 1

@@ -8,9 +8,9 @@ import threading
 import pytest
 
 from agentd.errors import Failure
-from agentd.loop.chat import Chat, Timeouts
-from agentd.loop.failures import ChatFailed, Final, Passing
-from agentd.loop.offline import Reply, Script
+from agentd.loop.chat import ChatClient, Timeouts
+from agentd.loop.failures import ChatFailed, PermanentFailure, TransientFailure
+from agentd.loop.offline import ChatReply, Script
 from agentd.loop.script import SCRIPT
 from tests.loop_asking import KEY, MESSAGES, ask, ask_patiently, settings
 from tests.loop_endpoint import (
@@ -85,7 +85,7 @@ def test_a_proxy_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """What keeps a client from being made is known before any node fails of it."""
     monkeypatch.setenv("HTTPS_PROXY", "nonsense://me:word@host")
     with pytest.raises(Failure, match="check HTTPS_PROXY") as failed:
-        Chat(settings("https://api.example.com")).client()
+        ChatClient(settings("https://api.example.com")).client()
     assert "word" not in str(failed.value)
 
 
@@ -109,14 +109,14 @@ def test_blank_lines_keep_a_connection_alive(there: Endpoint) -> None:
 def test_what_no_tokens_are_left_for(there: Endpoint) -> None:
     """A model that spent its tokens before it wrote is not asked for the same again."""
     failed = failure(there, finishes("length", ""))
-    assert isinstance(failed, Final)
+    assert isinstance(failed, PermanentFailure)
     assert failed.message == "the model used all of its 120 tokens before it wrote anything"
     assert failed.advice.startswith("raise DEEPSEEK_MAX_TOKENS")
 
 
 def test_what_a_filter_stopped(there: Endpoint) -> None:
     """A filter would stop it again."""
-    assert isinstance(failure(there, finishes("content_filter", "half a")), Final)
+    assert isinstance(failure(there, finishes("content_filter", "half a")), PermanentFailure)
 
 
 PASSING: dict[str, Script] = {
@@ -151,7 +151,7 @@ def test_an_answer_that_does_not_come(there: Endpoint, timeouts: Timeouts) -> No
     end = threading.Event()
     failed = failure(there, hangs(end), timeouts)
     end.set()
-    assert isinstance(failed, Passing)
+    assert isinstance(failed, TransientFailure)
     assert failed.message.startswith("no answer in 0.")
 
 
@@ -159,8 +159,8 @@ def test_nobody_listens() -> None:
     """An endpoint that is not there may be back."""
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
-    with pytest.raises(Passing, match="ConnectError"):
-        asyncio.run(Chat(settings(f"http://127.0.0.1:{port}")).ask(MESSAGES))
+    with pytest.raises(TransientFailure, match="ConnectError"):
+        asyncio.run(ChatClient(settings(f"http://127.0.0.1:{port}")).ask(MESSAGES))
 
 
 FINAL = [
@@ -179,7 +179,7 @@ FINAL = [
 def test_what_does_not_pass(there: Endpoint, status: int, advice: str) -> None:
     """What would be refused again fails at once, and says what the provider said and what to do."""
     there.faults.append(refuses(status, "because"))
-    with pytest.raises(Final) as failed:
+    with pytest.raises(PermanentFailure) as failed:
         ask_patiently(there)
     assert advice in failed.value.advice
     assert failed.value.status == status
@@ -217,7 +217,7 @@ def test_no_half_of_a_key_is_left(there: Endpoint) -> None:
 
 def test_an_error_of_another_form(there: Endpoint) -> None:
     """What is no JSON is repeated as text, on one line."""
-    told = failure(there, lambda _: Reply(502, b"<html>\nbad\n gateway")).message
+    told = failure(there, lambda _: ChatReply(502, b"<html>\nbad\n gateway")).message
     assert told == "the endpoint answered 502: <html> bad gateway"
 
 

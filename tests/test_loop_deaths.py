@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agentd.errors import Failure
-from agentd.loop.crew import MOST_DEATHS, Crew, Death
+from agentd.loop.pool import MOST_DEATHS, WorkerDeath, WorkerPool
 from agentd.loop.settings import load
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess, temporary_home
 from tests.loop_endpoint import Endpoint, agent_of, endpoint, hangs, says, well
@@ -81,11 +81,11 @@ def wait_until(is_true: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def watch(crew: Crew, deaths: list[Death]) -> None:
+def watch(crew: WorkerPool, deaths: list[WorkerDeath]) -> None:
     """Replace the dead for as long as that goes."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        deaths += crew.replace_the_dead()
+        deaths += crew.replace_dead_workers()
         time.sleep(0.01)
 
 
@@ -224,8 +224,8 @@ def test_workers_that_die_again_and_again(tmp_path: Path, monkeypatch: pytest.Mo
     program.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(program))
     settings = load(None, {"DEEPSEEK_API_KEY": KEY, "AGENTD_AGENT_WORKERS": "1"})
-    replaced: list[Death] = []
-    with Crew("t", settings) as crew, pytest.raises(Failure) as failed:
+    replaced: list[WorkerDeath] = []
+    with WorkerPool("t", settings) as crew, pytest.raises(Failure) as failed:
         watch(crew, replaced)
     assert len(replaced) == MOST_DEATHS
     assert str(failed.value) == (

@@ -10,22 +10,22 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from agentd.cli.loop import FLAGS
+from agentd.cli.worker.loop import FLAGS
 from agentd.errors import Failure
-from agentd.loop.agents import AGENTS, agent_of, nodes, request_of
-from agentd.loop.artifacts import Artifacts, check, flaw
-from agentd.loop.chat import Answer
+from agentd.loop.agents import AGENTS, agent_of, node_specs, request_of
+from agentd.loop.artifacts import Artifacts, artifact_problem, check_directory
+from agentd.loop.chat import ChatAnswer
 from agentd.loop.completion import Completion
-from agentd.loop.handler import ANSWERED, RETRIED, STARTED, artifact_text
-from agentd.loop.prompts import messages
-from agentd.loop.result import Artifact, Result, result_of
+from agentd.loop.handler import REQUEST_RETRIED, REQUEST_STARTED, RESPONSE_RECEIVED, artifact_text
+from agentd.loop.prompts import prompt_messages
+from agentd.loop.result import AgentResult, Artifact, decode_result
 from agentd.loop.script import SCRIPT
 from tests.daemon_process import REPOSITORY
 from tests.documents import quoted, rows, section
 
 PAGE = REPOSITORY / "docs" / "agent-loop.md"
 REVIEW = AGENTS["integration-review"]
-SCRIPT_RESULT = Result(
+SCRIPT_RESULT = AgentResult(
     "worker-script", "m", Artifact("/a/worker.py", 9, "00"), "import os\n", is_cut=True, usage=None
 )
 
@@ -37,7 +37,7 @@ def raw(value: object) -> Raw:
 
 def written(agent: str, text: str, *, is_cut: bool = False) -> str:
     """What goes into an agent's file when the model has answered this."""
-    answer = Answer(Completion(text, is_cut, None), 1)
+    answer = ChatAnswer(Completion(text, is_cut, None), 1)
     return artifact_text(AGENTS[agent], answer, 120)
 
 
@@ -47,7 +47,7 @@ def written(agent: str, text: str, *, is_cut: bool = False) -> str:
 def test_the_graph() -> None:
     """Two agents begin at once, one waits for both, the last for all three."""
     ids = dict(zip("abcd", AGENTS, strict=True))
-    found = {ids[n["id"]]: [ids[d] for d in n["dependencies"]] for n in nodes("abcd")}
+    found = {ids[n["id"]]: [ids[d] for d in n["dependencies"]] for n in node_specs("abcd")}
     assert found == {
         "worker-script": [],
         "ipc-contract": [],
@@ -58,7 +58,7 @@ def test_the_graph() -> None:
 
 def test_a_node_says_what_is_asked() -> None:
     """A node names its agent, for people and programs, and what the agent is to do."""
-    payload = nodes("abcd")[2]["payload_schema"]
+    payload = node_specs("abcd")[2]["payload_schema"]
     assert payload == {"name": REVIEW.name, "agent": REVIEW.name, "request": REVIEW.request}
     assert agent_of(raw(payload)) is REVIEW
     assert request_of(raw(payload)) == REVIEW.request
@@ -106,7 +106,7 @@ def test_the_page_names_the_flags() -> None:
 def test_the_page_names_the_events() -> None:
     """What the workers journal is on the page."""
     told = [quoted(row[0])[0] for row in rows(section("What is journalled", PAGE))]
-    assert told == [STARTED, RETRIED, ANSWERED]
+    assert told == [REQUEST_STARTED, REQUEST_RETRIED, RESPONSE_RECEIVED]
 
 
 # Prompts
@@ -114,7 +114,7 @@ def test_the_page_names_the_events() -> None:
 
 def test_a_prompt_is_made_of_the_context() -> None:
     """Goal, request and the artifacts that were waited for; a worker that takes over has them."""
-    system, user = messages(REVIEW, "the goal", "the request", [SCRIPT_RESULT])
+    system, user = prompt_messages(REVIEW, "the goal", "the request", [SCRIPT_RESULT])
     assert system["role"] == "system"
     assert "You are the agent integration-review" in system["content"]
     assert user == {
@@ -130,7 +130,7 @@ def test_a_prompt_is_made_of_the_context() -> None:
 @pytest.mark.parametrize("value", [None, {}, {"agent": "x"}, "text", [1]])
 def test_a_result_of_somebody_else(value: object) -> None:
     """What a foreign worker completed a node with is none of the loop's results."""
-    assert result_of(raw(value)) is None
+    assert decode_result(raw(value)) is None
 
 
 # What goes into a file
@@ -199,23 +199,23 @@ def test_an_artifact_is_there_as_a_whole(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(Failure, match=r"a\.md cannot be written \(No space left"):
         artifacts.write("a.md", "second")
     assert [path.name for path in artifacts.folder.iterdir()] == ["a.md"]
-    assert flaw(first, tmp_path) is None
+    assert artifact_problem(first, tmp_path) is None
 
 
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     """The error names the place and the variable to change."""
     (tmp_path / "file").touch()
     with pytest.raises(Failure, match="set AGENTD_ARTIFACT_DIR to another place"):
-        check(tmp_path / "file")
+        check_directory(tmp_path / "file")
 
 
 def test_an_artifact_is_held_against_its_hash(tmp_path: Path) -> None:
     """A file that somebody changed or took away is not what the journal says of it."""
     artifact = Artifacts(tmp_path, "t").write("a.md", "first")
     Path(artifact.path).write_text("other")
-    assert flaw(artifact, tmp_path) == "was changed since"
+    assert artifact_problem(artifact, tmp_path) == "was changed since"
     Path(artifact.path).unlink()
-    assert flaw(artifact, tmp_path) == "cannot be read: No such file or directory"
+    assert artifact_problem(artifact, tmp_path) == "cannot be read: No such file or directory"
 
 
 def test_text_that_is_no_unicode(tmp_path: Path) -> None:

@@ -11,16 +11,16 @@ from msgspec.structs import asdict
 from agentd import Client
 from agentd.api import RecordedEventView, TaskStatusResult, TaskView
 from agentd.loop import completion
-from agentd.loop.account import Account, advice, complaint
-from agentd.loop.agents import AGENTS, nodes
-from agentd.loop.result import Artifact, Result, result_of
+from agentd.loop.agents import AGENTS, node_specs
+from agentd.loop.report import RunReport, error_advice, error_message
+from agentd.loop.result import AgentResult, Artifact, decode_result
 from tests.daemon_process import DaemonProcess
 from tests.loop_run import loop
 
 HUGE = {"large": "1e400", "small": "-1E+9999", "long": "9" * 6000}
 each_number = pytest.mark.parametrize("number", HUGE.values(), ids=HUGE)
 
-RESULT = Result(
+RESULT = AgentResult(
     "worker-script", "m", Artifact("/a/worker.py", 9, "00"), "x", is_cut=False, usage=None
 )
 
@@ -37,7 +37,7 @@ def test_a_run(shared: DaemonProcess, number: str) -> None:
         ids = [str(uuid.uuid4()) for _ in AGENTS]
         registered: list[Any] = [
             {**node, "payload_schema": with_number(node["payload_schema"], number)}
-            for node in nodes(ids)
+            for node in node_specs(ids)
         ]
         task_id = client.register_task("g", initial_nodes=registered).task_id
         acquired = client.acquire_next_node(task_id)
@@ -57,7 +57,7 @@ def test_a_failure(shared: DaemonProcess, number: str) -> None:
     error = with_number({"message": "no room", "next": "make some"}, number)
     with Client(shared.socket_path) as client:
         ids = [str(uuid.uuid4()) for _ in AGENTS]
-        task_id = client.register_task("g", initial_nodes=nodes(ids)).task_id
+        task_id = client.register_task("g", initial_nodes=node_specs(ids)).task_id
         for payload in (error, Raw(number.encode())):
             acquired = client.acquire_next_node(task_id)
             assert acquired is not None
@@ -89,9 +89,9 @@ def test_the_account(shared: DaemonProcess, number: str) -> None:
                 payload=with_number(payload, number),
             )
         events = client.task_events(task.task_id, after=0).events
-        told = list(Account(client.task_status(task.task_id)).news(events))
-    assert {news.who for news in told} == {"me"}
-    assert [(news.what, news.about.partition(": ")[2]) for news in told] == [
+        told = list(RunReport(client.task_status(task.task_id)).lines(events))
+    assert {line.who for line in told} == {"me"}
+    assert [(line.what, line.about.partition(": ")[2]) for line in told] == [
         ("takes", ""),
         ("asks", "m"),
         ("waits", "1.5 s, busy"),
@@ -117,15 +117,15 @@ def test_numbers_that_nobody_reckons_with(action_type: str, payload: str) -> Non
         "e", "t", "n", action_type, Raw((payload % LONG).encode()), "2026-01-31T12:00:00.123Z", 1
     )
     nobody = TaskStatusResult(TaskView("t", "g", Raw(b"{}"), event.timestamp), {}, [])
-    assert list(Account(nobody).news([event])) == []
+    assert list(RunReport(nobody).lines([event])) == []
 
 
 def test_a_result_of_endless_tokens() -> None:
     """Their sum might be one that Python does not write: it is no result of the loop."""
     known = msgspec.json.encode(RESULT)
-    assert result_of(Raw(known)) == RESULT
+    assert decode_result(Raw(known)) == RESULT
     spent = b'"usage":{"total_tokens":%b}' % LONG.encode()
-    assert result_of(Raw(known.replace(b'"usage":null', spent))) is None
+    assert decode_result(Raw(known.replace(b'"usage":null', spent))) is None
 
 
 @each_number
@@ -135,13 +135,13 @@ def test_an_answer_of_the_endpoint(number: str) -> None:
         f'{{"choices":[{{"message":{{"content":"text"}}}}],"more":{number},'
         f'"usage":{{"prompt_tokens":3,"completion_tokens":{number},"details":[{number}]}}}}'
     )
-    found = completion.parse(body.encode(), str, 120)
+    found = completion.parse_completion(body.encode(), str, 120)
     assert (found.text, found.usage) == ("text", {"prompt_tokens": 3})
 
 
 @pytest.mark.parametrize("text", [b"1e400", b"{}", b"[]", b'{"message":7,"next":8}', b'""'])
 def test_a_complaint_without_words(text: bytes) -> None:
     """It is told as it stands, and nothing is advised."""
-    assert complaint(Raw(text)) == text.decode()
-    assert advice(Raw(text)) is None
-    assert result_of(Raw(text)) is None
+    assert error_message(Raw(text)) == text.decode()
+    assert error_advice(Raw(text)) is None
+    assert decode_result(Raw(text)) is None

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from agentd.loop.chat import Chat
-from agentd.loop.failures import Passing
-from agentd.loop.retries import ATTEMPTS, LONGEST_RETRY_AFTER, patiently, retry_after
+from agentd.loop.chat import ChatClient
+from agentd.loop.failures import TransientFailure
+from agentd.loop.retries import ATTEMPTS, LONGEST_RETRY_AFTER, retry_after, with_retries
 from tests.loop_asking import MESSAGES, NOW, ask_patiently, settings
 from tests.loop_endpoint import (
     Endpoint,
@@ -23,12 +23,12 @@ def test_the_wait_grows(there: Endpoint) -> None:
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    async def tell(_failed: Passing, _attempt: int, _seconds: float) -> None:
+    async def tell(_failed: TransientFailure, _attempt: int, _seconds: float) -> None:
         pass
 
-    chat = Chat(settings(there.base_url))
-    with pytest.raises(Passing, match="answered 503"):
-        asyncio.run(patiently(lambda: chat.ask(MESSAGES), tell, sleep))
+    chat = ChatClient(settings(there.base_url))
+    with pytest.raises(TransientFailure, match="answered 503"):
+        asyncio.run(with_retries(lambda: chat.ask(MESSAGES), tell, sleep))
     assert len(there.asks) == ATTEMPTS == 6
     for seconds, least in zip(slept, [1, 2, 4, 8, 16], strict=True):
         assert least <= seconds <= least + 1

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from agentd.cli import verbs
-from agentd.config import Flag, Values, misspelt
+from agentd.cli.worker import options
+from agentd.config import find_misspelled_names
 from agentd.config.envfile import EnvFile
+from agentd.config.values import Flag, Values
 from agentd.errors import BadSetting
 from agentd.loop.secret import Secret
 from agentd.loop.settings import MOST_WORKERS, OFFLINE_KEY, Settings, load
@@ -153,7 +154,7 @@ def test_a_secret_is_found_in_other_spellings() -> None:
 def test_doctor_knows_the_names() -> None:
     """The loop's own variables are settings of agentd's; a slip of one is not."""
     names = ["AGENTD_AGENT_WORKERS", "AGENTD_ARTIFACT_DIR", "AGENTD_ARTIFACTS_DIR"]
-    [(told, _advice)] = misspelt(dict.fromkeys(names, "x"), EnvFile(None))
+    [(told, _advice)] = find_misspelled_names(dict.fromkeys(names, "x"), EnvFile(None))
     assert told == "AGENTD_ARTIFACTS_DIR in the environment is no setting of agentd's"
 
 
@@ -161,7 +162,7 @@ def test_a_flag_wins_over_the_environment() -> None:
     """What stands on the command line is used, whatever the environment says."""
     flags = {"AGENTD_CONTEXT_EVENT_LIMIT": Flag("--events", "8")}
     values = Values({"AGENTD_CONTEXT_EVENT_LIMIT": "6"}, EnvFile(None), flags)
-    assert values.whole("AGENTD_CONTEXT_EVENT_LIMIT", 5, "events") == 8
+    assert values.whole_number("AGENTD_CONTEXT_EVENT_LIMIT", 5, "events") == 8
 
 
 @pytest.mark.parametrize(
@@ -176,10 +177,10 @@ def test_a_flag_that_does_not_parse(value: str, told: str) -> None:
     """The error names the flag, not the variable that it stands for."""
     values = Values({}, EnvFile(None), {"AGENTD_X": Flag("--events", value)})
     with pytest.raises(BadSetting) as refusal:
-        values.whole("AGENTD_X", 5, "events", 1, 64)
+        values.whole_number("AGENTD_X", 5, "events", 1, 64)
     assert str(refusal.value) == told
 
 
 def test_the_command_line_knows_the_bound() -> None:
     """As many agents as a setting may ask for, a flag may ask for."""
-    assert verbs.MOST_AGENTS == MOST_WORKERS
+    assert options.MOST_AGENTS == MOST_WORKERS

@@ -6,8 +6,8 @@ import pytest
 
 from agentd import Client
 from agentd.loop import completion
-from agentd.loop.account import Account
-from agentd.loop.failures import Passing
+from agentd.loop.failures import TransientFailure
+from agentd.loop.report import RunReport
 from agentd.loop.retries import retry_after
 from tests.daemon_process import DaemonProcess
 
@@ -34,14 +34,14 @@ def test_a_date_that_is_none(date: str) -> None:
 def test_an_answer_without_a_bottom() -> None:
     """An answer that is nested too deep is a failure that passes, not one of ours."""
     body = f'{{"choices":[{{"message":{{"content":"text"}}}}],"usage":{DEEP}}}'.encode()
-    with pytest.raises(Passing, match="no chat completion"):
-        completion.parse(body, str, 120)
+    with pytest.raises(TransientFailure, match="no chat completion"):
+        completion.parse_completion(body, str, 120)
 
 
 def test_an_error_without_a_bottom() -> None:
     """So is an error that is nested too deep quoted as it is."""
     body = f'{{"error":{{"message":"busy","more":{DEEP}}}}}'.encode()
-    assert completion.complaint(body, str).startswith('{"error":{"message":"busy"')
+    assert completion.error_message(body, str).startswith('{"error":{"message":"busy"')
 
 
 def test_events_by_other_hands(shared: DaemonProcess) -> None:
@@ -54,5 +54,5 @@ def test_events_by_other_hands(shared: DaemonProcess) -> None:
                     task.task_id, task.node_ids[0], action_type=action_type, payload=payload
                 )
         events = client.task_events(task.task_id, after=0).events
-        told = list(Account(client.task_status(task.task_id)).news(events))
-    assert [news.what for news in told] == ["completes", "FAILS"]
+        told = list(RunReport(client.task_status(task.task_id)).lines(events))
+    assert [line.what for line in told] == ["completes", "FAILS"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agentd.cli.failing import NEXT
+from agentd.cli.failures import NEXT_STEPS
 from agentd.cli.usage import EXIT_CODES
 from agentd.cli.verbs import parser
 from agentd.methods import METHODS
@@ -98,7 +98,7 @@ def test_its_errors_exist() -> None:
     """Every kind of error that it says what to do about is one."""
     explained = {kind for row in rows(section(ANSWERS, SKILL)) for kind in quoted(row[0])}
     assert explained
-    assert explained <= set(NEXT)
+    assert explained <= set(NEXT_STEPS)
 
 
 def test_its_exit_codes_exist() -> None:

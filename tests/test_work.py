@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agentd import Client
-from agentd.cli.work import LONGEST_LINE, MOST_LINES
+from agentd.cli.worker.work import LONGEST_LINE, MOST_LINES
 from tests.command_line import agentd
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.working import node, task, waiting, work

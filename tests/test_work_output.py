@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from agentd import Client
-from agentd.worker import child, run
-from agentd.worker.child import Child
+from agentd.worker import child_process, command_run
+from agentd.worker.child_process import ChildProcess
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.working import node, task, working
 
@@ -37,7 +37,7 @@ def payloads(client: Client, task_id: str) -> list[str]:
 
 def test_what_is_taken_slowly_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that a command has written is taken, though that lasts longer than the command does."""
-    monkeypatch.setattr(child, "_LAST_WORDS", 0.05)
+    monkeypatch.setattr(child_process, "_HELPER_SECONDS", 0.05)
     taken = bytearray()
 
     async def slowly(piece: bytes) -> None:
@@ -45,7 +45,7 @@ def test_what_is_taken_slowly_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
         taken.extend(piece)
 
     async def ran() -> int:
-        return await Child(["seq", "50000"], b"", {}).run(slowly, slowly)
+        return await ChildProcess(["seq", "50000"], b"", {}).run(slowly, slowly)
 
     assert asyncio.run(ran()) == 0
     assert bytes(taken).split() == [b"%d" % number for number in range(1, 50001)]
@@ -53,14 +53,14 @@ def test_what_is_taken_slowly_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_helper_that_goes_on_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A helper that never stops to write is left to itself soon after the command has ended."""
-    monkeypatch.setattr(child, "_LAST_WORDS", 0.05)
+    monkeypatch.setattr(child_process, "_HELPER_SECONDS", 0.05)
     taken = bytearray()
 
     async def take(piece: bytes) -> None:
         taken.extend(piece)
 
     async def ran() -> int:
-        return await Child(["sh", "-c", "yes & echo done >&2"], b"", dict(os.environ)).run(
+        return await ChildProcess(["sh", "-c", "yes & echo done >&2"], b"", dict(os.environ)).run(
             take, take
         )
 
@@ -75,7 +75,7 @@ def test_a_sink_that_breaks() -> None:
         raise ValueError("no room")
 
     async def ran() -> int:
-        return await Child(["yes"], b"", dict(os.environ)).run(refuse, refuse)
+        return await ChildProcess(["yes"], b"", dict(os.environ)).run(refuse, refuse)
 
     with pytest.raises(ValueError, match="no room"):
         asyncio.run(asyncio.wait_for(ran(), PATIENCE_SECONDS))
@@ -112,4 +112,4 @@ def test_the_daemon_is_slow_at_the_end(shared: DaemonProcess, client: Client) ->
 )
 def test_an_event_is_kept_byte_for_byte(said: str, action_type: str, payload: str) -> None:
     """An event's payload is what the command wrote; what has no event's form is a payload."""
-    assert run.event_of(said.encode()) == (action_type, msgspec.Raw(payload.encode()))
+    assert command_run.parse_event(said.encode()) == (action_type, msgspec.Raw(payload.encode()))

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from agentd import AsyncClient, Client
 from agentd.api import AcquireNextNodeResult
-from agentd.worker.source import Source
+from agentd.worker.node_source import NodeSource
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 
 
@@ -23,10 +23,10 @@ def stopped(daemon: DaemonProcess) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def reached(daemon: DaemonProcess, task_id: str | None) -> AsyncIterator[Source]:
+async def reached(daemon: DaemonProcess, task_id: str | None) -> AsyncIterator[NodeSource]:
     """A source that has got its first node, and has asked a stopped daemon for the next."""
     async with AsyncClient(daemon.socket_path) as client:
-        source = Source(client, task_id, "me")
+        source = NodeSource(client, task_id, "me")
         assert await source.next() is not None
         with stopped(daemon):
             client.timeout = 0.3

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from agentd import errors
-from agentd.cli import work
-from agentd.worker import child, command, run, worker
+from agentd.cli.worker import work
+from agentd.worker import child_process, command, command_run, worker
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.documents import blocks, found, section, text
 
@@ -48,11 +48,11 @@ def test_the_numbers() -> None:
     """Limits and times on the page are those of the program."""
     page = text(PAGE)
     assert f"{work.MOST_LINES:,} lines a node, {work.LONGEST_LINE:,} characters a line" in page
-    assert f"SIGKILL after {child.GRACE:g} s" in page
-    assert f"ends within {command.AFTERMATH:g} s" in page
+    assert f"SIGKILL after {child_process.GRACE:g} s" in page
+    assert f"ends within {command.SIGNAL_REACTION_SECONDS:g} s" in page
     assert f"fails {['no', 'one', 'two', 'three'][command.MOST_FAILURES]} nodes in a row" in page
     assert "but {} and {}".format(*sorted(command.NOT_RUN)) in page
-    assert f"the last {run.STDERR_KEPT // 1024} KiB" in page
+    assert f"the last {command_run.STDERR_BYTES // 1024} KiB" in page
     first, longest = worker.FIRST_WAIT, worker.LONGEST_WAIT
     assert f"after {first * 1000:g} ms" in page
     assert f"up to every {longest:g} s" in page

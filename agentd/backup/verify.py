@@ -15,7 +15,7 @@ from msgspec import Struct
 from agentd import replay
 from agentd.backup.draft import cannot_write, draft_of
 from agentd.errors import DatabaseRefused, JournalDamaged
-from agentd.progress import Progress
+from agentd.progress import Progress, begin
 from agentd.projections import TOTALS, TotalsRow
 from agentd.projections.totals import EMPTY_TOTALS, SCOPE
 from agentd.store.sqlite.copying import migrate_copy
@@ -61,9 +61,7 @@ def _verify_newer(path: Path, name: Path, progress: Progress) -> Contents:
 
 
 def _differences(view: View, progress: Progress) -> Iterator[str]:
-    last_seq = _contents(view).last_seq
-    progress("checking events", 0, last_seq)
-    found = replay.check(view, lambda seq: progress("checking events", seq, last_seq))
+    found = replay.check(view, begin(progress, "checking events", _contents(view).last_seq))
     try:
         yield from map(str, found)
     except JournalDamaged as error:

@@ -32,9 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except (Failure, RequestRefused, LeaseLost, OSError, KeyboardInterrupt) as error:
-        from agentd.cli.failing import report
+        from agentd.cli.failures import report_failure
 
-        return report(error, as_json=usage.wants_json(given))
+        return report_failure(error, as_json=usage.wants_json(given))
 
 
 def _run(given: Sequence[str]) -> int:

@@ -7,16 +7,18 @@ import logging
 import sys
 from typing import Any
 
-from agentd.text import shown
+from agentd.text import printable
 
 
 class _Formatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        record.message = shown(record.message)
+        record.message = printable(record.message)
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        return "\n".join(f"    {shown(line)}" for line in super().formatException(ei).split("\n"))
+        return "\n".join(
+            f"    {printable(line)}" for line in super().formatException(ei).split("\n")
+        )
 
 
 FORMATTER = _Formatter("agentd: %(message)s")

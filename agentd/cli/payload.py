@@ -8,11 +8,11 @@ import sys
 
 import msgspec
 
-from agentd.cli.failing import Usage
-from agentd.text import malformed
+from agentd.cli.failures import Usage
+from agentd.text import malformed_reason
 
 
-def given_bytes(given: str, what: str) -> bytes:
+def read_argument(given: str, what: str) -> bytes:
     """The argument itself, or standard input where it is "-". Raises `Usage`."""
     if given != "-":
         return os.fsencode(given)
@@ -25,15 +25,15 @@ def given_bytes(given: str, what: str) -> bytes:
         raise Usage(told) from error
 
 
-def payload(given: str | None, what: str) -> msgspec.Raw:
+def parse_payload(given: str | None, what: str) -> msgspec.Raw:
     """The JSON value that was given, null where there is none. Raises `Usage`."""
     if given is None:
         return msgspec.Raw(b"null")
-    text = given_bytes(given, what).strip()
+    text = read_argument(given, what).strip()
     try:
         text.decode()
         msgspec.json.decode(text, type=msgspec.Raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        told = f"{what} is not JSON: {malformed(error)}; a text is written as '\"a text\"'"
+        told = f"{what} is not JSON: {malformed_reason(error)}; a text is written as '\"a text\"'"
         raise Usage(told) from error
     return msgspec.Raw(text)

@@ -9,13 +9,13 @@ import sys
 
 import msgspec
 
-from agentd.text import shown_json
+from agentd.text import printable_json
 
 
 def print_json(result: bytes) -> None:
     """Print JSON, indented for a person, as it came for a program."""
     if sys.stdout.isatty():
-        result = shown_json(msgspec.json.format(result, indent=2)).encode()
+        result = printable_json(msgspec.json.format(result, indent=2)).encode()
     sys.stdout.buffer.write(result + b"\n")
     sys.stdout.buffer.flush()
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from msgspec import Raw
 
 from agentd.cli.states import STATES, State
-from agentd.text import shown, shown_json
+from agentd.text import printable, printable_json
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from agentd.cli.drawing import Line
+    from agentd.cli.task.drawing import Line
 
 _WIDEST = 32
 """Columns of a cell that is not the last resort of a long text."""
@@ -45,16 +45,18 @@ def console() -> "Console":
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
-def text(words: object, style: str = "") -> "Text":
+def plain_text(words: object, style: str = "") -> "Text":
     """What somebody wrote, as it can be shown on one line; JSON (`Raw`) stays JSON."""
     from rich.text import Text
 
-    return Text(shown_json(bytes(words)) if isinstance(words, Raw) else shown(words), style=style)
+    return Text(
+        printable_json(bytes(words)) if isinstance(words, Raw) else printable(words), style=style
+    )
 
 
-def state(of: State) -> "Text":
+def state_text(of: State) -> "Text":
     """The sign and the word of a state, in its colour."""
-    return text(f"{_sign(of)} {of.word}", of.colour)
+    return plain_text(f"{_sign(of)} {of.word}", of.colour)
 
 
 def _sign(of: State) -> str:
@@ -65,12 +67,12 @@ def _sign(of: State) -> str:
     return of.sign
 
 
-def counted(found: Iterable[State]) -> "Text":
+def state_counts(found: Iterable[State]) -> "Text":
     """How many there are of each state."""
     from rich.text import Text
 
     listed = list(found)
-    parts = [text(f"{listed.count(s):,} {s.word}", s.colour) for s in STATES if s in listed]
+    parts = [plain_text(f"{listed.count(s):,} {s.word}", s.colour) for s in STATES if s in listed]
     return Text(", ").join(parts)
 
 
@@ -78,13 +80,13 @@ def print_line(screen: "Console", *parts: "Text | str") -> None:
     """One line, cut where the terminal ends."""
     from rich.text import Text
 
-    whole = Text().join(part if isinstance(part, Text) else text(part) for part in parts)
+    whole = Text().join(part if isinstance(part, Text) else plain_text(part) for part in parts)
     screen.print(whole, no_wrap=True, overflow="ellipsis")
 
 
 def print_whole(screen: "Console", words: object) -> None:
     """One line, however many it takes on the terminal: nothing is cut, all can be copied."""
-    screen.print(text(words), soft_wrap=True)
+    screen.print(plain_text(words), soft_wrap=True)
 
 
 def print_table(
@@ -107,9 +109,9 @@ def print_table(
     screen.print(made)
 
 
-def drawing(line: "Line") -> "Text":
+def drawing_text(line: "Line") -> "Text":
     """A line of a graph's drawing: the node's sign and state in their colour."""
-    drawn = text(line.plain)
+    drawn = plain_text(line.plain)
     drawn.stylize("dim", 0, len(line.beside))
     if line.state is not None:
         drawn.highlight_words([line.state.sign], f"not dim {line.state.colour}")
@@ -126,5 +128,5 @@ def print_fields(*fields: object) -> None:
 def _field(field: object) -> bytes:
     if isinstance(field, Raw):  # a tab or an end of a line in it is one space of several
         return bytes(field).translate(_ONE_LINE)
-    words = "" if field is None else shown(field)
+    words = "" if field is None else printable(field)
     return words.encode(sys.stdout.encoding, "backslashreplace")

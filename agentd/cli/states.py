@@ -31,22 +31,22 @@ STATES = (RUNNING, FAILED, RUNNABLE, PENDING, BLOCKED, COMPLETED)
 _BY_STATUS = {state.word: state for state in (COMPLETED, FAILED, RUNNING)}
 
 
-def states(nodes: Sequence[NodeView]) -> dict[str, State]:
+def node_states(nodes: Sequence[NodeView]) -> dict[str, State]:
     """The state of every node, by its id."""
     found = {node.id: _BY_STATUS.get(node.status, PENDING) for node in nodes}
-    for node in ordered(nodes):  # what blocks a node is known before the node is looked at
+    for node in in_dependency_order(nodes):  # what blocks a node is known before the node is
         if found[node.id] is PENDING:
-            found[node.id] = _pending({found[other] for other in node.dependencies})
+            found[node.id] = _pending_state({found[other] for other in node.dependencies})
     return found
 
 
-def _pending(needed: set[State]) -> State:
+def _pending_state(needed: set[State]) -> State:
     if needed & {FAILED, BLOCKED}:
         return BLOCKED
     return PENDING if needed - {COMPLETED} else RUNNABLE
 
 
-def ordered(nodes: Sequence[NodeView]) -> list[NodeView]:
+def in_dependency_order(nodes: Sequence[NodeView]) -> list[NodeView]:
     """The nodes, each behind all that it depends on, and else as they were registered."""
     by_id = {node.id: node for node in nodes}
     waiting: dict[str, Iterable[str]] = {}

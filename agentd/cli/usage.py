@@ -8,9 +8,9 @@ import argparse
 import re
 import threading
 from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeAlias
+from typing import NamedTuple, NoReturn
 
-from agentd.cli.failing import Usage
+from agentd.cli.failures import Usage
 
 EXIT_CODES = """\
 exit codes:
@@ -62,16 +62,16 @@ class Parser(argparse.ArgumentParser):
         argparse takes it for left out as soon as an option follows the arguments before it.
         """
         if self.command is not None:
-            return self._with_command(list(args or ()), namespace)
+            return self._parse_with_command(list(args or ()), namespace)
         found, rest = super().parse_known_args(args, namespace)
         for action in self._get_positional_actions():
             if action.nargs == argparse.OPTIONAL and getattr(found, action.dest) is None:
-                rest = _taken(found, action.dest, rest)
+                rest = _take_argument(found, action.dest, rest)
         if rest and self._subparsers is None:
             self.error(f"unrecognized arguments: {' '.join(rest)}")
         return found, rest
 
-    def _with_command(
+    def _parse_with_command(
         self, args: list[str], namespace: argparse.Namespace | None
     ) -> tuple[argparse.Namespace, list[str]]:
         """The options before `--`, and the command behind it, whatever its own options are."""
@@ -88,14 +88,14 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise `Usage`."""
         if found := _CHOICE.search(message):
-            from agentd.cli.fields import closest
+            from agentd.cli.suggestion import closest_name
 
-            if meant := closest(found[1], found[2].replace("'", "").split(", ")):
+            if meant := closest_name(found[1], found[2].replace("'", "").split(", ")):
                 message = message.replace("(choose", f"(did you mean `{meant}`? choose", 1)
         raise Usage(f"{message}; see `{self.prog} --help`", self.format_usage())
 
 
-def _taken(found: argparse.Namespace, name: str, rest: list[str]) -> list[str]:
+def _take_argument(found: argparse.Namespace, name: str, rest: list[str]) -> list[str]:
     """What is left when the argument of that name took the one that is there."""
     marked = rest[:1] == ["--"]
     match rest[marked:]:
@@ -105,32 +105,48 @@ def _taken(found: argparse.Namespace, name: str, rest: list[str]) -> list[str]:
     return rest
 
 
-Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - it has no public name
+class Verb(NamedTuple):
+    """One verb: the module in this package that runs it, and what adds its options."""
+
+    name: str
+    module: str
+    help: str
+    add_options: Callable[[Parser], None] | None = None
+    json: bool = True
 
 
-def add(verbs: "Verbs", name: str, help_: str, module: str, *, json: bool = True) -> Parser:
-    """A verb that the module of that name in this package runs."""
-    verb = verbs.add_parser(
-        name,
-        help=help_,
-        description=help_[0].upper() + help_[1:] + ".",
-        epilog=EXIT_CODES,
-        formatter_class=Help,
-        allow_abbrev=False,
-    )
-    verb.set_defaults(module=module)
-    if json:
-        verb.add_argument("--json", action="store_true", help="print one JSON envelope")
-    return verb
-
-
-def add_group(verbs: "Verbs", name: str, help_: str) -> "Verbs":
+class Group(NamedTuple):
     """Verbs of their own below one: `agentd NAME VERB`."""
-    group = add(verbs, name, help_, "", json=False)
-    return group.add_subparsers(metavar="VERB", title="verbs", required=True, parser_class=Parser)
+
+    name: str
+    help: str
+    verbs: Sequence[Verb]
 
 
-def seconds(text: str) -> float:
+def add_verbs(to: Parser, verbs: Sequence[Verb | Group], *, required: bool = False) -> None:
+    """Give a parser its verbs, each with a parser of its own."""
+    below = to.add_subparsers(metavar="VERB", title="verbs", required=required, parser_class=Parser)
+    for verb in verbs:
+        made = below.add_parser(
+            verb.name,
+            help=verb.help,
+            description=verb.help[0].upper() + verb.help[1:] + ".",
+            epilog=EXIT_CODES,
+            formatter_class=Help,
+            allow_abbrev=False,
+        )
+        if isinstance(verb, Group):
+            made.set_defaults(module="")
+            add_verbs(made, verb.verbs, required=True)
+            continue
+        made.set_defaults(module=verb.module)
+        if verb.json:
+            made.add_argument("--json", action="store_true", help="print one JSON envelope")
+        if verb.add_options is not None:
+            verb.add_options(made)
+
+
+def positive_seconds(text: str) -> float:
     """A time to wait, more than nothing and less than for ever."""
     try:
         number = float(text)
@@ -141,17 +157,17 @@ def seconds(text: str) -> float:
     return number
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
+def whole_number(least: int, most: int) -> Callable[[str], int]:
     """The type of a whole number between the two."""
 
-    def number(text: str) -> int:
+    def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and least <= int(text[:20]) <= most):
             raise argparse.ArgumentTypeError(
                 f"{text!r}: expected a whole number from {least} to {most:,}"
             )
         return int(text)
 
-    return number
+    return parse
 
 
 def wants_json(arguments: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from agentd.api import RegisterTaskResult
 from agentd.errors import WIRE_ERRORS, NotAgentd, RequestRefused
-from agentd.text import malformed
+from agentd.text import malformed_reason
 
 Result = TypeVar("Result")
 
@@ -34,7 +34,7 @@ class _Response(Struct, Generic[Result]):
     error: _Error | UnsetType = UNSET
 
 
-def decoded(line: bytes, result: type[Result]) -> Result:
+def decode_answer(line: bytes, result: type[Result]) -> Result:
     """The result on that line.
 
     Raises the `RequestRefused` of the line's `data.kind`, or `NotAgentd`. What the daemon says
@@ -42,9 +42,9 @@ def decoded(line: bytes, result: type[Result]) -> Result:
     """
     kind: Any = result
     try:
-        response = _decoder(kind).decode(line)
+        response = _response_decoder(kind).decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        told = f"what answers does not speak the protocol: {malformed(error)}"
+        told = f"what answers does not speak the protocol: {malformed_reason(error)}"
         raise NotAgentd(told) from error
     if not isinstance(response.error, UnsetType):
         raise _refusal(response.error)
@@ -57,7 +57,7 @@ def decoded(line: bytes, result: type[Result]) -> Result:
 
 
 @cache
-def _decoder(result: Any) -> "msgspec.json.Decoder[_Response[Any]]":
+def _response_decoder(result: Any) -> "msgspec.json.Decoder[_Response[Any]]":
     # A type, or a union of types such as `AcquireNextNodeResult | None`.
     return msgspec.json.Decoder(_Response[result])
 

@@ -1,7 +1,7 @@
 """A node that is held while a task of asyncio works on it.
 
-The rule this file keeps: what `lease` says of a block holds for an `async with` block too. Only the
-way in which the news of a lost lease gets there differs: the task that holds the node is cancelled.
+The rule this file keeps: what `base_lease` says of a block holds for an `async with` block. A lost
+lease cancels the task that holds the node.
 """
 
 import asyncio
@@ -11,13 +11,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from agentd.api import AcquireNextNodeResult, EventResult
+from agentd.client.base_lease import BaseLease
 from agentd.client.heartbeats import Heartbeats
-from agentd.client.lease import Grip
-from agentd.client.requests import Request
-from agentd.errors import RequestRefused
+from agentd.client.requests.request import Request
+from agentd.client.steps import run_async
 
 
-class AsyncLease(Grip):
+class AsyncLease(BaseLease):
     """Holds a node in an `async with` block, as `Lease` does in a `with` block.
 
     When the lease is gone, the task that holds it is cancelled, and `LeaseLost` leaves the block.
@@ -36,9 +36,7 @@ class AsyncLease(Grip):
 
     async def commit(self, action_type: str, payload: Any = None) -> EventResult:
         """Journal an event about the node. Raises `LeaseLost`, or as `Client.commit_event`."""
-        self.check()
-        with self._said():
-            return await self._ask(self._event(action_type, payload))
+        return await run_async(self._commit(action_type, payload), self._ask)
 
     def _lose(self, why: str) -> None:
         super()._lose(why)
@@ -50,7 +48,9 @@ class AsyncLease(Grip):
             self._has_cancelled = True
             self._task.cancel()
 
-    def _was_ours(self, task: "asyncio.Task[Any] | None", error: BaseException | None) -> bool:
+    def _was_our_cancel(
+        self, task: "asyncio.Task[Any] | None", error: BaseException | None
+    ) -> bool:
         """Whether our cancelling is what left the block, and nobody else's: as asyncio.timeout."""
         if not self._has_cancelled or task is None:
             return False
@@ -61,7 +61,7 @@ class AsyncLease(Grip):
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._cancelled_before = self._task.cancelling() if self._task else 0
-        self._keep()
+        self._start_heartbeats()
         return self
 
     async def __aexit__(
@@ -72,17 +72,8 @@ class AsyncLease(Grip):
     ) -> None:
         task, self._task = self._task, None
         try:
-            if self._was_ours(task, error):
+            if self._was_our_cancel(task, error):
                 self.check()
-            request, problem = self._ending(error)
-            if request is not None:
-                try:
-                    with self._said(error):
-                        await self._ask(request)
-                except RequestRefused as refusal:
-                    await self._ask(self._instead(refusal))
-                    raise
-            if problem is not None:
-                raise problem
+            await run_async(self._end(error), self._ask)
         finally:
-            self._release()
+            self._stop_heartbeats()

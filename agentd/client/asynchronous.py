@@ -14,24 +14,24 @@ import msgspec
 
 from agentd import config
 from agentd.api import AcquireNextNodeResult
-from agentd.client import requests
-from agentd.client.answers import decoded
+from agentd.client.answers import decode_answer
 from agentd.client.async_lease import AsyncLease
-from agentd.client.binding import bound
+from agentd.client.binding import bind
 from agentd.client.blocking import Client
 from agentd.client.heartbeats import Heartbeats
-from agentd.client.repeats import UNANSWERED, calm, gave_up, is_repeatable, still_trying, waits
-from agentd.client.requests import Request
+from agentd.client.repeats import OUTCOME_UNKNOWN, Repeats, is_repeatable, omit_unknown_outcome
+from agentd.client.requests import daemon, endings, events, leases, registration, tasks
+from agentd.client.requests.request import Request, request_line
 from agentd.client.stream import Stream
-from agentd.client.unreachable import cannot_connect
-from agentd.client.values import encoded, value_of
+from agentd.client.unreachable import connect_error
+from agentd.client.values import decode_value, encode
 from agentd.errors import DaemonUnreachable
 
 Result = TypeVar("Result")
 P = ParamSpec("P")
 
 
-def _awaited(
+def _async_method(
     build: Callable[P, Request[Result]],
 ) -> Callable[Concatenate["AsyncClient", P], Coroutine[Any, Any, Result]]:
     """A method of `AsyncClient` that sends what `build` makes."""
@@ -39,7 +39,7 @@ def _awaited(
     async def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> Result:
         return await self.ask(build(*args, **kwargs))
 
-    return bound(method, build)
+    return bind(method, build)
 
 
 class AsyncClient:
@@ -48,18 +48,18 @@ class AsyncClient:
     See `Client` for the arguments and for what is raised. For one event loop at a time.
     """
 
-    describe_interface = _awaited(requests.describe_interface)
-    health = _awaited(requests.health)
-    metrics = _awaited(requests.metrics)
-    register_task = _awaited(requests.register_task)
-    acquire_next_node = _awaited(requests.acquire_next_node)
-    commit_event = _awaited(requests.commit_event)
-    heartbeat_node = _awaited(requests.heartbeat_node)
-    complete_node = _awaited(requests.complete_node)
-    fail_node = _awaited(requests.fail_node)
-    task_status = _awaited(requests.task_status)
-    list_tasks = _awaited(requests.list_tasks)
-    task_events = _awaited(requests.task_events)
+    describe_interface = _async_method(daemon.describe_interface)
+    health = _async_method(daemon.health)
+    metrics = _async_method(daemon.metrics)
+    register_task = _async_method(registration.register_task)
+    acquire_next_node = _async_method(leases.acquire_next_node)
+    commit_event = _async_method(events.commit_event)
+    heartbeat_node = _async_method(leases.heartbeat_node)
+    complete_node = _async_method(endings.complete_node)
+    fail_node = _async_method(endings.fail_node)
+    task_status = _async_method(tasks.task_status)
+    list_tasks = _async_method(tasks.list_tasks)
+    task_events = _async_method(events.task_events)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         self.socket_path = Path(socket_path or config.load().socket_path)
@@ -73,32 +73,32 @@ class AsyncClient:
 
     async def ask(self, request: Request[Result]) -> Result:
         """The typed answer to a request that may be repeated."""
-        line = requests.line(request.method, request.params)
+        line = request_line(request.method, request.params)
         try:
             answer = await self._answer(line, repeat=True)
-        except UNANSWERED as error:
-            calm(error, request.method)
+        except OUTCOME_UNKNOWN as error:
+            omit_unknown_outcome(error, request.method)
             raise
-        return decoded(answer, request.result)
+        return decode_answer(answer, request.result)
 
     async def call(
         self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
     ) -> Any:
         """The decoded result of one request, whatever its method: see `Client.call`."""
         result = await self.raw_call(method, params)
-        return value_of(result, f"the result of {method}", "client.raw_call(...)")
+        return decode_value(result, f"the result of {method}", "client.raw_call(...)")
 
     async def raw_call(
         self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
     ) -> bytes:
         """As `call`, but the result is JSON as the daemon wrote it."""
-        line = requests.line(method, encoded(params or {}, "$"))
+        line = request_line(method, encode(params or {}, "$"))
         try:
             answer = await self._answer(line, repeat=is_repeatable(method, params))
-        except UNANSWERED as error:
-            calm(error, method)
+        except OUTCOME_UNKNOWN as error:
+            omit_unknown_outcome(error, method)
             raise
-        return bytes(decoded(answer, msgspec.Raw))
+        return bytes(decode_answer(answer, msgspec.Raw))
 
     def lease(self, acquired: AcquireNextNodeResult) -> AsyncLease:
         """Hold an acquired node for the length of an `async with` block: see `AsyncLease`."""
@@ -115,32 +115,32 @@ class AsyncClient:
 
     async def _ask_patiently(self, request: Request[Result]) -> Result:
         """As `ask`, where work is at stake: a daemon that is not there is waited for."""
-        line = requests.line(request.method, request.params)
-        return decoded(await self._answer(line, repeat=True, patient=True), request.result)
+        line = request_line(request.method, request.params)
+        return decode_answer(await self._answer(line, repeat=True, patient=True), request.result)
 
     async def _answer(self, line: bytes, *, repeat: bool, patient: bool = False) -> bytes:
         """The line that answers this one, sent again after a lost connection where it may be."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.timeout
-        stream, lost = self._stream, None
+        stream, failure = self._stream, None
         if stream is not None and stream.is_open_in(loop):
             try:
                 return await stream.exchange(line, deadline, self.timeout)
             except DaemonUnreachable as error:
-                lost = still_trying(error, None, repeat=repeat, patient=patient)
-        for wait in waits():
-            if lost is not None:
-                await asyncio.sleep(max(min(wait, deadline - loop.time()), 0))
-            if loop.time() >= deadline and lost is not None:
-                raise gave_up(lost, self.timeout)
+                failure = error
+        repeats = Repeats(self.timeout, failure, repeat=repeat, patient=patient)
+        while True:
+            wait = repeats.next_wait(deadline - loop.time())
+            if repeats.has_lost:
+                await asyncio.sleep(wait)
+            repeats.check_time(deadline - loop.time())
             try:
-                stream = await self._connected(loop, deadline)
+                stream = await self._connect(loop, deadline)
                 return await stream.exchange(line, deadline, self.timeout)
             except DaemonUnreachable as error:
-                lost = still_trying(error, lost, repeat=repeat, patient=patient)
-        raise AssertionError  # waits() has no end
+                repeats.record(error)
 
-    async def _connected(self, loop: asyncio.AbstractEventLoop, deadline: float) -> Stream:
+    async def _connect(self, loop: asyncio.AbstractEventLoop, deadline: float) -> Stream:
         """The connection of this event loop, made by the first call that needs it."""
         opening = self._opening
         if opening is None or opening.get_loop() is not loop or _has_ended(opening):
@@ -150,7 +150,7 @@ class AsyncClient:
             async with asyncio.timeout_at(deadline):
                 self._stream = await asyncio.shield(opening)
         except TimeoutError as error:
-            raise cannot_connect(self._path, error) from error
+            raise connect_error(self._path, error) from error
         return self._stream
 
     async def __aenter__(self) -> Self:

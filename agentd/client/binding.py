@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def bound(method: Method, build: Callable[..., Any]) -> Method:
+def bind(method: Method, build: Callable[..., Any]) -> Method:
     """The method, with the name, the help and the parameters of `build`."""
     signature = inspect.signature(build)
     this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)

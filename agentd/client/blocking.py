@@ -16,22 +16,22 @@ import msgspec
 
 from agentd import config
 from agentd.api import AcquireNextNodeResult
-from agentd.client import requests
-from agentd.client.answers import decoded
-from agentd.client.binding import bound
+from agentd.client.answers import decode_answer
+from agentd.client.binding import bind
 from agentd.client.connection import Connection
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.lease import Lease
-from agentd.client.repeats import UNANSWERED, calm, gave_up, is_repeatable, still_trying, waits
-from agentd.client.requests import Request
-from agentd.client.values import encoded, value_of
+from agentd.client.repeats import OUTCOME_UNKNOWN, Repeats, is_repeatable, omit_unknown_outcome
+from agentd.client.requests import daemon, endings, events, leases, registration, tasks
+from agentd.client.requests.request import Request, request_line
+from agentd.client.values import decode_value, encode
 from agentd.errors import DaemonUnreachable
 
 Result = TypeVar("Result")
 P = ParamSpec("P")
 
 
-def _blocking(
+def _blocking_method(
     build: Callable[P, Request[Result]],
 ) -> Callable[Concatenate["Client", P], Result]:
     """A method of `Client` that sends what `build` makes."""
@@ -39,7 +39,7 @@ def _blocking(
     def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> Result:
         return self.ask(build(*args, **kwargs))
 
-    return bound(method, build)
+    return bind(method, build)
 
 
 class Client:
@@ -54,18 +54,18 @@ class Client:
     threads, and after a fork.
     """
 
-    describe_interface = _blocking(requests.describe_interface)
-    health = _blocking(requests.health)
-    metrics = _blocking(requests.metrics)
-    register_task = _blocking(requests.register_task)
-    acquire_next_node = _blocking(requests.acquire_next_node)
-    commit_event = _blocking(requests.commit_event)
-    heartbeat_node = _blocking(requests.heartbeat_node)
-    complete_node = _blocking(requests.complete_node)
-    fail_node = _blocking(requests.fail_node)
-    task_status = _blocking(requests.task_status)
-    list_tasks = _blocking(requests.list_tasks)
-    task_events = _blocking(requests.task_events)
+    describe_interface = _blocking_method(daemon.describe_interface)
+    health = _blocking_method(daemon.health)
+    metrics = _blocking_method(daemon.metrics)
+    register_task = _blocking_method(registration.register_task)
+    acquire_next_node = _blocking_method(leases.acquire_next_node)
+    commit_event = _blocking_method(events.commit_event)
+    heartbeat_node = _blocking_method(leases.heartbeat_node)
+    complete_node = _blocking_method(endings.complete_node)
+    fail_node = _blocking_method(endings.fail_node)
+    task_status = _blocking_method(tasks.task_status)
+    list_tasks = _blocking_method(tasks.list_tasks)
+    task_events = _blocking_method(events.task_events)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         if not 0 < timeout <= threading.TIMEOUT_MAX:
@@ -79,13 +79,13 @@ class Client:
 
     def ask(self, request: Request[Result], timeout: float | None = None) -> Result:
         """The typed answer to a request that may be repeated; `timeout` is in seconds."""
-        line = requests.line(request.method, request.params)
+        line = request_line(request.method, request.params)
         try:
             answer = self._answer(line, timeout or self.timeout, repeat=True)
-        except UNANSWERED as error:
-            calm(error, request.method)
+        except OUTCOME_UNKNOWN as error:
+            omit_unknown_outcome(error, request.method)
             raise
-        return decoded(answer, request.result)
+        return decode_answer(answer, request.result)
 
     def call(self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None) -> Any:
         """The decoded result of one request, whatever its method.
@@ -97,20 +97,20 @@ class Client:
         if its method is safe to repeat; else `ConnectionLost` says that the outcome is unknown.
         """
         result = self.raw_call(method, params)
-        return value_of(result, f"the result of {method}", "client.raw_call(...)")
+        return decode_value(result, f"the result of {method}", "client.raw_call(...)")
 
     def raw_call(
         self, method: str, params: Mapping[str, Any] | msgspec.Struct | None = None
     ) -> bytes:
         """As `call`, but the result is JSON as the daemon wrote it."""
         repeat = is_repeatable(method, params)
-        line = requests.line(method, encoded(params or {}, "$"))
+        line = request_line(method, encode(params or {}, "$"))
         try:
             answer = self._answer(line, self.timeout, repeat=repeat)
-        except UNANSWERED as error:
-            calm(error, method)
+        except OUTCOME_UNKNOWN as error:
+            omit_unknown_outcome(error, method)
             raise
-        return bytes(decoded(answer, msgspec.Raw))
+        return bytes(decode_answer(answer, msgspec.Raw))
 
     def exchange(self, line: bytes) -> bytes:
         """Send one line once and return the line that answers it, both without their newline."""
@@ -127,34 +127,34 @@ class Client:
 
     def _ask_patiently(self, request: Request[Result]) -> Result:
         """As `ask`, where work is at stake: a daemon that is not there is waited for."""
-        line = requests.line(request.method, request.params)
+        line = request_line(request.method, request.params)
         answer = self._answer(line, self.timeout, repeat=True, patient=True)
-        return decoded(answer, request.result)
+        return decode_answer(answer, request.result)
 
     def _answer(self, line: bytes, timeout: float, *, repeat: bool, patient: bool = False) -> bytes:
         """The line that answers this one, sent again after a lost connection where it may be."""
         deadline = time.monotonic() + timeout
-        connection, idle, lost = self._take(), self._idle, None
+        connection, idle, failure = self._take(), self._idle, None
         if connection is not None:
             try:
                 answer = connection.exchange(line, timeout)
             except DaemonUnreachable as error:
-                lost = still_trying(error, None, repeat=repeat, patient=patient)
+                failure = error
             else:
                 self._give_back(connection, idle)
                 return answer
-        for wait in waits():
-            if lost is not None:
+        repeats = Repeats(timeout, failure, repeat=repeat, patient=patient)
+        while True:
+            wait = repeats.next_wait(deadline - time.monotonic())
+            if repeats.has_lost:
                 self.close()  # what one connection lost, the others lost as well
-                time.sleep(max(min(wait, deadline - time.monotonic()), 0))
+                time.sleep(wait)
             left = deadline - time.monotonic()
-            if left <= 0 and lost is not None:
-                raise gave_up(lost, timeout)
+            repeats.check_time(left)
             try:
                 return self._answer_anew(line, left)
             except DaemonUnreachable as error:
-                lost = still_trying(error, lost, repeat=repeat, patient=patient)
-        raise AssertionError  # waits() has no end
+                repeats.record(error)
 
     def _answer_anew(self, line: bytes, seconds: float) -> bytes:
         """The line that answers this one, on a connection that is made for it."""

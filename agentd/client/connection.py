@@ -13,8 +13,14 @@ import struct
 import time
 
 from agentd.client import trust
-from agentd.client.starting import NOT_THERE, pauses
-from agentd.client.unreachable import NotSent, cannot_connect, lost, no_answer, strangers
+from agentd.client.starting import NOT_THERE, start_pauses
+from agentd.client.unreachable import (
+    NotSent,
+    connect_error,
+    connection_lost_error,
+    no_answer_error,
+    other_user_error,
+)
 
 _PIECE = 64 * 1024
 """Bytes that are sent or received at once."""
@@ -31,14 +37,14 @@ class Connection:
         try:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError as error:
-            raise cannot_connect(path, error) from error
+            raise connect_error(path, error) from error
         try:
-            self._limit(seconds)
+            self._set_timeout(seconds)
             self._connect(seconds)
             trust.check(path, self._socket)
         except OSError as error:
             self.close()
-            raise cannot_connect(path, error) from error
+            raise connect_error(path, error) from error
         except BaseException:
             self.close()
             raise
@@ -50,18 +56,20 @@ class Connection:
         """
         try:
             if seconds != self._seconds:
-                self._limit(seconds)
+                self._set_timeout(seconds)
             deadline = time.monotonic() + seconds
             try:
                 self._send(line, deadline)
             except NotSent as unsent:
-                return self._last_words(unsent)
+                return self._receive_refusal(unsent)
             return self._receive(deadline)
         except BlockingIOError as error:  # how the kernel says that the time is over
             self.close()
-            raise no_answer(self._path, seconds) from error
+            raise no_answer_error(self._path, seconds) from error
         except OSError as error:
-            reason = strangers(self._path, self._socket) or lost(self._path, error)
+            reason = other_user_error(self._path, self._socket) or connection_lost_error(
+                self._path, error
+            )
             self.close()
             raise reason from error
         except BaseException:
@@ -74,7 +82,7 @@ class Connection:
         self._socket.close()
 
     def _connect(self, seconds: float) -> None:
-        later = pauses(self._path, seconds)
+        later = start_pauses(self._path, seconds)
         while True:
             try:
                 self._socket.connect(self._path)
@@ -85,41 +93,41 @@ class Connection:
             else:
                 return
 
-    def _limit(self, seconds: float) -> None:
+    def _set_timeout(self, seconds: float) -> None:
         whole, micros = divmod(max(round(seconds * 1e6), 1), 1_000_000)  # 0 is for ever
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             self._socket.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", whole, micros))
         self._seconds = seconds
 
-    def _limit_to(self, deadline: float) -> None:
+    def _set_timeout_until(self, deadline: float) -> None:
         """The kernel bounds each piece by itself, so it is told anew what is left."""
         left = deadline - time.monotonic()
         if left <= 0:  # it goes on, but too slowly
             raise BlockingIOError
-        self._limit(left)
+        self._set_timeout(left)
 
     def _send(self, line: bytes, deadline: float) -> None:
         try:
             sent = self._socket.send(line[:_PIECE])
             while sent < len(line):
-                self._limit_to(deadline)
+                self._set_timeout_until(deadline)
                 sent += self._socket.send(line[sent : sent + _PIECE])
         except BlockingIOError:
             raise
         except OSError as error:  # a part of a line is no request
             raise NotSent(f"the connection to {self._path} broke: {error}") from error
 
-    def _last_words(self, unsent: NotSent) -> bytes:
+    def _receive_refusal(self, unsent: NotSent) -> bytes:
         """What the daemon said before it closed: why it takes no request. Else raises `unsent`."""
         try:
             with contextlib.suppress(OSError):
                 return self._receive(0.0)
-            raise strangers(self._path, self._socket) or unsent
+            raise other_user_error(self._path, self._socket) or unsent
         finally:
             self.close()
 
     def _receive(self, deadline: float) -> bytes:
-        received = self._piece()
+        received = self._receive_piece()
         end = received.find(b"\n")
         if end < 0:
             received, end = self._receive_more(received, deadline)
@@ -131,13 +139,13 @@ class Connection:
         """All that came up to the piece that ends the line, and where in it the line ends."""
         received, searched, end = bytearray(first), 0, -1
         while end < 0:
-            self._limit_to(deadline)
+            self._set_timeout_until(deadline)
             searched = len(received)
-            received += self._piece()
+            received += self._receive_piece()
             end = received.find(b"\n", searched)
         return bytes(received), end
 
-    def _piece(self) -> bytes:
+    def _receive_piece(self) -> bytes:
         piece = self._socket.recv(_PIECE)
         if not piece:
             raise ConnectionResetError(errno.ECONNRESET, "the daemon closed it before it answered")

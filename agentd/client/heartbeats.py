@@ -14,9 +14,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from agentd.client import requests
-from agentd.client.repeats import PASSING
-from agentd.client.requests import Request
+from agentd.client.repeats import TRANSIENT
+from agentd.client.requests import leases
+from agentd.client.requests.request import Request
 from agentd.errors import NobodyListens, NoSocket, RequestRefused, StorageError
 
 _SHORTEST = 0.05
@@ -35,11 +35,11 @@ _LINGER = 10.0
 """Seconds that the thread waits for another lease before it ends."""
 
 
-_steady = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+_boot_clock = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 """Seconds, also while the machine is suspended: leases run out meanwhile."""
 
 
-class Held:
+class HeldLease:
     """One lease that is kept alive since `now`. Of its `seconds` so many have passed (`age`)."""
 
     def __init__(
@@ -69,16 +69,16 @@ class Heartbeats:
     def __init__(
         self,
         ask: Callable[[Request[Any], float], Any],
-        clock: Callable[[], float] = _steady,
+        clock: Callable[[], float] = _boot_clock,
     ) -> None:
         """`ask` sends a request and waits for its answer for so many seconds at most."""
         self._ask = ask
         self._clock = clock
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._process = os.getpid()
-        self._held: set[Held] = set()
+        self._held: set[HeldLease] = set()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -88,14 +88,14 @@ class Heartbeats:
         seconds: float,
         lose: Callable[[str], None],
         age: float = 0.0,
-    ) -> Held:
+    ) -> HeldLease:
         """Keep a lease (task, node and lease id) alive; `lose` is told why it is gone.
 
         The lease is so many `seconds` long, and `age` of them have passed.
         """
         if self._process != os.getpid():  # a fork leaves the thread behind, and its leases
-            self._begin()
-        held = Held(requests.heartbeat_node(*lease), seconds, age, lose, self._clock())
+            self._reset()
+        held = HeldLease(leases.heartbeat_node(*lease), seconds, age, lose, self._clock())
         with self._changed:
             self._held.add(held)
             if self._thread is None:
@@ -106,16 +106,16 @@ class Heartbeats:
             self._changed.notify()
         return held
 
-    def release(self, held: Held) -> None:
+    def release(self, held: HeldLease) -> None:
         """No more heartbeats for this one, and no more news of it."""
         with self._changed:
             self._held.discard(held)
 
     def _run(self) -> None:
-        while (held := self._next()) is not None:
-            self._beat(held)
+        while (held := self._wait_for_next()) is not None:
+            self._send(held)
 
-    def _next(self) -> Held | None:
+    def _wait_for_next(self) -> HeldLease | None:
         """Waits for the next heartbeat that is due; None when there has been none for long."""
         with self._changed:
             while True:
@@ -128,14 +128,14 @@ class Heartbeats:
                     return first
                 self._changed.wait(min(wait, _NAP))
 
-    def _beat(self, held: Held) -> None:
+    def _send(self, held: HeldLease) -> None:
         sent_at = self._clock()
         wait = min(held.every / 3, _RETRY)
         try:
             self._ask(held.request, held.patience(sent_at))
         except (NobodyListens, NoSocket, StorageError):
             pass  # nobody gets the node while no daemon runs, or while it can record nothing
-        except PASSING as error:
+        except TRANSIENT as error:
             self._lose_overdue(error)
         except RequestRefused as refusal:
             self._lose(held, refusal.message)
@@ -153,7 +153,7 @@ class Heartbeats:
             if now - each.confirmed_at >= each.seconds:
                 self._lose(each, f"not confirmed for {each.seconds:g} s: {error}")
 
-    def _lose(self, held: Held, why: str) -> None:
+    def _lose(self, held: HeldLease, why: str) -> None:
         with self._changed:
             known = held in self._held
             self._held.discard(held)

@@ -15,7 +15,7 @@ _NOTHING = ctypes.py_object()
 """NULL: takes back what was raised and has not arrived."""
 
 
-class Interrupt:
+class ThreadInterrupt:
     """For one thread: the one that arms it."""
 
     def __init__(self, exception: type[BaseException]) -> None:

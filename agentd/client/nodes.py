@@ -9,28 +9,30 @@ from difflib import get_close_matches
 from typing import Any
 
 from agentd.api import NodeSpec
-from agentd.client.values import given
+from agentd.client.values import encode_optional
 
 _FIELDS = NodeSpec.__struct_fields__
 
 _ALIKE = 0.5
 """How much of two names has to be the same, from 0 to 1: `depends_on` is 0.64 `dependencies`."""
 
-_TOLD = 10
+_MOST_FAULTS = 10
 """Faults that an error names."""
 
 
-def specs(given_nodes: Iterable[NodeSpec | Mapping[str, Any]]) -> list[NodeSpec]:
+def node_specs(given_nodes: Iterable[NodeSpec | Mapping[str, Any]]) -> list[NodeSpec]:
     """The nodes of a request; the caller's own are left as they are.
 
-    Raises `TypeError` for fields that no node has, or what `encoded` raises of a payload.
+    Raises `TypeError` for fields that no node has, or what `encode` raises of a payload.
     """
     nodes = list(given_nodes)  # looked through twice: an iterator would be at its end
     if faults := list(_faults(nodes)):
-        more = f"; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
+        more = f"; and {len(faults) - _MOST_FAULTS} more" if len(faults) > _MOST_FAULTS else ""
         fields = ", ".join(_FIELDS)
-        raise TypeError(f"{'; '.join(faults[:_TOLD])}{more}. The fields of a node are {fields}")
-    return [_spec(node, number) for number, node in enumerate(nodes)]
+        raise TypeError(
+            f"{'; '.join(faults[:_MOST_FAULTS])}{more}. The fields of a node are {fields}"
+        )
+    return [_node_spec(node, number) for number, node in enumerate(nodes)]
 
 
 def _faults(nodes: Sequence[NodeSpec | Mapping[str, Any]]) -> Iterator[str]:
@@ -50,10 +52,12 @@ def _advice(name: str) -> str:
     return f"did you mean {alike[0]}?" if alike else "put it into payload_schema"
 
 
-def _spec(node: NodeSpec | Mapping[str, Any], number: int) -> NodeSpec:
+def _node_spec(node: NodeSpec | Mapping[str, Any], number: int) -> NodeSpec:
     spec = node if isinstance(node, NodeSpec) else NodeSpec(**node)
     return NodeSpec(
         id=None if spec.id is None else str(spec.id),
         dependencies=[str(dependency) for dependency in spec.dependencies or ()],
-        payload_schema=given(spec.payload_schema, f"$.initial_nodes[{number}].payload_schema"),
+        payload_schema=encode_optional(
+            spec.payload_schema, f"$.initial_nodes[{number}].payload_schema"
+        ),
     )

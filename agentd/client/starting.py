@@ -17,13 +17,13 @@ START_SECONDS = 2.0
 _PAUSE_SECONDS = 0.02
 
 
-def starter(path: str) -> int | None:
+def starting_pid(path: str) -> int | None:
     """The pid of whoever has the right to listen there, 0 where it is unknown, or None."""
     return holder(socket_lock_path(path))
 
 
-def pauses(path: str, seconds: float = START_SECONDS) -> Iterator[float]:
+def start_pauses(path: str, seconds: float = START_SECONDS) -> Iterator[float]:
     """Seconds to wait before each further attempt while a daemon starts; none where none does."""
     end = time.monotonic() + min(seconds, START_SECONDS)
-    while starter(path) is not None and time.monotonic() < end:
+    while starting_pid(path) is not None and time.monotonic() < end:
         yield _PAUSE_SECONDS

@@ -10,8 +10,14 @@ from collections import deque
 from typing import cast
 
 from agentd.client import trust
-from agentd.client.starting import NOT_THERE, pauses
-from agentd.client.unreachable import NotSent, cannot_connect, lost, no_answer, strangers
+from agentd.client.starting import NOT_THERE, start_pauses
+from agentd.client.unreachable import (
+    NotSent,
+    connect_error,
+    connection_lost_error,
+    no_answer_error,
+    other_user_error,
+)
 from agentd.errors import NotPermitted
 
 
@@ -24,18 +30,18 @@ class Stream(asyncio.Protocol):
         self._waiting: deque[asyncio.Future[bytes]] = deque()
         self._pieces: list[bytes] = []
         self._transport: asyncio.Transport | None = None
-        self._stranger: NotPermitted | None = None  # why it was closed, if that is why
+        self._other_user_error: NotPermitted | None = None  # why it was closed, if that is why
 
     @classmethod
     async def connect(cls, path: str) -> "Stream":
         """Raises `DaemonUnreachable`, also where it is a stranger's: then nothing was sent."""
         try:
-            transport, stream = await cls._connected(path)
+            transport, stream = await cls._open(path)
         except OSError as error:
-            raise cannot_connect(path, error) from error
+            raise connect_error(path, error) from error
         if transport.get_extra_info("peername") is None:
             # Where the daemon's queue is full the kernel says "again", and asyncio hears "done".
-            stranger = strangers(path, transport.get_extra_info("socket"))
+            stranger = other_user_error(path, transport.get_extra_info("socket"))
             transport.abort()
             raise stranger or NotSent(f"no daemon let us in on {path}: it is busy or stopped")
         try:
@@ -46,8 +52,8 @@ class Stream(asyncio.Protocol):
         return stream
 
     @classmethod
-    async def _connected(cls, path: str) -> tuple[asyncio.Transport, "Stream"]:
-        loop, later = asyncio.get_running_loop(), pauses(path)
+    async def _open(cls, path: str) -> tuple[asyncio.Transport, "Stream"]:
+        loop, later = asyncio.get_running_loop(), start_pauses(path)
         while True:
             try:
                 return await loop.create_unix_connection(lambda: cls(path), path)
@@ -72,7 +78,7 @@ class Stream(asyncio.Protocol):
         the call may take. Raises `NotSent`, `ConnectionLost` or `NoAnswer`.
         """
         if self._transport is None or self._transport.is_closing():
-            raise self._stranger or NotSent(f"the connection to {self._path} is closed")
+            raise self._other_user_error or NotSent(f"the connection to {self._path} is closed")
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._waiting.append(answer)
         self._transport.write(line)
@@ -84,7 +90,7 @@ class Stream(asyncio.Protocol):
 
     def _expire(self, answer: "asyncio.Future[bytes]", seconds: float) -> None:
         if not answer.done():
-            answer.set_exception(no_answer(self._path, seconds))
+            answer.set_exception(no_answer_error(self._path, seconds))
 
     def close(self) -> None:
         """Close it for good, sent or not; calls that are under way raise `ConnectionLost`."""
@@ -113,8 +119,12 @@ class Stream(asyncio.Protocol):
         """See `asyncio.Protocol`."""
         reason = error if isinstance(error, OSError) else ConnectionResetError("it was closed")
         if self._transport is not None:
-            self._stranger = strangers(self._path, self._transport.get_extra_info("socket"))
+            self._other_user_error = other_user_error(
+                self._path, self._transport.get_extra_info("socket")
+            )
         while self._waiting:
             answer = self._waiting.popleft()
             if not answer.done():
-                answer.set_exception(self._stranger or lost(self._path, reason))
+                answer.set_exception(
+                    self._other_user_error or connection_lost_error(self._path, reason)
+                )

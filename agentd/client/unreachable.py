@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-from agentd.client.starting import NOT_THERE, starter
+from agentd.client.starting import NOT_THERE, starting_pid
 from agentd.errors import (
     ConnectionLost,
     DaemonUnreachable,
@@ -16,16 +16,16 @@ from agentd.errors import (
 )
 from agentd.peers import peer_uid, too_long
 
-_NOBODY_YET = 2**32 - 1
+_NO_USER = 2**32 - 1
 """The user of a connection that was never made."""
 
 UNKNOWN = "Whether the request was recorded is unknown: repeat it, under the same request_id"
 
 
-def cannot_connect(path: str, error: OSError) -> DaemonUnreachable:
+def connect_error(path: str, error: OSError) -> DaemonUnreachable:
     """The reason why there is no connection: nothing was sent."""
     if isinstance(error, NOT_THERE):
-        return _nobody(path, error)
+        return _nobody_listens_error(path, error)
     if isinstance(error, BlockingIOError | TimeoutError):
         return NoAnswer(f"no daemon let us in on {path} in time: it is busy or stopped; try again")
     if isinstance(error, PermissionError):
@@ -37,8 +37,8 @@ def cannot_connect(path: str, error: OSError) -> DaemonUnreachable:
     )
 
 
-def _nobody(path: str, error: OSError) -> DaemonUnreachable:
-    pid = starter(path)
+def _nobody_listens_error(path: str, error: OSError) -> DaemonUnreachable:
+    pid = starting_pid(path)
     if pid is not None and os.path.lexists(path) and not Path(path).is_socket():
         return DaemonUnreachable(
             f"the daemon with pid {pid or 'unknown'} lost its socket {path}: something else is "
@@ -62,25 +62,25 @@ def _nobody(path: str, error: OSError) -> DaemonUnreachable:
     )
 
 
-def no_answer(path: str, seconds: float) -> NoAnswer:
+def no_answer_error(path: str, seconds: float) -> NoAnswer:
     """The request was sent, and the time is over."""
     return NoAnswer(
         f"no answer on {path} in {round(seconds, 2):g} s: the daemon is busy or stopped. {UNKNOWN}"
     )
 
 
-def lost(path: str, error: OSError) -> ConnectionLost:
+def connection_lost_error(path: str, error: OSError) -> ConnectionLost:
     """The request was sent, and then the connection broke."""
     return ConnectionLost(f"the connection to {path} broke: {error}. {UNKNOWN}")
 
 
-def strangers(path: str, connection: socket.socket) -> NotPermitted | None:
+def other_user_error(path: str, connection: socket.socket) -> NotPermitted | None:
     """Why a daemon closed without a word, where it is another user's: it serves only its own."""
     try:
         user = peer_uid(connection)
     except OSError:  # where it is not connected, some systems do not tell
         return None
-    if user in (os.getuid(), _NOBODY_YET) or os.getuid() == 0:
+    if user in (os.getuid(), _NO_USER) or os.getuid() == 0:
         return None
     return NotPermitted(f"permission denied on {path}: the daemon is for user {user} only")
 

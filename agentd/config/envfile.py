@@ -12,9 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agentd.config.paths import expand
+from agentd.config.paths import expand_path
 from agentd.errors import BadSetting
-from agentd.text import malformed
+from agentd.text import malformed_reason
 
 DEFAULT_ENV_FILE = "~/.agentd/.env"
 ENV_FILE_NAME = ".env"
@@ -53,7 +53,7 @@ def env_file(environment: Mapping[str, str]) -> EnvFile:
 
 def default_env_file() -> Path:
     """Where the env file is when no variable says where it is."""
-    return expand("AGENTD_ENV_FILE", DEFAULT_ENV_FILE)
+    return expand_path("AGENTD_ENV_FILE", DEFAULT_ENV_FILE)
 
 
 def _path(environment: Mapping[str, str], because: str | None) -> Path:
@@ -61,7 +61,7 @@ def _path(environment: Mapping[str, str], because: str | None) -> Path:
         return default_env_file()
     if not environment[because].strip():
         raise BadSetting(f"{because} is set but empty: give it a value or unset it")
-    path = expand(because, environment[because])
+    path = expand_path(because, environment[because])
     return path if because == "AGENTD_ENV_FILE" else path / ENV_FILE_NAME
 
 
@@ -82,14 +82,14 @@ def _read(file: EnvFile) -> EnvFile:
         return file._replace(warning=f"{told} cannot be looked for: run as the user it belongs to")
     except OSError as error:
         raise BadSetting(f"{told} cannot be read: {error}") from error
-    return _parsed(file._replace(is_there=True), path, mode, told)
+    return _parse(file._replace(is_there=True), path, mode, told)
 
 
-def _parsed(file: EnvFile, path: Path, mode: int, told: str) -> EnvFile:
+def _parse(file: EnvFile, path: Path, mode: int, told: str) -> EnvFile:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSetting(f"{told} cannot be read: {malformed(error)}") from error
+        raise BadSetting(f"{told} cannot be read: {malformed_reason(error)}") from error
     if mode & (stat.S_IRGRP | stat.S_IROTH):
         warning = f"{path} can be read by other users: run `chmod 600` on it"
         file = file._replace(warning=warning)

@@ -14,17 +14,17 @@ _OTHERS = {"AGENTD_ENV_FILE", "AGENTD_TASK_ID", "AGENTD_NODE_ID", "AGENTD_LEASE_
 """Where the settings are, and what a worker's command has set, with whatever that starts."""
 
 
-def slips(
+def misspelled_names(
     environment: Mapping[str, str], file: EnvFile, known: Collection[str]
 ) -> Iterator[tuple[str, str]]:
     """What is said of each name that looks like a setting and is none, and what to do."""
     for place, variables in ((f"{file.path}", file.variables), ("the environment", environment)):
         for name in variables:
             if name.upper().startswith("AGENTD") and name not in {*known, *_OTHERS}:
-                yield f"{name} in {place} is no setting of agentd's", _meant(name, known)
+                yield f"{name} in {place} is no setting of agentd's", _suggestion(name, known)
 
 
-def _meant(name: str, known: Collection[str]) -> str:
+def _suggestion(name: str, known: Collection[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - rarely needed, and every verb is here
 
     close = get_close_matches(name.upper(), known, 1, _ALIKE)

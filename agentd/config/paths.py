@@ -11,7 +11,7 @@ _FOLDERS = {"", ".", ".."}
 """How a path ends that names a folder, whatever there is."""
 
 
-def expand(name: str, value: str) -> Path:
+def expand_path(name: str, value: str) -> Path:
     """The path that `value` means, absolute. Raises `BadSetting` where it means none."""
     try:
         path = Path(os.path.abspath(Path(value.strip()).expanduser()))  # noqa: PTH100 - keep symlinks
@@ -23,16 +23,16 @@ def expand(name: str, value: str) -> Path:
     return path
 
 
-def expand_file(name: str, value: str) -> Path:
-    """As `expand`, of a path that can be a file's. Raises `BadSetting` where it cannot."""
-    path = expand(name, value)
+def expand_file_path(name: str, value: str) -> Path:
+    """As `expand_path`, of a path that can be a file's. Raises `BadSetting` where it cannot."""
+    path = expand_path(name, value)
     folder, _, last = value.strip().rpartition("/")
     if last in _FOLDERS or (not folder and last.startswith("~")) or not path.name:
         raise BadSetting(f"{name}={value!r} names a folder: expected the path of a file")
     return path
 
 
-def database(name: str, url: str) -> Path:
+def parse_database_url(name: str, url: str) -> Path:
     """The path in `sqlite://path`, `sqlite:path`, or `path`. Raises `BadSetting`.
 
     A trailing `?mode=rwc` is what agentd does anyway; no other query means anything to it.
@@ -50,6 +50,6 @@ def database(name: str, url: str) -> Path:
             "such as sqlite://~/.agentd/agent_state.db"
         )
     try:
-        return expand_file(name, path)
+        return expand_file_path(name, path)
     except BadSetting as error:
         raise BadSetting(f"{name}={url!r}: {error}") from error

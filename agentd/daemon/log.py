@@ -8,7 +8,7 @@ import logging
 import time
 from typing import Any
 
-from agentd.text import shown
+from agentd.text import printable
 
 logger = logging.getLogger("agentd")
 
@@ -67,7 +67,7 @@ FAILURES_SECONDS = 10.0
 def _escape(text: str) -> str:
     if len(text) > LONGEST_LINE:
         text = f"{text[:LONGEST_LINE]}…"
-    return shown(text)
+    return printable(text)
 
 
 def set_up(level: int) -> None:

@@ -25,7 +25,7 @@ Check = tuple[str, Callable[[], Iterator[Finding]]]
 def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Finding]:
     """Everything that is found, in the order in which one would look."""
     file = env_file(environment)
-    known = config.explain(environment, file)
+    known = config.explain_settings(environment, file)
     subject = _subject(known)
     answered = _ask_daemon(subject)
     checks: tuple[Check, ...] = (

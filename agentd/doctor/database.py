@@ -15,7 +15,7 @@ from agentd.database_files import lost_path, mark_path, wal_path
 from agentd.doctor.finding import OK, Finding, Subject, failed, not_checked, ok, warning
 from agentd.doctor.places import owner_and_mode
 from agentd.errors import DatabaseRefused, Failure
-from agentd.progress import Progress
+from agentd.progress import Advance, Progress, begin
 from agentd.store.sqlite.aside import FOREIGN, files_set_aside
 from agentd.store.sqlite.checkpoint_note import has_foreign_wal
 from agentd.store.sqlite.claim import is_claimed_elsewhere
@@ -139,22 +139,16 @@ def journal(subject: Subject, progress: Progress) -> Iterator[Finding]:
         return
     with view.read() as reader:
         last = reader.last_seq()
-    progress("checking events", 0, last)
-    found = _look_again_if_written(
-        view, lambda: _differences(view, partial(_report_seq, progress, last))
-    )
+    advance = begin(progress, "checking events", last)
+    found = _look_again_if_written(view, lambda: _differences(view, advance))
     for difference in found:
         yield failed("journal", difference, _ANEW)
     if not found:
         yield ok("journal", f"{last:,} events; hash chains whole, rows as they say")
 
 
-def _differences(view: View, progress: Callable[[int], None]) -> list[str]:
-    return [str(difference) for difference in islice(replay.check(view, progress), _SHOWN)]
-
-
-def _report_seq(progress: Progress, last: int, seq: int) -> None:
-    progress("checking events", seq, last)
+def _differences(view: View, advance: Advance) -> list[str]:
+    return [str(difference) for difference in islice(replay.check(view, advance), _SHOWN)]
 
 
 def _look_again_if_written(view: View, look: Callable[[], list[str]]) -> list[str]:

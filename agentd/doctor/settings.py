@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 
-from agentd.config import Setting, misspelt
+from agentd.config import Setting, find_misspelled_names
 from agentd.config.envfile import EnvFile, default_env_file
 from agentd.doctor.finding import Finding, failed, ok, warning
 from agentd.logfilter import LEVELS
@@ -56,7 +56,7 @@ def _as_warning(what: str, words: str) -> Finding:
 
 def names(environment: Mapping[str, str], file: EnvFile) -> Iterator[Finding]:
     """Is there a name that was meant to be a setting, and is none?"""
-    for told, advice in misspelt(environment, file):
+    for told, advice in find_misspelled_names(environment, file):
         yield warning(_SETTING, told, advice)
     if "AGENTD_ENV_FILE" in file.variables:
         told = f"AGENTD_ENV_FILE in {file.path} has no effect"

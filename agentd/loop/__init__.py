@@ -9,16 +9,16 @@ agents      the four agents and the graph of their nodes
 prompts     from an acquired node to the messages for the model
 chat        one request to an OpenAI-compatible endpoint
 completion  what the body of an answer is worth
-failures    those that pass, and those that do not
+failures    those that are transient, and those that are permanent
 retries     how often to try again, and how long to wait for that
-reading     of the journal's JSON what the loop looks at
+decoding    of the journal's JSON what the loop looks at
 result      what a node is completed with
 artifacts   files that are there as a whole or not at all
 handler     the work on one node
 worker      a worker process
-member      one such process, as the loop sees it
-crew        those of one run
-account     who does what, told from the journal
+process     one such process, as the loop sees it
+pool        the worker processes of one run
+report      who does what, told from the journal
 run         a task from its registration to its artifacts
 offline     a chat endpoint on loopback with scripted answers
 script      those answers

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Raw, Struct
 
-from agentd.loop.reading import read
+from agentd.loop.decoding import decode_or_none
 
 DEFAULT_GOAL = (
     "A small worker for agentd, a local daemon that hands out the nodes of a task under leases: "
@@ -77,7 +77,7 @@ AGENTS: Mapping[str, Agent] = MappingProxyType(
 """By name; an agent stands behind those that it waits for."""
 
 
-def nodes(ids: Sequence[str]) -> list[dict[str, Any]]:
+def node_specs(ids: Sequence[str]) -> list[dict[str, Any]]:
     """The nodes of a new task, one for each agent, under these ids."""
     by_name = dict(zip(AGENTS, ids, strict=True))
     return [
@@ -90,21 +90,21 @@ def nodes(ids: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-class _Named(Struct):
+class _AgentPayload(Struct):
     agent: str
 
 
-class _Asked(Struct):
+class _RequestPayload(Struct):
     request: str
 
 
 def agent_of(payload: Raw) -> Agent | None:
     """The agent that a node's payload names; None where it is no node of the loop."""
-    named = read(payload, _Named)
+    named = decode_or_none(payload, _AgentPayload)
     return None if named is None else AGENTS.get(named.agent)
 
 
 def request_of(payload: Raw) -> str | None:
     """What a node's payload asks its agent for; None where it asks for nothing."""
-    asked = read(payload, _Asked)
+    asked = decode_or_none(payload, _RequestPayload)
     return None if asked is None else asked.request

@@ -25,13 +25,13 @@ LARGEST = 16 * 1024 * 1024
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 
 
-def check(directory: Path) -> None:
+def check_directory(directory: Path) -> None:
     """Make the directory of all tasks. Raises `Failure` where no file can be written there."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=directory).close()
     except OSError as error:
-        raise Failure(_why(directory, error)) from error
+        raise Failure(_write_error(directory, error)) from error
 
 
 class Artifacts:
@@ -49,30 +49,30 @@ class Artifacts:
             self.folder.mkdir(mode=0o700, exist_ok=True)
             _replace(path, content)
         except OSError as error:
-            raise Failure(_why(path, error)) from error
+            raise Failure(_write_error(path, error)) from error
         return Artifact(str(path), len(content), hashlib.sha256(content).hexdigest())
 
 
-def flaw(artifact: Artifact, directory: Path) -> str | None:
+def artifact_problem(artifact: Artifact, directory: Path) -> str | None:
     """Why the file is not what its node's result says of it, or None.
 
     A result may name any path. Only a regular file below the directory of all tasks is opened, by
     no symbolic link on the way, and no more of it is read than the result says that it has.
     """
-    parts = _below(directory, artifact.path)
+    parts = _parts_below(directory, artifact.path)
     if parts is None:
         return f"is not below {directory}: it was not looked at"
     if not 0 <= artifact.bytes <= LARGEST:
         return f"would have {artifact.bytes} bytes, as no artifact has: it was not looked at"
     try:
-        with _opened(directory, parts) as file:
+        with _open_file(directory, parts) as file:
             content = file.read(artifact.bytes + 1)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return None if hashlib.sha256(content).hexdigest() == artifact.sha256 else "was changed since"
 
 
-def _below(directory: Path, path: str) -> tuple[str, ...] | None:
+def _parts_below(directory: Path, path: str) -> tuple[str, ...] | None:
     """The names on the way from the directory to that path, if it is below by its name."""
     whole = Path(path)
     if "\0" in path or not whole.is_relative_to(directory):
@@ -82,12 +82,12 @@ def _below(directory: Path, path: str) -> tuple[str, ...] | None:
 
 
 @contextmanager
-def _opened(directory: Path, parts: tuple[str, ...]) -> Iterator[IO[bytes]]:
+def _open_file(directory: Path, parts: tuple[str, ...]) -> Iterator[IO[bytes]]:
     """A regular file below the directory. Raises `OSError` where there is none, and never waits."""
     with ExitStack() as stack:
-        folder = _enter(stack, os.open(directory, _FOLDER))
+        folder = _close_at_end(stack, os.open(directory, _FOLDER))
         for part in parts[:-1]:
-            folder = _enter(stack, os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder))
+            folder = _close_at_end(stack, os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder))
         # Before it is opened: that alone may do something to a device.
         _check_regular(os.stat(parts[-1], dir_fd=folder, follow_symlinks=False))
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO would wait for a writer
@@ -97,7 +97,7 @@ def _opened(directory: Path, parts: tuple[str, ...]) -> Iterator[IO[bytes]]:
             yield file
 
 
-def _enter(stack: ExitStack, folder: int) -> int:
+def _close_at_end(stack: ExitStack, folder: int) -> int:
     stack.callback(os.close, folder)
     return folder
 
@@ -121,5 +121,5 @@ def _replace(path: Path, content: bytes) -> None:
     sync_directory(path.parent)
 
 
-def _why(path: Path, error: OSError) -> str:
+def _write_error(path: Path, error: OSError) -> str:
     return f"{path} cannot be written ({error.strerror}): set AGENTD_ARTIFACT_DIR to another place"

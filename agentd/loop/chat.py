@@ -1,8 +1,9 @@
 """One request to an OpenAI-compatible chat endpoint.
 
 The rule this file keeps: `ask` sends once and waits a bounded time for a bounded answer. It returns
-a text that is of use or raises: `Passing` for what may be better the next time, else `Final`.
-Whatever the server said is scrubbed of the key here, before anybody else sees it.
+a text that is of use or raises: `TransientFailure` for what may be better the next time, else
+`PermanentFailure`. Whatever the server said is scrubbed of the key here, before anybody else sees
+it.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import httpx
 from agentd.errors import Failure
 from agentd.loop import completion
 from agentd.loop.completion import Completion
-from agentd.loop.failures import Final, Passing
+from agentd.loop.failures import PermanentFailure, TransientFailure
 from agentd.loop.prompts import Messages
 from agentd.loop.retries import retry_after
 from agentd.loop.settings import Settings
@@ -27,7 +28,7 @@ LARGEST_ANSWER = 4 * 1024 * 1024
 _QUIET_MODELS = "deepseek-v4"
 """Models whose name begins so think unless they are told not to; thinking costs tokens."""
 
-_PASSING_STATUSES = frozenset({408, 429})
+_TRANSIENT_STATUSES = frozenset({408, 429})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ADVICE = {
     400: "look at DEEPSEEK_MODEL, DEEPSEEK_MAX_TOKENS and DEEPSEEK_TEMPERATURE: one does not fit",
@@ -49,14 +50,14 @@ class Timeouts(NamedTuple):
     whole: float = 180.0
 
 
-class Answer(NamedTuple):
+class ChatAnswer(NamedTuple):
     """What the model wrote, and how long that took in milliseconds."""
 
     completion: Completion
     latency_ms: int
 
 
-class Chat:
+class ChatClient:
     """Asks one endpoint. `clock` is monotonic, `now` is the wall clock; both in seconds."""
 
     def __init__(
@@ -71,26 +72,30 @@ class Chat:
         self._clock = clock
         self._now = now
 
-    async def ask(self, messages: Messages) -> Answer:
-        """The answer to one request. Raises `Passing` or `Final`."""
+    async def ask(self, messages: Messages) -> ChatAnswer:
+        """The answer to one request. Raises `TransientFailure` or `PermanentFailure`."""
         began = self._clock()
         try:
             async with asyncio.timeout(self._timeouts.whole), self.client() as client:
-                response, body = await self._exchange(client, messages)
+                response, body = await self._send(client, messages)
         except (TimeoutError, httpx.TimeoutException) as error:
             seconds = self._clock() - began
-            raise self._passing(f"no answer in {seconds:.1f} s ({type(error).__name__})") from None
+            raise self._transient_failure(
+                f"no answer in {seconds:.1f} s ({type(error).__name__})"
+            ) from None
         except httpx.TransportError as error:
-            raise self._passing(f"{type(error).__name__}: {error}") from None
+            raise self._transient_failure(f"{type(error).__name__}: {error}") from None
         except httpx.DecodingError as error:
-            raise self._passing(f"an answer that cannot be unpacked: {error}") from None
+            raise self._transient_failure(f"an answer that cannot be unpacked: {error}") from None
         except (httpx.InvalidURL, UnicodeError) as error:
-            raise Final(f"no such endpoint: {error}", "check DEEPSEEK_BASE_URL") from None
+            raise PermanentFailure(
+                f"no such endpoint: {error}", "check DEEPSEEK_BASE_URL"
+            ) from None
         scrub = self._settings.key.scrub
         if response.status_code != httpx.codes.OK:
-            raise self._refusal(response, completion.complaint(body, scrub))
-        answer = completion.parse(body, scrub, self._settings.max_tokens)
-        return Answer(answer, round((self._clock() - began) * 1000))
+            raise self._status_failure(response, completion.error_message(body, scrub))
+        answer = completion.parse_completion(body, scrub, self._settings.max_tokens)
+        return ChatAnswer(answer, round((self._clock() - began) * 1000))
 
     def client(self) -> httpx.AsyncClient:
         """A client of httpx; what cannot be made, because of a proxy perhaps, is a `Failure`."""
@@ -107,7 +112,7 @@ class Chat:
                 f"({type(error).__name__})"
             ) from None
 
-    async def _exchange(
+    async def _send(
         self, client: httpx.AsyncClient, messages: Messages
     ) -> tuple[httpx.Response, bytes]:
         key = self._settings.key.reveal()
@@ -121,7 +126,7 @@ class Chat:
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > LARGEST_ANSWER:
-                    raise Final(
+                    raise PermanentFailure(
                         f"an answer of more than {LARGEST_ANSWER} bytes",
                         "check DEEPSEEK_BASE_URL: this is no chat endpoint",
                     )
@@ -140,15 +145,17 @@ class Chat:
             body["thinking"] = {"type": "disabled"}
         return body
 
-    def _refusal(self, response: httpx.Response, complaint: str) -> Passing | Final:
+    def _status_failure(
+        self, response: httpx.Response, complaint: str
+    ) -> TransientFailure | PermanentFailure:
         status = response.status_code
         message = f"the endpoint answered {status}: {complaint}"
-        if status in _PASSING_STATUSES or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        if status in _TRANSIENT_STATUSES or status >= httpx.codes.INTERNAL_SERVER_ERROR:
             wait = retry_after(response.headers.get("Retry-After"), self._now())
-            return Passing(message, _ADVICE.get(status, _TRY_LATER), status, wait)
+            return TransientFailure(message, _ADVICE.get(status, _TRY_LATER), status, wait)
         advice = _ADVICE.get(status, "check DEEPSEEK_BASE_URL: this is no chat endpoint")
-        return Final(message, advice, status)
+        return PermanentFailure(message, advice, status)
 
-    def _passing(self, what: str) -> Passing:
+    def _transient_failure(self, what: str) -> TransientFailure:
         scrubbed = self._settings.key.scrub(what)
-        return Passing(scrubbed, _TRY_LATER)
+        return TransientFailure(scrubbed, _TRY_LATER)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from agentd.loop.failures import Final, Passing
-from agentd.loop.reading import Count, read
+from agentd.loop.decoding import Count, decode_or_none
+from agentd.loop.failures import PermanentFailure, TransientFailure
 
 Scrub = Callable[[str], str]
 
@@ -22,7 +22,7 @@ _QUOTED = 500
 _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What is raised of a body that is not what it should be."""
 
-_AGAIN = "the endpoint is not well: try later"
+_TRY_LATER = "the endpoint is not well: try later"
 
 
 class Completion(NamedTuple):
@@ -59,51 +59,55 @@ _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_error = msgspec.json.Decoder(_ErrorBody).decode
 
 
-def parse(body: bytes, scrub: Scrub, max_tokens: int) -> Completion:
-    """The completion in the body of a 200. Raises `Passing` or `Final`."""
+def parse_completion(body: bytes, scrub: Scrub, max_tokens: int) -> Completion:
+    """The completion in the body of a 200. Raises `TransientFailure` or `PermanentFailure`."""
     try:
         decoded = _decode_body(body)  # blank lines before it keep a connection alive
     except _NOT_JSON:
-        told = f"an answer that is no chat completion: {_shortened(_text(body), scrub)}"
-        raise Passing(told, _AGAIN) from None
+        told = f"an answer that is no chat completion: {_shorten(_text(body), scrub)}"
+        raise TransientFailure(told, _TRY_LATER) from None
     if not decoded.choices:
-        raise Passing("an answer without a choice", _AGAIN)
+        raise TransientFailure("an answer without a choice", _TRY_LATER)
     choice = decoded.choices[0]
     text = scrub(choice.message.content or "").strip()
-    _check(text, choice.finish_reason, max_tokens)
-    return Completion(text, choice.finish_reason == "length", _usage(decoded.usage))
+    _check_text(text, choice.finish_reason, max_tokens)
+    return Completion(text, choice.finish_reason == "length", _token_counts(decoded.usage))
 
 
-def complaint(body: bytes, scrub: Scrub) -> str:
+def error_message(body: bytes, scrub: Scrub) -> str:
     """What the body of an error says, without the key and not too long."""
     try:
         text = _decode_error(body).error.message
     except _NOT_JSON:
         text = _text(body)
-    return _shortened(text, scrub) or "without a word"
+    return _shorten(text, scrub) or "without a word"
 
 
-def _check(text: str, reason: str | None, max_tokens: int) -> None:
+def _check_text(text: str, reason: str | None, max_tokens: int) -> None:
     if reason == "insufficient_system_resource":  # DeepSeek's word for an answer that it broke off
-        raise Passing("the endpoint broke its answer off: it has too much to do", _AGAIN)
+        raise TransientFailure(
+            "the endpoint broke its answer off: it has too much to do", _TRY_LATER
+        )
     if reason == "content_filter":
-        raise Final("the endpoint's content filter stopped the answer", "change the goal")
+        raise PermanentFailure(
+            "the endpoint's content filter stopped the answer", "change the goal"
+        )
     if not text and reason == "length":
-        raise Final(
+        raise PermanentFailure(
             f"the model used all of its {max_tokens} tokens before it wrote anything",
             "raise DEEPSEEK_MAX_TOKENS, or choose a model that does not think first",
         )
     if not text:
-        raise Passing("an empty answer", _AGAIN)
+        raise TransientFailure("an empty answer", _TRY_LATER)
 
 
-def _usage(usage: Raw) -> dict[str, int] | None:
+def _token_counts(usage: Raw) -> dict[str, int] | None:
     """The counters, without the details that some endpoints nest below them."""
-    told = read(usage, dict[str, Raw])
+    told = decode_or_none(usage, dict[str, Raw])
     if told is None:
         return None
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
-    counted = {name: read(told[name], Count) for name in names if name in told}
+    counted = {name: decode_or_none(told[name], Count) for name in names if name in told}
     return {name: number for name, number in counted.items() if number is not None}
 
 
@@ -111,6 +115,6 @@ def _text(body: bytes) -> str:
     return body.decode(errors="replace").strip()
 
 
-def _shortened(text: str, scrub: Scrub) -> str:
+def _shorten(text: str, scrub: Scrub) -> str:
     scrubbed = " ".join(scrub(text).split())
     return scrubbed if len(scrubbed) <= _QUOTED else f"{scrubbed[:_QUOTED]}…"

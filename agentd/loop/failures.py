@@ -21,11 +21,11 @@ class ChatFailed(Exception):
         return {"message": self.message, "status": self.status, "next": self.advice}
 
 
-class Final(ChatFailed):
+class PermanentFailure(ChatFailed):
     """It would be the same the next time."""
 
 
-class Passing(ChatFailed):
+class TransientFailure(ChatFailed):
     """It may be better the next time; `retry_after` is what the server asked for, in seconds."""
 
     def __init__(

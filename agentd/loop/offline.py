@@ -19,7 +19,7 @@ LARGEST_REQUEST = 16 * 1024 * 1024
 _PATH = "/chat/completions"
 
 
-class Ask(NamedTuple):
+class ChatRequest(NamedTuple):
     """One request: its headers, and its body decoded."""
 
     headers: Mapping[str, str]
@@ -31,7 +31,7 @@ class Ask(NamedTuple):
         return "\n".join(said)
 
 
-class Reply(NamedTuple):
+class ChatReply(NamedTuple):
     """One answer, as it goes out."""
 
     status: int
@@ -39,14 +39,14 @@ class Reply(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
 
 
-Script = Callable[[Ask], Reply]
+Script = Callable[[ChatRequest], ChatReply]
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True  # a slow answer keeps nobody from leaving
 
     def __init__(self, script: Script) -> None:
-        super().__init__(("127.0.0.1", 0), _Exchange)
+        super().__init__(("127.0.0.1", 0), _RequestHandler)
         self.script = script
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -55,7 +55,7 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class _Exchange(BaseHTTPRequestHandler):
+class _RequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
@@ -63,10 +63,12 @@ class _Exchange(BaseHTTPRequestHandler):
         """Answer one request as the script says."""
         body = self.rfile.read(min(int(self.headers.get("Content-Length", 0)), LARGEST_REQUEST))
         try:
-            ask = Ask(dict(self.headers), msgspec.json.decode(body, type=dict[str, Any]))
-            reply = self.server.script(ask) if self.path == _PATH else _refusal(404, "no such path")
+            ask = ChatRequest(dict(self.headers), msgspec.json.decode(body, type=dict[str, Any]))
+            reply = (
+                self.server.script(ask) if self.path == _PATH else _error_reply(404, "no such path")
+            )
         except msgspec.MsgspecError:
-            reply = _refusal(400, "the body is not a JSON object")
+            reply = _error_reply(400, "the body is not a JSON object")
         self.send_response(reply.status)
         for name, value in {"Content-Type": "application/json", **reply.headers}.items():
             self.send_header(name, value)
@@ -103,5 +105,5 @@ class ChatServer:
         self._thread.join()
 
 
-def _refusal(status: int, message: str) -> Reply:
-    return Reply(status, msgspec.json.encode({"error": {"message": message}}))
+def _error_reply(status: int, message: str) -> ChatReply:
+    return ChatReply(status, msgspec.json.encode({"error": {"message": message}}))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from msgspec import Raw, Struct
 
-from agentd.loop.reading import Count, read
+from agentd.loop.decoding import Count, decode_or_none
 
-EXCERPT = 16_000
+EXCERPT_LENGTH = 16_000
 """Characters of an artifact that a result repeats, and so a prompt takes of it."""
 
 
@@ -28,7 +28,7 @@ class Artifact(Struct, frozen=True):
         return Path(self.path).name
 
 
-class Result(Struct, frozen=True):
+class AgentResult(Struct, frozen=True):
     """One agent's result. `is_cut`: the model had no tokens left to finish."""
 
     agent: str
@@ -39,6 +39,6 @@ class Result(Struct, frozen=True):
     usage: dict[str, Count] | None
 
 
-def result_of(text: Raw) -> Result | None:
+def decode_result(text: Raw) -> AgentResult | None:
     """The result that this JSON stands for, or None where it is none of the loop's."""
-    return read(text, Result)
+    return decode_or_none(text, AgentResult)

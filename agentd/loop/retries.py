@@ -15,7 +15,7 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
-from agentd.loop.failures import Passing
+from agentd.loop.failures import TransientFailure
 
 ATTEMPTS = 6
 """Tries in all: a failed node is failed for good, so some patience pays."""
@@ -24,7 +24,7 @@ LONGEST_RETRY_AFTER = 60.0
 """Seconds that a server may make us wait for one try."""
 
 Sleep = Callable[[float], Awaitable[None]]
-Tell = Callable[[Passing, int, float], Awaitable[None]]
+Tell = Callable[[TransientFailure, int, float], Awaitable[None]]
 """Is told of a failure that passes: which, the number of the try, the seconds until the next."""
 
 T = TypeVar("T")
@@ -33,8 +33,10 @@ _backoff = wait_exponential_jitter(initial=1, max=30, exp_base=2, jitter=1)
 """1, 2, 4, 8 and 16 s, each with up to a second more."""
 
 
-async def patiently(ask: Callable[[], Awaitable[T]], tell: Tell, sleep: Sleep = asyncio.sleep) -> T:
-    """The answer of `ask`, asked again after a failure that passes. Raises the last `Passing`."""
+async def with_retries(
+    ask: Callable[[], Awaitable[T]], tell: Tell, sleep: Sleep = asyncio.sleep
+) -> T:
+    """The answer of `ask`, asked again after a `TransientFailure`. Raises the last of them."""
 
     async def once() -> T:  # tenacity awaits what was declared as `async def`, nothing else
         return await ask()
@@ -43,9 +45,9 @@ async def patiently(ask: Callable[[], Awaitable[T]], tell: Tell, sleep: Sleep = 
         await tell(_failure(state), state.attempt_number, state.upcoming_sleep)
 
     retrying = AsyncRetrying(
-        retry=retry_if_exception_type(Passing),
+        retry=retry_if_exception_type(TransientFailure),
         stop=stop_after_attempt(ATTEMPTS),
-        wait=_pause,
+        wait=_retry_wait,
         sleep=sleep,
         before_sleep=before_sleep,
         reraise=True,
@@ -63,11 +65,11 @@ def retry_after(value: str | None, now: float) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        seconds = _until(value, now)
+        seconds = _seconds_until(value, now)
     return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
-def _until(date: str, now: float) -> float:
+def _seconds_until(date: str, now: float) -> float:
     try:
         moment = parsedate_to_datetime(date)
     except (ValueError, OverflowError):
@@ -75,13 +77,13 @@ def _until(date: str, now: float) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
 
 
-def _pause(state: RetryCallState) -> float:
+def _retry_wait(state: RetryCallState) -> float:
     asked = _failure(state).retry_after
     return _backoff(state) if asked is None else min(asked, LONGEST_RETRY_AFTER)
 
 
-def _failure(state: RetryCallState) -> Passing:
+def _failure(state: RetryCallState) -> TransientFailure:
     error = state.outcome.exception() if state.outcome else None
-    if not isinstance(error, Passing):
+    if not isinstance(error, TransientFailure):
         raise TypeError(f"only failures that pass are tried again, not {error!r}")
     return error

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from agentd.loop.offline import Ask, Reply
+from agentd.loop.offline import ChatReply, ChatRequest
 from agentd.loop.prompts import INTRODUCTION
 
 THINKS_SECS = 0.2
@@ -72,21 +72,21 @@ SCRIPT: Mapping[str, str] = MappingProxyType(
 """By the agent that asks."""
 
 
-def scripted(ask: Ask) -> Reply:
+def answer_as_agent(ask: ChatRequest) -> ChatReply:
     """The answer of the agent whose prompt this is."""
     time.sleep(THINKS_SECS)
     for agent, text in SCRIPT.items():
         if INTRODUCTION.format(agent) in ask.content("system"):
-            return completion(ask, text)
-    return Reply(400, msgspec.json.encode({"error": {"message": "no agent of the loop asks"}}))
+            return completion_reply(ask, text)
+    return ChatReply(400, msgspec.json.encode({"error": {"message": "no agent of the loop asks"}}))
 
 
-def completion(ask: Ask, text: str) -> Reply:
+def completion_reply(ask: ChatRequest, text: str) -> ChatReply:
     """A chat completion with this text, cut where the request says so."""
     asked, limit = ask.body.get("messages", []), ask.body.get("max_tokens", 0)
     room = limit * _CHARACTERS_PER_TOKEN
     written = text[:room]
-    used = _tokens(str(asked)), _tokens(written)
+    used = _count_tokens(str(asked)), _count_tokens(written)
     body = {
         "id": "offline",
         "object": "chat.completion",
@@ -104,8 +104,8 @@ def completion(ask: Ask, text: str) -> Reply:
             "total_tokens": sum(used),
         },
     }
-    return Reply(200, msgspec.json.encode(body))
+    return ChatReply(200, msgspec.json.encode(body))
 
 
-def _tokens(text: str) -> int:
+def _count_tokens(text: str) -> int:
     return -(-len(text) // _CHARACTERS_PER_TOKEN)

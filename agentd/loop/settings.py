@@ -12,8 +12,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from agentd import config
-from agentd.config import Flag, Values
 from agentd.config.envfile import env_file
+from agentd.config.values import Flag, Values
 from agentd.errors import BadSetting
 from agentd.loop.secret import Secret
 
@@ -75,9 +75,9 @@ def load(
         Secret(OFFLINE_KEY) if offline else _key(values),
         _base_url(values),
         _model(values),
-        values.whole("DEEPSEEK_MAX_TOKENS", DEFAULT_MAX_TOKENS, "tokens", 1, MOST_TOKENS),
+        values.whole_number("DEEPSEEK_MAX_TOKENS", DEFAULT_MAX_TOKENS, "tokens", 1, MOST_TOKENS),
         _temperature(values),
-        values.whole("AGENTD_AGENT_WORKERS", DEFAULT_WORKERS, "workers", 1, MOST_WORKERS),
+        values.whole_number("AGENTD_AGENT_WORKERS", DEFAULT_WORKERS, "workers", 1, MOST_WORKERS),
         values.path("AGENTD_ARTIFACT_DIR") or config.home(values) / ARTIFACTS_NAME,
     )
 
@@ -89,7 +89,7 @@ def _key(values: Values) -> Secret:
             "DEEPSEEK_API_KEY is not set: put it into the environment or the env file, "
             "or try the loop without a key: agentd loop --offline"
         )
-    with values.placing("DEEPSEEK_API_KEY"):
+    with values.locate_errors("DEEPSEEK_API_KEY"):
         return Secret.parse("DEEPSEEK_API_KEY", text)
 
 
@@ -102,19 +102,19 @@ def _base_url(values: Values) -> str:
         good = False
     if set(url) & set("@?#"):  # shown wherever the URL is, so not shown here either
         raise BadSetting(
-            f"{values.said('DEEPSEEK_BASE_URL')} has a user, a query or a fragment in it: "
+            f"{values.shown_name('DEEPSEEK_BASE_URL')} has a user, a query or a fragment in it: "
             f"expected a URL such as {DEFAULT_BASE_URL}; the key goes into DEEPSEEK_API_KEY"
-            f"{values.where('DEEPSEEK_BASE_URL')}"
+            f"{values.file_hint('DEEPSEEK_BASE_URL')}"
         )
     if not good or not url.isascii() or not url.isprintable() or " " in url:
-        raise values.bad("DEEPSEEK_BASE_URL", f"a URL such as {DEFAULT_BASE_URL}")
+        raise values.bad_setting("DEEPSEEK_BASE_URL", f"a URL such as {DEFAULT_BASE_URL}")
     return url.rstrip("/")
 
 
 def _model(values: Values) -> str:
     model = (values.get("DEEPSEEK_MODEL") or DEFAULT_MODEL).strip()
     if not model.isprintable():
-        raise values.bad("DEEPSEEK_MODEL", f"the name of a model, such as {DEFAULT_MODEL}")
+        raise values.bad_setting("DEEPSEEK_MODEL", f"the name of a model, such as {DEFAULT_MODEL}")
     return model
 
 
@@ -127,5 +127,5 @@ def _temperature(values: Values) -> float:
     except ValueError:
         temperature = math.nan
     if not 0 <= temperature <= HOTTEST:
-        raise values.bad("DEEPSEEK_TEMPERATURE", f"a number from 0 to {HOTTEST:g}")
+        raise values.bad_setting("DEEPSEEK_TEMPERATURE", f"a number from 0 to {HOTTEST:g}")
     return temperature

@@ -11,8 +11,8 @@ import threading
 
 from agentd.client import Client
 from agentd.errors import Failure
-from agentd.loop.chat import Chat
-from agentd.loop.handler import Handler
+from agentd.loop.chat import ChatClient
+from agentd.loop.handler import AgentHandler
 from agentd.loop.settings import load
 from agentd.worker import Worker
 
@@ -21,17 +21,17 @@ def main(task_id: str) -> int:
     """Work until nothing of the task can run any more, or until SIGTERM; returns the exit code."""
     threading.Thread(target=_end_with_the_loop, daemon=True).start()
     settings = load()
-    handler = Handler(settings, Chat(settings))
+    handler = AgentHandler(settings, ChatClient(settings))
     try:
         with Client() as client:
-            Worker(client, handler, task_id=task_id, owner=owner(os.getpid())).run()
+            Worker(client, handler, task_id=task_id, owner=owner_name(os.getpid())).run()
     except Failure as failure:
         print(failure, file=sys.stderr)  # noqa: T201 - the loop reads it
         return failure.exit_code
     return 0
 
 
-def owner(pid: int) -> str:
+def owner_name(pid: int) -> str:
     """The name of a worker in the journal: no other run's worker is mistaken for it."""
     return f"worker-{pid}"
 

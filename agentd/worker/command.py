@@ -18,16 +18,16 @@ import msgspec
 
 from agentd.client import AsyncLease
 from agentd.errors import WorkFailed
-from agentd.worker.child import Child
-from agentd.worker.handling import MOMENT
-from agentd.worker.run import Run, Show
+from agentd.worker.child_process import ChildProcess
+from agentd.worker.command_run import CommandRun, ShowLine
+from agentd.worker.node_runner import SIGNAL_SPREAD_SECONDS
 from agentd.worker.worker import Worker
 
 MOST_FAILURES = 3
 """Nodes in a row that a command may fail, or be too late for, before its worker stops, where nobody
 says otherwise."""
 
-AFTERMATH = 1.0
+SIGNAL_REACTION_SECONDS = 1.0
 """Seconds after a signal to stop in which exit code 0 may be the command's answer to it: many,
 because nobody waits for them, and on a busy machine the news of an end comes late.
 """
@@ -36,13 +36,13 @@ NOT_RUN = frozenset({126, 127})
 """Exit codes of shells, env, timeout and the like: a program could not be run, or was not found
 (POSIX, Shell Command Language, 2.8.2)."""
 
-GONE = "the working directory is gone: begin again in one that is there"
+DIRECTORY_GONE = "the working directory is gone: begin again in one that is there"
 
-_LONGEST_SAID = 200
+_LONGEST_QUOTED = 200
 """Characters of a command's last words that the reason for stopping repeats."""
 
 
-class Command:
+class CommandHandler:
     """A handler that runs `command` once for each node of its worker.
 
     `gave_up` says why it has stopped the worker, if it has.
@@ -52,7 +52,7 @@ class Command:
         self,
         command: Sequence[str],
         socket_path: Path,
-        show: Show,
+        show: ShowLine,
         worker: Callable[[], Worker],
         most_failures: int = MOST_FAILURES,
     ) -> None:
@@ -68,54 +68,55 @@ class Command:
     async def __call__(self, lease: AsyncLease) -> Any:
         """The node's result. Raises `WorkFailed` with exit code and standard error."""
         self._check_losses()
-        run = Run(lease, self._show)
-        code = await self._started(lease).run(run.out, run.err)
+        run = CommandRun(lease, self._show)
+        code = await self._start_child(lease).run(run.out, run.err)
         await run.end()
         try:
             result = run.result(code)
         except WorkFailed as failed:
-            await self._spare(lease, failed.payload)
-            self._count(failed.payload)
+            await self._let_go_if_not_its_fault(lease, failed.payload)
+            self._count_failure(failed.payload)
             raise
         if self._has_just_been_signalled():
             self._let_go(lease, "it ended right after a signal to stop, perhaps because of it")
         return result
 
-    def _started(self, lease: AsyncLease) -> Child:
+    def _start_child(self, lease: AsyncLease) -> ChildProcess:
         """The command at work. Where that cannot be, the worker stops."""
         if is_directory_gone():
-            self._give_up(GONE)
+            self._give_up(DIRECTORY_GONE)
         stdin = msgspec.json.encode(lease.context)
         try:
-            return Child(self._command, stdin, self._environment(lease))
+            return ChildProcess(self._command, stdin, self._environment(lease))
         except OSError as error:
             self._give_up(f"{self._command[0]} cannot be started: {error.strerror}")
 
-    async def _spare(self, lease: AsyncLease, failure: dict[str, Any]) -> None:
+    async def _let_go_if_not_its_fault(self, lease: AsyncLease, failure: dict[str, Any]) -> None:
         """Let go of a node that would fail of what is not the node's fault."""
         if not self._worker().is_stopping:  # a signal to both may have come to the command first
-            await asyncio.sleep(MOMENT)
+            await asyncio.sleep(SIGNAL_SPREAD_SECONDS)
         if self._worker().is_stopping:
             self._let_go(lease, "the command ended while the worker stops")
         if is_directory_gone():
-            self._give_up(GONE)
+            self._give_up(DIRECTORY_GONE)
         if failure["exit_code"] in NOT_RUN:
             self._give_up(
-                f"a program that the command needs was not found or cannot be run: {_said(failure)}"
+                "a program that the command needs was not found or cannot be run: "
+                f"{_describe_failure(failure)}"
             )
 
-    def _count(self, failure: dict[str, Any]) -> None:
-        lost = self._lost_in_a_row()
+    def _count_failure(self, failure: dict[str, Any]) -> None:
+        lost = self._count_losses()
         self._failures += 1
         if 0 < self._most_failures <= self._failures + lost:
             also = f", and lost leases: {lost}" if lost else ""
             self._stop(
                 f"failed nodes in a row: {self._failures}{also}, the last one with "
-                f"{_said(failure)}; `--max-failures` says how many may, 0 for all"
+                f"{_describe_failure(failure)}; `--max-failures` says how many may, 0 for all"
             )
 
     def _check_losses(self) -> None:
-        lost = self._lost_in_a_row()
+        lost = self._count_losses()
         if lost and 0 < self._most_failures <= self._failures + lost:
             also = f" (and failed nodes: {self._failures})" if self._failures else ""
             self._give_up(
@@ -124,7 +125,7 @@ class Command:
                 "`--max-failures` says how many may be lost, 0 for all"
             )
 
-    def _lost_in_a_row(self) -> int:
+    def _count_losses(self) -> int:
         """Leases that were lost since a node was completed; the count of failures begins there."""
         outcomes = self._worker().outcomes
         completed, lost = outcomes.get("completed", 0), outcomes.get("lost", 0)
@@ -134,7 +135,7 @@ class Command:
 
     def _has_just_been_signalled(self) -> bool:
         at = self._worker().signalled_at
-        return at is not None and asyncio.get_running_loop().time() - at < AFTERMATH
+        return at is not None and asyncio.get_running_loop().time() - at < SIGNAL_REACTION_SECONDS
 
     def _give_up(self, why: str) -> NoReturn:
         self._stop(why)
@@ -167,10 +168,10 @@ def is_directory_gone() -> bool:
     return False
 
 
-def _said(failure: dict[str, Any]) -> str:
+def _describe_failure(failure: dict[str, Any]) -> str:
     """The exit code, and the last line of what the command said."""
     if "message" in failure:
         return str(failure["message"])
     lines = [line for line in failure["stderr"].splitlines() if line.strip()]
-    words = f": {lines[-1].strip()[:_LONGEST_SAID]}" if lines else ""
+    words = f": {lines[-1].strip()[:_LONGEST_QUOTED]}" if lines else ""
     return f"exit code {failure['exit_code']}{words}"

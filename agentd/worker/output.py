@@ -9,7 +9,7 @@ LONGEST_LINE = LINE_LIMIT
 """Bytes after which a line is given out unfinished."""
 
 
-class Lines:
+class LineSplitter:
     """Splits pieces of output into lines, without their newlines."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Lines:
         return [rest] if rest else []
 
 
-class Head:
+class HeadBuffer:
     """The first `limit` bytes, and whether there were more."""
 
     def __init__(self, limit: int) -> None:
@@ -49,7 +49,7 @@ class Head:
         return bytes(self._kept)
 
 
-class Tail:
+class TailBuffer:
     """The last `limit` bytes."""
 
     def __init__(self, limit: int) -> None:

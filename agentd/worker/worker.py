@@ -18,9 +18,9 @@ from types import FrameType
 
 from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncClient, Client
-from agentd.client.repeats import waits
-from agentd.worker.handling import MOMENT, Handler, Handling
-from agentd.worker.source import Source
+from agentd.client.repeats import backoff
+from agentd.worker.node_runner import SIGNAL_SPREAD_SECONDS, Handler, NodeRunner
+from agentd.worker.node_source import NodeSource
 
 FIRST_WAIT = 0.05
 LONGEST_WAIT = 2.0
@@ -104,48 +104,50 @@ class Worker:
         """Whether a signal stops it, or came this moment."""
         if self._signalled_at is None or self._loop is None:
             return False
-        return self._stopping or self._loop.time() - self._signalled_at < MOMENT
+        return self._stopping or self._loop.time() - self._signalled_at < SIGNAL_SPREAD_SECONDS
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         async with AsyncClient(self._client.socket_path, self._client.timeout) as client:
-            handling = Handling(client, self._handler, self._is_signalled)
-            self.outcomes = handling.outcomes
+            runner = NodeRunner(client, self._handler, self._is_signalled)
+            self.outcomes = runner.outcomes
             try:
-                with self._stopped_by_sigterm(), self._noting_interrupts():
-                    await self._serve(Source(client, self._task_id, self._owner), handling)
+                with self._stop_on_sigterm(), self._record_sigint():
+                    await self._serve(NodeSource(client, self._task_id, self._owner), runner)
             finally:
                 for task in self._running:
                     task.cancel()
                 await asyncio.gather(*self._running, return_exceptions=True)
-                handling.close()
+                runner.close()
 
-    async def _serve(self, source: Source, handling: Handling) -> None:
-        pauses = waits(FIRST_WAIT, LONGEST_WAIT)
+    async def _serve(self, source: NodeSource, runner: NodeRunner) -> None:
+        pauses = backoff(FIRST_WAIT, LONGEST_WAIT)
         while not self._stopping:
             self._changed.clear()
             if len(self._running) >= self._concurrency:
                 await self._changed.wait()
             elif (acquired := await source.next()) is not None:
-                self._begin(handling, acquired)
-                pauses = waits(FIRST_WAIT, LONGEST_WAIT)
+                self._start_node(runner, acquired)
+                pauses = backoff(FIRST_WAIT, LONGEST_WAIT)
             elif self._running:
                 if await self._pause(next(pauses)):
-                    pauses = waits(FIRST_WAIT, LONGEST_WAIT)  # a node has ended: others may follow
+                    pauses = backoff(
+                        FIRST_WAIT, LONGEST_WAIT
+                    )  # a node has ended: others may follow
             elif source.is_exhausted:
                 return
             else:
-                source.tell_that_it_waits()
+                source.log_waiting()
                 await self._pause(next(pauses))
         if self._running:
             await asyncio.wait(self._running)
 
-    def _begin(self, handling: Handling, acquired: AcquireNextNodeResult) -> None:
-        task = asyncio.get_running_loop().create_task(handling.work(acquired))
+    def _start_node(self, runner: NodeRunner, acquired: AcquireNextNodeResult) -> None:
+        task = asyncio.get_running_loop().create_task(runner.work(acquired))
         self._running.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_node_ended)
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _on_node_ended(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
         self._changed.set()
 
@@ -158,7 +160,7 @@ class Worker:
             return False
 
     @contextmanager
-    def _stopped_by_sigterm(self) -> Iterator[None]:
+    def _stop_on_sigterm(self) -> Iterator[None]:
         """SIGTERM stops the worker, a second one its handlers too."""
         loop, main = asyncio.get_running_loop(), asyncio.current_task()
 
@@ -181,7 +183,7 @@ class Worker:
             signal.signal(signal.SIGTERM, previous)
 
     @contextmanager
-    def _noting_interrupts(self) -> Iterator[None]:
+    def _record_sigint(self) -> Iterator[None]:
         """Note when SIGINT comes, at once: the handlers are cancelled some steps later."""
         loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGINT)
         is_told = threading.current_thread() is threading.main_thread()

@@ -28,7 +28,7 @@ def serve(home: Path, jobs: int) -> Iterator[str]:
     address = str(home / "dbos.db")
     with closing(sqlite3.connect(address)) as database:
         database.execute("PRAGMA journal_mode=WAL")  # kept in the file; DBOS asks for no mode
-    with _launched(address, "registrar") as job:
+    with _launch(address, "registrar") as job:
         DBOS.register_queue(QUEUE, worker_concurrency=0, polling_interval_sec=POLL_SECONDS)
         for number in range(jobs):
             DBOS.enqueue_workflow(QUEUE, job, number)
@@ -38,7 +38,7 @@ def serve(home: Path, jobs: int) -> Iterator[str]:
 @contextmanager
 def connect(address: str, name: str) -> Iterator[Drain]:
     """Launch DBOS."""
-    with _launched(address, name), closing(sqlite3.connect(address)) as database:
+    with _launch(address, name), closing(sqlite3.connect(address)) as database:
         assert database.execute("PRAGMA synchronous").fetchone() == (FULL,)
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         yield lambda: _drain(database, name)
@@ -65,7 +65,7 @@ def _drain(database: sqlite3.Connection, name: str) -> Account:
 
 
 @contextmanager
-def _launched(address: str, name: str) -> Iterator[Callable[[int], str]]:
+def _launch(address: str, name: str) -> Iterator[Callable[[int], str]]:
     DBOS(
         config={
             "name": "bench",

@@ -191,7 +191,7 @@ def test_one_of_a_crowd_serves(lab: Laboratory, home: Path) -> None:
 
 def test_who_is_sent_away_has_imported_little() -> None:
     """The event loop, the database and the decoders are imported when the locks are held."""
-    ask = "import sys, agentd.cli.serve; print(*sys.modules)"
+    ask = "import sys, agentd.cli.daemon.serve; print(*sys.modules)"
     modules = subprocess.check_output([sys.executable, "-c", ask], cwd=REPOSITORY).decode().split()
     assert "agentd.daemon.lock" in modules
     heavy = {"asyncio", "uvloop", "apsw", "msgspec", "dotenv", "agentd.methods"}

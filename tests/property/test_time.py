@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from agentd.api import TaskStatusResult, TaskView
-from agentd.cli.document import read
+from agentd.cli.documents.document import read_document
 from agentd.cli.task.graph import svg
 from agentd.config.envfile import env_file
 from agentd.decoding import decode
 from agentd.errors import BadSetting, RequestRefused
-from agentd.logfilter import level_of
+from agentd.logfilter import parse_filter
 from agentd.loop import completion
 from agentd.loop.agents import AGENTS
-from agentd.loop.chat import Answer
+from agentd.loop.chat import ChatAnswer
 from agentd.loop.failures import ChatFailed
 from agentd.loop.handler import artifact_text
 from agentd.loop.retries import retry_after
 from agentd.protocol import Request, RequestParser
-from agentd.worker.output import Lines
+from agentd.worker.output import LineSplitter
 
 SHORT, TIMES = (500, 4_000), 8
 """Bytes of texts, and how many times as long others are."""
@@ -66,15 +66,17 @@ READERS: dict[str, Reader] = {
     "a prefix": called("ListTasks", b'{"prefix":%b}'),
     "a field": called("CompleteNode", b"{%b:1}"),
     "a field of a node": called("RegisterTask", b'{"goal":"g","initial_nodes":[{%b:1}]}'),
-    "a log filter": lambda text: level_of("AGENTD_LOG", text),
-    "a log filter of others": lambda text: level_of("RUST_LOG", text),
-    "a document in JSON": lambda text: read(text.encode(), "it", "json"),
-    "a document in YAML": lambda text: read(f"goal: g\ncontext: {text}".encode(), "it", "yaml"),
-    "a command's output": lambda text: in_crumbs(Lines().feed, text),
-    "a completion": lambda text: completion.parse(text.encode(), str, 1),
-    "a complaint": lambda text: completion.complaint(text.encode(), str),
+    "a log filter": lambda text: parse_filter("AGENTD_LOG", text),
+    "a log filter of others": lambda text: parse_filter("RUST_LOG", text),
+    "a document in JSON": lambda text: read_document(text.encode(), "it", "json"),
+    "a document in YAML": lambda text: read_document(
+        f"goal: g\ncontext: {text}".encode(), "it", "yaml"
+    ),
+    "a command's output": lambda text: in_crumbs(LineSplitter().feed, text),
+    "a completion": lambda text: completion.parse_completion(text.encode(), str, 1),
+    "a complaint": lambda text: completion.error_message(text.encode(), str),
     "an artifact": lambda text: artifact_text(
-        CODER, Answer(completion.Completion(text, is_cut=False, usage=None), 0), 1
+        CODER, ChatAnswer(completion.Completion(text, is_cut=False, usage=None), 0), 1
     ),
     "a picture": lambda text: svg(TaskStatusResult(TaskView("", text, Raw(b"{}"), ""), {}, [])),
     "a moment to come back": lambda text: retry_after(text, 0.0),

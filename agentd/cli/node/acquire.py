@@ -4,37 +4,37 @@ import argparse
 import sys
 
 from agentd.api import AcquireNextNodeResult
-from agentd.cli.moments import clock
-from agentd.cli.naming import task_id
+from agentd.cli.ids import find_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_whole
+from agentd.cli.times import format_clock
 from agentd.client import Client
-from agentd.label import label
-from agentd.text import shown_json
+from agentd.label import node_label
+from agentd.text import printable_json
 
 
 def run(options: argparse.Namespace) -> int:
     """Acquire a node. Raises `TaskNotFound`, `Ambiguous`, `DaemonUnreachable`."""
     with Client() as client:
-        task = task_id(client, options.task)
+        task = find_task_id(client, options.task)
         held = client.acquire_next_node(task, lease_owner=options.owner)
     if options.json:
         print_data(held)
     elif held is None:
         print("nothing is runnable now", file=sys.stdout if is_terminal() else sys.stderr)
     elif is_terminal():
-        _tell(held)
+        _print_lease(held)
     else:
         print_fields(held.task_id, held.node_id, held.lease_id, held.lease_expires_at)
     return 0
 
 
-def _tell(held: AcquireNextNodeResult) -> None:
+def _print_lease(held: AcquireNextNodeResult) -> None:
     node, screen = held.context.node, console()
-    print_whole(screen, f"node     {label(node.id, node.payload_schema)}")
-    print_whole(screen, f"lease    {held.lease_id}, until {clock(held.lease_expires_at)}")
-    print_whole(screen, f"payload  {shown_json(bytes(node.payload_schema))}")
+    print_whole(screen, f"node     {node_label(node.id, node.payload_schema)}")
+    print_whole(screen, f"lease    {held.lease_id}, until {format_clock(held.lease_expires_at)}")
+    print_whole(screen, f"payload  {printable_json(bytes(node.payload_schema))}")
     for done in held.context.completed_dependencies:
-        print_whole(screen, f"input    {shown_json(bytes(done.result_payload))}")
+        print_whole(screen, f"input    {printable_json(bytes(done.result_payload))}")
     which = f"{held.task_id} {held.node_id} {held.lease_id}"
     print_whole(screen, f"then     agentd node complete {which} '{{}}'")

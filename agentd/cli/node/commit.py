@@ -2,20 +2,20 @@
 
 import argparse
 
-from agentd.cli.naming import NO_LEASE, lease_id
-from agentd.cli.node.recorded import tell
-from agentd.cli.node.target import target
-from agentd.cli.payload import payload
+from agentd.cli.ids import NO_LEASE, parse_lease_id
+from agentd.cli.node.event_result import print_event_result
+from agentd.cli.node.target import find_target
+from agentd.cli.payload import parse_payload
 from agentd.client import Client
 
 
 def run(options: argparse.Namespace) -> int:
     """Journal an event. Raises `StaleLease`, `LeaseRequired`, `NodeNotFound`, `Usage`."""
-    lease = None if options.lease == NO_LEASE else lease_id(options.lease)
-    written = payload(options.payload, "the payload")
+    lease = None if options.lease == NO_LEASE else parse_lease_id(options.lease)
+    written = parse_payload(options.payload, "the payload")
     with Client() as client:
-        task, node = target(client, options)
+        task, node = find_target(client, options)
         event = client.commit_event(
             task, node, lease_id=lease, action_type=options.type, payload=written
         )
-    return tell(event, options, "recorded")
+    return print_event_result(event, options, "recorded")

@@ -2,16 +2,16 @@
 
 import argparse
 
-from agentd.cli.naming import lease_id
-from agentd.cli.node.recorded import tell
-from agentd.cli.node.target import target
-from agentd.cli.payload import payload
+from agentd.cli.ids import parse_lease_id
+from agentd.cli.node.event_result import print_event_result
+from agentd.cli.node.target import find_target
+from agentd.cli.payload import parse_payload
 from agentd.client import Client
 
 
 def run(options: argparse.Namespace) -> int:
     """Complete a node. Raises `StaleLease`, `NodeNotFound`, `Usage`."""
-    lease, result = lease_id(options.lease), payload(options.payload, "the result")
+    lease, result = parse_lease_id(options.lease), parse_payload(options.payload, "the result")
     with Client() as client:
-        event = client.complete_node(*target(client, options), lease, result)
-    return tell(event, options, "completed")
+        event = client.complete_node(*find_target(client, options), lease, result)
+    return print_event_result(event, options, "completed")

@@ -6,18 +6,18 @@ The rule this file keeps: ids in full cost no request, whoever wrote them in wha
 import argparse
 from typing import NamedTuple
 
-from agentd.cli import naming
+from agentd.cli import ids
 from agentd.client import Client
 
 
-class Target(NamedTuple):
+class TargetNode(NamedTuple):
     """A node of a task, by their ids."""
 
     task_id: str
     node_id: str
 
 
-def target(client: Client, options: argparse.Namespace) -> Target:
+def find_target(client: Client, options: argparse.Namespace) -> TargetNode:
     """The node meant. Raises `TaskNotFound`, `NodeNotFound`, `Ambiguous`, `Usage`."""
-    task = naming.task_id(client, options.task)
-    return Target(task, naming.node_id(client, task, options.node))
+    task = ids.find_task_id(client, options.task)
+    return TargetNode(task, ids.find_node_id(client, task, options.node))

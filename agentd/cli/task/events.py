@@ -5,10 +5,10 @@ import select
 import sys
 
 from agentd.api import TaskEventsResult
-from agentd.cli.moments import day_and_clock
-from agentd.cli.naming import labels, task_id
+from agentd.cli.ids import find_task_id, node_labels
 from agentd.cli.printing import print_data
-from agentd.cli.screen import console, is_terminal, print_fields, print_line, text
+from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_line
+from agentd.cli.times import format_day_and_clock
 from agentd.client import Client
 
 _PAUSE_SECONDS = 0.5
@@ -25,20 +25,20 @@ _COLOURS = {"COMPLETE_NODE": "green", "FAIL_NODE": "red"}
 def run(options: argparse.Namespace) -> int:
     """Print events. Raises `TaskNotFound`, `Ambiguous`, `DaemonUnreachable`."""
     with Client() as client:
-        task = task_id(client, options.task)
-        page = _newest(client, task, options.last)
-        called = _called(client, task)
+        task = find_task_id(client, options.task)
+        page = _newest_events(client, task, options.last)
+        called = _labels(client, task)
         _print(page, called, as_json=options.json)
         while options.follow:
             if not page.more:
-                _pause()
+                _wait_for_events()
             page = client.task_events(task, after=page.last_seq, limit=_PAGE)
             if page.events:
                 _print(page, called, as_json=options.json)
     return 0
 
 
-def _newest(client: Client, task: str, number: int) -> TaskEventsResult:
+def _newest_events(client: Client, task: str, number: int) -> TaskEventsResult:
     """So many of the newest events, in as many pages as it takes: the last are on the last."""
     page = client.task_events(task, limit=number)
     events = page.events
@@ -48,7 +48,7 @@ def _newest(client: Client, task: str, number: int) -> TaskEventsResult:
     return TaskEventsResult(events, page.last_seq, page.more)
 
 
-def _pause() -> None:
+def _wait_for_events() -> None:
     """Wait for what happens next. Raises `BrokenPipeError` when nobody would read it any more."""
     watched = select.poll()
     watched.register(sys.stdout, 0)  # what is told in any case: its reader is gone
@@ -56,9 +56,9 @@ def _pause() -> None:
         raise BrokenPipeError
 
 
-def _called(client: Client, task: str) -> dict[str, str]:
+def _labels(client: Client, task: str) -> dict[str, str]:
     """What a person calls the nodes; a program reads their ids."""
-    return labels(client.task_status(task).nodes) if is_terminal() else {}
+    return node_labels(client.task_status(task).nodes) if is_terminal() else {}
 
 
 def _print(page: TaskEventsResult, called: dict[str, str], *, as_json: bool) -> None:
@@ -81,9 +81,9 @@ def _show(page: TaskEventsResult, called: dict[str, str]) -> None:
         node = called.get(event.node_id or "", event.node_id or "")
         print_line(
             screen,
-            text(f"{event.seq:>{_SEQ}}  ", "dim"),  # what `agentd replay --until` takes
-            text(f"{day_and_clock(event.timestamp)}  ", "dim"),
-            text(f"{event.action_type:{kinds}}  ", _COLOURS.get(event.action_type, "")),
-            text(f"{node:{width}}  "),
-            text(event.payload, "dim"),
+            plain_text(f"{event.seq:>{_SEQ}}  ", "dim"),  # what `agentd replay --until` takes
+            plain_text(f"{format_day_and_clock(event.timestamp)}  ", "dim"),
+            plain_text(f"{event.action_type:{kinds}}  ", _COLOURS.get(event.action_type, "")),
+            plain_text(f"{node:{width}}  "),
+            plain_text(event.payload, "dim"),
         )

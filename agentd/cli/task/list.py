@@ -5,11 +5,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agentd.api import ListTasksResult, TaskSummary
-from agentd.cli.moments import age
-from agentd.cli.naming import shortened
+from agentd.cli.ids import shorten_ids
 from agentd.cli.printing import print_data
-from agentd.cli.screen import console, is_terminal, print_fields, print_line, print_table, text
+from agentd.cli.screen import (
+    console,
+    is_terminal,
+    plain_text,
+    print_fields,
+    print_line,
+    print_table,
+)
 from agentd.cli.states import COMPLETED, FAILED, RUNNING
+from agentd.cli.times import format_age
 from agentd.client import Client
 from agentd.events import STATUSES
 
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
 _PAGE = 1000
 """Tasks that one request may ask for."""
 
-_AMONG_OTHERS = 18
+_TELLING_LENGTH = 18
 """Characters of an id that tell it from tasks that are not shown: all of its millisecond, and 12
 bits of chance (RFC 9562, version 7). To ask for each whether others begin so would take longer.
 """
@@ -28,7 +35,7 @@ bits of chance (RFC 9562, version 7). To ask for each whether others begin so wo
 def run(options: argparse.Namespace) -> int:
     """Print the tasks. Raises `DaemonUnreachable`."""
     with Client() as client:
-        found = _listed(client, options.limit, runnable=options.runnable)
+        found = _list_tasks(client, options.limit, runnable=options.runnable)
     if options.json:
         print_data(found)
     elif is_terminal():
@@ -40,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _listed(client: Client, limit: int, *, runnable: bool) -> ListTasksResult:
+def _list_tasks(client: Client, limit: int, *, runnable: bool) -> ListTasksResult:
     """As many pages as it takes: one may be shorter than what was asked for."""
     tasks: list[TaskSummary] = []
     place: int | None = None
@@ -61,9 +68,14 @@ def _show(found: ListTasksResult, *, is_all: bool) -> None:
         print_line(screen, "no tasks; `agentd task register FILE` makes one")
         return
     ids = (task.id for task in found.tasks)
-    short = shortened(ids) if is_all else shortened(ids, _AMONG_OTHERS)
+    short = shorten_ids(ids) if is_all else shorten_ids(ids, _TELLING_LENGTH)
     rows = [
-        (text(short[task.id]), text(task.goal), *_progress(task.counts), text(age(task.created_at)))
+        (
+            plain_text(short[task.id]),
+            plain_text(task.goal),
+            *_progress_cells(task.counts),
+            plain_text(format_age(task.created_at)),
+        )
         for task in found.tasks
     ]
     print_table(screen, ("TASK", "GOAL", "DONE", "RUNNING", "FAILED", "AGE"), rows, flexible=1)
@@ -71,11 +83,11 @@ def _show(found: ListTasksResult, *, is_all: bool) -> None:
         print_line(screen, "there are more: `agentd task list --limit N` shows N of them")
 
 
-def _progress(counts: dict[str, int]) -> "Sequence[Text]":
+def _progress_cells(counts: dict[str, int]) -> "Sequence[Text]":
     done, running, failed = (counts.get(s.word, 0) for s in (COMPLETED, RUNNING, FAILED))
     total = sum(counts.values())
     return (
-        text(f"{done:,}/{total:,}", COMPLETED.colour if done == total else ""),
-        text(f"{running:,}" if running else "-", RUNNING.colour if running else ""),
-        text(f"{failed:,}" if failed else "-", FAILED.colour if failed else ""),
+        plain_text(f"{done:,}/{total:,}", COMPLETED.colour if done == total else ""),
+        plain_text(f"{running:,}" if running else "-", RUNNING.colour if running else ""),
+        plain_text(f"{failed:,}" if failed else "-", FAILED.colour if failed else ""),
     )

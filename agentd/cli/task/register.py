@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agentd.api import RegisterTaskResult
-from agentd.cli.document import Document, read
-from agentd.cli.failing import Usage
-from agentd.cli.faults import BadDocument
-from agentd.cli.naming import full_id
-from agentd.cli.payload import given_bytes
+from agentd.cli.daemon_warnings import print_warnings
+from agentd.cli.documents.document import Document, read_document
+from agentd.cli.documents.faults import BadDocument
+from agentd.cli.failures import Usage
+from agentd.cli.ids import parse_id
+from agentd.cli.payload import read_argument
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_line
-from agentd.cli.warned import warnings_told
 from agentd.client import Client
 from agentd.errors import (
     ConnectionLost,
@@ -30,13 +30,13 @@ _FORMS = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 def run(options: argparse.Namespace) -> int:
     """Register the task. Raises `BadDocument`, or `RequestRefused` with the names of the nodes."""
     document = _read(options)
-    with _told_how_to_repeat(options, document.request_id), Client() as client:
-        made = _registered(client, options.path, document)
+    with _say_how_to_repeat(options, document.request_id), Client() as client:
+        made = _register(client, options.path, document)
     if options.json:
         ids = {name: node_id for node_id, name in document.names.items()}
         print_data({"task_id": made.task_id, "node_ids": made.node_ids, "names": ids})
     elif is_terminal():
-        _tell(document, made)
+        _print_registered(document, made)
     else:
         print_fields(made.task_id)
     return 0
@@ -44,22 +44,22 @@ def run(options: argparse.Namespace) -> int:
 
 def _read(options: argparse.Namespace) -> Document:
     path, request_id = options.path, None
-    if options.request_id is not None and (request_id := full_id(options.request_id)) is None:
+    if options.request_id is not None and (request_id := parse_id(options.request_id)) is None:
         raise Usage(f"--request-id {options.request_id!r}: expected a UUID")
     form, source = _FORMS.get(Path(path).suffix.lower()), path
     if path == "-":
-        written, form, source = given_bytes(path, "the document"), None, "standard input"
+        written, form, source = read_argument(path, "the document"), None, "standard input"
     else:
         try:
             written = Path(path).read_bytes()
         except OSError as error:
             raise BadDocument(f"{path} cannot be read: {error.strerror}") from error
-    return read(written, source, form, request_id=request_id, empty=options.empty)
+    return read_document(written, source, form, request_id=request_id, empty=options.empty)
 
 
-def _registered(client: Client, path: str, document: Document) -> RegisterTaskResult:
+def _register(client: Client, path: str, document: Document) -> RegisterTaskResult:
     try:
-        with warnings_told():
+        with print_warnings():
             return client.register_task(
                 document.goal,
                 context=document.context,
@@ -67,14 +67,14 @@ def _registered(client: Client, path: str, document: Document) -> RegisterTaskRe
                 request_id=document.request_id,
             )
     except InvalidGraph as refusal:
-        raise InvalidGraph(document.renamed(refusal.message)) from refusal
+        raise InvalidGraph(document.replace_ids(refusal.message)) from refusal
     except RequestTooLarge as refusal:
         many = f"{path}, {len(document.nodes):,} nodes"
         raise RequestTooLarge(f"{many}: {refusal.message}, or make it several tasks") from refusal
 
 
 @contextmanager
-def _told_how_to_repeat(options: argparse.Namespace, request_id: str) -> Iterator[None]:
+def _say_how_to_repeat(options: argparse.Namespace, request_id: str) -> Iterator[None]:
     """Where nobody knows whether the task is registered: the command that is safe either way."""
     empty = " --empty" if options.empty else ""
     again = f"agentd task register {shlex.quote(options.path)}{empty} --request-id {request_id}"
@@ -82,18 +82,18 @@ def _told_how_to_repeat(options: argparse.Namespace, request_id: str) -> Iterato
     try:
         yield
     except (NoAnswer, ConnectionLost) as error:
-        raise type(error)(f"{_sentence(error)}; {how}") from error
+        raise type(error)(f"{_without_full_stop(error)}; {how}") from error
     except StorageError as error:
-        raise type(error)(f"{_sentence(error)}; {how}", **error.data) from error
+        raise type(error)(f"{_without_full_stop(error)}; {how}", **error.data) from error
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"interrupted: the task may be registered; {how}") from error
 
 
-def _sentence(error: Exception) -> str:
+def _without_full_stop(error: Exception) -> str:
     return str(error).removesuffix(".")
 
 
-def _tell(document: Document, made: RegisterTaskResult) -> None:
+def _print_registered(document: Document, made: RegisterTaskResult) -> None:
     free = sum(not node.dependencies for node in document.nodes)
     screen = console()
     print_line(screen, f"task   {made.task_id}")

@@ -6,21 +6,21 @@ import time
 from msgspec import Raw
 
 from agentd.api import NodeView, TaskStatusResult
-from agentd.cli.moments import age, span
-from agentd.cli.naming import labels, name, task_id
+from agentd.cli.ids import find_task_id, node_labels, node_name
 from agentd.cli.printing import print_data
 from agentd.cli.screen import (
     console,
-    counted,
     is_terminal,
+    plain_text,
     print_fields,
     print_line,
     print_table,
     print_whole,
-    state,
-    text,
+    state_counts,
+    state_text,
 )
-from agentd.cli.states import COMPLETED, FAILED, RUNNING, STATES, State, states
+from agentd.cli.states import COMPLETED, FAILED, RUNNING, STATES, State, node_states
+from agentd.cli.times import format_age, format_duration
 from agentd.client import Client
 
 _MOST = 100
@@ -32,36 +32,40 @@ _EMPTY = b"{}"
 def run(options: argparse.Namespace) -> int:
     """Print a task. Raises `TaskNotFound`, `Ambiguous`, `DaemonUnreachable`."""
     with Client() as client:
-        status = client.task_status(task_id(client, options.task))
+        status = client.task_status(find_task_id(client, options.task))
     if options.json:
         print_data(status)
     elif is_terminal():
         _show(status)
     else:
         for node in status.nodes:
-            _print(node)
+            _print_fields(node)
     return 0
 
 
-def _print(node: NodeView) -> None:
+def _print_fields(node: NodeView) -> None:
     needs = ",".join(node.dependencies)
-    print_fields(node.id, node.status, name(node), node.lease_owner, needs, _result(node))
+    print_fields(node.id, node.status, node_name(node), node.lease_owner, needs, _result(node))
 
 
 def _show(status: TaskStatusResult) -> None:
-    task, found, called = status.task, states(status.nodes), labels(status.nodes)
+    task, found, called = status.task, node_states(status.nodes), node_labels(status.nodes)
     screen = console()
-    print_line(screen, text(task.goal, "bold"))
-    print_line(screen, f"task     {task.id}, registered {age(task.created_at)} ago")
-    print_line(screen, "nodes    ", counted(found.values()) if found else "none")
+    print_line(screen, plain_text(task.goal, "bold"))
+    print_line(screen, f"task     {task.id}, registered {format_age(task.created_at)} ago")
+    print_line(screen, "nodes    ", state_counts(found.values()) if found else "none")
     if bytes(task.context) != _EMPTY:
-        print_line(screen, "context  ", text(task.context))
+        print_line(screen, "context  ", plain_text(task.context))
     if not status.nodes:
         return
     first = sorted(status.nodes, key=lambda node: STATES.index(found[node.id]))[:_MOST]
     kept = {node.id for node in first}
     rows = [
-        (text(called[node.id]), state(found[node.id]), text(_about(node, found, called)))
+        (
+            plain_text(called[node.id]),
+            state_text(found[node.id]),
+            plain_text(_describe_node(node, found, called)),
+        )
         for node in status.nodes
         if node.id in kept
     ]
@@ -71,11 +75,11 @@ def _show(status: TaskStatusResult) -> None:
         print_whole(screen, f"and {more:,} more: `agentd task show {task.id} | less` has all")
 
 
-def _about(node: NodeView, found: dict[str, State], called: dict[str, str]) -> object:
+def _describe_node(node: NodeView, found: dict[str, State], called: dict[str, str]) -> object:
     """What a person asks about a node in its state."""
     if found[node.id] is RUNNING:
         left = (node.lease_expires_at or 0) - int(time.time())
-        ends = f"{span(left)} left" if left >= 0 else "its lease ran out"
+        ends = f"{format_duration(left)} left" if left >= 0 else "its lease ran out"
         return f"{node.lease_owner}, {ends}"
     if found[node.id] in (COMPLETED, FAILED):
         return _result(node)

@@ -1,0 +1,62 @@
+"""`agentd restore PATH`: a verified backup takes the database's place, which is kept aside."""
+
+import argparse
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+from agentd import config
+from agentd.backup.restore import refuse_source, verified_copy
+from agentd.backup.verify import Contents
+from agentd.cli.printing import print_data
+from agentd.cli.progress_bar import show_progress
+from agentd.cli.quantities import format_contents
+from agentd.cli.signals import never_stop, stop_like_an_interrupt
+from agentd.config import Settings
+from agentd.daemon.clock import wall
+from agentd.daemon.home import make_directory, make_private
+from agentd.daemon.lock import database_lock, home_lock
+from agentd.daemon.serve import refuse_collisions
+from agentd.errors import AlreadyRunning
+from agentd.text import printable
+
+
+def run(options: argparse.Namespace) -> int:
+    """Restore a backup. Raises `Failure`: then the database is as it was."""
+    settings = config.load()
+    stop_like_an_interrupt()
+    os.umask(0o077)  # what is made here is for this user only
+    refuse_source(options.path)
+    with ExitStack() as held:
+        _lock(held, settings)
+        with (
+            show_progress() as progress,
+            verified_copy(options.path, settings.database, wall(), progress) as copy,
+        ):
+            never_stop()
+            aside = copy.put(wall())
+    if options.json:
+        kept = None if aside is None else str(aside)
+        print_data({"path": str(settings.database), "contents": copy.contents, "kept": kept})
+    else:
+        _print_restored(settings.database, options.path, copy.contents, aside)
+    return 0
+
+
+def _lock(held: ExitStack, settings: Settings) -> None:
+    refuse_collisions(settings)
+    make_private(settings.home)
+    make_directory(settings.database.parent)
+    try:
+        held.enter_context(home_lock(settings.home))
+        held.enter_context(database_lock(settings.database))
+    except AlreadyRunning as error:
+        raise AlreadyRunning(f"{error}; a restore needs the database for itself") from error
+
+
+def _print_restored(database: Path, source: Path, found: Contents, aside: Path | None) -> None:
+    print(f"restored: {printable(database)}, from {printable(source)}")
+    print(f"{format_contents(found)}; pages, hash chains and rows verified")
+    if aside is not None:
+        print(f"what was there before is kept: {printable(aside)}")
+        print("remove it when all is well, or restore it to go back")

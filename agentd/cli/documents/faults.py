@@ -1,0 +1,78 @@
+"""What is wrong with a document: every fault, each with its place.
+
+The rule this file keeps: who corrects a document is told of all that is wrong with it at once, and
+where: a line, and the node that stands there.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self
+
+from agentd.errors import BadSetting
+
+_MOST_FAULTS = 20
+"""Faults that are told: who has more of them made one mistake many times."""
+
+Path = tuple[str | int, ...]
+"""Where something stands in a document: names of fields and places in lists, from outside in."""
+
+
+class BadDocument(BadSetting):
+    """A document that describes no task; `faults` are the lines that say why, if they are many."""
+
+    def __init__(self, message: str, faults: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.faults = faults
+
+
+class DocumentText(NamedTuple):
+    """A document as JSON, and the line on which something of it was written."""
+
+    json: bytes
+    line_of: Callable[[Path], int]
+
+
+class Faults:
+    """All that was found wrong with one document."""
+
+    def __init__(self, source: str, line_of: Callable[[Path], int]) -> None:
+        self._source = source
+        self._line_of = line_of
+        self._found: list[tuple[int, str]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    @property
+    def are_many(self) -> bool:
+        """Are there more than are told already? Then a hint is not worth a search."""
+        return len(self._found) >= _MOST_FAULTS
+
+    def add(self, path: Path, what: str) -> None:
+        """Keep a fault of what stands there."""
+        self._found.append((self._line_of(path), what))
+
+    def refuse(self) -> None:
+        """Raise `BadDocument` if there is a fault: one in its message, several below it."""
+        told = [f"line {line}{what}" for line, what in sorted(self._found, key=lambda at: at[0])]
+        if len(told) > _MOST_FAULTS:
+            told[_MOST_FAULTS:] = [f"and {len(told) - _MOST_FAULTS:,} more"]
+        if len(told) > 1:
+            raise BadDocument(f"{self._source} has {len(self._found):,} faults", told)
+        if told:
+            raise BadDocument(f"{self._source}, {told[0]}")
+
+
+class Place(NamedTuple):
+    """A place in a document, where faults are found; `who` names the node that stands there."""
+
+    faults: Faults
+    path: Path = ()
+    who: str = ""
+
+    def below(self, *path: str | int, who: str = "") -> Self:
+        """A place within this one."""
+        return self._replace(path=(*self.path, *path), who=who or self.who)
+
+    def fault(self, message: str, *path: str | int) -> None:
+        """Something is wrong here, or within this place."""
+        self.faults.add((*self.path, *path), f"{self.who and ', ' + self.who}: {message}")

@@ -1,0 +1,24 @@
+"""Numbers, and what a database holds, as a person reads them."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agentd.backup.verify import Contents
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+_KIB = 1024
+
+
+def format_size(number: float) -> str:
+    """So many bytes."""
+    for unit in _UNITS[:-1]:
+        if number < _KIB:
+            return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= _KIB
+    return f"{number:,.1f} {_UNITS[-1]}"
+
+
+def format_contents(found: "Contents") -> str:
+    """What a database holds."""
+    tasks = "1 task" if found.tasks == 1 else f"{found.tasks:,} tasks"
+    return f"{tasks}, events up to seq {found.last_seq:,}"

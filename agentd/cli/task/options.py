@@ -1,0 +1,64 @@
+"""What the verbs of tasks take."""
+
+from agentd.cli.usage import Parser, whole_number
+
+_MOST_TASKS = 100_000
+_MOST_EVENTS = 1000
+
+
+def add_task_id(verb: Parser) -> None:
+    """The task that a verb is about."""
+    verb.add_argument(
+        "task", metavar="TASK", help="the task's id, or a beginning that no other has"
+    )
+
+
+def register(verb: Parser) -> None:
+    """`agentd task register`."""
+    verb.add_argument("path", metavar="FILE", help="the document, or - for standard input")
+    verb.add_argument(
+        "--request-id",
+        metavar="UUID",
+        help="makes it safe to repeat: the same document under the same id is one task",
+    )
+    verb.add_argument("--empty", action="store_true", help="allow a task without nodes")
+
+
+def list_tasks(verb: Parser) -> None:
+    """`agentd task list`."""
+    verb.add_argument(
+        "--runnable", action="store_true", help="only those with a runnable node, the oldest first"
+    )
+    verb.add_argument(
+        "--limit",
+        metavar="N",
+        type=whole_number(1, _MOST_TASKS),
+        default=100,
+        help="at most so many (default: 100)",
+    )
+
+
+def graph(verb: Parser) -> None:
+    """`agentd task graph`."""
+    add_task_id(verb)
+    verb.add_argument(
+        "--format",
+        choices=("text", "mermaid", "dot", "svg"),
+        default="text",
+        help="what to write (default: text)",
+    )
+
+
+def events(verb: Parser) -> None:
+    """`agentd task events`."""
+    add_task_id(verb)
+    verb.add_argument(
+        "--follow", action="store_true", help="go on with what happens, until interrupted"
+    )
+    verb.add_argument(
+        "--last",
+        metavar="N",
+        type=whole_number(1, _MOST_EVENTS),
+        default=50,
+        help="begin with the newest N (default: 50)",
+    )

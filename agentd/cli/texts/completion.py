@@ -1,0 +1,39 @@
+"""`agentd completion SHELL`: a script that completes verbs, options and files.
+
+The rule this file keeps: shtab writes the script from the parser, so nothing of agentd runs when
+somebody presses TAB.
+"""
+
+import argparse
+from collections.abc import Iterator
+
+import shtab
+
+from agentd.cli.failures import Usage
+from agentd.cli.verbs import parser
+
+_FILES = ("FILE", "PATH")
+_FOLDERS = ("DIR",)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the script. Raises `Usage` for a shell that nobody wrote one for."""
+    if options.shell not in shtab.SUPPORTED_SHELLS:
+        known = ", ".join(shtab.SUPPORTED_SHELLS)
+        raise Usage(f"there is no completion for {options.shell!r}: there is for {known}")
+    whole = parser()
+    for action in _actions(whole):
+        if action.metavar in _FILES:
+            setattr(action, "complete", shtab.FILE)  # noqa: B010 - an attribute that shtab looks for
+        elif action.metavar in _FOLDERS:
+            setattr(action, "complete", shtab.DIRECTORY)  # noqa: B010 - the same
+    print(shtab.complete(whole, options.shell))
+    return 0
+
+
+def _actions(of: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in of._actions:  # noqa: SLF001 - as shtab finds them
+        yield action
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
+            for below in action.choices.values():
+                yield from _actions(below)

@@ -1,0 +1,29 @@
+"""Times as a person reads them: how long ago, how long still, and when by the wall clock."""
+
+from datetime import UTC, datetime
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+def format_age(since: str, now: datetime | None = None) -> str:
+    """How long ago a moment was, RFC 3339, in its largest unit."""
+    then = datetime.fromisoformat(since)
+    return format_duration(int(((now or datetime.now(UTC)) - then).total_seconds()))
+
+
+def format_duration(seconds: int) -> str:
+    """A time in its largest unit."""
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{max(seconds, 0)} s"
+
+
+def format_clock(seconds: int) -> str:
+    """Unix seconds on this machine's clock."""
+    return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%H:%M:%S}"
+
+
+def format_day_and_clock(moment: str) -> str:
+    """An RFC 3339 time on this machine's calendar and clock."""
+    return f"{datetime.fromisoformat(moment).astimezone():%b %d %H:%M:%S}"

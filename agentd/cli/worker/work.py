@@ -1,0 +1,148 @@
+"""`agentd work --task ID -- COMMAND`: any command as a worker.
+
+The rule this file keeps: standard output is for the outcome, standard error for what happens. What
+the commands write is prefixed with their node and bounded, so that several of them can be told
+apart and none floods the terminal.
+"""
+
+import argparse
+import contextlib
+import logging
+import shutil
+import signal
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from agentd.cli.ids import find_task_id
+from agentd.cli.log import log_to_stderr
+from agentd.cli.printing import print_data
+from agentd.client import AsyncLease, Client
+from agentd.errors import BadSetting, WorkerStopped
+from agentd.label import node_label
+from agentd.text import printable
+from agentd.worker import Worker
+from agentd.worker.command import DIRECTORY_GONE, MOST_FAILURES, CommandHandler, is_directory_gone
+
+MOST_LINES = 1000
+"""Lines of one node that are shown."""
+
+LONGEST_LINE = 2000
+"""Characters of one line that are shown."""
+
+_LONGEST_LABEL = 20
+"""Characters of a node's name in front of its lines."""
+
+COMMAND_FORM = """\
+the command
+  reads    the node's context, JSON, on standard input; AGENTD_TASK_ID,
+           AGENTD_NODE_ID, AGENTD_LEASE_ID and AGENTD_SOCKET_PATH are set
+  prints   the node's result on standard output: JSON, or else text
+  says     AGENTD_EVENT {"action_type": "STEP", "payload": ...} on a line of
+           standard error: an event of the node
+  exits    with 0: the node is COMPLETED; else, but for 126 and 127, it is
+           FAILED, for good
+
+what only stops the worker (Ctrl-C, SIGTERM, a working directory that is gone,
+a command that cannot be started or ends with 126 or 127, as a shell does that
+finds no program) fails no node: its lease runs out
+with --task the exit code is 1 if a node of the task has failed
+"""
+
+_ENDS = ("completed", "failed", "lost")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Work until nothing is left to do, or until stopped; 1 when a node of the --task has failed.
+
+    Raises `BadSetting` where there is no such command, `WorkerStopped` where it can do no good, and
+    what `Worker` raises.
+    """
+    _check(options.command[0])
+    with Client() as client:
+        task = None if options.task is None else find_task_id(client, options.task)
+        outcomes = _work(client, task, options)
+        counts = None if task is None else client.list_tasks(prefix=task).tasks[0].counts
+    told = {end: outcomes.get(end, 0) for end in _ENDS}
+    if options.json:
+        print_data({**told, "task": counts})
+    else:
+        print(_format_counts(told.items()))
+        if counts and counts.keys() != {"COMPLETED"}:
+            print(f"the task: {_format_counts(counts.items())}")
+    return 1 if counts is not None and "FAILED" in counts else 0
+
+
+def _work(client: Client, task: str | None, options: argparse.Namespace) -> Mapping[str, int]:
+    command = CommandHandler(
+        options.command,
+        client.socket_path,
+        _LinePrinter().show,
+        lambda: worker,
+        MOST_FAILURES if options.max_failures is None else options.max_failures,
+    )
+    worker = Worker(
+        client,
+        command,
+        concurrency=options.concurrency or 1,
+        task_id=task,
+        owner=options.owner,
+    )
+    _log_to_stderr()
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # its terminal goes away: as Ctrl-C
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
+    worker.run()
+    if command.gave_up is not None:
+        told = _format_counts((end, worker.outcomes.get(end, 0)) for end in _ENDS)
+        raise WorkerStopped(f"stopped ({told}): {command.gave_up}")
+    return worker.outcomes
+
+
+def _format_counts(numbers: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{number} {what}" for what, number in numbers)
+
+
+def _check(program: str) -> None:
+    """Before any node is acquired: is there such a program, and a directory to run it in?
+
+    Raises `BadSetting` or `WorkerStopped`.
+    """
+    if is_directory_gone():
+        raise WorkerStopped(DIRECTORY_GONE)
+    if shutil.which(program) is not None:
+        return
+    if Path(program).is_file() and "/" in program:
+        raise BadSetting(f"{program!r} may not be executed: `chmod +x` makes it a program")
+    raise BadSetting(
+        f"no program {program!r} is on the PATH or at that place: check its spelling, or give its "
+        "whole path"
+    )
+
+
+def _log_to_stderr() -> None:
+    log_to_stderr()
+    logging.getLogger("agentd.worker").setLevel(logging.INFO)
+
+
+class _LinePrinter:
+    """Standard error, where each line is prefixed with its node."""
+
+    def __init__(self) -> None:
+        self._lines: WeakKeyDictionary[AsyncLease, int] = WeakKeyDictionary()
+
+    def show(self, lease: AsyncLease, line: str) -> None:
+        """Show a line of the command that works on that node, unless it has shown enough."""
+        number = self._lines[lease] = self._lines.get(lease, 0) + 1
+        if number > MOST_LINES + 1:
+            return
+        if number > MOST_LINES:
+            line = f"more than {MOST_LINES:,} lines: the rest is not shown"
+        elif len(line) > LONGEST_LINE:
+            line = line[:LONGEST_LINE] + " ..."
+        with contextlib.suppress(OSError):  # nobody reads it; the work goes on
+            print(f"[{_label(lease)}] {printable(line)}", file=sys.stderr, flush=True)
+
+
+def _label(lease: AsyncLease) -> str:
+    return printable(node_label(lease.node_id, lease.context.node.payload_schema)[:_LONGEST_LABEL])

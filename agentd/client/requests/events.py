@@ -1,0 +1,43 @@
+"""Events: one journalled about a node, and those of a task shown."""
+
+from typing import Any
+
+from agentd import api
+from agentd.client.requests.request import Id, Request, request_id_or_new
+from agentd.client.values import encode
+
+
+def commit_event(
+    task_id: Id,
+    node_id: Id,
+    *,
+    lease_id: Id | None = None,
+    action_type: str = "COMMIT_EVENT",
+    payload: Any = None,
+    request_id: Id | None = None,
+) -> Request[api.EventResult]:
+    """Journal an event about a node; needs the lease while the node is RUNNING.
+
+    Raises `TaskNotFound`, `NodeNotFound`, `LeaseRequired`, `StaleLease`, `RequestIdReused`.
+    """
+    params = api.CommitEventParams(
+        task_id=str(task_id),
+        node_id=str(node_id),
+        lease_id=None if lease_id is None else str(lease_id),
+        action_type=action_type,
+        payload=encode(payload, "$.payload"),
+        request_id=request_id_or_new(request_id),
+    )
+    return Request("CommitEvent", params, api.EventResult)
+
+
+def task_events(
+    task_id: Id, *, after: int | None = None, limit: int = 100
+) -> Request[api.TaskEventsResult]:
+    """Show a task's events without heartbeats, oldest first: the newest, or those behind a seq.
+
+    At most `limit` (1 to 1,000), fewer where they are large; `after` is the `last_seq` of the page
+    before this one. Raises `TaskNotFound`.
+    """
+    params = api.TaskEventsParams(task_id=str(task_id), after=after, limit=limit)
+    return Request("TaskEvents", params, api.TaskEventsResult)
