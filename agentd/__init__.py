@@ -38,7 +38,6 @@ effects
     holders       who holds a lock
     database_files  the names of the files beside a database
     durable       having the disk keep a file, or the names in a directory
-    progress      what is told how far a long piece of work has come
     client/       what a Python agent imports: typed calls, repeats, leases that last
     worker/       runs handlers, or a command, on the nodes that it leases
     loop/         four agents that call a language model

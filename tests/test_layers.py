@@ -97,7 +97,6 @@ EFFECTS: dict[str, set[str]] = {
     "holders": set(),
     "database_files": set(),
     "durable": set(),
-    "progress": set(),
     "client": {"api", "config", "errors", "holders", "peers", "protocol", "text"},
     "worker": {"api", "client", "errors", "label", "protocol", "text"},
     "loop": {"agentd", "api", "client", "config", "durable", "errors", "worker"},
