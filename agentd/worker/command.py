@@ -70,6 +70,7 @@ class CommandHandler:
         self._check_losses()
         run = CommandRun(lease, self._show)
         code = await self._start_child(lease).run(run.out, run.err)
+        is_answer = self._has_just_been_signalled()  # asked at once: its last events may take long
         await run.end()
         try:
             result = run.result(code)
@@ -77,7 +78,7 @@ class CommandHandler:
             await self._let_go_if_not_its_fault(lease, failed.payload)
             self._count_failure(failed.payload)
             raise
-        if self._has_just_been_signalled():
+        if is_answer or self._has_just_been_signalled():
             self._let_go(lease, "it ended right after a signal to stop, perhaps because of it")
         return result
 
