@@ -17,6 +17,7 @@ from typing import Any
 from agentd.client.repeats import TRANSIENT
 from agentd.client.requests import leases
 from agentd.client.requests.request import Request
+from agentd.client.thread_signals import leave_signals_to_main_thread
 from agentd.errors import NobodyListens, NoSocket, RequestRefused, StorageError
 
 _SHORTEST = 0.05
@@ -112,6 +113,7 @@ class Heartbeats:
             self._held.discard(held)
 
     def _run(self) -> None:
+        leave_signals_to_main_thread()
         while (held := self._wait_for_next()) is not None:
             self._send(held)
 

@@ -19,6 +19,8 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import IO, TypeVar
 
+from agentd.client.thread_signals import leave_signals_to_main_thread
+
 Result = TypeVar("Result")
 Sink = Callable[[bytes], Awaitable[None]]
 """Takes a piece of output; while it does, no more is read, so a flood waits in the pipe."""
@@ -97,6 +99,7 @@ class ChildProcess:
             os.killpg(self._process.pid, number)
 
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        leave_signals_to_main_thread()
         code = self._process.wait()
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(self._on_exit, code)
