@@ -35,6 +35,7 @@ effects
     doctor/       is everything as it should be, and what to do where not
     daemon/       socket, connections, writer, sweeper, clock, start and stop
     peers         Unix sockets: who is at the other end
+    socket_path   Unix sockets: which path one may have
     holders       who holds a lock
     database_files  the names of the files beside a database
     durable       having the disk keep a file, or the names in a directory

@@ -1,17 +1,11 @@
-"""Unix sockets: who is at the other end, and which path one may have.
+"""Unix sockets: who is at the other end.
 
 The rule this file keeps: the kernel says it, never the other end.
 """
 
 import ctypes
-import os
 import socket
 import struct
-import sys
-from pathlib import Path
-
-LONGEST_PATH = 107 if sys.platform == "linux" else 103
-"""Bytes of a socket's path: `sun_path` of unix(7), its end left out."""
 
 _UCRED = struct.Struct("iII")  # pid, uid, gid: unix(7)
 
@@ -42,13 +36,3 @@ def peer(connection: socket.socket) -> tuple[int | str, int]:
     if libc.getpeereid(connection.fileno(), ctypes.byref(user), ctypes.byref(group)) != 0:
         raise OSError(ctypes.get_errno(), "getpeereid failed")
     return "unknown", user.value
-
-
-def too_long(path: Path | str) -> str | None:
-    """What to say of a path that no socket can have, else None."""
-    if (length := len(os.fsencode(path))) <= LONGEST_PATH:
-        return None
-    return (
-        f"the socket's path {path} has {length} bytes, and may have at most {LONGEST_PATH}: "
-        "set AGENTD_SOCKET_PATH to a shorter one"
-    )

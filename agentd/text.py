@@ -5,8 +5,6 @@ turns no line round and ends none: whatever a terminal would obey, or not show, 
 (spaces of other widths, too: they are not seen to be there).
 """
 
-import json
-
 _QUOTED = 80
 """Characters of a value that a message repeats."""
 
@@ -40,9 +38,13 @@ def malformed_reason(error: Exception) -> str:
 
 def quote(value: object) -> str:
     """Somebody's value in a message: as JSON, shortened, on one line."""
+    import json  # noqa: PLC0415 - what is shown seldom needs it, and it costs a start 2 ms
+
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return printable(text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…")
 
 
 def _escape_line(line: str) -> str:
+    import json  # noqa: PLC0415 - as above
+
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)

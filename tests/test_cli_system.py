@@ -15,7 +15,7 @@ from agentd.daemon import run
 from agentd.daemon.acceptor import connection_limit
 from agentd.daemon.listener import Listener
 from agentd.errors import Failure
-from agentd.peers import LONGEST_PATH
+from agentd.socket_path import LONGEST_PATH
 from tests.command_line import AGENTD, agentd
 from tests.daemon_process import REPOSITORY, environment, serve_to_the_end
 

@@ -8,13 +8,9 @@ do next is a look or a repeat, never something that destroys.
 import contextlib
 import re
 import sys
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
 
-import msgspec
-
-from agentd.cli.documents.faults import BadDocument
-from agentd.cli.printing import print_json
 from agentd.errors import BadSetting, Failure, RequestRefused
 from agentd.text import printable
 
@@ -99,7 +95,9 @@ def _print_for_program(error: BaseException) -> None:
     if listed := _detail_lines(error):
         message = f"{message}: {printable('; '.join(listed))}"
     failure = {"kind": kind, "message": message, "next": _next_step(error, kind)}
-    print_json(msgspec.json.encode({"ok": False, "error": failure}))
+    from agentd.cli.printing import print_envelope  # a line for people starts without it
+
+    print_envelope({"ok": False, "error": failure})
 
 
 def _print_for_person(error: BaseException) -> None:
@@ -115,7 +113,8 @@ def _detail_lines(error: BaseException) -> Sequence[str]:
     """What is told below the message, a line each."""
     if isinstance(error, Ambiguous):
         return error.candidates
-    return error.faults if isinstance(error, BadDocument) else ()
+    faults: Sequence[str] = getattr(error, "faults", ())  # of `BadDocument`
+    return faults
 
 
 def _kind(error: BaseException) -> str:
@@ -157,13 +156,18 @@ def _failed_place(error: OSError) -> str:
     files = [str(each) for each in (error.filename, error.filename2) if each is not None]
     if files:
         return " to ".join(files)
-    names = [
-        (frame.f_globals.get("__name__", ""), frame.f_code.co_name)
-        for frame, _line in traceback.walk_tb(error.__traceback__)
-    ]
+    names = list(_functions_of(error.__traceback__))
     ours = [each for each in names if each[0].startswith("agentd.")]
     room, function = ours[-1] if ours else ("agentd.cli.", "")
     return "the output" if room.startswith("agentd.cli.") else f"{room}.{function}"
+
+
+def _functions_of(traceback: TracebackType | None) -> Iterator[tuple[str, str]]:
+    """Module and name of each function that an exception came through."""
+    while traceback is not None:
+        frame = traceback.tb_frame
+        yield frame.f_globals.get("__name__", ""), frame.f_code.co_name
+        traceback = traceback.tb_next
 
 
 def _exit_code(error: BaseException) -> int:

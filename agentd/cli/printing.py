@@ -2,7 +2,7 @@
 
 The rule this file keeps: for a program it is byte for byte as it came; on a terminal it is the same
 values, with what steers terminals escaped. With `--json` a verb prints one envelope and nothing
-else, here if it did what it was asked to, in `failing` if not.
+else, here if it did what it was asked to, in `failures` if not.
 """
 
 import sys
@@ -22,4 +22,9 @@ def print_json(result: bytes) -> None:
 
 def print_data(data: object) -> None:
     """Print the envelope around what was found or done."""
-    print_json(msgspec.json.encode({"ok": True, "data": data}))
+    print_envelope({"ok": True, "data": data})
+
+
+def print_envelope(envelope: object) -> None:
+    """Print what a program reads, whatever became of the verb."""
+    print_json(msgspec.json.encode(envelope))

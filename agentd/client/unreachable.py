@@ -14,7 +14,8 @@ from agentd.errors import (
     NotPermitted,
     Starting,
 )
-from agentd.peers import peer_uid, too_long
+from agentd.peers import peer_uid
+from agentd.socket_path import too_long
 
 _NO_USER = 2**32 - 1
 """The user of a connection that was never made."""

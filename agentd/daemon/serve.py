@@ -17,7 +17,7 @@ from agentd.daemon.log import logger, set_up
 from agentd.daemon.stop_signals import stop_signals
 from agentd.database_files import index_path, wal_path
 from agentd.errors import BadSetting, Failure
-from agentd.peers import too_long
+from agentd.socket_path import too_long
 
 
 def serve(settings: Settings) -> None:

@@ -18,7 +18,8 @@ from agentd.daemon.lock import database_lock
 from agentd.doctor.finding import Finding, Subject, failed, not_checked, ok, warning
 from agentd.errors import DaemonUnreachable, RequestRefused
 from agentd.holders import holder, socket_lock_path
-from agentd.peers import peer, too_long
+from agentd.peers import peer
+from agentd.socket_path import too_long
 from agentd.store.sqlite.claim import is_claimed, is_claimed_elsewhere
 
 PATIENCE_SECONDS = 5.0

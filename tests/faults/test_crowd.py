@@ -22,6 +22,7 @@ from tests.daemon_process import (
     REPOSITORY,
     SERVE,
     Connection,
+    DaemonProcess,
     Refused,
     environment,
 )
@@ -189,13 +190,23 @@ def test_one_of_a_crowd_serves(lab: Laboratory, home: Path) -> None:
         lab.count(rounds=1, sent_away=len(losers), answered_meanwhile=regular.answers)
 
 
-def test_who_is_sent_away_has_imported_little() -> None:
+def test_who_is_sent_away_has_imported_little(home: Path) -> None:
     """The event loop, the database and the decoders are imported when the locks are held."""
-    ask = "import sys, agentd.cli.daemon.serve; print(*sys.modules)"
-    modules = subprocess.check_output([sys.executable, "-c", ask], cwd=REPOSITORY).decode().split()
-    assert "agentd.daemon.lock" in modules
+    ask = "import sys, agentd.cli; code = agentd.cli.main(['serve']); print(code, *sys.modules)"
+    with DaemonProcess(home):
+        told = subprocess.run(
+            [sys.executable, "-c", ask],
+            cwd=REPOSITORY,
+            env=environment(home, {}),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    code, *modules = told.stdout.split()
+    assert (int(code), "agentd.daemon.lock" in modules) == (ALREADY_RUNNING, True)
     heavy = {"asyncio", "uvloop", "apsw", "msgspec", "dotenv", "agentd.methods"}
-    assert heavy & set(modules) == set()
+    needless = {"json", "socket", "ctypes"}
+    assert (heavy | needless) & set(modules) == set()
 
 
 def test_a_dead_holder_is_not_named(tmp_path: Path) -> None:

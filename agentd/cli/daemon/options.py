@@ -1,7 +1,5 @@
 """What the verbs of the daemon take."""
 
-import textwrap
-
 from agentd.cli.usage import Parser, positive_seconds
 
 
@@ -26,6 +24,8 @@ def doctor(verb: Parser) -> None:
 
 
 def _methods() -> str:
+    import textwrap
+
     from agentd.methods import METHODS
 
     lines = ["methods:"]
