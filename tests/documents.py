@@ -33,7 +33,7 @@ def section(title: str, path: Path = README) -> str:
 def rows(markdown: str) -> Rows:
     """The cells of every table row, heads left out."""
     lines = [line for line in markdown.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    cells = [[cell.strip() for cell in re.split(r" \|(?= )", line.strip("|"))] for line in lines]
     rules = {index for index, line in enumerate(lines) if set(line) <= set("|-: ")}
     return [row for index, row in enumerate(cells) if not {index, index + 1} & rules]
 

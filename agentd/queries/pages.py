@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from agentd.queries.values import to_json
 
-_PAGE_BYTES = 1024 * 1024
+PAGE_BYTES = 1024 * 1024
 """JSON on one page of a list, unless its first entry has more; a line of it may be as long."""
 
 
@@ -29,7 +29,7 @@ def take_page(numbered: Iterable[tuple[int, Struct]], limit: int) -> Page:
     for place, entry in numbered:
         encoded = to_json(entry)
         size += len(encoded)
-        if len(entries) == limit or (entries and size > _PAGE_BYTES):
+        if len(entries) == limit or (entries and size > PAGE_BYTES):
             return Page(entries, last, more=True)
         entries.append(encoded)
         last = place
