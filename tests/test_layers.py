@@ -103,6 +103,7 @@ EFFECTS: dict[str, set[str]] = {
     "daemon": {
         "agentd",
         "api",
+        "backup",
         "config",
         "database_files",
         "decide",
@@ -114,6 +115,7 @@ EFFECTS: dict[str, set[str]] = {
         "logfilter",
         "methods",
         "peers",
+        "progress",
         "protocol",
         "status_stream",
         "store",
