@@ -6,12 +6,17 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from agentd.daemon.migration import prepare_migration
+from agentd.errors import DiskFailed
+from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.migrate import LATEST
 from tests.command_line import agentd
+from tests.core import NOW
 from tests.daemon_process import SERVE, DaemonProcess, serve_to_the_end
 from tests.databases import (
     create,
@@ -300,6 +305,20 @@ def test_a_database_that_is_not_whole(home: Path, database: Path) -> None:
     assert database.read_bytes() == before
     with WithoutCopy(home):
         assert schema(database) == LATEST
+
+
+def test_a_disk_that_does_not_keep_it(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed fsync is said to be one, with its exit code, and nothing is migrated."""
+
+    def fail(_file: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    prepare = partial(prepare_migration, database, backup=True)
+    with pytest.raises(DiskFailed, match=r"is not migrated: .*the disk failed to keep") as failure:
+        SqliteStore.open(database, NOW, prepare)
+    assert failure.value.exit_code == 6
+    assert (copies(database), schema(database)) == (set(), OLDER)
 
 
 def test_it_is_never_replaced_by_a_backup(home: Path, database: Path) -> None:

@@ -42,8 +42,8 @@ def keep_copy(database: Path, schema: int, progress: Progress) -> Path | None:
         told = f"{database} is not migrated: its copy {copy} cannot be made: {error}"
         if not isinstance(error, DatabaseRefused):
             told += (
-                f"; it takes {_size(room_for_copy(database))} in {database.parent}, half of them "
-                "until it is verified"
+                f"; it takes {_size(room_for_copy(database))} in {database.parent} until it is "
+                "verified, and less than half of that from then on"
             )
         without = "or start `agentd serve --no-backup`, which migrates without a copy"
         raise type(error)(f"{told}; {without}") from error

@@ -19,7 +19,7 @@ def said_when_slow(
     why: str, first: float = FIRST_SECONDS, pause: float = NEXT_SECONDS
 ) -> Iterator[Progress]:
     """Gives what is to be told how far it has come; the log is told after those seconds."""
-    latest = ("", 0, 0)
+    latest = ("it begins", 0, 0)
     is_over = threading.Event()
 
     def progress(what: str, done: int, total: int) -> None:

@@ -55,8 +55,9 @@ def free_name(database: Path, schema: int) -> Path:
 
 
 def room_for_copy(database: Path) -> int:
-    """Bytes that a copy takes until it is verified; then half of them."""
-    return 2 * (database.stat().st_size + wal_size(database))
+    """Bytes that a copy takes until it is verified: a second one is migrated for that, and goes."""
+    whole = database.stat().st_size + wal_size(database)
+    return 2 * whole + whole // 4
 
 
 def moment_of_open(database: Path) -> Moment:
