@@ -31,7 +31,7 @@ effects
     store/        journal and tables in SQLite, or in dictionaries for tests
     transact      load, decide, append, project, commit (read this first)
     replay        refold the journal to rebuild, check or look back
-    backup/       a verified copy of the database, and one put in its place
+    backup/       a verified copy of the database, one before a migration, and one put in its place
     doctor/       is everything as it should be, and what to do where not
     daemon/       socket, connections, writer, sweeper, clock, start and stop
     peers         Unix sockets: who is at the other end

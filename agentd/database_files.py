@@ -19,6 +19,9 @@ DRAFT = ".new"
 BEFORE = ".before-"
 """A database that a restore has replaced; the moment follows."""
 
+KEPT = ".backup-schema-"
+"""A copy of the database as it was before a migration; the number of its schema follows."""
+
 ALL_FILES = ("", *SQLITE_FILES, NOTE, MARK, LOST, LOCK, DRAFT)
 """What the names of a database's files add to its own; nothing else may be written to them."""
 

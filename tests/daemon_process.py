@@ -146,6 +146,8 @@ class DaemonProcess:
     An `env` value of None takes that variable out of the environment.
     """
 
+    command = SERVE
+
     def __init__(self, home: Path, **env: str | None) -> None:
         self.home = home
         self.env = env
@@ -158,7 +160,7 @@ class DaemonProcess:
         """Start the process and return once Health answers."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                SERVE,
+                self.command,
                 cwd=REPOSITORY,
                 env=environment(self.home, self.env),
                 stdin=subprocess.DEVNULL,

@@ -89,7 +89,7 @@ def create_older(path: Path) -> int:
 def make_older(path: Path, number: int = LATEST - 1) -> int:
     """Undo the migrations of a stopped database behind that one; returns its number."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for last in range(LATEST, number, -1):
+        for last in range(schema(path), number, -1):
             for sql in _UNDO[last]:
                 connection.execute(sql)
         connection.execute("DELETE FROM migrations WHERE number > ?", (number,))

@@ -100,7 +100,23 @@ def test_an_older_schema(home: Path) -> None:
     older = create_older(home / "agent_state.db")
     (home / "agent_state.db").chmod(0o600)
     assert statuses(home) == {"database": WARNING, "journal": WARNING}
-    assert told(home, "database")[-1] == f"schema {older}, and this agentd works with {LATEST}"
+    found = [each for each in examined(home) if each.what == "database"][-1]
+    assert found.finding == f"schema {older}, and this agentd works with {LATEST}"
+    assert "leaves a verified copy beside it, which takes 0.2 MiB until it is" in found.advice
+
+
+@pytest.mark.usefixtures("database")
+def test_copies_from_before_a_migration(home: Path) -> None:
+    """Each is named with its size, the oldest schema first, and nothing is wrong with it."""
+    assert told(home, "copy") == []
+    for end in ("10", "9", "9-2", "x"):
+        (home / f"agent_state.db.backup-schema-{end}").write_bytes(bytes(300_000))
+    assert statuses(home) == {}
+    assert told(home, "copy") == [
+        f"{home}/agent_state.db.backup-schema-{end}, 0.3 MiB, from before a migration: "
+        "remove it when all is well"
+        for end in ("9", "9-2", "10")
+    ]
 
 
 def test_a_damaged_page(home: Path, database: Path) -> None:

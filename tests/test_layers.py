@@ -113,6 +113,7 @@ EFFECTS: dict[str, set[str]] = {
     "daemon": {
         "agentd",
         "api",
+        "backup",
         "config",
         "database_files",
         "decide",
@@ -124,6 +125,7 @@ EFFECTS: dict[str, set[str]] = {
         "logfilter",
         "methods",
         "peers",
+        "progress",
         "protocol",
         "socket_path",
         "status_stream",

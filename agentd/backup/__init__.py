@@ -19,6 +19,7 @@ from agentd.progress import Progress
 from agentd.store.sqlite.aside import files_set_aside
 from agentd.store.sqlite.claim import refuse_elsewhere
 from agentd.store.sqlite.copying import STEP_PAGES, Report, copy
+from agentd.store.sqlite.kept_copies import kept_copies
 from agentd.store.sqlite.opening import refuse_unusable
 
 _SYNC_PAGES = 8 * STEP_PAGES
@@ -50,11 +51,12 @@ def backup(
         raise DatabaseRefused(f"there is no database at {database}: there is nothing to back up")
     refuse_elsewhere(database)
     ours = (beside(database, suffix) for suffix in ALL_FILES)
-    kept = [*ours, *files_set_aside(database), *precious]
+    copies = (copy.path for copy in kept_copies(database))
+    kept = [*ours, *files_set_aside(database), *copies, *precious]
     refuse_unusable(database)
     _refuse(target, kept, force=force)
     with draft_of(target) as draft:
-        copy(database, draft.path, _sync_in_pieces(draft, progress))
+        copy(database, draft.path, sync_in_pieces(draft, progress))
         contents = verify(draft.path, database, progress)
         draft.sync()
         done = Backup(target, draft.path.stat().st_size, contents)
@@ -66,7 +68,7 @@ def backup(
     return done
 
 
-def _sync_in_pieces(draft: Draft, progress: Progress) -> Report:
+def sync_in_pieces(draft: Draft, progress: Progress) -> Report:
     """Sync while copying: one large fsync at the end would hold up those of the daemon."""
 
     def report(done: int, pages: int) -> None:

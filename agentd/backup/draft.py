@@ -77,7 +77,7 @@ class Draft:
 def draft_of(target: Path) -> Iterator[Draft]:
     """A draft of `target`, gone at the end of the block if it was not put in place."""
     try:
-        _remove_abandoned(target.parent)
+        remove_abandoned(target.parent)
         path, file = _make_locked(target.parent)
     except OSError as error:
         raise cannot_write(target, error) from error
@@ -125,7 +125,7 @@ def _make_locked(directory: Path) -> tuple[Path, int]:
         os.close(file)  # somebody swept it up before it was locked
 
 
-def _remove_abandoned(directory: Path) -> None:
+def remove_abandoned(directory: Path) -> None:
     """Remove what is left of drafts whose writers were killed."""
     for path in directory.glob(_ANY):
         with contextlib.suppress(OSError):  # another user's

@@ -30,7 +30,7 @@ _NODE = (
 # fmt: off
 VERBS = (
     Verb("serve", "daemon.serve", "run the daemon in the foreground (also when no verb is given)",
-         json=False),
+         daemon.serve, json=False),
     Group("task", "register tasks, and look at what became of them", _TASK),
     Group("node", "do by hand what a worker does: acquire, commit, complete", _NODE),
     Verb("work", "worker.work", "run a command for every node that is acquired", worker.work),
@@ -64,7 +64,7 @@ def parser() -> Parser:
         formatter_class=Help,
         allow_abbrev=False,
     )
-    made.set_defaults(module="daemon.serve", json=False)
+    made.set_defaults(module="daemon.serve", json=False, backup=True)
     made.add_argument("--version", action="version", version=f"agentd {__version__}")
     add_verbs(made, VERBS)
     return made

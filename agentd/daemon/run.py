@@ -1,8 +1,8 @@
 """Run, under the locks, and stop.
 
-The rule this file keeps: the order. Database, migrations, socket, ready line; and backwards: stop
-accepting, answer what was read, remove the socket, checkpoint and close. Whoever fails on the way
-undoes only what is its own.
+The rule this file keeps: the order. Database, its copy, migrations, socket, ready line; and
+backwards: stop accepting, answer what was read, remove the socket, checkpoint and close. Whoever
+fails on the way undoes only what is its own.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from agentd.daemon.clock import Clock, wall
 from agentd.daemon.database_watch import DatabaseWatch
 from agentd.daemon.listener import Listener
 from agentd.daemon.log import logger
+from agentd.daemon.migration import prepare_migration
 from agentd.daemon.service import Service
 from agentd.daemon.socket_watch import SocketWatch
 from agentd.daemon.stop_signals import stop_signals
@@ -38,13 +40,14 @@ DRAIN_SECONDS = 3.0
 """How long clients may take to read their last answers; the whole stop stays under 5 s."""
 
 
-def run(settings: Settings) -> None:
-    """Serve until one of the signals that stop it.
+def run(settings: Settings, *, backup: bool) -> None:
+    """Serve until one of the signals that stop it; `backup`: with a copy before a migration.
 
     Raises `Failure` where the database or the socket is refused, `DiskFailed` after a failed fsync.
     """
     most = connection_limit()  # before the database opens its files
-    store = SqliteStore.open(settings.database, wall())
+    prepare = partial(prepare_migration, settings.database.resolve(), backup=backup)
+    store = SqliteStore.open(settings.database, wall(), prepare)
     _report_losses(settings.database, store.lost)
     try:
         _listen(settings, store, most)

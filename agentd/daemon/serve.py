@@ -20,8 +20,11 @@ from agentd.errors import BadSetting, Failure
 from agentd.socket_path import too_long
 
 
-def serve(settings: Settings) -> None:
-    """Run the daemon in the foreground until it is told to stop. Raises `Failure` instead."""
+def serve(settings: Settings, *, backup: bool) -> None:
+    """Run the daemon in the foreground until it is told to stop. Raises `Failure` instead.
+
+    `backup`: before a database of an earlier agentd is migrated, a copy is left beside it.
+    """
     set_up(settings.log_level)
     if (told := too_long(settings.socket_path)) is not None:
         raise BadSetting(told)
@@ -42,7 +45,7 @@ def serve(settings: Settings) -> None:
             logger.warning("%s", warning)
         from agentd.daemon.run import run  # noqa: PLC0415 - the locks come first
 
-        run(settings)
+        run(settings, backup=backup)
 
 
 def _refuse_strangers(database: Path) -> None:

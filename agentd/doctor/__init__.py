@@ -45,6 +45,7 @@ def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Find
         ("integrity", partial(database.integrity, subject, progress)),
         ("journal", partial(database.journal, subject, progress)),
         ("mark", partial(database.mark, subject)),
+        ("copy", partial(database.copies, subject)),
     )
     for what, check in checks:
         try:

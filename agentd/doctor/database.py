@@ -6,6 +6,7 @@ daemon or without one. What cannot be looked at because of an earlier finding sa
 
 import shlex
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,7 @@ from agentd.progress import Advance, Progress, begin
 from agentd.store.sqlite.aside import FOREIGN, files_set_aside
 from agentd.store.sqlite.checkpoint_note import has_foreign_wal
 from agentd.store.sqlite.claim import is_claimed_elsewhere
+from agentd.store.sqlite.kept_copies import kept_copies, room_for_copy
 from agentd.store.sqlite.mark import read_mark
 from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.opening import refuse_old_sqlite, refuse_unusable
@@ -86,9 +88,11 @@ def _usable(path: Path) -> Finding:
         return failed(_WHAT, str(refusal), advice)
     if schema < LATEST:
         told = f"schema {schema}, and this agentd works with {LATEST}"
-        return warning(
-            _WHAT, told, "`agentd backup` it, and start this agentd's daemon: it migrates"
+        advice = (
+            "start this agentd's daemon: it migrates, and leaves a verified copy beside it, which "
+            f"takes {_mib(room_for_copy(path))} until it is verified"
         )
+        return warning(_WHAT, told, advice)
     return ok(_WHAT, f"agentd's own, schema {schema}")
 
 
@@ -188,6 +192,20 @@ def _lost_mark(path: Path) -> Finding:
     return failed("mark", told, f"{_RESTORE}, or remove {path} when you have dealt with it")
 
 
+def copies(subject: Subject) -> Iterator[Finding]:
+    """What is still there from before a migration?"""
+    path = subject.database
+    with suppress(OSError):  # what is said of home and database says why
+        for copy in kept_copies(path) if path else ():
+            size = _mib(copy.path.stat().st_size)
+            told = f"{copy.path}, {size}, from before a migration: remove it when all is well"
+            yield ok("copy", told)
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"
+
+
 def wal(subject: Subject) -> Iterator[Finding]:
     """Is the write-ahead log as small as it should be?"""
     if subject.database is None:
@@ -200,7 +218,7 @@ def wal(subject: Subject) -> Iterator[Finding]:
         yield failed("WAL", told, "start the daemon (again): it sets the WAL aside and serves")
         return
     size = wal_size(subject.database)
-    told = f"{size / 2**20:,.1f} MiB" if size else "empty"
+    told = _mib(size) if size else "empty"
     if size > LARGE_WAL:
         advice = "look for a program that has been reading the database for long, and end it"
         yield warning("WAL", told, advice)

@@ -1,7 +1,8 @@
-"""Every experiment gets its laboratory; a run prints what was counted."""
+"""Every experiment gets its laboratory, some a small disk; a run prints what was counted."""
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from tests.faults.laboratory import COUNTED, Laboratory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -18,6 +20,21 @@ def lab(request: pytest.FixtureRequest) -> Laboratory:
     options = request.config.option
     name = request.node.nodeid.rpartition("/")[2]
     return Laboratory(name, options.seed, soak=options.soak)
+
+
+@pytest.fixture
+def small_home(home: Path) -> Iterator[Path]:
+    """A home with room for 6 MiB; the test is left out where none can be made."""
+    home.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=6m,mode=0700", "agentd-test", str(home)]
+    try:
+        mounted = subprocess.run(["mount", *options], capture_output=True, check=False)  # noqa: S607
+    except FileNotFoundError:
+        pytest.skip("there is no mount")
+    if mounted.returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    yield home
+    subprocess.run(["umount", "-l", str(home)], check=True)  # noqa: S607
 
 
 @pytest.hookimpl(wrapper=True)

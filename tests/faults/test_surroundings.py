@@ -28,7 +28,7 @@ from tests.wire.steps import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 ROOT = os.geteuid() == 0
 
@@ -168,21 +168,6 @@ def test_nothing_is_acknowledged_into_a_database_that_was_moved_away(
         moved.rename(daemon.database)
         assert refused.value.data["kind"] == "storage_error"
         assert status_of(connection, register(connection))["task"]["goal"] == "g"
-
-
-@pytest.fixture
-def small_home(home: Path) -> Iterator[Path]:
-    """A home with room for 6 MiB; the test is left out where none can be made."""
-    home.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=6m,mode=0700", "agentd-test", str(home)]
-    try:
-        mounted = subprocess.run(["mount", *options], capture_output=True, check=False)  # noqa: S607
-    except FileNotFoundError:
-        pytest.skip("there is no mount")
-    if mounted.returncode:
-        pytest.skip("a small file system cannot be mounted here")
-    yield home
-    subprocess.run(["umount", "-l", str(home)], check=True)  # noqa: S607
 
 
 def fill(connection: Connection, size: int) -> tuple[int, Refused]:

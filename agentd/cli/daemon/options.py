@@ -3,6 +3,16 @@
 from agentd.cli.usage import Parser, positive_seconds
 
 
+def serve(verb: Parser) -> None:
+    """`agentd serve`."""
+    verb.add_argument(
+        "--no-backup",
+        dest="backup",
+        action="store_false",
+        help="migrate the database of an earlier agentd without a copy beside it",
+    )
+
+
 def call(verb: Parser) -> None:
     """`agentd call`."""
     verb.details = _methods

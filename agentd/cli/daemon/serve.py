@@ -7,8 +7,8 @@ from agentd.daemon.queued_stderr import replace_stderr
 from agentd.daemon.serve import serve
 
 
-def run(_options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Run the daemon until it is told to stop."""
     replace_stderr()  # first of all: not even a refusal to start may wait to be read
-    serve(config.load())
+    serve(config.load(), backup=options.backup)
     return 0

@@ -21,6 +21,7 @@ from agentd.store.sqlite.checkpointing import copy_wal
 from agentd.store.sqlite.creating import create_where_missing
 from agentd.store.sqlite.driver_errors import is_failed_sync, raise_storage_errors, to_storage_error
 from agentd.store.sqlite.mark import Mark, MarkFile
+from agentd.store.sqlite.migrate import BeforeMigration, no_preparation
 from agentd.store.sqlite.opening import (
     BUSY_MS,
     open_another_reader,
@@ -72,12 +73,14 @@ class SqliteStore:
         connection.set_wal_hook(self._note_wal_pages)
 
     @classmethod
-    def open(cls, path: Path, at: int) -> "SqliteStore":
+    def open(
+        cls, path: Path, at: int, before_migration: BeforeMigration = no_preparation
+    ) -> "SqliteStore":
         """The database at `path` for writing, created or migrated where due (`at`: Unix ms)."""
         path = path.resolve()  # SQLite keeps the WAL beside the file, not beside a link to it
         create_where_missing(path, at)
         with DatabasePlace.opening(path) as place:
-            store = cls(place, open_for_writing(place, at))
+            store = cls(place, open_for_writing(place, at, before_migration))
             store.lost = store._mark.mark_end(store._connection, path)
             return store
 

@@ -45,6 +45,11 @@ def copy_untouched(source: Path, target: Path, report: Report) -> None:
     _copy(open_untouched(source), source, target, report)
 
 
+def copy_open(database: Path, target: Path, report: Report) -> None:
+    """As `copy`, for the process that has the database open for writing."""
+    _copy(closing(open_another_reader(database)), database, target, report)
+
+
 def migrate_copy(path: Path, at: int) -> None:
     """Migrate a copy that is not in use. `at` is the time to record, in Unix milliseconds."""
     with raise_failures(path, str(path.parent)), _open(path) as connection:

@@ -4,7 +4,7 @@ The rule this file keeps: a migration is applied whole, in its own transaction, 
 its name and time. `PRAGMA user_version` holds the number of the last one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,10 @@ import apsw
 
 APPLICATION_ID = 0x61676564
 """`aged` in ASCII: says in the file's header that it is agentd's (https://sqlite.org/pragma.html)."""
+
+
+BeforeMigration = Callable[[int], None]
+"""Is called with the number of the older schema. Where it raises, nothing is migrated."""
 
 
 class Migration(NamedTuple):
@@ -32,10 +36,18 @@ MIGRATIONS: tuple[Migration, ...] = tuple(_read_migrations())
 LATEST = MIGRATIONS[-1].number
 
 
-def migrate(connection: apsw.Connection, at: int) -> list[Migration]:
+def no_preparation(_schema: int) -> None:
+    """What is done before a migration where nothing is."""
+
+
+def migrate(
+    connection: apsw.Connection, at: int, before: BeforeMigration = no_preparation
+) -> list[Migration]:
     """Apply what is missing and return it. `at` is the time to record, in Unix milliseconds."""
     current = schema_version(connection)
     missing = [migration for migration in MIGRATIONS if migration.number > current]
+    if missing:
+        before(current)
     for migration in missing:
         with connection:
             connection.execute(

@@ -25,7 +25,14 @@ from agentd.store.sqlite.checkpointing import (
 )
 from agentd.store.sqlite.claim import refuse_elsewhere
 from agentd.store.sqlite.driver_errors import is_failed_sync
-from agentd.store.sqlite.migrate import APPLICATION_ID, LATEST, migrate, schema_version
+from agentd.store.sqlite.migrate import (
+    APPLICATION_ID,
+    LATEST,
+    BeforeMigration,
+    migrate,
+    no_preparation,
+    schema_version,
+)
 from agentd.store.sqlite.place import DatabasePlace
 from agentd.store.sqlite.renewal import renew_wal
 from agentd.store.sqlite.untouched import open_untouched, wal_size
@@ -62,11 +69,13 @@ _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 _READ_WRITE = apsw.SQLITE_OPEN_READWRITE
 
 
-def open_for_writing(place: DatabasePlace, at: int) -> apsw.Connection:
+def open_for_writing(
+    place: DatabasePlace, at: int, before_migration: BeforeMigration = no_preparation
+) -> apsw.Connection:
     """The write connection to the database at a place that is claimed, migrated where that is due.
 
     `at` is the time that new migrations are recorded with, in Unix milliseconds. Raises
-    `DatabaseRefused`, and `DiskFailed` where an fsync fails.
+    `DatabaseRefused`, `DiskFailed` where an fsync fails, and what `before_migration` raises.
     """
     refuse_old_sqlite()
     path = place.path
@@ -79,7 +88,7 @@ def open_for_writing(place: DatabasePlace, at: int) -> apsw.Connection:
         _refuse_read_only(path, connection)
         prepare_writer(connection)
         renew_wal(place, connection)
-        migrate(connection, at)
+        migrate(connection, at, before_migration)
         place.watch_wal()
     except BaseException as error:
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # leave everything as it is
