@@ -161,7 +161,7 @@ class World:
             rolled_back = {row.node_id for row in group if row.kind == "LeaseExpired"}
             running = self._running(task_id)
             self.model.now = at
-            self.model.answer("roll_back_expired", {"task_id": task_id}, {})
+            self.model.answer("settle_due", {"task_id": task_id}, {})
             assert rolled_back == running - self._running(task_id)
         self._seq, self._last_at = self.end_of_journal()
 

@@ -31,7 +31,7 @@ class Asker:
         held = [node for node in self.model.nodes.values() if node["lease_id"] is not None]
         if ask.method == "AcquireNextNode" or (ask.lease == "current" and not held):
             return "AcquireNextNode", {"task_id": self.task_id(ask), "lease_owner": ask.owner}
-        if ask.method == "roll_back_expired":
+        if ask.method == "settle_due":
             return ask.method, {"task_id": self.task_id(ask)}
         believes_in_one = ask.lease in ("current", "none") and held
         chosen = held if believes_in_one else [*self.model.nodes.values()]

@@ -48,7 +48,7 @@ class Model:
             "CompleteNode": self._finish,
             "FailNode": self._finish,
             "TaskStatus": self._status,
-            "roll_back_expired": self._sweep,
+            "settle_due": self._sweep,
         }
         fresh = fresh if isinstance(fresh, dict) else {}
         if method in ("CompleteNode", "FailNode"):

@@ -63,7 +63,7 @@ leases = st.sampled_from(CURRENT + BELIEFS)
 owners = st.sampled_from(["w1", "w2", "ö"])
 asks = st.builds(
     Ask,
-    st.sampled_from([*METHODS, "AcquireNextNode", "CompleteNode", "roll_back_expired"]),
+    st.sampled_from([*METHODS, "AcquireNextNode", "CompleteNode", "settle_due"]),
     which,
     leases,
     owners,
