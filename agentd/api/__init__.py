@@ -45,6 +45,7 @@ from agentd.api.node_context import DependencyView, NodeContext
 from agentd.api.node_settings import (
     NodeDefaults,
     NodeSettingsSpec,
+    Priority,
     RetrySpec,
     check_name,
     own_settings,
@@ -126,6 +127,7 @@ __all__ = [
     "OrNull",
     "Params",
     "PayloadAlias",
+    "Priority",
     "RecordedEventView",
     "RegisterTaskParams",
     "RegisterTaskResult",
