@@ -4,15 +4,20 @@ The rule this file keeps: one lease at a time holds a node, and only that one is
 attempt lasts longer than the attempt may.
 """
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
+
 from agentd.api import AcquireNextNodeParams, HeartbeatNodeParams, rfc3339
 from agentd.decide.context import Context
 from agentd.decide.due import settle_due
 from agentd.decide.state import KnownNode, NodeState, TaskState, require_known, require_node
 from agentd.errors import StaleLease
-from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired
+from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired, NodeFailed
 from agentd.journal import Draft
 from agentd.lifecycle import step
-from agentd.projections import NodeRow, with_strikes
+from agentd.projections import NodeRow, is_runnable, with_strikes
 
 
 def acquire_next_node(
@@ -28,18 +33,42 @@ def acquire_next_node(
     return drafts
 
 
-def _first_runnable(state: TaskState, due: list[Draft]) -> KnownNode | None:
-    """What is rolled back was runnable before, so it is runnable again."""
+def _first_runnable(state: TaskState, settled: Sequence[Draft]) -> KnownNode | None:
+    """The first of those that were runnable, and of those that become so by what is settled."""
     if not state.expired:
         return state.runnable
-    rolled_back = {draft.node_id for draft in due if isinstance(draft.event, LeaseExpired)}
-    candidates = [node for node in state.expired if node.row.node_id in rolled_back]
-    if state.wanted is not None:
-        candidates = [node for node in candidates if node.row == state.wanted.row]
-    ranked = [(with_strikes(n.row.rank, n.row.strikes + 1), n.row.added_seq, n) for n in candidates]
+    candidates = [*_given_back(state, settled), *_freed(state, settled)]
+    if state.wanted is not None and state.wanted.row is not None:
+        wanted = state.wanted.row.node_id
+        candidates = [each for each in candidates if each[1].row.node_id == wanted]
     if state.runnable is not None:
-        ranked.append((state.runnable.row.rank, state.runnable.row.added_seq, state.runnable))
-    return min(ranked, key=lambda each: each[:2])[2] if ranked else None
+        candidates.append((state.runnable.row.rank, state.runnable))
+    first = min(candidates, key=lambda each: (each[0], each[1].row.added_seq), default=None)
+    return None if first is None else first[1]
+
+
+def _given_back(state: TaskState, settled: Sequence[Draft]) -> Iterator[tuple[int, KnownNode]]:
+    """Those whose lease ran out, and that wait for nothing, each with the rank that it has then."""
+    for node, draft in zip(state.expired, settled, strict=False):
+        event, row = draft.event, node.row
+        if isinstance(event, LeaseExpired):
+            yield with_strikes(row.rank, row.strikes + 1), node
+        elif isinstance(event, NodeFailed) and event.status == "PENDING" and not event.not_before:
+            yield with_strikes(row.rank, 0), node
+
+
+def _freed(state: TaskState, settled: Sequence[Draft]) -> Iterator[tuple[int, KnownNode]]:
+    """Those that waited for nothing but what has failed now, and is no longer waited for."""
+    waited: Counter[str] = Counter()
+    known: dict[str, KnownNode] = {}
+    for node, draft in zip(state.expired, settled, strict=False):
+        if isinstance(draft.event, NodeFailed) and draft.event.satisfies:
+            known.update((each.row.node_id, each) for each in node.dependents)
+            waited.update(each.row.node_id for each in node.dependents)
+    for node_id, node in known.items():
+        row = node.row if node.row not in state.due else replace(node.row, not_before=None)
+        if is_runnable(replace(row, waiting_on=row.waiting_on - waited[node_id])):
+            yield row.rank, node
 
 
 def _grant_lease(node: KnownNode, params: AcquireNextNodeParams, context: Context) -> Draft:

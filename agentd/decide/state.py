@@ -18,12 +18,14 @@ from agentd.projections import NodeRow, TaskRow
 class KnownNode(Struct, frozen=True):
     """A node with its settings, and how its newest attempts ended, oldest first.
 
-    A node without settings needs neither to be judged, so neither is looked up.
+    A node without settings needs neither to be judged, so neither is looked up; its `dependents`
+    are known where they run on when it fails.
     """
 
     row: NodeRow
     settings: NodeSettings = NodeSettings()
     attempts: Sequence[AttemptView] = ()
+    dependents: Sequence["KnownNode"] = ()
 
 
 class NamedNode(Struct, frozen=True):

@@ -1,9 +1,11 @@
 """How the state is loaded that most commands decide on: that of a task, or of one of its nodes."""
 
+from collections.abc import Iterable
+
 from agentd import queries
 from agentd.api import MOST_SHOWN, LeaseParams, NodeParams, TaskParams
 from agentd.decide import Context, KnownNode, NodeState, TaskState
-from agentd.projections import NodeRow
+from agentd.projections import NODES, NodeRow
 from agentd.store import Reader
 
 MOST_DUE = 1_000
@@ -25,8 +27,16 @@ def load_task(reader: Reader, params: TaskParams, context: Context) -> TaskState
 def _held_node(reader: Reader, row: NodeRow) -> KnownNode:
     if row.settings_seq is None:
         return KnownNode(row)
+    settings = queries.node_settings(reader, row)
     attempts = queries.ended_attempts(reader, row, MOST_SHOWN - 1)
-    return KnownNode(row, queries.node_settings(reader, row), attempts)
+    runs_on = settings.on_failure == "continue"
+    dependents = _known_nodes(reader, reader.dependents(row.node_id)) if runs_on else []
+    return KnownNode(row, settings, attempts, dependents)
+
+
+def _known_nodes(reader: Reader, node_ids: Iterable[str]) -> list[KnownNode]:
+    rows: list[NodeRow] = [reader.get(NODES, (node_id,)) for node_id in node_ids]
+    return [KnownNode(row, queries.node_settings(reader, row)) for row in rows]
 
 
 def load_node(reader: Reader, params: NodeParams, _context: Context) -> NodeState:

@@ -57,9 +57,7 @@ def fail(verb: Parser) -> None:
         type=duration,
         help="try it again after exactly this, in the place of its pause",
     )
-    verb.add_argument(
-        "--kind", metavar="WORD", help="what went wrong, in a word"
-    )
+    verb.add_argument("--kind", metavar="WORD", help="what went wrong, in a word")
 
 
 def release(verb: Parser) -> None:
