@@ -19,6 +19,7 @@ from agentd.text import quote
 
 _DECODERS = {method.name: msgspec.json.Decoder(method.params) for method in METHODS}
 _MISSING_FIELD = re.compile(r"^Object missing required field `(\w+)`(?: - at `(.+)`)?$")
+_UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `(.*?)`(?: - at `(.+)`)?$", re.DOTALL)
 _LOCATED_ERROR = re.compile(r"^(.*) - at `(.+)`$", re.DOTALL)
 _PATH_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 _EXAMPLE = "123e4567-e89b-42d3-a456-426614174000"
@@ -53,7 +54,8 @@ def decode(request: Request) -> tuple[Method, Params]:
         if isinstance(params, RegisterTaskParams):
             params.warn(unknown_fields.warnings_for_nodes(request.params))
     except msgspec.MsgspecError as error:
-        raise InvalidParams(f"{method.name}: {_explain(str(error), request.params)}") from None
+        reason = _explain(str(error), request.params, method.params)
+        raise InvalidParams(f"{method.name}: {reason}") from None
     if lost:
         raise InvalidParams(f"{method.name}: {lost}")
     return method, params
@@ -77,7 +79,9 @@ def _suggestion(name: str) -> str:
     return f", did you mean {meant}?" if meant else ""
 
 
-def _explain(error: str, params: Raw) -> str:
+def _explain(error: str, params: Raw, kind: type[Struct]) -> str:
+    if unknown := _UNKNOWN_FIELD.match(error):
+        return unknown_fields.explain_unknown(kind, unknown[2] or "$", unknown[1])
     if missing := _MISSING_FIELD.match(error):
         return f"`{missing[2] or '$'}.{missing[1]}` is missing"
     if not (located := _LOCATED_ERROR.match(error)):

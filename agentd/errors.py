@@ -7,6 +7,9 @@ raised where it is noticed and turned into bytes at one place, `protocol.encode_
 
 from typing import Any, ClassVar, Self
 
+_LONGEST_NAME = 128
+"""Characters of a node's name, and so of what was sent as one, that a message repeats."""
+
 
 class RequestRefused(Exception):
     """The request was refused."""
@@ -82,6 +85,16 @@ class NodeNotFound(RequestRefused):
 
     kind = "node_not_found"
 
+    @classmethod
+    def of(cls, task_id: str, named: str) -> Self:
+        """The refusal that names both; a name that is no node's may be of any length."""
+        shown = named if len(named) <= _LONGEST_NAME else f"{named[:_LONGEST_NAME]}…"
+        return cls(
+            f"task {task_id} has no node {shown}: TaskStatus lists its nodes",
+            task_id=task_id,
+            node_id=shown,
+        )
+
 
 class StaleLease(RequestRefused):
     """The lease is no longer current; acquire again."""
@@ -105,6 +118,12 @@ class InvalidGraph(RequestRefused):
     """The nodes are not a directed acyclic graph."""
 
     kind = "invalid_graph"
+
+
+class NotRetryable(RequestRefused):
+    """The node is not FAILED, or what depends on it ran although it failed."""
+
+    kind = "not_retryable"
 
 
 class StorageError(RequestRefused):
@@ -152,6 +171,7 @@ WIRE_ERRORS: tuple[type[RequestRefused], ...] = (
     StorageFull,
     RequestIdReused,
     TooManyConnections,
+    NotRetryable,
 )
 """All that may stand in a response's `error`; `DescribeInterface` lists them from here."""
 

@@ -17,6 +17,9 @@ Status = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED"]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 
+OnFailure = Literal["block", "continue"]
+HowFailed = Literal["failed", "timed_out", "expired"]
+
 
 class Event(Struct, frozen=True):
     """A recorded fact. `schema` is the version of its fields."""
@@ -24,34 +27,70 @@ class Event(Struct, frozen=True):
     schema: ClassVar[int] = 1
 
 
+class Retry(Struct, frozen=True, omit_defaults=True):
+    """How often a node may be tried, and after which pauses; None is what `decide` takes then."""
+
+    max_attempts: int | None = None
+    backoff_secs: float | None = None
+    factor: float | None = None
+    max_backoff_secs: float | None = None
+    jitter: float | None = None
+    on_expiry: bool | None = None
+
+
+class NodeSettings(Struct, frozen=True, omit_defaults=True):
+    """How a node is handed out, and what becomes of it when it fails; its task's defaults are in.
+
+    `not_before` is the moment that it was registered with, in Unix milliseconds.
+    """
+
+    priority: int = 0
+    retry: Retry | None = None
+    lease_ms: int | None = None
+    timeout_ms: int | None = None
+    not_before: int | None = None
+    on_failure: OnFailure | None = None
+
+
 class TaskRegistered(Event, frozen=True, omit_defaults=True):
     """A task began. Payload: the task's `context`.
 
-    `warnings` is what its registrant was told. It came later and is left out where there is none,
-    so records without it are what they always were.
+    `warnings` is what its registrant was told, `node_defaults` what its nodes have where they say
+    nothing. They came later and are left out where there are none, so records without them are
+    what they always were.
     """
 
     goal: str
     node_count: int
     warnings: tuple[str, ...] = ()
+    node_defaults: NodeSettings | None = None
 
 
-class NodeAdded(Event, frozen=True):
+class NodeAdded(Event, frozen=True, omit_defaults=True):
     """A node joined its task; `position` is its place, from 0. Payload: its `payload_schema`."""
 
     position: int
     dependencies: tuple[str, ...]
     waiting_on: int
     status: Status
+    name: str | None = None
+    settings: NodeSettings | None = None
 
 
-class NodeAcquired(Event, frozen=True):
-    """An owner got the right to work on the node until `lease_expires_at`."""
+class NodeAcquired(Event, frozen=True, omit_defaults=True):
+    """An owner got the right to work on the node until `lease_expires_at`.
+
+    A heartbeat extends it by `lease_ms`, where that is not the daemon's own, and never beyond
+    `deadline_at`. Records of old say nothing of `attempt`: the reducer counts.
+    """
 
     lease_id: str
     lease_owner: str
     lease_expires_at: int
     status: Status
+    attempt: int = 1
+    deadline_at: int | None = None
+    lease_ms: int | None = None
 
 
 class LeaseExtended(Event, frozen=True):
@@ -61,13 +100,20 @@ class LeaseExtended(Event, frozen=True):
     lease_expires_at: int
 
 
-class LeaseExpired(Event, frozen=True):
-    """The lease ran out and the node was rolled back."""
+class LeaseExpired(Event, frozen=True, omit_defaults=True):
+    """The lease ran out and the node was rolled back.
+
+    `counts`: the attempt is one of those that the node may have. Like all endings of an attempt,
+    this one knows the one before it of the same node by its `previous` seq.
+    """
 
     lease_id: str
     lease_owner: str
     lease_expires_at: int
     status: Status
+    attempt: int = 1
+    previous: int | None = None
+    counts: bool = False
 
 
 class EventCommitted(Event, frozen=True):
@@ -76,18 +122,61 @@ class EventCommitted(Event, frozen=True):
     action_type: str
 
 
-class NodeCompleted(Event, frozen=True):
+class NodeCompleted(Event, frozen=True, omit_defaults=True):
     """The holder of the lease finished the node. Payload: the result."""
 
     lease_id: str
     status: Status
+    attempt: int = 1
+    previous: int | None = None
+    lease_owner: str | None = None
 
 
-class NodeFailed(Event, frozen=True):
-    """The holder of the lease gave the node up. Payload: the error."""
+class NodeFailed(Event, frozen=True, omit_defaults=True):
+    """An attempt came to nothing: its holder gave it up, or its time or its last lease was over.
+
+    The node is FAILED, or PENDING: then it is tried again, `not_before` that moment (Unix
+    milliseconds). `satisfies`: its dependents no longer wait for it. Payload: the error.
+    """
 
     lease_id: str
     status: Status
+    attempt: int = 1
+    previous: int | None = None
+    lease_owner: str | None = None
+    how: HowFailed = "failed"
+    kind: str | None = None
+    not_before: int | None = None
+    satisfies: bool = False
+
+
+class NodeReleased(Event, frozen=True, omit_defaults=True):
+    """The holder gave the node back without blame. Payload: the reason, where there is one."""
+
+    lease_id: str
+    status: Status
+    attempt: int = 1
+    previous: int | None = None
+    lease_owner: str | None = None
+    not_before: int | None = None
+
+
+class NodeRetried(Event, frozen=True, omit_defaults=True):
+    """A node that had FAILED may be tried again; its attempts count anew.
+
+    `satisfied`: its dependents had not waited for it, and do so again. `number` is its place among
+    the nodes that one request revived, from 1.
+    """
+
+    status: Status
+    satisfied: bool = False
+    number: int = 1
+    reason: str | None = None
+    by: str | None = None
+
+
+class NodeDue(Event, frozen=True):
+    """The moment that the node waited for has come."""
 
 
 EVENTS: tuple[type[Event], ...] = (
@@ -99,8 +188,17 @@ EVENTS: tuple[type[Event], ...] = (
     EventCommitted,
     NodeCompleted,
     NodeFailed,
+    NodeReleased,
+    NodeRetried,
+    NodeDue,
 )
 """Every kind that a journal may hold, by name and schema version."""
 
 TOLD: tuple[type[Event], ...] = (EventCommitted, NodeCompleted, NodeFailed)
 """What agents committed and how nodes ended: what a node's context shows of the journal."""
+
+HIDDEN: tuple[type[Event], ...] = (LeaseExtended, NodeDue)
+"""What no view of a task's events shows."""
+
+Ending = LeaseExpired | NodeCompleted | NodeFailed | NodeReleased
+"""How an attempt ended."""

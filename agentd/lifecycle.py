@@ -17,6 +17,9 @@ EDGES = (
     {"trigger": "complete", "source": "RUNNING", "dest": "COMPLETED"},
     {"trigger": "fail", "source": "RUNNING", "dest": "FAILED"},
     {"trigger": "timeout_rollback", "source": "RUNNING", "dest": "PENDING"},
+    {"trigger": "release", "source": "RUNNING", "dest": "PENDING"},
+    {"trigger": "retry", "source": "RUNNING", "dest": "PENDING"},
+    {"trigger": "retry_failed", "source": "FAILED", "dest": "PENDING"},
 )
 
 

@@ -14,7 +14,15 @@ from msgspec.structs import asdict
 
 from agentd.api import TaskStatusResult
 from agentd.errors import IllegalTransition, RecordDamaged, TaskNotFound
-from agentd.events import LeaseExpired, NodeAcquired, NodeCompleted, NodeFailed
+from agentd.events import (
+    Event,
+    LeaseExpired,
+    NodeAcquired,
+    NodeCompleted,
+    NodeFailed,
+    NodeReleased,
+    NodeRetried,
+)
 from agentd.journal import GENESIS, Head, Recorded, chain_hash
 from agentd.lifecycle import step
 from agentd.progress import Advance
@@ -46,6 +54,8 @@ _TRIGGERS = {
     NodeCompleted: "complete",
     NodeFailed: "fail",
     LeaseExpired: "timeout_rollback",
+    NodeReleased: "release",
+    NodeRetried: "retry_failed",
 }
 
 
@@ -186,7 +196,7 @@ class _JournalCheck:
 
 
 def _check_edge(recorded: Recorded, tables: Tables) -> Iterator[Difference]:
-    trigger = _TRIGGERS.get(type(recorded.event))
+    trigger = _trigger_of(recorded.event)
     if trigger is None:
         return
     where = f"seq {recorded.seq} (task {recorded.task_id}, node {recorded.node_id})"
@@ -200,6 +210,13 @@ def _check_edge(recorded: Recorded, tables: Tables) -> Iterator[Difference]:
             yield Difference(where, f"{recorded.kind} records {event.status} after {row.status}")
     except IllegalTransition as error:
         yield Difference(where, error.message)
+
+
+def _trigger_of(event: Event) -> str | None:
+    """The edge that the event took; a failure may have left its node to be tried again."""
+    if isinstance(event, NodeFailed) and event.status == "PENDING":
+        return "retry"
+    return _TRIGGERS.get(type(event))
 
 
 def _compare(projection: Projection, shadow: Shadow, reader: Reader) -> Iterator[Difference]:

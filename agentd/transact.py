@@ -61,12 +61,12 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
     for event in recorded:  # 4. project
         project(tx, event)
     answer = recorded[-1] if recorded else _earlier_record(tx, state.result_seq)
-    if answer is None:  # nothing was done, so there is nothing that a repeat could do twice
-        return Outcome(None)
-    if (request_id := params.request_id) is not None:
-        digest = answers.digest(params)
-        tx.remember(Answered(request_id, digest, answer.seq, context.event_limit, context.now))
-    return Outcome(command.view(tx, answer, context), recorded)
+    result = command.idle if answer is None else command.view(tx, answer, context)
+    if result is not None and (request_id := params.request_id) is not None:
+        # Who found nothing looks for it again: a repeat of that is a new try.
+        seq, digest = 0 if answer is None else answer.seq, answers.digest(params)
+        tx.remember(Answered(request_id, digest, seq, context.event_limit, context.now))
+    return Outcome(result, recorded)
     # 5. commit: when the block of `store.write` ends
 
 
@@ -80,6 +80,8 @@ def _find_answer(tx: Tx, params: Params) -> Answered | None:
 
 def _show_again(tx: Tx, command: Command, answered: Answered, context: Context) -> Any:
     """The answer as it was given, under the settings of then."""
+    if not answered.seq:
+        return command.idle
     then = replace(context, event_limit=answered.event_limit)
     return command.view(tx, tx.record_at(answered.seq), then)
 

@@ -1,16 +1,19 @@
 """Fields that no method knows.
 
-The rule this file keeps: they are ignored, so that clients and daemons of different ages get along,
-but nobody's data is lost in silence: a request that lacks its payload and has such a field is
-refused, and a registration is told about those of its nodes.
+The rule this file keeps: at the top of the methods of old they are ignored, so that clients and
+daemons of different ages get along, but nobody's data is lost in silence: a request that lacks its
+payload and has such a field is refused, and a registration is told about those of its nodes.
+Everywhere else they are refused, and the message names what may have been meant.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw, Struct, inspect
 
 from agentd.api import CommitEventParams, CompleteNodeParams, FailNodeParams, NodeSpec, Params
 from agentd.text import quote
@@ -24,6 +27,7 @@ _PAYLOAD_NAMES: Mapping[type[Params], str] = MappingProxyType(
 )
 """What the payload of a method is best called."""
 
+_NAMES_IN_PATH = re.compile(r"\.(\w+)")
 _NODE_FIELDS = NodeSpec.__struct_fields__
 
 MOST_WARNINGS = 10
@@ -39,6 +43,13 @@ class _StrictNode(Struct, forbid_unknown_fields=True):
     id: Raw = Raw(b"null")
     dependencies: Raw = Raw(b"null")
     payload_schema: Raw = Raw(b"null")
+    name: Raw = Raw(b"null")
+    priority: Raw = Raw(b"null")
+    retry: Raw = Raw(b"null")
+    lease_secs: Raw = Raw(b"null")
+    timeout_secs: Raw = Raw(b"null")
+    not_before: Raw = Raw(b"null")
+    on_failure: Raw = Raw(b"null")
 
 
 class _StrictRegistration(Struct):
@@ -91,5 +102,43 @@ def _describe_unknown(nodes: list[dict[str, Raw]]) -> Iterator[str]:
 
 
 def _suggestion(field: str) -> str:
-    near = get_close_matches(field[:_COMPARED_CHARACTERS].lower(), _NODE_FIELDS, 1)
-    return f"did you mean `{near[0]}`?" if near else f"a node has {', '.join(_NODE_FIELDS)}"
+    meant = _closest(field, _NODE_FIELDS)
+    return f"did you mean `{meant}`?" if meant else f"a node has {', '.join(_NODE_FIELDS)}"
+
+
+def explain_unknown(params: type[Struct], path: str, field: str) -> str:
+    """Why params are refused whose object at the path has this field."""
+    known = _fields_at(params, path)
+    meant = _closest(field, known)
+    hint = f"did you mean `{meant}`?" if meant else f"there are {', '.join(known)}"
+    return f"there is no field {quote(field)} in `{path}`: {hint}"
+
+
+def _fields_at(params: type[Struct], path: str) -> tuple[str, ...]:
+    """The fields of the object that stands at the path, such as `$.nodes[3].retry`."""
+    kind: Any = inspect.type_info(params)
+    for name in _NAMES_IN_PATH.findall(path):
+        field = next(each for each in kind.fields if each.encode_name == name)
+        kind = _object_in(field.type)
+    return tuple(field.encode_name for field in kind.fields)
+
+
+def _object_in(kind: Any) -> Any:
+    """The one kind of object that is meant, in a list, or where it may be null too."""
+    while not hasattr(kind, "fields"):
+        if isinstance(kind, inspect.ListType):
+            kind = kind.item_type
+        elif isinstance(kind, inspect.UnionType):
+            kind = next(each for each in kind.types if _holds_object(each))
+        else:
+            kind = kind.type
+    return kind
+
+
+def _holds_object(kind: Any) -> bool:
+    return isinstance(kind, inspect.StructType | inspect.ListType | inspect.Metadata)
+
+
+def _closest(field: str, known: Sequence[str]) -> str | None:
+    near = get_close_matches(field[:_COMPARED_CHARACTERS].lower(), known, 1)
+    return near[0] if near else None

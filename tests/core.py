@@ -17,7 +17,7 @@ from agentd.decoding import decode
 from agentd.errors import RequestRefused
 from agentd.events import NodeAdded, TaskRegistered
 from agentd.journal import Draft, Recorded
-from agentd.methods import BY_NAME, ROLL_BACK_EXPIRED, Method
+from agentd.methods import BY_NAME, SETTLE_DUE, Method
 from agentd.projections import project
 from agentd.protocol import NO_ID, Request
 from agentd.store import Store, Tx
@@ -30,6 +30,8 @@ NOW = 1_769_860_800_123
 
 LEASE_MS = 300_000
 EVENT_LIMIT = 50
+CHANCE = 0.5
+"""What every draw gives: pauses are as long as they are without jitter."""
 
 Params = Mapping[str, Any]
 
@@ -67,9 +69,8 @@ STORES: Mapping[str, OpenStore] = {"memory": open_memory, "sqlite": open_sqlite}
 
 def context(**known: Any) -> Context:
     """What a method may know: the suite's moment and settings, but for what is given."""
-    runtime = RuntimeMetrics(*[0] * len(RuntimeMetrics.__struct_fields__))
-    settings = {"lease_ms": LEASE_MS, "event_limit": EVENT_LIMIT, "runtime": runtime}
-    return Context(**{"now": NOW, "new_id": Ids(), **settings, **known})
+    settings = {"lease_ms": LEASE_MS, "event_limit": EVENT_LIMIT, "runtime": RuntimeMetrics()}
+    return Context(**{"now": NOW, "new_id": Ids(), "random": lambda: CHANCE, **settings, **known})
 
 
 class Core:
@@ -170,7 +171,7 @@ def spec(number: int, *dependencies: int, **more: Any) -> dict[str, Any]:
     return {"id": uid(number), "dependencies": [uid(d) for d in dependencies], **more}
 
 
-_ROLL_BACK = Method("roll_back_expired", TaskParams, None, ROLL_BACK_EXPIRED)
+_ROLL_BACK = Method("settle_due", TaskParams, None, SETTLE_DUE)
 
 
 def decode_params(method: Method, params: bytes) -> api.Params:

@@ -17,7 +17,35 @@ from tests.core import NOW, Core, spec
 
 BESIDE = ("-wal", "-shm", ".mark")
 
+_RUNNABLE = "WHERE status = 'PENDING' AND waiting_on = 0"
+
 _UNDO = {
+    7: (
+        *(
+            f"DROP INDEX nodes_{index}"
+            for index in ("queue", "queue_of_all", "due", "deadline", "name", "failed", "runnable")
+        ),
+        *(
+            f"ALTER TABLE nodes DROP COLUMN {column}"
+            for column in (
+                *("name", "rank", "attempt", "counted", "strikes", "not_before", "deadline_at"),
+                *("lease_ms", "last_end_seq", "settings_seq"),
+            )
+        ),
+        f"CREATE INDEX nodes_runnable ON nodes (added_seq) {_RUNNABLE}",
+        "DROP INDEX journal_stream",
+        "ALTER TABLE journal DROP COLUMN visibility",
+        """ALTER TABLE journal ADD COLUMN visibility INTEGER NOT NULL AS (
+            CASE kind
+                WHEN 'LeaseExtended' THEN 0
+                WHEN 'EventCommitted' THEN 2
+                WHEN 'NodeCompleted' THEN 2
+                WHEN 'NodeFailed' THEN 2
+                ELSE 1
+            END
+        ) VIRTUAL""",
+        "CREATE INDEX journal_stream ON journal (task_id, visibility, version)",
+    ),
     6: (
         "DROP INDEX journal_stream",
         """ALTER TABLE journal

@@ -10,8 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from agentd import decide
-from agentd.decide import Context, NodeState, TaskState
+from agentd.decide import Context, KnownNode, NodeState, TaskState
 from agentd.errors import RequestRefused
+from agentd.events import NodeSettings
 from agentd.journal import Draft
 from agentd.projections import NodeRow, TaskRow
 from tests.core import LEASE_MS, NOW, context, to_params, uid
@@ -20,22 +21,27 @@ TASK, NODE = uid(0x7A), uid(0x1)
 LEASE, OLD_LEASE, OTHER_LEASE = uid(0xA), uid(0xB), uid(0xC)
 ENDS = NOW + LEASE_MS
 
+NO_SETTINGS = NodeSettings()
 TASK_ROW = TaskRow(TASK, 1, NOW)
 PENDING = NodeRow(NODE, TASK, 0, 2, "PENDING", 0, NOW)
-RUNNING = NodeRow(NODE, TASK, 0, 2, "RUNNING", 0, NOW, NOW, LEASE, "worker-1", ENDS)
-ROLLED_BACK = replace(PENDING, last_lease=OLD_LEASE)
-HELD_AGAIN = replace(RUNNING, last_lease=OLD_LEASE)
-COMPLETED = replace(PENDING, status="COMPLETED", last_lease=LEASE, result_seq=9)
-FAILED = replace(COMPLETED, status="FAILED")
+RUNNING = NodeRow(NODE, TASK, 0, 2, "RUNNING", 0, NOW, NOW, LEASE, "worker-1", ENDS, attempt=1)
+ROLLED_BACK = replace(PENDING, last_lease=OLD_LEASE, attempt=1, strikes=1, last_end_seq=8)
+HELD_AGAIN = replace(RUNNING, last_lease=OLD_LEASE, attempt=2, strikes=1, last_end_seq=8)
+COMPLETED = replace(
+    PENDING, status="COMPLETED", last_lease=LEASE, result_seq=9, attempt=1, last_end_seq=9
+)
+FAILED = replace(COMPLETED, status="FAILED", counted=1)
 
 _DECIDES: Mapping[str, Callable[..., list[Draft]]] = {
     "RegisterTask": decide.register_task,
     "AcquireNextNode": decide.acquire_next_node,
-    "roll_back_expired": decide.roll_back_expired,
+    "settle_due": decide.settle_due,
     "CommitEvent": decide.commit_event,
     "HeartbeatNode": decide.heartbeat_node,
     "CompleteNode": decide.complete_node,
     "FailNode": decide.fail_node,
+    "ReleaseNode": decide.release_node,
+    "RetryNode": decide.retry_node,
 }
 
 
@@ -78,14 +84,22 @@ def given(state: object) -> Given:
     return Given(state)
 
 
-def node(row: NodeRow | None) -> NodeState:
+def node(row: NodeRow | None, **more: Any) -> NodeState:
     """A known task with this node, or without it."""
-    return NodeState(TASK, 3, TASK_ROW, row)
+    return NodeState(TASK, 3, TASK_ROW, row, **more)
 
 
-def task(*, expired: Sequence[NodeRow] = (), runnable: NodeRow | None = None) -> TaskState:
-    """A known task with these leases run out and this node to hand out."""
-    return TaskState(TASK, 3, TASK_ROW, expired, runnable)
+def task(
+    *,
+    expired: Sequence[NodeRow] = (),
+    runnable: NodeRow | None = None,
+    settings: NodeSettings = NO_SETTINGS,
+    **more: Any,
+) -> TaskState:
+    """A known task with these leases run out and this node to hand out, with these settings."""
+    held = [KnownNode(row, settings) for row in expired]
+    first = None if runnable is None else KnownNode(runnable, settings)
+    return TaskState(TASK, 3, TASK_ROW, held, first, **more)
 
 
 def held(lease_id: str = LEASE) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import pytest
 
 from agentd.errors import IllegalTransition, StaleLease
-from agentd.events import NodeCompleted, NodeFailed
+from agentd.events import Event, NodeCompleted, NodeFailed
 from agentd.journal import Draft
 from agentd.projections import NodeRow
 from tests.core import LEASE_MS, NOW, context
@@ -24,27 +24,28 @@ from tests.given import (
 )
 
 METHODS = ["CompleteNode", "FailNode"]
+OWNER = "worker-1"
 
 
 def test_the_holder_completes_the_node() -> None:
     """The result is kept as it came in."""
     given(node(RUNNING)).when("CompleteNode", **held(), result_payload=[1]).then(
-        Draft(NodeCompleted(LEASE, "COMPLETED"), NODE, b"[1]")
+        Draft(NodeCompleted(LEASE, "COMPLETED", lease_owner=OWNER), NODE, b"[1]")
     )
 
 
 def test_the_holder_fails_the_node() -> None:
     """The error is kept as it came in."""
     given(node(RUNNING)).when("FailNode", **held(), error_payload={"why": "x"}).then(
-        Draft(NodeFailed(LEASE, "FAILED"), NODE, b'{"why":"x"}')
+        Draft(NodeFailed(LEASE, "FAILED", lease_owner=OWNER), NODE, b'{"why":"x"}')
     )
 
 
 @pytest.mark.parametrize(
     ("method", "event"),
     [
-        ("CompleteNode", NodeCompleted(LEASE, "COMPLETED")),
-        ("FailNode", NodeFailed(LEASE, "FAILED")),
+        ("CompleteNode", NodeCompleted(LEASE, "COMPLETED", lease_owner=OWNER)),
+        ("FailNode", NodeFailed(LEASE, "FAILED", lease_owner=OWNER)),
     ],
 )
 def test_an_end_without_a_payload(method: str, event: NodeCompleted | NodeFailed) -> None:
@@ -60,16 +61,23 @@ def test_an_end_after_the_lease_ran_out_still_counts(method: str) -> None:
     assert len(given(node(RUNNING)).when(method, late, **held()).drafts()) == 1
 
 
-@pytest.mark.parametrize(("method", "row"), [("CompleteNode", COMPLETED), ("FailNode", FAILED)])
-def test_a_repeat_yields_no_events(method: str, row: NodeRow) -> None:
+ENDS = [
+    ("CompleteNode", COMPLETED, NodeCompleted(LEASE, "COMPLETED")),
+    ("FailNode", FAILED, NodeFailed(LEASE, "FAILED")),
+]
+
+
+@pytest.mark.parametrize(("method", "row", "end"), ENDS)
+def test_a_repeat_yields_no_events(method: str, row: NodeRow, end: Event) -> None:
     """The lease that ended the node may say so again, and nothing happens."""
-    given(node(row)).when(method, **held(), payload="another").then()
+    given(node(row, last_end=end)).when(method, **held(), payload="another").then()
 
 
-@pytest.mark.parametrize(("method", "row"), [("CompleteNode", FAILED), ("FailNode", COMPLETED)])
-def test_the_other_end_is_no_repeat(method: str, row: NodeRow) -> None:
+@pytest.mark.parametrize(("method", "row", "end"), ENDS)
+def test_the_other_end_is_no_repeat(method: str, row: NodeRow, end: Event) -> None:
     """A node that has one end cannot get the other, not even from the lease that ended it."""
-    given(node(row)).when(method, **held()).refused(IllegalTransition, row.status)
+    for other in {*METHODS, "ReleaseNode"} - {method}:
+        given(node(row, last_end=end)).when(other, **held()).refused(IllegalTransition, row.status)
 
 
 @pytest.mark.parametrize("method", METHODS)

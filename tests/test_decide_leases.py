@@ -43,7 +43,11 @@ def rolled_back(row: NodeRow) -> Draft:
     )
 
 
-# AcquireNextNode and the daemon's own roll_back_expired
+def acquired_again(node_id: str) -> Draft:
+    return Draft(NodeAcquired(FIRST_NEW_ID, "anonymous", ENDS, "RUNNING", 2), node_id)
+
+
+# AcquireNextNode and the daemon's own settle_due
 
 
 def test_a_runnable_node_is_acquired() -> None:
@@ -71,31 +75,31 @@ def test_nothing_runnable_is_no_event() -> None:
 def test_an_expired_lease_is_rolled_back_and_the_node_handed_on() -> None:
     """Acquiring first rolls back what ran out, and then has that node to give."""
     given(task(expired=[EXPIRED])).when("AcquireNextNode", task_id=TASK).then(
-        rolled_back(EXPIRED), acquired(NODE)
+        rolled_back(EXPIRED), acquired_again(NODE)
     )
 
 
 @pytest.mark.parametrize(("expired_at", "runnable_at"), [(0, 1), (1, 0)])
 def test_the_node_registered_first_is_acquired(expired_at: int, runnable_at: int) -> None:
     """Rolled back or never acquired: the runnable node that was registered first is handed out."""
-    expired = replace(EXPIRED, position=expired_at)
-    runnable = replace(PENDING, node_id=OTHER, position=runnable_at)
+    expired = replace(EXPIRED, added_seq=expired_at)
+    runnable = replace(PENDING, node_id=OTHER, added_seq=runnable_at)
     given(task(expired=[expired], runnable=runnable)).when("AcquireNextNode", task_id=TASK).then(
-        rolled_back(expired), acquired(NODE if expired_at == 0 else OTHER)
+        rolled_back(expired), acquired_again(NODE) if expired_at == 0 else acquired(OTHER)
     )
 
 
 def test_every_expired_lease_is_rolled_back() -> None:
     """The daemon's rollback ends each lease that ran out, and hands out nothing."""
     other = replace(EXPIRED, node_id=OTHER, lease_id=OTHER_LEASE)
-    given(task(expired=[EXPIRED, other], runnable=PENDING)).when(
-        "roll_back_expired", task_id=TASK
-    ).then(rolled_back(EXPIRED), rolled_back(other))
+    given(task(expired=[EXPIRED, other], runnable=PENDING)).when("settle_due", task_id=TASK).then(
+        rolled_back(EXPIRED), rolled_back(other)
+    )
 
 
 def test_no_expired_lease_is_no_event() -> None:
     """A rollback where no lease ran out changes nothing."""
-    given(task(runnable=PENDING)).when("roll_back_expired", task_id=TASK).then()
+    given(task(runnable=PENDING)).when("settle_due", task_id=TASK).then()
 
 
 # HeartbeatNode

@@ -7,7 +7,7 @@ from agentd.errors import NodeNotFound, TaskNotFound
 from tests.given import NODE, TASK, given, held, node
 
 NODE_COMMANDS = ["CommitEvent", "HeartbeatNode", "CompleteNode", "FailNode"]
-TASK_COMMANDS = ["AcquireNextNode", "roll_back_expired"]
+TASK_COMMANDS = ["AcquireNextNode", "settle_due"]
 
 
 @pytest.mark.parametrize("method", TASK_COMMANDS)

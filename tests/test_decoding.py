@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agentd.api import MOST_NODES, Params
+from agentd.api import MOST_NODES, NodeSpec, Params
 from agentd.decoding import decode
 from agentd.errors import InvalidParams
 from agentd.methods import METHODS
@@ -25,7 +25,12 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "FailNode": LEASE,
     "TaskStatus": TASK,
     "TaskEvents": TASK,
+    "ReleaseNode": LEASE,
+    "RetryNode": TASK,
+    "NodeStatus": NODE,
 }
+CHOSEN: dict[str, dict[str, Any]] = {"RetryNode": {"failed": True}}
+"""What else a method needs, where it may choose."""
 PAYLOADS = {"CommitEvent": "payload", "CompleteNode": "result_payload", "FailNode": "error_payload"}
 
 
@@ -66,11 +71,15 @@ def test_params_may_be_null(method: str) -> None:
 @pytest.mark.parametrize(("method", "field"), NULLABLE)
 def test_an_optional_field_that_is_null_counts_as_left_out(method: str, field: str) -> None:
     """Whatever its default is, and for the digest of a repeat too."""
-    params = REQUIRED.get(method, {})
-    assert decoded(method, {**params, field: None}) == decoded(method, params)
+    params = {**REQUIRED.get(method, {}), **CHOSEN.get(method, {})}
+    left_out = {name: value for name, value in params.items() if name != field}
+    if field in params:  # one of the two that may be chosen: neither is too little
+        assert refused(method, {**params, field: None}) == refused(method, left_out)
+    else:
+        assert decoded(method, {**params, field: None}) == decoded(method, params)
 
 
-@pytest.mark.parametrize("field", ["id", "dependencies"])
+@pytest.mark.parametrize("field", sorted({*NodeSpec.__struct_fields__} - {"payload_schema"}))
 def test_a_field_of_a_node_that_is_null_counts_as_left_out(field: str) -> None:
     """Nodes are no exception."""
     nodes = decoded("RegisterTask", {"goal": "g", "initial_nodes": [{field: None}]})

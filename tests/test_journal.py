@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from agentd.errors import JournalDamaged
-from agentd.events import EVENTS, EventCommitted, NodeAdded
+from agentd.events import EVENTS, EventCommitted, NodeAdded, NodeSettings, Retry
 from agentd.journal import GENESIS, HASH_SIZE, Draft, Head, Recorded, chain_hash, decode, record
 from tests.core import NOW, Ids, uid
 
@@ -71,8 +71,23 @@ def test_records_follow_each_other() -> None:
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
 def test_every_kind_of_event_is_read_as_it_was_written(kind: type[Any]) -> None:
     """What a record's `data` holds decodes to the very event."""
-    examples = {"dependencies": (uid(3), uid(4)), "status": "FAILED", "warnings": ("ö",)}
-    numbers = {"waiting_on": 2, "position": 9, "node_count": 0, "lease_expires_at": 1 << 53}
+    settings = NodeSettings(-7, Retry(3, 0.5, on_expiry=False), 1_000, 1 << 53, 5, "continue")
+    examples = {
+        "dependencies": (uid(3), uid(4)),
+        "status": "FAILED",
+        "warnings": ("ö",),
+        "settings": settings,
+        "node_defaults": settings,
+        "how": "expired",
+        **dict.fromkeys(("counts", "satisfies", "satisfied"), True),
+    }
+    numbers = {
+        "waiting_on": 2,
+        "position": 9,
+        "node_count": 0,
+        **dict.fromkeys(("lease_expires_at", "deadline_at", "not_before", "previous"), 1 << 53),
+        **dict.fromkeys(("attempt", "lease_ms", "number"), 7),
+    }
     fields = kind.__struct_fields__
     event = kind(**{name: {**examples, **numbers}.get(name, f"ö {name}") for name in fields})
     recorded = one(Draft(event))

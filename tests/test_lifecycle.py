@@ -13,8 +13,11 @@ LEGAL: dict[tuple[Status, str], Status] = {
     ("RUNNING", "complete"): "COMPLETED",
     ("RUNNING", "fail"): "FAILED",
     ("RUNNING", "timeout_rollback"): "PENDING",
+    ("RUNNING", "release"): "PENDING",
+    ("RUNNING", "retry"): "PENDING",
+    ("FAILED", "retry_failed"): "PENDING",
 }
-TRIGGERS = ("acquire", "complete", "fail", "timeout_rollback")
+TRIGGERS = tuple(trigger for _status, trigger in LEGAL)
 ILLEGAL = [pair for pair in product(STATUSES, TRIGGERS) if pair not in LEGAL]
 
 
@@ -24,7 +27,7 @@ def test_the_statuses_are_the_contracts() -> None:
 
 
 def test_the_edges_are_the_contracts() -> None:
-    """PENDING → RUNNING → COMPLETED | FAILED, and the rollback. Nothing else."""
+    """PENDING → RUNNING → COMPLETED | FAILED, and the ways back to PENDING. Nothing else."""
     assert {(row["source"], row["trigger"]): row["dest"] for row in EDGES} == LEGAL
     assert len(EDGES) == len(LEGAL)
 

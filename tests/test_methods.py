@@ -79,7 +79,8 @@ def test_acquire_next_node(core: Core) -> None:
         "lease_owner": "worker-1",
         "lease_expires_at": SECONDS + 300,
     }
-    assert acquired == {"task_id": task_id, "node_id": uid(1), **lease}
+    more = {"attempt": 1, "name": None, "deadline_at": None}
+    assert acquired == {"task_id": task_id, "node_id": uid(1), **lease, **more}
     assert context["task"] == {
         "id": task_id,
         "goal": "g",
@@ -96,6 +97,10 @@ def test_acquire_next_node(core: Core) -> None:
         "acquired_at": SECONDS,
         "updated_at": SECONDS,
         **lease,
+        "name": None,
+        "priority": 0,
+        "attempt": 1,
+        "not_before": None,
     }
     assert context["completed_dependencies"] == []
     assert context["event_journal_limit"] == 50
@@ -260,6 +265,9 @@ def test_every_alias_is_the_method() -> None:
         "TaskStatus": ("task_status", "GetTaskStatus", "get_task_status"),
         "ListTasks": ("list_tasks",),
         "TaskEvents": ("task_events",),
+        "ReleaseNode": ("release_node",),
+        "RetryNode": ("retry_node",),
+        "NodeStatus": ("node_status",),
     }
 
 
@@ -267,7 +275,7 @@ def test_the_daemons_own_command_ends_leases(core: Core) -> None:
     """The daemon rolls back what ran out, without a client asking for a node."""
     held = core.hold(core.register(spec(1)))
     core.now += LEASE_MS
-    assert core.do("roll_back_expired", task_id=held.task_id) is None
+    assert core.do("settle_due", task_id=held.task_id) is None
     assert core.node(*held[:2])["status"] == "PENDING"
 
 

@@ -16,7 +16,11 @@ from agentd.events import (
     NodeAcquired,
     NodeAdded,
     NodeCompleted,
+    NodeDue,
     NodeFailed,
+    NodeReleased,
+    NodeRetried,
+    NodeSettings,
     TaskRegistered,
 )
 from agentd.journal import Draft, Head, Recorded, record
@@ -44,7 +48,25 @@ LEASE = uid(0xA)
 LATER = NOW + 5
 
 PENDING = NodeRow(NODE, TASK, 3, 2, "PENDING", 0, NOW)
-RUNNING = NodeRow(NODE, TASK, 3, 2, "RUNNING", 0, NOW, NOW, LEASE, "w", NOW + 9, uid(0xB))
+RUNNING = NodeRow(
+    *(NODE, TASK, 3, 2, "RUNNING", 0, NOW, NOW, LEASE, "w", NOW + 9, uid(0xB)),
+    rank=-4_999_999,
+    attempt=4,
+    counted=1,
+    strikes=3,
+    deadline_at=NOW + 99,
+    lease_ms=9,
+    last_end_seq=5,
+)
+NO_LEASE = {
+    **dict.fromkeys(("acquired_at", "lease_id", "lease_owner", "lease_expires_at")),
+    **dict.fromkeys(("deadline_at", "lease_ms")),
+    "last_lease": LEASE,
+    "last_end_seq": 7,
+    "rank": -5_000_000,
+    "strikes": 0,
+}
+ENDED = replace(PENDING, status="FAILED", attempt=2, counted=2, last_lease=LEASE, result_seq=6)
 TASK_ROW = TaskRow(TASK, 1, NOW)
 COUNTS_ROW = CountsRow(TASK, 10, 20, 30, 40)
 TOTALS_ROW = TotalsRow("database", 600, 7, 10, 20, 30, 40)
@@ -57,6 +79,10 @@ EXPIRED = LeaseExpired(LEASE, "w", NOW + 9, "PENDING")
 COMMITTED = EventCommitted("NOTE")
 COMPLETED = NodeCompleted(LEASE, "COMPLETED")
 FAILED = NodeFailed(LEASE, "FAILED")
+TRIED_AGAIN = NodeFailed(LEASE, "PENDING", not_before=LATER + 9)
+RELEASED = NodeReleased(LEASE, "PENDING", not_before=LATER + 9)
+RETRIED = NodeRetried("PENDING")
+DUE = NodeDue()
 EXAMPLES: Sequence[Event] = (
     REGISTERED,
     ADDED,
@@ -66,6 +92,9 @@ EXAMPLES: Sequence[Event] = (
     COMMITTED,
     COMPLETED,
     FAILED,
+    RELEASED,
+    RETRIED,
+    DUE,
 )
 
 
@@ -106,52 +135,62 @@ def test_a_node_is_added() -> None:
     [
         (
             replace(PENDING, last_lease=uid(0xB)),
-            ACQUIRED,
+            replace(ACQUIRED, attempt=5, deadline_at=NOW + 50, lease_ms=7),
             {
                 "status": "RUNNING",
                 "acquired_at": LATER,
                 "lease_id": LEASE,
                 "lease_owner": "w",
                 "lease_expires_at": NOW + 9,
+                "attempt": 1,
+                "deadline_at": NOW + 50,
+                "lease_ms": 7,
             },
         ),
         (RUNNING, EXTENDED, {"lease_expires_at": NOW + 99}),
         (
             RUNNING,
             EXPIRED,
-            {
-                "status": "PENDING",
-                "acquired_at": None,
-                "lease_id": None,
-                "lease_owner": None,
-                "lease_expires_at": None,
-                "last_lease": LEASE,
-            },
+            {**NO_LEASE, "status": "PENDING", "strikes": 4, "rank": -4_999_998},
+        ),
+        (
+            RUNNING,
+            replace(EXPIRED, counts=True),
+            {**NO_LEASE, "status": "PENDING", "strikes": 4, "rank": -4_999_998, "counted": 2},
         ),
         (
             RUNNING,
             COMPLETED,
-            {
-                "status": "COMPLETED",
-                "lease_id": None,
-                "lease_owner": None,
-                "lease_expires_at": None,
-                "last_lease": LEASE,
-                "result_seq": 7,
-            },
+            {**NO_LEASE, "status": "COMPLETED", "acquired_at": NOW, "result_seq": 7},
         ),
         (
             RUNNING,
             FAILED,
             {
+                **NO_LEASE,
                 "status": "FAILED",
-                "lease_id": None,
-                "lease_owner": None,
-                "lease_expires_at": None,
-                "last_lease": LEASE,
+                "acquired_at": NOW,
                 "result_seq": 7,
+                "counted": 2,
             },
         ),
+        (
+            RUNNING,
+            TRIED_AGAIN,
+            {**NO_LEASE, "status": "PENDING", "not_before": LATER + 9, "counted": 2},
+        ),
+        (
+            RUNNING,
+            replace(TRIED_AGAIN, not_before=None),
+            {**NO_LEASE, "status": "PENDING", "counted": 2},
+        ),
+        (RUNNING, RELEASED, {**NO_LEASE, "status": "PENDING", "not_before": LATER + 9}),
+        (
+            ENDED,
+            RETRIED,
+            {"status": "PENDING", "last_lease": None, "result_seq": None, "counted": 0},
+        ),
+        (replace(PENDING, not_before=NOW), DUE, {"not_before": None, "updated_at": NOW}),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -159,7 +198,7 @@ def test_an_event_changes_its_nodes_row(
     row: NodeRow, event: Event, changed: dict[str, Any]
 ) -> None:
     """An event sets what it is about and the moment, and leaves the rest of the row alone."""
-    expected = asdict(row) | changed | {"updated_at": LATER}
+    expected = asdict(row) | {"updated_at": LATER} | changed
     assert reduce(NODES, row, event, (NODE,)) == expected
 
 
@@ -168,6 +207,35 @@ def test_a_completion_is_one_dependency_less_to_wait_for() -> None:
     row = replace(PENDING, node_id=WAITING, waiting_on=2)
     expected = asdict(row) | {"waiting_on": 1}
     assert reduce(NODES, row, COMPLETED, (WAITING,)) == expected
+
+
+@pytest.mark.parametrize(
+    ("event", "waiting_on"),
+    [
+        (replace(FAILED, satisfies=True), 1),
+        (replace(RETRIED, satisfied=True), 3),
+    ],
+)
+def test_what_failed_may_have_satisfied_its_dependents(event: Event, waiting_on: int) -> None:
+    """Such a failure counts as a completion does, until the node is tried again."""
+    row = replace(PENDING, node_id=WAITING, waiting_on=2)
+    assert keys(NODES, event) == [(NODE,), (WAITING,)]
+    expected = asdict(row) | {"waiting_on": waiting_on}
+    assert reduce(NODES, row, event, (WAITING,)) == expected
+
+
+def test_a_node_is_added_with_its_settings() -> None:
+    """Its rank follows its priority, and it waits for its moment where that lies ahead."""
+    for moment, waits_for in ((LATER + 1, LATER + 1), (LATER, None)):
+        settings = NodeSettings(7, not_before=moment)
+        row = NODES.reduce(None, recorded(replace(ADDED, name="a", settings=settings)), (NODE,))
+        assert isinstance(row, NodeRow)
+        assert (row.name, row.rank, row.not_before, row.settings_seq) == (
+            "a",
+            -7_000_000,
+            waits_for,
+            7,
+        )
 
 
 @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
@@ -202,6 +270,8 @@ DELTAS = {
     "LeaseExpired": {"pending": 11, "running": 19},
     "NodeCompleted": {"running": 19, "completed": 31},
     "NodeFailed": {"running": 19, "failed": 41},
+    "NodeReleased": {"pending": 11, "running": 19},
+    "NodeRetried": {"pending": 11, "failed": 39},
 }
 
 
@@ -225,6 +295,12 @@ def test_the_totals_count_everything(event: Event) -> None:
     if event is REGISTERED:
         expected["tasks"] = 8
     assert reduce(TOTALS, TOTALS_ROW, event, ("database",)) == expected
+
+
+def test_a_failure_that_is_tried_again_leaves_the_node_pending() -> None:
+    """It is counted there, and not as FAILED."""
+    counted = reduce(TOTALS, TOTALS_ROW, TRIED_AGAIN, ("database",))
+    assert (counted["pending"], counted["running"], counted["failed"]) == (11, 19, 40)
 
 
 def test_the_totals_begin_with_the_first_event() -> None:

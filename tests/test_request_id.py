@@ -41,10 +41,10 @@ def core(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Core]:
 
 def requests(core: Core) -> dict[str, dict[str, Any]]:
     """A request of each command, all of which have an effect, with the same request_id."""
-    task_id = core.register(spec(1), spec(2), spec(3))
-    held = core.hold(task_id)
-    other = core.hold(task_id)
-    free = {"task_id": task_id, "node_id": uid(3)}
+    task_id = core.register(*map(spec, range(1, 6)))
+    held, other, third, failed = (core.hold(task_id) for _ in range(4))
+    core.do("FailNode", **failed.params)
+    free = {"task_id": task_id, "node_id": uid(5)}
     return {
         "RegisterTask": {"goal": "more", "initial_nodes": [{}, {}]},
         "AcquireNextNode": {"task_id": task_id},
@@ -52,6 +52,8 @@ def requests(core: Core) -> dict[str, dict[str, Any]]:
         "HeartbeatNode": held.params,
         "CompleteNode": held.params,
         "FailNode": other.params,
+        "ReleaseNode": {**third.params, "after_secs": 1.5},
+        "RetryNode": {"task_id": task_id, "node_id": uid(4)},
     }
 
 
@@ -256,7 +258,9 @@ def test_an_id_is_a_uuid(wrong: object) -> None:
 def test_a_query_needs_none(core: Core, query: str) -> None:
     """A query takes a request_id and is answered anew: it changes nothing."""
     task_id = core.register(spec(1))
-    params = {"task_id": task_id} if query in ("TaskStatus", "TaskEvents") else {}
+    params = {"task_id": task_id} if query in ("TaskStatus", "TaskEvents", "NodeStatus") else {}
+    if query == "NodeStatus":
+        params["node_id"] = uid(1)
     assert core.do(query, **params, request_id=ID) == core.do(query, **params)
     core.do("RegisterTask", goal="g", request_id=ID)
 

@@ -117,6 +117,11 @@ Question = Callable[[SqliteReader], object]
 QUESTIONS: dict[str, Question] = {
     **{f"get {projection.name}": partial(_get, projection) for projection in PROJECTIONS},
     "next_runnable": lambda r: r.next_runnable(uid(1)),
+    "due": lambda r: r.due_nodes(5, 9),
+    "due of a task": lambda r: r.due_nodes(5, 9, uid(1)),
+    "next_due": lambda r: r.next_due(5),
+    "named": lambda r: r.node_named(uid(1), "a"),
+    "failed": lambda r: r.failed_nodes(uid(1)),
     "nodes": lambda r: list(r.nodes(uid(1))),
     "tasks": lambda r: r.tasks("", 5, 9),
     "tasks of a prefix": lambda r: r.tasks("0", 5, 9),
@@ -125,6 +130,7 @@ QUESTIONS: dict[str, Question] = {
     "dependents": lambda r: r.dependents(uid(1)),
     "expired": lambda r: r.expired_leases(0, 1),
     "expired of a task": lambda r: r.expired_leases(0, 1, uid(1)),
+    "expired beside those honoured": lambda r: r.expired_leases(1, 2, uid(1)),
     "next_expiry": lambda r: r.next_expiry(0),
     "taken": lambda r: r.existing_nodes([uid(1)]),
     "head": lambda r: r.head(uid(1)),
@@ -178,6 +184,8 @@ def test_every_question_is_answered_from_an_index(
 
 IN_ORDER = (
     "next_runnable",
+    "due",
+    "failed",
     "nodes",
     "tasks",
     "runnable tasks",
@@ -197,10 +205,24 @@ def test_no_question_sorts_what_the_index_has_in_order(reading: apsw.Connection,
     assert not [line for line in lines if "B-TREE" in line], lines
 
 
-@pytest.mark.parametrize("name", ["next_runnable", "runnable tasks", "runnable tasks of a prefix"])
-def test_the_runnable_node_costs_one_entry(reading: apsw.Connection, name: str) -> None:
-    """The next node comes from the index that holds runnable nodes only."""
-    assert any("nodes_runnable" in line for line in plan(reading, QUESTIONS[name]))
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("next_runnable", "nodes_queue"),
+        ("runnable tasks", "nodes_runnable"),
+        ("runnable tasks of a prefix", "nodes_queue"),
+        ("due", "nodes_due"),
+        ("due of a task", "nodes_due"),
+        ("next_due", "nodes_due"),
+        ("named", "nodes_name"),
+        ("failed", "nodes_failed"),
+    ],
+)
+def test_few_nodes_are_in_an_index_of_their_own(
+    reading: apsw.Connection, name: str, index: str
+) -> None:
+    """What is runnable, waits for a moment, has a name or failed is found among such."""
+    assert any(index in line for line in plan(reading, QUESTIONS[name]))
 
 
 @pytest.mark.parametrize(

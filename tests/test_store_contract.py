@@ -47,6 +47,10 @@ OTHERS = (
     LeaseExpired(uid(8), "w", 10, "PENDING"),
 )
 NODE = NodeRow(uid(1), uid(9), 3, 4, "RUNNING", 0, 6, 7, uid(8), "ö", 10, uid(11), 12)
+OTHER = NodeRow(
+    *(uid(1), uid(9), 3, 4, "PENDING", 2, 9, None, None, None, None, None, None),
+    *(None, 5, 6, 7, 8, 9, 10, 11, 12, 13),
+)
 
 Examples = tuple[Projection, list[tuple[Key, Struct]]]
 ROWS: list[Examples] = [
@@ -104,7 +108,7 @@ def test_a_row_that_is_put_is_got(
 
 CHANGED: list[tuple[Projection, Key, Struct, Struct]] = [
     (TASKS, (uid(1),), TaskRow(uid(1), 1, 2), TaskRow(uid(1), 9, 3)),
-    (NODES, (uid(1),), NODE, NodeRow(uid(1), uid(9), 3, 4, "PENDING", 2, 9)),
+    (NODES, (uid(1),), NODE, OTHER),
     (COUNTS, (uid(1),), CountsRow(uid(1), 1, 2, 3, 4), CountsRow(uid(1), 9, 9, 9, 9)),
     (TOTALS, ("a",), TotalsRow("a", 1, 2, 3, 4, 5, 6), TotalsRow("a", 9, 9, 9, 9, 9, 9)),
 ]

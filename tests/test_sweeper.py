@@ -13,7 +13,7 @@ from agentd.daemon.grace import Grace
 from agentd.daemon.sweeper import LONGEST_SLEEP_MS, Sweeper
 from agentd.daemon.writer import SubmittedCommand, Writer
 from agentd.errors import StorageError
-from agentd.methods import ROLL_BACK_EXPIRED
+from agentd.methods import SETTLE_DUE
 from agentd.store.memory import MemoryStore, MemoryTx
 from agentd.transact import Call, Outcome
 from tests.core import LEASE_MS, NOW, Core, uid
@@ -47,7 +47,7 @@ class Submissions(Writer):
     @property
     def tasks(self) -> set[str]:
         """The tasks whose leases are to be rolled back."""
-        assert all(one.call.command is ROLL_BACK_EXPIRED for one in self.commands)
+        assert all(one.call.command is SETTLE_DUE for one in self.commands)
         params = [one.call.params for one in self.commands]
         return {one.task_id for one in params if isinstance(one, TaskParams)}
 
@@ -245,14 +245,14 @@ def test_a_rollback_that_was_refused(scene: Scene, caplog: pytest.LogCaptureFixt
     [command] = scene.writer.commands
     scene.sweeper.answer(command, Outcome(None, refusal=StorageError("no room")))
     assert scene.loop.waits == [1_001]
-    assert caplog.messages == ["a rollback failed: no room"]
+    assert caplog.messages == ["what is due could not be recorded: no room"]
     scene.look_at(NOW + 3_001)
     assert len(scene.writer.commands) == 2
 
 
 def test_a_rollback_that_was_done(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is logged and nothing waited for."""
-    command = SubmittedCommand(Call(ROLL_BACK_EXPIRED, TaskParams(uid(1))), scene.sweeper)
+    command = SubmittedCommand(Call(SETTLE_DUE, TaskParams(uid(1))), scene.sweeper)
     scene.sweeper.answer(command, Outcome(None))
     assert (scene.loop.timers, caplog.messages) == ([], [])
 
@@ -264,7 +264,7 @@ def test_a_database_that_cannot_be_read(scene: Scene, caplog: pytest.LogCaptureF
     scene.look_at(NOW + 1_001)
     scene.look_at(NOW + 2_002)
     assert (scene.writer.commands, scene.loop.waits) == ([], [1_001])
-    assert caplog.messages == ["cannot look for leases that ran out: the disk is on fire"]
+    assert caplog.messages == ["cannot look for what is due: the disk is on fire"]
     scene.store.failing = False
     scene.look_at(NOW + 3_003)
     assert scene.writer.tasks == {over}

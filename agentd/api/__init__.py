@@ -4,7 +4,9 @@ The rule this package keeps: these Structs decode the requests, encode the resul
 interface, so the three cannot disagree. The docstring of a method's params is its help.
 """
 
+from agentd.api.attempts import MOST_LISTED, MOST_SHOWN, AttemptView, error_or_size
 from agentd.api.daemon import (
+    OTHER_KINDS,
     DatabaseMetrics,
     DescribeInterfaceParams,
     DescribeInterfaceResult,
@@ -17,7 +19,13 @@ from agentd.api.daemon import (
     RuntimeMetrics,
     StateModel,
 )
-from agentd.api.endings import CompleteNodeParams, FailNodeParams
+from agentd.api.endings import (
+    CompleteNodeParams,
+    FailNodeParams,
+    FailNodeResult,
+    ReleaseNodeParams,
+    ReleaseNodeResult,
+)
 from agentd.api.events import (
     CommitEventParams,
     EventResult,
@@ -32,10 +40,20 @@ from agentd.api.leases import (
     HeartbeatNodeParams,
     HeartbeatNodeResult,
 )
+from agentd.api.moments import fractional_seconds
 from agentd.api.node_context import DependencyView, NodeContext
-from agentd.api.nodes import NodeView
+from agentd.api.node_settings import (
+    NodeDefaults,
+    NodeSettingsSpec,
+    Priority,
+    RetrySpec,
+    check_name,
+    own_settings,
+)
+from agentd.api.nodes import NodeStatusParams, NodeStatusResult, NodeView
 from agentd.api.params import LeaseParams, NodeParams, NoParams, Params, TaskParams
 from agentd.api.registration import MOST_NODES, NodeSpec, RegisterTaskParams, RegisterTaskResult
+from agentd.api.retries import RetryNodeParams, RetryNodeResult
 from agentd.api.tasks import (
     ListTasksParams,
     ListTasksResult,
@@ -57,16 +75,21 @@ from agentd.api.types import (
     Timestamp,
     UnixSeconds,
     canonical_id,
+    is_id,
     or_default,
     rfc3339,
 )
 
 __all__ = [
     "EMPTY_OBJECT",
+    "MOST_LISTED",
     "MOST_NODES",
+    "MOST_SHOWN",
     "NULL",
+    "OTHER_KINDS",
     "AcquireNextNodeParams",
     "AcquireNextNodeResult",
+    "AttemptView",
     "CommitEventParams",
     "CompleteNodeParams",
     "DatabaseMetrics",
@@ -77,6 +100,7 @@ __all__ = [
     "EventResult",
     "EventView",
     "FailNodeParams",
+    "FailNodeResult",
     "HealthParams",
     "HealthResult",
     "HeartbeatNodeParams",
@@ -91,18 +115,28 @@ __all__ = [
     "MetricsResult",
     "NoParams",
     "NodeContext",
+    "NodeDefaults",
     "NodeParams",
+    "NodeSettingsSpec",
     "NodeSpec",
+    "NodeStatusParams",
+    "NodeStatusResult",
     "NodeView",
     "OptionalJson",
     "OptionalObject",
     "OrNull",
     "Params",
     "PayloadAlias",
+    "Priority",
     "RecordedEventView",
     "RegisterTaskParams",
     "RegisterTaskResult",
+    "ReleaseNodeParams",
+    "ReleaseNodeResult",
     "RequestId",
+    "RetryNodeParams",
+    "RetryNodeResult",
+    "RetrySpec",
     "RuntimeMetrics",
     "StateModel",
     "TaskEventsParams",
@@ -115,6 +149,11 @@ __all__ = [
     "Timestamp",
     "UnixSeconds",
     "canonical_id",
+    "check_name",
+    "error_or_size",
+    "fractional_seconds",
+    "is_id",
     "or_default",
+    "own_settings",
     "rfc3339",
 ]

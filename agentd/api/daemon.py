@@ -1,8 +1,8 @@
 """DescribeInterface, Health and Metrics: what the daemon says about itself."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct, field
 
 from agentd.api.params import NoParams
 
@@ -65,19 +65,26 @@ class MetricsParams(NoParams):
     """Count what this daemon has done since its start and what the database holds."""
 
 
+OTHER_KINDS = "other"
+"""The kinds of failures that are too many to be told apart."""
+
+
 class RuntimeMetrics(Struct):
     """What this daemon has done since its start."""
 
-    registered_tasks: int
-    acquire_attempts: int
-    acquired_nodes: int
-    acquisition_latency_micros_total: int
-    average_acquisition_latency_micros: int
-    committed_events: int
-    heartbeats: int
-    completed_nodes: int
-    failed_nodes: int
-    timeout_rollbacks: int
+    registered_tasks: int = 0
+    acquire_attempts: int = 0
+    acquired_nodes: int = 0
+    acquisition_latency_micros_total: int = 0
+    average_acquisition_latency_micros: int = 0
+    committed_events: int = 0
+    heartbeats: int = 0
+    completed_nodes: int = 0
+    failed_nodes: int = 0
+    timeout_rollbacks: int = 0
+    failures_by_kind: Annotated[
+        dict[str, int], Meta(description="the 64 most frequent kinds, the others as `other`")
+    ] = field(default_factory=dict)
 
 
 class DatabaseMetrics(Struct):

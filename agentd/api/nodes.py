@@ -1,13 +1,18 @@
-"""A node as clients see it."""
+"""A node as clients see it, and NodeStatus."""
 
-from msgspec import Struct
+from typing import Annotated
 
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from agentd.api.attempts import AttemptView
+from agentd.api.moments import FractionalSeconds
+from agentd.api.params import NodeParams
 from agentd.api.types import Json, ResultId, UnixSeconds
-from agentd.events import Status
+from agentd.events import OnFailure, Retry, Status
 
 
 class NodeView(Struct):
-    """A node as clients see it."""
+    """A node as clients see it; what was not set when it was registered is left out at the end."""
 
     id: ResultId
     task_id: ResultId
@@ -20,3 +25,25 @@ class NodeView(Struct):
     lease_owner: str | None
     lease_expires_at: UnixSeconds | None
     updated_at: UnixSeconds
+    name: str | None = None
+    priority: int = 0
+    attempt: Annotated[int, Meta(description="the newest, 0 before the first")] = 0
+    not_before: Annotated[
+        FractionalSeconds | None, Meta(description="null unless the node waits for it")
+    ] = None
+    retry: Retry | UnsetType = UNSET
+    lease_secs: int | UnsetType = UNSET
+    timeout_secs: int | UnsetType = UNSET
+    on_failure: OnFailure | UnsetType = UNSET
+
+
+class NodeStatusParams(NodeParams, forbid_unknown_fields=True):
+    """Show a node, and how its attempts ended."""
+
+
+class NodeStatusResult(Struct):
+    """A node; its newest 1,000 attempts that ended, oldest first."""
+
+    node: NodeView
+    attempts: list[AttemptView]
+    checkpoint: None = None

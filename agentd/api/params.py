@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import NODEFAULT, UNSET, Raw, Struct, UnsetType
 
-from agentd.api.types import Id, RequestId, canonical_id
+from agentd.api.types import Id, NodeRef, RequestId, canonical_id, canonical_ref
 
 
 class Params(Struct, kw_only=True, omit_defaults=True):
@@ -58,11 +58,11 @@ class TaskParams(Params):
 class NodeParams(TaskParams):
     """Params that name a node of a task."""
 
-    node_id: Id
+    node_id: NodeRef
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.node_id = canonical_id(self.node_id)
+        self.node_id = canonical_ref(self.node_id)
 
 
 class LeaseParams(NodeParams):

@@ -4,8 +4,15 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from agentd.api.node_settings import (
+    NodeDefaults,
+    NodeSettingsSpec,
+    Priority,
+    check_name,
+    own_settings,
+)
 from agentd.api.params import Params
-from agentd.api.types import Id, OptionalObject, OrNull, ResultId, canonical_id
+from agentd.api.types import Id, OptionalObject, OrNull, ResultId, canonical_id, canonical_ref
 
 MOST_NODES = 20_000
 """Nodes in one request: every other client waits while they are recorded, some 30 µs each. More of
@@ -13,12 +20,19 @@ them do not fit a line with anything in it.
 """
 
 
-class NodeSpec(Struct, omit_defaults=True):
+NodeName = Annotated[
+    str, Meta(description="1 to 128 characters, unique in the task, no UUID, no control characters")
+]
+Dependency = Annotated[str, Meta(description="the id or the name of a node of this request")]
+
+
+class NodeSpec(NodeSettingsSpec):
     """One node of a new task."""
 
     id: Id | None = None
-    dependencies: OrNull[list[Id]] = []
+    dependencies: OrNull[list[Dependency]] = field(default_factory=list)
     payload_schema: OptionalObject = UNSET
+    name: NodeName | None = None
 
 
 class RegisterTaskParams(Params, dict=True):
@@ -29,14 +43,22 @@ class RegisterTaskParams(Params, dict=True):
     initial_nodes: OrNull[Annotated[list[NodeSpec], Meta(max_length=MOST_NODES)]] = field(
         default_factory=list
     )
+    priority: OrNull[
+        Annotated[Priority, Meta(description="of the nodes that have none of their own")]
+    ] = 0
+    node_defaults: NodeDefaults | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         # Here and not node by node: too many of them are refused before any of this is done.
-        for node in self.initial_nodes:
+        for number, node in enumerate(self.initial_nodes):
             node.id = node.id and canonical_id(node.id)
             # A duplicated dependency counts once; dict keeps the order.
-            node.dependencies = list(dict.fromkeys(map(canonical_id, node.dependencies or ())))
+            node.dependencies = list(dict.fromkeys(map(canonical_ref, node.dependencies or ())))
+            if node.name is not None or node.not_before is not None:
+                _check_node(node, f"$.initial_nodes[{number}]")
+        if self.node_defaults is not None:
+            own_settings(self.node_defaults, self.priority, "$.node_defaults")
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -47,6 +69,13 @@ class RegisterTaskParams(Params, dict=True):
     def warn(self, warnings: tuple[str, ...]) -> None:
         """Have its sender told."""
         self.__dict__["warnings"] = warnings
+
+
+def _check_node(node: NodeSpec, place: str) -> None:
+    """Raise ValueError for what the types alone do not tell."""
+    if node.name is not None:
+        check_name(node.name, place)
+    own_settings(node, 0, place)
 
 
 class RegisterTaskResult(Struct):

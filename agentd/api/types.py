@@ -27,6 +27,7 @@ EMPTY_OBJECT = b"{}"
 NULL = b"null"
 
 _UUID = r"^(?:[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32})$(?!\n)"
+_matches_id = re.compile(_UUID).fullmatch
 _NIL = "00000000-0000-0000-0000-000000000000"
 
 Id = Annotated[str, Meta(pattern=_UUID, extra_json_schema={"format": "uuid"})]
@@ -50,6 +51,19 @@ RequestId = Annotated[
 OptionalObject = Annotated[
     Json | UnsetType, Meta(description="any JSON value", extra_json_schema={"default": {}})
 ]
+
+
+NodeRef = Annotated[str, Meta(description="the node's id, or its name in this task")]
+
+
+def is_id(text: str) -> bool:
+    """Whether the text has the form of a UUID, with dashes or without."""
+    return _matches_id(text) is not None
+
+
+def canonical_ref(text: str) -> str:
+    """An id as agentd writes it; a name as it is."""
+    return canonical_id(text) if is_id(text) else text
 
 
 def canonical_id(text: str) -> str:

@@ -103,7 +103,7 @@ def parse_lease_id(given: str) -> str:
 
 def node_name(node: NodeView) -> str | None:
     """The short name that a node was registered with."""
-    return payload_name(node.payload_schema)
+    return node.name or payload_name(node.payload_schema)
 
 
 def shorten_ids(ids: Iterable[str], shortest: int = SHORTEST_ID) -> dict[str, str]:

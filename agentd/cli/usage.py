@@ -157,6 +157,20 @@ def positive_seconds(text: str) -> float:
     return number
 
 
+_LONGEST_SECS = 31_536_000
+
+
+def duration(text: str) -> float:
+    """A time in seconds, of a year at most."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= _LONGEST_SECS:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, from 0 to {_LONGEST_SECS:,}")
+    return number
+
+
 def whole_number(least: int, most: int) -> Callable[[str], int]:
     """The type of a whole number between the two."""
 

@@ -25,7 +25,10 @@ _NODE = (
     Verb("heartbeat", "node.heartbeat", "extend a lease", node.heartbeat),
     Verb("commit", "node.commit", "journal an event about a node", node.commit),
     Verb("complete", "node.complete", "complete a node", node.complete),
-    Verb("fail", "node.fail", "fail a node, for good", node.fail),
+    Verb("fail", "node.fail", "fail a node, for good or until it is tried again", node.fail),
+    Verb("release", "node.release", "give a node back without blame", node.release),
+    Verb("retry", "node.retry", "make nodes that failed PENDING again", node.retry),
+    Verb("show", "node.show", "show a node, and how its attempts ended", node.show),
 )
 # fmt: off
 VERBS = (

@@ -20,7 +20,16 @@ from agentd.client.binding import bind
 from agentd.client.blocking import Client
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.repeats import OUTCOME_UNKNOWN, Repeats, is_repeatable, omit_unknown_outcome
-from agentd.client.requests import daemon, endings, events, leases, registration, tasks
+from agentd.client.requests import (
+    daemon,
+    endings,
+    events,
+    leases,
+    nodes,
+    registration,
+    retries,
+    tasks,
+)
 from agentd.client.requests.request import Request, request_line
 from agentd.client.stream import Stream
 from agentd.client.unreachable import connect_error
@@ -60,6 +69,9 @@ class AsyncClient:
     task_status = _async_method(tasks.task_status)
     list_tasks = _async_method(tasks.list_tasks)
     task_events = _async_method(events.task_events)
+    release_node = _async_method(endings.release_node)
+    retry_node = _async_method(retries.retry_node)
+    node_status = _async_method(nodes.node_status)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         self.socket_path = Path(socket_path or config.load().socket_path)

@@ -22,7 +22,16 @@ from agentd.client.connection import Connection
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.lease import Lease
 from agentd.client.repeats import OUTCOME_UNKNOWN, Repeats, is_repeatable, omit_unknown_outcome
-from agentd.client.requests import daemon, endings, events, leases, registration, tasks
+from agentd.client.requests import (
+    daemon,
+    endings,
+    events,
+    leases,
+    nodes,
+    registration,
+    retries,
+    tasks,
+)
 from agentd.client.requests.request import Request, request_line
 from agentd.client.values import decode_value, encode
 from agentd.errors import DaemonUnreachable
@@ -66,6 +75,9 @@ class Client:
     task_status = _blocking_method(tasks.task_status)
     list_tasks = _blocking_method(tasks.list_tasks)
     task_events = _blocking_method(events.task_events)
+    release_node = _blocking_method(endings.release_node)
+    retry_node = _blocking_method(retries.retry_node)
+    node_status = _blocking_method(nodes.node_status)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         if not 0 < timeout <= threading.TIMEOUT_MAX:

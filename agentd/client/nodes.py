@@ -6,10 +6,16 @@ work that a node stands for may be in it. All faults of all nodes are told at on
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
-from agentd.api import NodeSpec
+import msgspec
+from msgspec.structs import replace
+
+from agentd.api import NodeDefaults, NodeSpec, RetrySpec
 from agentd.client.values import encode_optional
+from agentd.errors import InvalidParams
+
+Kind = TypeVar("Kind", NodeDefaults, RetrySpec)
 
 _FIELDS = NodeSpec.__struct_fields__
 
@@ -53,11 +59,27 @@ def _advice(name: str) -> str:
 
 
 def _node_spec(node: NodeSpec | Mapping[str, Any], number: int) -> NodeSpec:
+    place = f"$.initial_nodes[{number}]"
     spec = node if isinstance(node, NodeSpec) else NodeSpec(**node)
-    return NodeSpec(
+    return replace(
+        spec,
         id=None if spec.id is None else str(spec.id),
         dependencies=[str(dependency) for dependency in spec.dependencies or ()],
-        payload_schema=encode_optional(
-            spec.payload_schema, f"$.initial_nodes[{number}].payload_schema"
-        ),
+        payload_schema=encode_optional(spec.payload_schema, f"{place}.payload_schema"),
+        retry=_struct(spec.retry, RetrySpec, f"{place}.retry"),
     )
+
+
+def node_defaults_of(given: NodeDefaults | Mapping[str, Any] | None) -> NodeDefaults | None:
+    """What the nodes have that say nothing. Raises `InvalidParams` for what is no such thing."""
+    return _struct(given, NodeDefaults, "$.node_defaults")
+
+
+def _struct(given: object, kind: type[Kind], place: str) -> Kind | None:
+    """A mapping as the kind of Struct that it stands for."""
+    if given is None or isinstance(given, kind):
+        return given
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidParams(f"RegisterTask: `{place}`: {error}") from error

@@ -1,7 +1,7 @@
 """Which requests may be sent again when their answer was lost, and when.
 
 The rule this file keeps: a request is repeated where a second one has no second effect: a query, a
-heartbeat, an end of a node (it is known by its lease), or whatever carries a `request_id`.
+heartbeat, an end of an attempt (it is known by its lease), or whatever carries a `request_id`.
 """
 
 import random
@@ -34,11 +34,12 @@ _QUERIES = frozenset(
         "gettaskstatus",
         "listtasks",
         "taskevents",
+        "nodestatus",
     }
 )
 """Names of methods, in lower case without underscores."""
 
-_REPEATABLE = _QUERIES | {"heartbeatnode", "completenode", "failnode"}
+_REPEATABLE = _QUERIES | {"heartbeatnode", "completenode", "failnode", "releasenode"}
 
 OUTCOME_UNKNOWN = (NoAnswer, ConnectionLost)
 """What leaves open whether a request was recorded."""

@@ -1,5 +1,7 @@
 """What methods may know: made anew for every batch and every query."""
 
+from random import random
+
 from agentd.api import RuntimeMetrics
 from agentd.daemon.clock import Clock, new_id
 from agentd.daemon.grace import Grace
@@ -29,6 +31,7 @@ class ContextFactory:
             self._lease_ms,
             self._event_limit,
             self._counters,
+            random,
             self._started_at,
             self._grace.honoured_until(now),
         )

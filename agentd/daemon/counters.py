@@ -1,6 +1,10 @@
 """What this daemon has done since its start: the `runtime` part of Metrics."""
 
-from agentd.api import RuntimeMetrics
+from agentd.api import OTHER_KINDS, RuntimeMetrics
+from agentd.events import NodeFailed
+
+_MOST_KINDS = 4_096
+"""Kinds of failures that are counted each for itself: they are texts of others."""
 
 _FIELDS = {
     "TaskRegistered": "registered_tasks",
@@ -8,20 +12,36 @@ _FIELDS = {
     "EventCommitted": "committed_events",
     "LeaseExtended": "heartbeats",
     "NodeCompleted": "completed_nodes",
-    "NodeFailed": "failed_nodes",
     "LeaseExpired": "timeout_rollbacks",
 }
 
 
 def new_counters() -> RuntimeMetrics:
     """All at zero."""
-    return RuntimeMetrics(*(0 for _ in RuntimeMetrics.__struct_fields__))
+    return RuntimeMetrics()
 
 
 def count_event(counters: RuntimeMetrics, kind: str) -> None:
     """Count an event of that kind."""
     if field := _FIELDS.get(kind):
         setattr(counters, field, getattr(counters, field) + 1)
+
+
+def count_failure(counters: RuntimeMetrics, event: NodeFailed) -> None:
+    """Count a failure: of a node, where it is final, and of its kind, where it has one."""
+    counters.failed_nodes += event.status == "FAILED"
+    if event.kind is not None:
+        kinds = counters.failures_by_kind
+        kinds[event.kind] = kinds.get(event.kind, 0) + 1
+        if len(kinds) > _MOST_KINDS:
+            _forget_rare(kinds)
+
+
+def _forget_rare(kinds: dict[str, int]) -> None:
+    """Count half of the kinds, those that occurred least, as one."""
+    ordered = sorted(kinds, key=kinds.__getitem__)
+    rare = [kind for kind in ordered if kind != OTHER_KINDS][: len(ordered) // 2]
+    kinds[OTHER_KINDS] = kinds.get(OTHER_KINDS, 0) + sum(map(kinds.pop, rare))
 
 
 def count_attempt(counters: RuntimeMetrics, micros: int) -> None:

@@ -12,7 +12,7 @@ from agentd.daemon.connection import RECEIVED_AT_ONCE, Connection
 from agentd.daemon.connection_needs import ServedConnection
 from agentd.daemon.context_factory import ContextFactory
 from agentd.daemon.context_sizes import ContextSizes
-from agentd.daemon.counters import count_attempt, count_event, new_counters
+from agentd.daemon.counters import count_attempt, count_event, count_failure, new_counters
 from agentd.daemon.grace import Grace
 from agentd.daemon.log import RateLimitedLog, logger
 from agentd.daemon.long_line_permits import LongLinePermits
@@ -20,7 +20,14 @@ from agentd.daemon.queries import Queries
 from agentd.daemon.stall_detector import StallDetector
 from agentd.daemon.sweeper import Sweeper
 from agentd.daemon.writer import Writer
-from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired
+from agentd.events import (
+    LeaseExpired,
+    LeaseExtended,
+    NodeAcquired,
+    NodeAdded,
+    NodeFailed,
+    NodeReleased,
+)
 from agentd.journal import Recorded
 from agentd.peers import peer_uid
 from agentd.store import CheckpointedStore
@@ -80,6 +87,29 @@ class Service:
                 logger.info(
                     "rolled back node %s: %s let the lease run out", each.node_id, event.lease_owner
                 )
+            elif isinstance(event, NodeFailed):
+                self._note_failure(each, event)
+            elif isinstance(event, NodeReleased):
+                self._wake_for(event.not_before)
+            elif isinstance(event, NodeAdded) and event.settings is not None:
+                self._wake_for(event.settings.not_before)
+
+    def _wake_for(self, moment: int | None) -> None:
+        if moment is not None:
+            self.sweeper.wake_at(moment)
+
+    def _note_failure(self, recorded: Recorded, event: NodeFailed) -> None:
+        count_failure(self._counters, event)
+        self._wake_for(event.not_before)
+        if event.how != "failed":
+            why = "its time was over" if event.how == "timed_out" else "the lease ran out"
+            logger.info(
+                "node %s of %s is %s: %s",
+                recorded.node_id,
+                event.lease_owner,
+                event.status,
+                why,
+            )
 
     def _has_room(self) -> bool:
         return not self.memory.is_tight

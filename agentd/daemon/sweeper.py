@@ -1,7 +1,7 @@
-"""Rolls back leases that ran out, without waiting for somebody to ask for work.
+"""The one timekeeper: leases that ran out, and nodes whose moment has come, without anybody asking.
 
-The rule this file keeps: it sleeps until the next lease ends, a second at a time, and looks at most
-once a second. It decides nothing: it submits the rollback as a command, like anybody else, and
+The rule this file keeps: it sleeps until the next moment, a second at a time, and looks at most
+once a second. It decides nothing: it submits what is due as a command, like anybody else, and
 looks again when that could not be done.
 """
 
@@ -13,7 +13,7 @@ from agentd.daemon.grace import Grace
 from agentd.daemon.log import FAILURES_SECONDS, RateLimitedLog
 from agentd.daemon.writer import SubmittedCommand, Writer
 from agentd.errors import StorageError
-from agentd.methods import ROLL_BACK_EXPIRED
+from agentd.methods import MOST_DUE, SETTLE_DUE
 from agentd.store import Store
 from agentd.transact import Call, Outcome
 
@@ -24,7 +24,7 @@ LONGEST_SLEEP_MS = 1_001
 
 
 class Sweeper:
-    """Wakes at the end of the earliest lease. Times are Unix milliseconds."""
+    """Wakes at the earliest moment that is due. Times are Unix milliseconds."""
 
     def __init__(self, store: Store, writer: Writer, clock: Clock, grace: Grace) -> None:
         self._store = store
@@ -38,32 +38,30 @@ class Sweeper:
         self._failures = RateLimitedLog(FAILURES_SECONDS)
 
     def wake_at(self, at: int) -> None:
-        """Be awake when a lease ends that was granted or extended."""
+        """Be awake when a lease ends that was granted or extended, or a node's moment comes."""
         if self._due is None or at < self._due:
             self._sleep_until(at)
 
     def sweep(self) -> None:
-        """Submit the rollback of every lease that is over, and sleep until the next one ends."""
+        """Submit what is due for every task that it concerns, and sleep until the next moment."""
         now = self._looked_at = self._clock.now()
         self._due = None
         self._grace.note_suspension(self._clock.suspended_ms(), now)
         honoured = self._grace.honoured_until(now)
         try:
-            tasks, next_end = self._find_expired(now, honoured)
+            tasks, next_moment = self._find_due(now, honoured)
         except StorageError as error:
-            self._failures.error("cannot look for leases that ran out: %s", error)
+            self._failures.error("cannot look for what is due: %s", error)
             self._sleep_until(now)
             return
         for task_id in tasks:
-            self._writer.submit(
-                SubmittedCommand(Call(ROLL_BACK_EXPIRED, TaskParams(task_id)), self)
-            )
-        self._sleep_until(next_end)
+            self._writer.submit(SubmittedCommand(Call(SETTLE_DUE, TaskParams(task_id)), self))
+        self._sleep_until(next_moment)
 
     def answer(self, _command: SubmittedCommand, outcome: Outcome) -> None:
-        """The writer counts what was rolled back; what was not is looked for again."""
+        """The writer counts what was recorded; what was not is looked for again."""
         if outcome.refusal is not None:
-            self._failures.error("a rollback failed: %s", outcome.refusal)
+            self._failures.error("what is due could not be recorded: %s", outcome.refusal)
             self.wake_at(self._looked_at)
 
     def stop(self) -> None:
@@ -71,14 +69,17 @@ class Sweeper:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _find_expired(self, now: int, honoured: int) -> tuple[set[str], int | None]:
-        """The tasks with leases that are over, and when the next lease will be."""
+    def _find_due(self, now: int, honoured: int) -> tuple[set[str], int | None]:
+        """The tasks in which something is due, and when something will be next."""
         with self._store.read() as reader:
-            tasks = {node.task_id for node in reader.expired_leases(honoured, now)}
-            ends = [reader.next_expiry(max(now, honoured))]
+            due = reader.due_nodes(now, MOST_DUE)
+            tasks = {node.task_id for node in (*reader.expired_leases(honoured, now), *due)}
+            moments = [reader.next_expiry(max(now, honoured)), reader.next_due(now)]
             if honoured and reader.expired_leases(0, honoured):
-                ends.append(self._grace.until)
-        return tasks, min((end for end in ends if end is not None), default=None)
+                moments.append(self._grace.until)
+            if len(due) == MOST_DUE:  # there may be more
+                moments.append(now)
+        return tasks, min((moment for moment in moments if moment is not None), default=None)
 
     def _sleep_until(self, moment: int | None) -> None:
         self.stop()

@@ -6,16 +6,22 @@ params and context always give the same events. A repeated command gives no even
 """
 
 from agentd.decide.context import Context
-from agentd.decide.endings import complete_node, fail_node
+from agentd.decide.due import settle_due
+from agentd.decide.endings import complete_node, fail_node, release_node
 from agentd.decide.events import commit_event
-from agentd.decide.leases import acquire_next_node, heartbeat_node, roll_back_expired
+from agentd.decide.leases import acquire_next_node, heartbeat_node
 from agentd.decide.registration import Registration, register_task
-from agentd.decide.state import NodeState, TaskState
+from agentd.decide.retries import FailedNode, RetryState, retry_node
+from agentd.decide.state import KnownNode, NamedNode, NodeState, TaskState
 
 __all__ = [
     "Context",
+    "FailedNode",
+    "KnownNode",
+    "NamedNode",
     "NodeState",
     "Registration",
+    "RetryState",
     "TaskState",
     "acquire_next_node",
     "commit_event",
@@ -23,5 +29,7 @@ __all__ = [
     "fail_node",
     "heartbeat_node",
     "register_task",
-    "roll_back_expired",
+    "release_node",
+    "retry_node",
+    "settle_due",
 ]

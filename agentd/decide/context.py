@@ -12,7 +12,7 @@ class Context(Struct, frozen=True):
 
     `now` and `started_at` (the daemon's start) are Unix milliseconds. A lease that ended at or
     before `honoured_until` (Unix milliseconds) is still honoured, because the daemon was away when
-    it ran out; 0 honours none.
+    it ran out; 0 honours none. `random` gives chance, from 0 to 1.
     """
 
     now: int
@@ -20,5 +20,6 @@ class Context(Struct, frozen=True):
     lease_ms: int
     event_limit: int
     runtime: RuntimeMetrics
+    random: Callable[[], float]
     started_at: int = 0
     honoured_until: int = 0

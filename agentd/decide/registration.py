@@ -1,15 +1,31 @@
-"""RegisterTask: a new task and its nodes, all or nothing."""
+"""RegisterTask: a new task and its nodes, all or nothing.
 
-from collections.abc import Sequence
+The rule this file keeps: names are looked up here, so that all that is recorded are ids; and what a
+node has of its own replaces what the task says for all.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from msgspec import Struct
 
 from agentd import graph
-from agentd.api import EMPTY_OBJECT, RegisterTaskParams, or_default
+from agentd.api import (
+    EMPTY_OBJECT,
+    NodeDefaults,
+    NodeSpec,
+    RegisterTaskParams,
+    is_id,
+    or_default,
+    own_settings,
+)
 from agentd.decide.context import Context
-from agentd.events import NodeAdded, TaskRegistered
+from agentd.errors import InvalidGraph
+from agentd.events import NodeAdded, NodeSettings, TaskRegistered
 from agentd.journal import Draft
+
+_NO_SETTINGS = NodeSettings()
+_NO_DEFAULTS = NodeDefaults()
 
 
 class Registration(Struct, frozen=True):
@@ -27,17 +43,81 @@ def register_task(
 ) -> list[Draft]:
     """A task and its nodes, if they form a graph of new nodes without a cycle."""
     nodes = list(zip(state.node_ids, params.initial_nodes, strict=True))
-    graph.check(
-        state.node_ids, {node_id: spec.dependencies for node_id, spec in nodes}, state.taken
-    )
-    drafts = [
-        Draft(
-            TaskRegistered(params.goal, len(nodes), params.warnings),
-            payload=or_default(params.context, EMPTY_OBJECT),
-        )
-    ]
+    named = _ids_by_name(nodes)
+    dependencies = {node_id: _dependency_ids(node_id, spec, named) for node_id, spec in nodes}
+    names = {node_id: name for name, node_id in named.items()}
+    graph.check(state.node_ids, dependencies, state.taken, names)
+    defaults = own_settings(params.node_defaults or _NO_DEFAULTS, params.priority)
+    of_task = None if defaults == _NO_SETTINGS else defaults
+    registered = TaskRegistered(params.goal, len(nodes), params.warnings, of_task)
+    drafts = [Draft(registered, payload=or_default(params.context, EMPTY_OBJECT))]
     for position, (node_id, spec) in enumerate(nodes):
-        dependencies = tuple(spec.dependencies)
-        event = NodeAdded(position, dependencies, len(dependencies), "PENDING")
+        needed = tuple(dependencies[node_id])
+        settings = node_settings(spec, of_task)
+        event = NodeAdded(position, needed, len(needed), "PENDING", spec.name, settings)
         drafts.append(Draft(event, node_id, or_default(spec.payload_schema, EMPTY_OBJECT)))
     return drafts
+
+
+def _ids_by_name(nodes: Sequence[tuple[str, NodeSpec]]) -> dict[str, str]:
+    """The nodes that have a name. Raises `InvalidGraph` where two have the same."""
+    named: dict[str, str] = {}
+    for node_id, spec in nodes:
+        if spec.name is None:
+            continue
+        if spec.name in named:
+            raise InvalidGraph(
+                f"the name {spec.name!r} is given to two nodes: choose another for one of them",
+                node_ids=[named[spec.name], node_id],
+            )
+        named[spec.name] = node_id
+    return named
+
+
+def _dependency_ids(node_id: str, spec: NodeSpec, named: Mapping[str, str]) -> list[str]:
+    """The ids of what the node depends on; who is meant by a name and an id counts once.
+
+    Raises `InvalidGraph` for a name that no node has.
+    """
+    if all(map(is_id, spec.dependencies)):
+        return spec.dependencies
+    for each in spec.dependencies:
+        if each not in named and not is_id(each):
+            label = node_id if spec.name is None else repr(spec.name)
+            raise InvalidGraph(
+                f"node {label} depends on {_shorten(each)!r}, which is not a node of this request",
+                node_ids=[node_id],
+            )
+    return list(dict.fromkeys(named.get(each, each) for each in spec.dependencies))
+
+
+def _shorten(name: str) -> str:
+    most = 128  # no name is longer
+    return name if len(name) <= most else f"{name[:most]}…"
+
+
+def node_settings(spec: NodeSpec, defaults: NodeSettings | None) -> NodeSettings | None:
+    """What the node says, and where it says nothing what its task does; None for neither."""
+    own = own_settings(spec, spec.priority or 0) if _has_settings(spec) else None
+    if own is None or defaults is None:
+        settings = own or defaults
+        return None if settings == _NO_SETTINGS else settings
+    return NodeSettings(
+        defaults.priority if spec.priority is None else spec.priority,
+        own.retry or defaults.retry,
+        own.lease_ms or defaults.lease_ms,
+        own.timeout_ms or defaults.timeout_ms,
+        defaults.not_before if own.not_before is None else own.not_before,
+        own.on_failure or defaults.on_failure,
+    )
+
+
+def _has_settings(spec: NodeSpec) -> bool:
+    return not (
+        spec.priority is None
+        and spec.retry is None
+        and spec.lease_secs is None
+        and spec.timeout_secs is None
+        and spec.not_before is None
+        and spec.on_failure is None
+    )

@@ -4,58 +4,110 @@ The rule this file keeps: what does not exist is refused here, in the same words
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
-from agentd.api import NodeParams
+from agentd.api import AttemptView
 from agentd.errors import IllegalTransition, NodeNotFound, TaskNotFound
-from agentd.events import Status
+from agentd.events import Event, NodeSettings, Status
 from agentd.lifecycle import step
 from agentd.projections import NodeRow, TaskRow
 
 
+class KnownNode(Struct, frozen=True):
+    """A node with its settings, and how its newest attempts ended, oldest first.
+
+    A node without settings needs neither to be judged, so neither is looked up; its `dependents`
+    are known where they run on when it fails.
+    """
+
+    row: NodeRow
+    settings: NodeSettings = NodeSettings()
+    attempts: Sequence[AttemptView] = ()
+    dependents: Sequence["KnownNode"] = ()
+
+
+class NamedNode(Struct, frozen=True):
+    """What was asked for by an id or a name, and the node that this is, if any."""
+
+    name: str
+    row: NodeRow | None
+
+
 class TaskState(Struct, frozen=True):
-    """The state of a task with the leases that ran out and its first runnable node."""
+    """The state of a task with what is due in it, and its first runnable node.
+
+    `expired` are its leases that ran out, `due` its nodes whose moment has come. Where one node and
+    no other is `wanted`, that one is `runnable` or none is.
+    """
 
     task_id: str
     version: int
     task: TaskRow | None
-    expired: Sequence[NodeRow] = ()
-    runnable: NodeRow | None = None
+    expired: Sequence[KnownNode] = ()
+    runnable: KnownNode | None = None
+    due: Sequence[NodeRow] = ()
+    wanted: NamedNode | None = None
     result_seq: ClassVar[int] = 0
 
 
 class NodeState(Struct, frozen=True):
-    """The state of a task and one of its nodes, None where the task has no such node."""
+    """The state of a task and one of its nodes, None where the task has no such node.
+
+    `last_end` is how the newest attempt ended, where the lease that asks is the one it ended.
+    """
 
     task_id: str
     version: int
     task: TaskRow | None
     node: NodeRow | None
+    settings: NodeSettings = NodeSettings()
+    last_end: Event | None = None
 
     @property
     def result_seq(self) -> int:
-        """The journal's place of the node's result, which answers what was done before; or 0."""
-        return (self.node.result_seq or 0) if self.node else 0
+        """The journal's place of that ending, which answers what was done before; or 0."""
+        return (self.node.last_end_seq or 0) if self.node else 0
 
 
-def require_task(state: TaskState | NodeState) -> None:
+class HasTask(Protocol):
+    """A state in which a task may be missing."""
+
+    @property
+    def task_id(self) -> str:
+        """The id that was asked for."""
+
+    @property
+    def task(self) -> TaskRow | None:
+        """The task, or None."""
+
+
+class NamesNode(Protocol):
+    """Params that name a node."""
+
+    @property
+    def node_id(self) -> str | None:
+        """Its id, or its name."""
+
+
+def require_task(state: HasTask) -> None:
     """Raise `TaskNotFound` where there is no such task."""
     if state.task is None:
         raise TaskNotFound.of(state.task_id)
 
 
-def require_node(state: NodeState, params: NodeParams) -> NodeRow:
+def require_node(state: NodeState, params: NamesNode) -> NodeRow:
     """The node. Raises `TaskNotFound` or `NodeNotFound`."""
     require_task(state)
-    if state.node is None:
-        raise NodeNotFound(
-            f"task {state.task_id} has no node {params.node_id}: TaskStatus lists its nodes",
-            task_id=state.task_id,
-            node_id=params.node_id,
-        )
-    return state.node
+    return require_known(state.node, state.task_id, params.node_id or "")
+
+
+def require_known(node: NodeRow | None, task_id: str, named: str) -> NodeRow:
+    """The node. Raises `NodeNotFound` where there is none of that id or name."""
+    if node is None:
+        raise NodeNotFound.of(task_id, named)
+    return node
 
 
 def next_status(node: NodeRow, trigger: str) -> Status:

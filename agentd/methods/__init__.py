@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from agentd import api
 from agentd.decide import Context
-from agentd.methods import daemon, endings, events, leases, registration, tasks
-from agentd.methods.leases import ROLL_BACK_EXPIRED
+from agentd.methods import daemon, endings, events, leases, nodes, registration, retries, tasks
+from agentd.methods.leases import SETTLE_DUE
 from agentd.methods.method import Command, Method
+from agentd.methods.state import MOST_DUE
 from agentd.status_stream import TaskStatusStream
 from agentd.store import Reader
 
@@ -62,7 +63,7 @@ METHODS: tuple[Method, ...] = (
         "HeartbeatNode", api.HeartbeatNodeParams, api.HeartbeatNodeResult, leases.HEARTBEAT_NODE
     ),
     Method("CompleteNode", api.CompleteNodeParams, api.EventResult, endings.COMPLETE_NODE),
-    Method("FailNode", api.FailNodeParams, api.EventResult, endings.FAIL_NODE),
+    Method("FailNode", api.FailNodeParams, api.FailNodeResult, endings.FAIL_NODE),
     Method(
         "TaskStatus",
         api.TaskStatusParams,
@@ -73,8 +74,11 @@ METHODS: tuple[Method, ...] = (
     ),
     Method("ListTasks", api.ListTasksParams, api.ListTasksResult, query=tasks.list_tasks),
     Method("TaskEvents", api.TaskEventsParams, api.TaskEventsResult, query=events.task_events),
+    Method("ReleaseNode", api.ReleaseNodeParams, api.ReleaseNodeResult, endings.RELEASE_NODE),
+    Method("RetryNode", api.RetryNodeParams, api.RetryNodeResult, retries.RETRY_NODE),
+    Method("NodeStatus", api.NodeStatusParams, api.NodeStatusResult, query=nodes.node_status),
 )
 
 BY_NAME = {name: method for method in METHODS for name in (method.name, *method.aliases)}
 
-__all__ = ["BY_NAME", "METHODS", "ROLL_BACK_EXPIRED", "Command", "Method"]
+__all__ = ["BY_NAME", "METHODS", "MOST_DUE", "SETTLE_DUE", "Command", "Method"]

@@ -4,14 +4,17 @@ from collections.abc import Iterable
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentd import __version__, queries
 from agentd.api import (
+    OTHER_KINDS,
     DescribeInterfaceResult,
     ErrorDescription,
     HealthResult,
     MethodDescription,
     MetricsResult,
+    RuntimeMetrics,
     StateModel,
 )
 from agentd.decide import Context
@@ -20,6 +23,8 @@ from agentd.events import STATUSES
 from agentd.lifecycle import edge
 from agentd.methods.method import Method
 from agentd.store import Reader
+
+_KINDS_SHOWN = 64
 
 PROTOCOL = "agentd-jsonl-v1"
 
@@ -31,6 +36,9 @@ def describe_interface(methods: Iterable[Method]) -> DescribeInterfaceResult:
         "CompleteNode": edge("complete"),
         "FailNode": edge("fail"),
         "timeout_rollback": edge("timeout_rollback"),
+        "ReleaseNode": edge("release"),
+        "retry": edge("retry"),
+        "RetryNode": edge("retry_failed"),
     }
     return DescribeInterfaceResult(
         PROTOCOL,
@@ -70,6 +78,15 @@ def metrics(reader: Reader, _params: Struct, context: Context) -> MetricsResult:
         (context.now - context.started_at) // 1000,
         context.lease_ms // 1000,
         context.event_limit,
-        context.runtime,
+        replace(context.runtime, failures_by_kind=_most_frequent(context.runtime)),
         queries.database_metrics(reader, context.now),
     )
+
+
+def _most_frequent(runtime: RuntimeMetrics) -> dict[str, int]:
+    """The kinds of failures that are shown, and all the others as one."""
+    ordered = sorted(runtime.failures_by_kind.items(), key=lambda each: -each[1])
+    shown = dict(ordered[:_KINDS_SHOWN])
+    if rest := sum(number for _kind, number in ordered[_KINDS_SHOWN:]):
+        shown[OTHER_KINDS] = shown.get(OTHER_KINDS, 0) + rest
+    return shown

@@ -1,13 +1,43 @@
-"""AcquireNextNode, HeartbeatNode, and the rollback of leases that ran out."""
+"""AcquireNextNode, HeartbeatNode, and what is due without anybody asking."""
+
+from msgspec.structs import replace
 
 from agentd import decide, queries
-from agentd.api import AcquireNextNodeResult, HeartbeatNodeResult
-from agentd.decide import Context
+from agentd.api import (
+    AcquireNextNodeParams,
+    AcquireNextNodeResult,
+    HeartbeatNodeResult,
+    fractional_seconds,
+)
+from agentd.decide import Context, KnownNode, NamedNode, TaskState
 from agentd.events import LeaseExtended, NodeAcquired
 from agentd.journal import Recorded
 from agentd.methods.method import Command
 from agentd.methods.state import load_node, load_task
+from agentd.projections import NodeRow, is_runnable
 from agentd.store import Reader
+
+
+def _load_queue(reader: Reader, params: AcquireNextNodeParams, context: Context) -> TaskState:
+    """The task with what is due in it, and the node to hand out."""
+    state = load_task(reader, params, context)
+    if state.task is None:
+        return state
+    if params.node_id is None:
+        wanted, row = None, reader.next_runnable(state.task_id)
+    else:
+        row = queries.node_row(reader, state.task_id, params.node_id)
+        wanted = NamedNode(params.node_id, row)
+    rows = [] if row is None else [row]
+    now_due = [due for due in state.due if wanted is None or due == row]
+    rows += [replace(due, not_before=None) for due in now_due]
+    first = min(filter(is_runnable, rows), key=_order, default=None)
+    runnable = None if first is None else KnownNode(first, queries.node_settings(reader, first))
+    return replace(state, runnable=runnable, wanted=wanted)
+
+
+def _order(row: NodeRow) -> tuple[int, int]:
+    return row.rank, row.added_seq
 
 
 def _show_lease(
@@ -16,13 +46,17 @@ def _show_lease(
     event = recorded.event
     if not isinstance(event, NodeAcquired):  # leases were rolled back, and nothing is runnable
         return None
+    found = queries.node_context(reader, recorded, context.event_limit)
     return AcquireNextNodeResult(
         recorded.task_id,
         recorded.node_id or "",
         event.lease_id,
         event.lease_owner,
         event.lease_expires_at // 1000,
-        queries.node_context(reader, recorded, context.event_limit),
+        found,
+        event.attempt,
+        found.node.name,
+        fractional_seconds(event.deadline_at),
     )
 
 
@@ -36,8 +70,8 @@ def _show_nothing(_reader: Reader, _recorded: Recorded, _context: Context) -> No
     return None
 
 
-ACQUIRE_NEXT_NODE = Command(load_task, decide.acquire_next_node, _show_lease)
+ACQUIRE_NEXT_NODE = Command(_load_queue, decide.acquire_next_node, _show_lease)
 HEARTBEAT_NODE = Command(load_node, decide.heartbeat_node, _show_extension)
 
-ROLL_BACK_EXPIRED = Command(load_task, decide.roll_back_expired, _show_nothing)
+SETTLE_DUE = Command(load_task, decide.settle_due, _show_nothing)
 """The daemon's own command; it stands in no client's list."""

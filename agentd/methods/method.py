@@ -20,11 +20,16 @@ _INNER_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class Command(NamedTuple):
-    """A method that may write. `view` shows the record that answers it; without one it is null."""
+    """A method that may write. `view` shows the record that answers it.
+
+    Where nothing was to be done there is none, and it answers `idle`, which is remembered as any
+    answer is; one that is null is not, for who looked for work will look again.
+    """
 
     load: Callable[[Reader, Any, Context], Any]
     decide: Callable[[Any, Any, Context], list[Any]]
     view: Callable[[Reader, Recorded, Context], Any]
+    idle: Any = None
 
 
 class Method(NamedTuple):

@@ -10,7 +10,8 @@ from agentd.journal import Recorded
 from agentd.projections.base import Dependents, Key, Projection
 from agentd.projections.counts import COUNTS, CountsRow
 from agentd.projections.edges import EDGES, EdgeRow
-from agentd.projections.nodes import NODES, NodeRow
+from agentd.projections.nodes import NODES, NodeRow, is_runnable
+from agentd.projections.rank import priority_of, with_strikes
 from agentd.projections.tasks import TASKS, TaskRow
 from agentd.projections.totals import TOTALS, TotalsRow
 
@@ -56,5 +57,8 @@ __all__ = [
     "Tables",
     "TaskRow",
     "TotalsRow",
+    "is_runnable",
+    "priority_of",
     "project",
+    "with_strikes",
 ]

@@ -12,11 +12,13 @@ from agentd.events import (
     NodeAcquired,
     NodeCompleted,
     NodeFailed,
+    NodeReleased,
+    NodeRetried,
     TaskRegistered,
 )
 from agentd.journal import Recorded
 from agentd.projections.base import Dependents, Key, Projection
-from agentd.projections.totals import DELTAS
+from agentd.projections.totals import delta_of
 
 
 class CountsRow(Struct, frozen=True):
@@ -35,6 +37,8 @@ KINDS: tuple[type[Event], ...] = (
     LeaseExpired,
     NodeCompleted,
     NodeFailed,
+    NodeReleased,
+    NodeRetried,
 )
 
 
@@ -50,7 +54,7 @@ def reduce(row: CountsRow | None, recorded: Recorded, _key: Key) -> CountsRow | 
         return CountsRow(recorded.task_id, event.node_count, 0, 0, 0)
     if row is None:
         return None
-    delta = DELTAS[type(event)]
+    delta = delta_of(event)
     return CountsRow(
         row.task_id,
         row.pending + delta.pending,

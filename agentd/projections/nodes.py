@@ -1,35 +1,45 @@
 """The `nodes` table: each node's status, its lease, and how many dependencies it still waits for.
 
-The rule this file keeps: rows are narrow. Dependencies, payload_schema and result stay in the
-journal, and the row points at them by `seq`, so that a heartbeat never rewrites a payload.
+The rule this file keeps: rows are narrow. Dependencies, payload_schema, settings and results stay
+in the journal, and the row points at them by `seq`, so that a heartbeat never rewrites a payload.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentd.events import (
+    Ending,
     Event,
     LeaseExpired,
     LeaseExtended,
     NodeAcquired,
     NodeAdded,
     NodeCompleted,
+    NodeDue,
     NodeFailed,
+    NodeReleased,
+    NodeRetried,
+    NodeSettings,
     Status,
 )
 from agentd.journal import Recorded
 from agentd.projections.base import Dependents, Key, Projection
+from agentd.projections.rank import rank_of, with_strikes
 
 
 class NodeRow(Struct, frozen=True):
     """One node. Times are Unix milliseconds; `position` is its place in the registration, from 0.
 
-    `waiting_on` counts the dependencies that are not COMPLETED yet: a PENDING node with none left
-    is runnable. `added_seq` and `result_seq` point at the journal's NodeAdded and NodeCompleted or
-    NodeFailed. `last_lease` is the lease that ended last, by a rollback or with the node.
+    `waiting_on` counts the dependencies that are not satisfied yet. `added_seq`, `result_seq` and
+    `settings_seq` point at the journal's NodeAdded, at the NodeCompleted or NodeFailed that ended
+    it, and at what has its settings, where it has any. `last_lease` is the lease that ended last
+    and may still say so, `last_end_seq` the ending of an attempt that came last. `attempt` is the
+    number of the newest, `counted` says how many count, `strikes` how many leases in a row ran out.
+    Nodes are handed out by `rank`, then by age; `not_before` is the moment that one waits for.
+    `lease_ms` is what a heartbeat adds, where that is not the daemon's own.
     """
 
     node_id: str
@@ -45,32 +55,55 @@ class NodeRow(Struct, frozen=True):
     lease_expires_at: int | None = None
     last_lease: str | None = None
     result_seq: int | None = None
+    name: str | None = None
+    rank: int = 0
+    attempt: int = 0
+    counted: int = 0
+    strikes: int = 0
+    not_before: int | None = None
+    deadline_at: int | None = None
+    lease_ms: int | None = None
+    last_end_seq: int | None = None
+    settings_seq: int | None = None
+
+
+def is_runnable(row: NodeRow) -> bool:
+    """Whether the node could be handed out now."""
+    return row.status == "PENDING" and row.waiting_on == 0 and row.not_before is None
 
 
 def keys(recorded: Recorded, dependents: Dependents) -> list[Key]:
-    """An event concerns the node it is about; a completion also the nodes that wait for it."""
+    """An event concerns the node it is about, and some also the nodes that wait for it."""
     node_id = recorded.node_id
     if node_id is None or type(recorded.event) not in NODES.kinds:
         return []
-    if type(recorded.event) is not NodeCompleted:
+    if not _change_of_waiting(recorded.event):
         return [(node_id,)]
     return [(node_id,), *((dependent,) for dependent in dependents(node_id))]
 
 
+def _change_of_waiting(event: Event) -> int:
+    """By how much the dependents' count of what they wait for changes."""
+    if isinstance(event, NodeCompleted) or (isinstance(event, NodeFailed) and event.satisfies):
+        return -1
+    return int(isinstance(event, NodeRetried) and event.satisfied)
+
+
 def reduce(row: NodeRow | None, recorded: Recorded, key: Key) -> NodeRow | None:
-    """Fold one event into the row of its node, or of a node that waited for that one."""
+    """Fold one event into the row of its node, or of a node that waits for that one."""
     event = recorded.event
     if isinstance(event, NodeAdded):
         return _add_node(recorded, event)
     if row is None:
         return None
     if key[0] != recorded.node_id:
-        return msgspec.structs.replace(row, waiting_on=row.waiting_on - 1)
+        return replace(row, waiting_on=row.waiting_on + _change_of_waiting(event))
     reducer = _REDUCERS.get(type(event))
     return row if reducer is None else reducer(row, recorded, event)
 
 
 def _add_node(recorded: Recorded, event: NodeAdded) -> NodeRow:
+    settings = event.settings or NodeSettings()
     return NodeRow(
         recorded.node_id or "",
         recorded.task_id,
@@ -79,73 +112,117 @@ def _add_node(recorded: Recorded, event: NodeAdded) -> NodeRow:
         event.status,
         event.waiting_on,
         recorded.at,
+        name=event.name,
+        rank=rank_of(settings.priority),
+        not_before=_if_ahead(settings.not_before, recorded),
+        settings_seq=None if event.settings is None else recorded.seq,
     )
 
 
 def _begin_lease(row: NodeRow, recorded: Recorded, event: NodeAcquired) -> NodeRow:
-    return NodeRow(
-        row.node_id,
-        row.task_id,
-        row.position,
-        row.added_seq,
-        event.status,
-        row.waiting_on,
-        recorded.at,
-        recorded.at,
-        event.lease_id,
-        event.lease_owner,
-        event.lease_expires_at,
-        row.last_lease,
+    return replace(
+        row,
+        status=event.status,
+        updated_at=recorded.at,
+        acquired_at=recorded.at,
+        lease_id=event.lease_id,
+        lease_owner=event.lease_owner,
+        lease_expires_at=event.lease_expires_at,
+        result_seq=None,
+        attempt=row.attempt + 1,
+        not_before=None,
+        deadline_at=event.deadline_at,
+        lease_ms=event.lease_ms,
     )
 
 
 def _extend_lease(row: NodeRow, recorded: Recorded, event: LeaseExtended) -> NodeRow:
-    return msgspec.structs.replace(
-        row, updated_at=recorded.at, lease_expires_at=event.lease_expires_at
-    )
+    return replace(row, updated_at=recorded.at, lease_expires_at=event.lease_expires_at)
+
+
+def _end_lease(row: NodeRow, recorded: Recorded, event: Ending, **changes: Any) -> NodeRow:
+    """The node without its lease; what `changes` says besides."""
+    known: dict[str, Any] = {
+        "status": event.status,
+        "updated_at": recorded.at,
+        "acquired_at": None,
+        "lease_id": None,
+        "lease_owner": None,
+        "lease_expires_at": None,
+        "last_lease": event.lease_id,
+        "result_seq": None,
+        "strikes": 0,
+        "deadline_at": None,
+        "lease_ms": None,
+        "last_end_seq": recorded.seq,
+        **changes,
+    }
+    return replace(row, rank=with_strikes(row.rank, known["strikes"]), **known)
 
 
 def _roll_back(row: NodeRow, recorded: Recorded, event: LeaseExpired) -> NodeRow:
-    return msgspec.structs.replace(
+    counted, strikes = row.counted + event.counts, row.strikes + 1
+    return _end_lease(row, recorded, event, counted=counted, strikes=strikes)
+
+
+def _complete_node(row: NodeRow, recorded: Recorded, event: NodeCompleted) -> NodeRow:
+    at, seq = row.acquired_at, recorded.seq
+    return _end_lease(row, recorded, event, acquired_at=at, result_seq=seq)
+
+
+def _fail_node(row: NodeRow, recorded: Recorded, event: NodeFailed) -> NodeRow:
+    counted = row.counted + 1
+    if event.status == "PENDING":
+        wait = _if_ahead(event.not_before, recorded)
+        return _end_lease(row, recorded, event, counted=counted, not_before=wait)
+    at, seq = row.acquired_at, recorded.seq
+    return _end_lease(row, recorded, event, counted=counted, acquired_at=at, result_seq=seq)
+
+
+def _release_node(row: NodeRow, recorded: Recorded, event: NodeReleased) -> NodeRow:
+    wait = _if_ahead(event.not_before, recorded)
+    return _end_lease(row, recorded, event, not_before=wait)
+
+
+def _retry_node(row: NodeRow, recorded: Recorded, event: NodeRetried) -> NodeRow:
+    return replace(
         row,
         status=event.status,
         updated_at=recorded.at,
         acquired_at=None,
-        lease_id=None,
-        lease_owner=None,
-        lease_expires_at=None,
-        last_lease=event.lease_id,
+        last_lease=None,
+        result_seq=None,
+        rank=with_strikes(row.rank, 0),
+        counted=0,
+        strikes=0,
     )
 
 
-def _end_node(row: NodeRow, recorded: Recorded, event: NodeCompleted | NodeFailed) -> NodeRow:
-    return NodeRow(
-        row.node_id,
-        row.task_id,
-        row.position,
-        row.added_seq,
-        event.status,
-        row.waiting_on,
-        recorded.at,
-        row.acquired_at,
-        last_lease=event.lease_id,
-        result_seq=recorded.seq,
-    )
+def _become_due(row: NodeRow, _recorded: Recorded, _event: NodeDue) -> NodeRow:
+    return replace(row, not_before=None)
+
+
+def _if_ahead(moment: int | None, recorded: Recorded) -> int | None:
+    """A moment that lies behind the record is none to wait for."""
+    return moment if moment is not None and moment > recorded.at else None
 
 
 _REDUCERS: dict[type[Event], Callable[[NodeRow, Recorded, Any], NodeRow]] = {
     NodeAcquired: _begin_lease,
     LeaseExtended: _extend_lease,
     LeaseExpired: _roll_back,
-    NodeCompleted: _end_node,
-    NodeFailed: _end_node,
+    NodeCompleted: _complete_node,
+    NodeFailed: _fail_node,
+    NodeReleased: _release_node,
+    NodeRetried: _retry_node,
+    NodeDue: _become_due,
 }
 
 NODES = Projection(
     name="nodes",
     row=NodeRow,
     key=("node_id",),
-    fixed=("node_id", "task_id", "position", "added_seq"),
+    fixed=("node_id", "task_id", "position", "added_seq", "name"),
     kinds=(NodeAdded, *_REDUCERS),
     keys=keys,
     reduce=reduce,

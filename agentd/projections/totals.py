@@ -13,6 +13,8 @@ from agentd.events import (
     NodeAdded,
     NodeCompleted,
     NodeFailed,
+    NodeReleased,
+    NodeRetried,
     TaskRegistered,
 )
 from agentd.journal import Recorded
@@ -38,7 +40,18 @@ DELTAS: Mapping[type[Event], Delta] = {
     LeaseExpired: Delta(pending=1, running=-1),
     NodeCompleted: Delta(running=-1, completed=1),
     NodeFailed: Delta(running=-1, failed=1),
+    NodeReleased: Delta(pending=1, running=-1),
+    NodeRetried: Delta(pending=1, failed=-1),
 }
+
+_TRIED_AGAIN = Delta(pending=1, running=-1)
+
+
+def delta_of(event: Event) -> Delta:
+    """What this event changes; a failure that is tried again leaves its node PENDING."""
+    if type(event) is NodeFailed and event.status == "PENDING":
+        return _TRIED_AGAIN
+    return DELTAS.get(type(event), NO_CHANGE)
 
 
 class TotalsRow(Struct, frozen=True):
@@ -69,7 +82,7 @@ def keys(_recorded: Recorded, _dependents: Dependents) -> tuple[Key]:
 def reduce(row: TotalsRow | None, recorded: Recorded, _key: Key) -> TotalsRow:
     """Fold one event into the totals."""
     row = row or EMPTY_TOTALS
-    delta = DELTAS.get(type(recorded.event), NO_CHANGE)
+    delta = delta_of(recorded.event)
     return TotalsRow(
         SCOPE,
         row.events + 1,

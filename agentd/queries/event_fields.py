@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from agentd.api import NULL, rfc3339
+from agentd.api import NULL, fractional_seconds, rfc3339
 from agentd.errors import JournalDamaged
 from agentd.events import (
     EventCommitted,
@@ -17,6 +17,8 @@ from agentd.events import (
     NodeAdded,
     NodeCompleted,
     NodeFailed,
+    NodeReleased,
+    NodeRetried,
     TaskRegistered,
 )
 from agentd.journal import Recorded
@@ -44,8 +46,13 @@ def _action_and_payload(recorded: Recorded) -> tuple[str, Raw]:
             shown = "ACQUIRE_NODE", _lease_payload(event)
         case LeaseExpired():
             shown = "TIMEOUT_ROLLBACK", _lease_payload(event)
+        case NodeReleased():
+            shown = "RELEASE_NODE", _release_payload(event, recorded)
+        case NodeRetried():
+            shown = "RETRY_NODE", to_json({"reason": event.reason, "by": event.by})
         case NodeAdded():
-            shown = "ADD_NODE", to_json({"dependencies": event.dependencies})
+            named = {} if event.name is None else {"name": event.name}
+            shown = "ADD_NODE", to_json({"dependencies": event.dependencies, **named})
         case TaskRegistered():
             shown = "REGISTER_TASK", to_json({"goal": event.goal, "node_count": event.node_count})
         case _:
@@ -60,4 +67,15 @@ def _payload_as(name: bytes, recorded: Recorded) -> Raw:
 def _lease_payload(event: NodeAcquired | LeaseExpired) -> Raw:
     return to_json(
         {"lease_owner": event.lease_owner, "lease_expires_at": event.lease_expires_at // 1000}
+    )
+
+
+def _release_payload(event: NodeReleased, recorded: Recorded) -> Raw:
+    not_before = fractional_seconds(event.not_before)
+    return to_json(
+        {
+            "lease_owner": event.lease_owner,
+            "reason": payload_of(recorded),
+            "not_before": not_before,
+        }
     )

@@ -13,9 +13,19 @@ from msgspec import Struct
 
 from agentd.answers import KEPT_MS, Answered
 from agentd.errors import Conflict, JournalDamaged
-from agentd.events import TOLD, LeaseExtended
+from agentd.events import HIDDEN, TOLD
 from agentd.journal import GENESIS, Draft, Head, Recorded, record
-from agentd.projections import EDGES, NODES, PROJECTIONS, TASKS, Key, NodeRow, Projection, TaskRow
+from agentd.projections import (
+    EDGES,
+    NODES,
+    PROJECTIONS,
+    TASKS,
+    Key,
+    NodeRow,
+    Projection,
+    TaskRow,
+    is_runnable,
+)
 
 
 class MemoryTx:
@@ -42,13 +52,32 @@ class MemoryTx:
 
     def next_runnable(self, task_id: str) -> NodeRow | None:
         """See `Reader.next_runnable`."""
-        runnable = (n for n in self.nodes(task_id) if n.status == "PENDING" and n.waiting_on == 0)
-        return next(runnable, None)
+        runnable = filter(is_runnable, self.nodes(task_id))
+        return min(runnable, key=lambda node: (node.rank, node.added_seq), default=None)
+
+    def due_nodes(self, until: int, limit: int, task_id: str | None = None) -> list[NodeRow]:
+        """See `Reader.due_nodes`."""
+        waiting = [node for node in self._waiting() if task_id in (None, node.task_id)]
+        due = [node for node in waiting if (node.not_before or 0) <= until]
+        return sorted(due, key=lambda node: (node.not_before, node.added_seq))[:limit]
+
+    def next_due(self, after: int) -> int | None:
+        """See `Reader.next_due`."""
+        moments = (node.not_before or 0 for node in self._waiting())
+        return min((moment for moment in moments if moment > after), default=None)
 
     def nodes(self, task_id: str) -> Iterator[NodeRow]:
         """See `Reader.nodes`."""
         nodes = (node for node in self._nodes() if node.task_id == task_id)
         return iter(sorted(nodes, key=lambda node: node.position))
+
+    def node_named(self, task_id: str, name: str) -> NodeRow | None:
+        """See `Reader.node_named`."""
+        return next((node for node in self.nodes(task_id) if node.name == name), None)
+
+    def failed_nodes(self, task_id: str) -> list[NodeRow]:
+        """See `Reader.failed_nodes`."""
+        return [node for node in self.nodes(task_id) if node.status == "FAILED"]
 
     def tasks(self, prefix: str, before: int | None, limit: int) -> list[TaskRow]:
         """See `Reader.tasks`."""
@@ -68,13 +97,17 @@ class MemoryTx:
     def expired_leases(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
         """See `Reader.expired_leases`."""
         leased = [node for node in self._leased() if task_id in (None, node.task_id)]
-        expired = [n for n in leased if after < (n.lease_expires_at or 0) <= until]
+        expired = [
+            node
+            for node in leased
+            if after < (node.lease_expires_at or 0) <= until or _is_over(node.deadline_at, until)
+        ]
         return sorted(expired, key=lambda node: (node.lease_expires_at, node.node_id))
 
     def next_expiry(self, after: int) -> int | None:
         """See `Reader.next_expiry`."""
-        ends = (node.lease_expires_at or 0 for node in self._leased())
-        return min((end for end in ends if end > after), default=None)
+        ends = (end for node in self._leased() for end in (node.lease_expires_at, node.deadline_at))
+        return min((end for end in ends if end is not None and end > after), default=None)
 
     def existing_nodes(self, node_ids: Sequence[str]) -> list[str]:
         """See `Reader.existing_nodes`."""
@@ -113,7 +146,7 @@ class MemoryTx:
     ) -> Iterator[Recorded]:
         """See `Reader.records_without_heartbeats`."""
         stream = self.journal(after or 0, task_id)
-        shown = [r for r in stream if not isinstance(r.event, LeaseExtended)]
+        shown = [r for r in stream if not isinstance(r.event, HIDDEN)]
         return iter(_newest(shown, limit) if after is None else shown[:limit])
 
     def journal(
@@ -164,8 +197,15 @@ class MemoryTx:
     def _nodes(self) -> list[NodeRow]:
         return list(self.tables[NODES.name].values())  # type: ignore[arg-type]  # NODES holds NodeRows
 
+    def _waiting(self) -> list[NodeRow]:
+        return [node for node in self._nodes() if node.not_before is not None]
+
     def _leased(self) -> list[NodeRow]:
         return [node for node in self._nodes() if node.lease_expires_at is not None]
+
+
+def _is_over(deadline: int | None, now: int) -> bool:
+    return deadline is not None and deadline <= now
 
 
 def _newest(records: list[Recorded], limit: int) -> list[Recorded]:

@@ -97,7 +97,7 @@ class Workload:
             return "AcquireNextNode", {"task_id": task_id, "lease_owner": "worker"}
         node = self.random.choice(held)
         if self.random.random() < 0.1:
-            return "roll_back_expired", {"task_id": node["task_id"]}
+            return "settle_due", {"task_id": node["task_id"]}
         lease = {"task_id": node["task_id"], "node_id": node["id"], "lease_id": node["lease_id"]}
         if self.random.random() < 0.4:
             return "HeartbeatNode", lease

@@ -18,7 +18,8 @@ from agentd.daemon.service import Service
 from agentd.daemon.writer import SubmittedCommand
 from tests.core import EVENT_LIMIT, NOW, Core, command, open_sqlite, to_params, uid
 from tests.faults.machine import MS, Machine
-from tests.property.model import GRACE_MS, Model, Object, Refused
+from tests.property.model import GRACE_MS, Model, Refused
+from tests.property.node_model import Object
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,7 +162,7 @@ class World:
             rolled_back = {row.node_id for row in group if row.kind == "LeaseExpired"}
             running = self._running(task_id)
             self.model.now = at
-            self.model.answer("roll_back_expired", {"task_id": task_id}, {})
+            self.model.answer("settle_due", {"task_id": task_id}, {})
             assert rolled_back == running - self._running(task_id)
         self._seq, self._last_at = self.end_of_journal()
 

@@ -7,13 +7,19 @@ node" becomes a request about that node, a graph by places one by ids, its flaw 
 from typing import Any
 
 from tests.core import uid
-from tests.property.model import Model, Object
+from tests.property.model import Model
+from tests.property.node_model import Object
 from tests.property.strategies import Ask, Dag
 
 UNKNOWN = uid(0xDEAD)
 LAST_PICK = 19
 OTHER_TASK_PICK = 18
 Call = tuple[str, Object]
+SAYS = {
+    "FailNode": ("retryable", "retry_after_secs", "kind"),
+    "ReleaseNode": ("reason", "after_secs"),
+}
+"""What each method takes besides."""
 
 
 class Asker:
@@ -24,14 +30,17 @@ class Asker:
     def __init__(self) -> None:
         super().__init__()
         self.added = 0
+        self.asked = 0
         self.leases: dict[str, list[str]] = {}
 
     def call(self, ask: Ask) -> Call:
         """The request that the ask is about at this moment; where nothing is held, acquire."""
         held = [node for node in self.model.nodes.values() if node["lease_id"] is not None]
         if ask.method == "AcquireNextNode" or (ask.lease == "current" and not held):
-            return "AcquireNextNode", {"task_id": self.task_id(ask), "lease_owner": ask.owner}
-        if ask.method == "roll_back_expired":
+            return "AcquireNextNode", self.acquisition(ask)
+        if ask.method == "RetryNode":
+            return ask.method, self.retry(ask)
+        if ask.method == "settle_due":
             return ask.method, {"task_id": self.task_id(ask)}
         believes_in_one = ask.lease in ("current", "none") and held
         chosen = held if believes_in_one else [*self.model.nodes.values()]
@@ -42,9 +51,38 @@ class Asker:
             params["task_id"] = some_task
         if ask.lease != "none" or ask.method != "CommitEvent":
             params["lease_id"] = self.lease(ask, node)
-        if ask.method != "HeartbeatNode":
+        if ask.method not in ("HeartbeatNode", "ReleaseNode"):
             params["payload"] = ask.payload
-        return ask.method, params
+        params |= {name: ask.more[name] for name in SAYS.get(ask.method, ()) if name in ask.more}
+        return ask.method, self.by_name(node, params)
+
+    def acquisition(self, ask: Ask) -> Object:
+        """The params of AcquireNextNode, now and then for one node and no other."""
+        params: Object = {"task_id": self.task_id(ask), "lease_owner": ask.owner}
+        if "lease_secs" in ask.more:
+            params["lease_secs"] = ask.more["lease_secs"]
+        if "node_id" in ask.more:
+            nodes = [n for n in self.model.nodes.values() if n["task_id"] == params["task_id"]]
+            node = self.pick(ask, nodes) or {"id": "no such name"}
+            params = self.by_name(node, {**params, "node_id": node["id"]})
+        return params
+
+    def retry(self, ask: Ask) -> Object:
+        """The params of RetryNode: for a node, mostly one that failed, or for all."""
+        if "failed" in ask.more:
+            return {"task_id": self.task_id(ask), "failed": True}
+        failed = [node for node in self.model.nodes.values() if node["status"] == "FAILED"]
+        some_task = next(iter(self.model.tasks), UNKNOWN)
+        node = self.pick(ask, failed or [*self.model.nodes.values()])
+        node = node or {"id": UNKNOWN, "task_id": some_task}
+        return self.by_name(node, {"task_id": node["task_id"], "node_id": node["id"]})
+
+    def by_name(self, node: Object, params: Object) -> Object:
+        """The same params, the node meant by its name where it has one and its number is odd."""
+        self.asked += 1
+        if node.get("name") is not None and self.asked % 2:
+            return {**params, "node_id": node["name"]}
+        return params
 
     def pick(self, ask: Ask, among: list[Any]) -> Any:
         """The one that the ask is about, now and then None."""
@@ -65,10 +103,15 @@ class Asker:
     def registration(self, dag: Dag) -> Object:
         """The params that register this graph, its flaw included."""
         ids = [self.node_id() for _place in dag.shape]
+        called = [f"n{at}" if dag.named and at % 2 else ids[at] for at in range(len(ids))]
         specs: list[Object] = [
-            {"id": ids[at], "dependencies": [ids[before] for before in places]}
+            {"id": ids[at], "dependencies": [called[before] for before in places]}
             for at, places in enumerate(dag.shape)
         ]
+        for at, spec in enumerate(specs):
+            spec.update(self.moments(dag.settings[at % len(dag.settings)]))
+            if called[at] != ids[at]:
+                spec["name"] = called[at]
         if specs:
             self.spoil(dag, specs)
             specs[0]["payload_schema"] = dag.schema
@@ -80,7 +123,19 @@ class Asker:
             "goal": f"goal {len(self.model.tasks)}",
             "context": dag.schema,
             "initial_nodes": specs,
+            **dag.of_task,
+            **(
+                {"node_defaults": self.moments(dag.of_task["node_defaults"])}
+                if "node_defaults" in dag.of_task
+                else {}
+            ),
         }
+
+    def moments(self, settings: Any) -> Object:
+        """The settings, what lies so many seconds ahead as a moment."""
+        if "not_before" not in settings:
+            return {**settings}
+        return {**settings, "not_before": self.model.now / 1000 + settings["not_before"]}
 
     def spoil(self, dag: Dag, specs: list[Object]) -> None:
         """Put the graph's flaw into its nodes."""

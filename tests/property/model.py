@@ -11,7 +11,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import ANY
 
-Object = dict[str, Any]
+from tests.property.node_model import (
+    Object,
+    end_attempt,
+    has_attempts_left,
+    is_satisfied,
+    new_node,
+    node_view,
+    pause,
+    place,
+    told,
+)
 
 STATUSES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 GRACE_MS = 10_000
@@ -47,11 +57,14 @@ class Model:
             "HeartbeatNode": self._heartbeat,
             "CompleteNode": self._finish,
             "FailNode": self._finish,
+            "ReleaseNode": self._finish,
+            "RetryNode": self._retry,
+            "NodeStatus": self._node_status,
             "TaskStatus": self._status,
-            "roll_back_expired": self._sweep,
+            "settle_due": self._sweep,
         }
         fresh = fresh if isinstance(fresh, dict) else {}
-        if method in ("CompleteNode", "FailNode"):
+        if method in ("CompleteNode", "FailNode", "ReleaseNode"):
             params = {**params, "method": method}
         return steps[method](params, fresh)
 
@@ -86,25 +99,15 @@ class Model:
         self._refuse_graph(specs)
         new_ids = fresh.get("node_ids") or [None] * len(specs)
         task_id = self._new(fresh.get("task_id"))
-        order = []
-        for spec, new_id in zip(specs, new_ids, strict=True):
-            node_id = spec["id"] if "id" in spec else self._new(new_id)
-            order.append(node_id)
-            self.nodes[node_id] = {
-                "id": node_id,
-                "task_id": task_id,
-                "status": "PENDING",
-                "dependencies": list(dict.fromkeys(spec.get("dependencies", []))),
-                "payload_schema": spec.get("payload_schema", {}),
-                "result_payload": None,
-                "acquired_at": None,
-                "updated_at": self.now,
-                "lease_id": None,
-                "lease_owner": None,
-                "ends": None,
-                "ended_by": None,
-                "ever_held": False,
-            }
+        order = [
+            spec["id"] if "id" in spec else self._new(new_id)
+            for spec, new_id in zip(specs, new_ids, strict=True)
+        ]
+        named = {spec.get("name"): node_id for spec, node_id in zip(specs, order, strict=True)}
+        for spec, node_id in zip(specs, order, strict=True):
+            needed = [named.get(each, each) for each in spec.get("dependencies", [])]
+            known = {**spec, "dependencies": list(dict.fromkeys(needed))}
+            self.nodes[node_id] = new_node(node_id, task_id, known, params, self.now)
         self.tasks[task_id] = {
             "id": task_id,
             "goal": params["goal"],
@@ -119,45 +122,108 @@ class Model:
         return {"task_id": task_id, "node_ids": order}
 
     def _acquire(self, params: Object, fresh: Object) -> Object | None:
+        wanted = self._node(params) if "node_id" in params else None
         self._sweep(params, fresh)
         task = self.tasks[params["task_id"]]
-        runnable = [node_id for node_id in task["nodes"] if self.is_runnable(node_id)]
+        runnable = [self.nodes[each] for each in task["nodes"] if self.is_runnable(each)]
+        if wanted is not None:
+            runnable = [node for node in runnable if node is wanted]
         if not runnable:
             return None
-        node = self.nodes[runnable[0]]
-        node["status"] = "RUNNING"
-        node["lease_id"] = self._new(fresh.get("lease_id"))
-        node["lease_owner"] = params.get("lease_owner", "anonymous")
-        node["ends"] = self.now + self.lease_ms
-        node["acquired_at"] = node["updated_at"] = self.now
-        node["ever_held"] = True
+        node = min(runnable, key=place)
+        context = {"attempts": told(node), "checkpoint": None}
+        self._lease(node, params, fresh)
         self._event(task["id"], node["id"])
-        view = _node_view(node)
-        lease = {name: view[name] for name in ("lease_id", "lease_owner", "lease_expires_at")}
+        view = node_view(node, self.now)
+        shown = ("lease_id", "lease_owner", "lease_expires_at", "attempt", "name")
         return {
             "task_id": task["id"],
             "node_id": node["id"],
-            **lease,
+            **{name: view[name] for name in shown},
+            "deadline_at": None if node["deadline"] is None else node["deadline"] / 1000,
             "context": {
                 "task": _task_view(task),
                 "node": view,
-                "completed_dependencies": [
-                    {"node_id": before, "result_payload": self.nodes[before]["result_payload"]}
-                    for before in node["dependencies"]
-                ],
+                "completed_dependencies": list(map(self._left_behind, node["dependencies"])),
                 "event_journal_limit": self.event_limit,
                 "event_journal": self._told(task),
+                **context,
             },
         }
+
+    def _lease(self, node: Object, params: Object, fresh: Object) -> None:
+        seconds = params.get("lease_secs", node.get("lease_secs"))
+        node["lease_ms"] = self.lease_ms if seconds is None else seconds * 1000
+        if "timeout_secs" in node:
+            node["deadline"] = self.now + node["timeout_secs"] * 1000
+        node["status"] = "RUNNING"
+        node["attempt"] += 1
+        node["lease_id"] = self._new(fresh.get("lease_id"))
+        node["lease_owner"] = params.get("lease_owner", "anonymous")
+        node["ends"] = self._lease_end(node)
+        node["acquired_at"] = node["updated_at"] = self.now
+        node["said"] = None
+
+    def _lease_end(self, node: Object) -> int:
+        end: int = self.now + node["lease_ms"]
+        return end if node["deadline"] is None else min(end, node["deadline"])
+
+    def _left_behind(self, node_id: str) -> Object:
+        node = self.nodes[node_id]
+        failed = {"status": "FAILED"} if node["status"] == "FAILED" else {}
+        return {"node_id": node_id, "result_payload": node["result_payload"], **failed}
 
     def _sweep(self, params: Object, _fresh: Object) -> None:
         task = self._task(params)
         for node in map(self.nodes.__getitem__, task["nodes"]):
-            ends = node["ends"]
-            if node["status"] == "RUNNING" and ends <= self.now and not self.is_honoured(ends):
-                node.update(status="PENDING", lease_id=None, lease_owner=None, ends=None)
-                node.update(acquired_at=ANY, updated_at=self.now)
-                self._event(task["id"], ANY)
+            if node["status"] == "RUNNING":
+                self._sweep_lease(node)
+            elif node["not_before"] is not None and node["not_before"] <= self.now:
+                node["not_before"] = None
+                self.event_count += 1  # that a moment has come is recorded and not shown
+
+    def _sweep_lease(self, node: Object) -> None:
+        ends, deadline = node["ends"], node["deadline"]
+        is_over = deadline is not None and deadline <= self.now
+        if ends > self.now or (self.is_honoured(ends) and not is_over):
+            return
+        if is_over and (ends >= deadline or self.is_honoured(ends)):
+            error = {"kind": "timeout", "timeout_secs": node["timeout_secs"]}
+            self._fail(node, "timed_out", "timeout", error)
+        elif "retry" in node and node["retry"].get("on_expiry", True):
+            self._expire(node)
+        else:
+            end_attempt(node, "expired", "PENDING", self.now)
+            self._event(node["task_id"], ANY)
+
+    def _expire(self, node: Object) -> None:
+        """An expiry that counts."""
+        status = "PENDING" if has_attempts_left(node) else "FAILED"
+        end_attempt(node, "expired", status, self.now)
+        node["counted"] += 1
+        if status == "PENDING":
+            self._event(node["task_id"], ANY)
+            return
+        error = {"kind": "attempts_exhausted", "attempts": told(node)}
+        node["result_payload"] = error
+        self._event(node["task_id"], node["id"], ANY, "FAIL_NODE", {"error": error})
+
+    def _fail(
+        self, node: Object, how: str, kind: Any, error: Any, wait: int | None = None, **said: Any
+    ) -> None:
+        """An attempt failed or timed out; `wait` is in milliseconds."""
+        goes_on = has_attempts_left(node) and said.get("retryable", True)
+        end_attempt(node, how, "PENDING" if goes_on else "FAILED", self.now, kind, error)
+        if goes_on:
+            after = pause(node) if wait is None else wait
+            node["not_before"] = self.now + after if after else None
+        else:
+            if how == "timed_out":
+                error = {**error, "attempts": told(node)}
+                node["history"][-1] = {**node["history"][-1], "error": error}
+            node["result_payload"] = error
+        event_id = said.get("event_id", ANY)
+        self._event(node["task_id"], node["id"], event_id, "FAIL_NODE", {"error": error})
 
     def _commit(self, params: Object, fresh: Object) -> Object:
         node = self._node(params)
@@ -175,29 +241,81 @@ class Model:
         node = self._node(params)
         if params["lease_id"] != node["lease_id"]:
             raise Refused("stale_lease")
-        node["ends"] = self.now + self.lease_ms
+        node["ends"] = self._lease_end(node)
         node["updated_at"] = self.now
         self.event_count += 1  # a heartbeat is recorded and not shown
         return {"ok": True, "lease_expires_at": node["ends"] // 1000}
 
     def _finish(self, params: Object, fresh: Object) -> Object:
         node = self._node(params)
-        end = {
-            "CompleteNode": ("COMPLETED", "COMPLETE_NODE", "result"),
-            "FailNode": ("FAILED", "FAIL_NODE", "error"),
-        }
-        status, action_type, name = end[params["method"]]
-        if node["ended_by"] is not None and node["ended_by"][:2] == (params["lease_id"], status):
-            return {"event_id": node["ended_by"][2]}
+        said = (params["lease_id"], params["method"])
+        if node["said"] is not None and node["said"][:2] == said:
+            answer: Object = node["said"][2]
+            return answer
         if params["lease_id"] != node["lease_id"]:
             raise Refused(*self._why_not(node, params["lease_id"]))
+        finish = {
+            "CompleteNode": self._complete,
+            "FailNode": self._fail_by_hand,
+            "ReleaseNode": self._release,
+        }
+        answer = {"event_id": self._new(fresh.get("event_id"))}
+        answer |= finish[params["method"]](node, params, answer["event_id"])
+        node["said"] = (*said, answer)
+        return answer
+
+    def _complete(self, node: Object, params: Object, event_id: Any) -> Object:
         payload = params.get("payload")
-        event_id = self._new(fresh.get("event_id"))
-        node.update(status=status, lease_id=None, lease_owner=None, ends=None)
-        node.update(acquired_at=ANY, updated_at=self.now, result_payload=payload)
-        node["ended_by"] = (params["lease_id"], status, event_id)
-        self._event(node["task_id"], node["id"], event_id, action_type, {name: payload})
-        return {"event_id": event_id}
+        end_attempt(node, "completed", "COMPLETED", self.now)
+        node["result_payload"] = payload
+        self._event(node["task_id"], node["id"], event_id, "COMPLETE_NODE", {"result": payload})
+        return {}
+
+    def _fail_by_hand(self, node: Object, params: Object, event_id: Any) -> Object:
+        seconds = params.get("retry_after_secs")
+        wait = None if seconds is None else round(seconds * 1000)
+        said = {"retryable": params.get("retryable", True), "event_id": event_id}
+        self._fail(node, "failed", params.get("kind"), params.get("payload"), wait, **said)
+        return {**self._goes_on(node), "attempt": node["attempt"]}
+
+    def _release(self, node: Object, params: Object, event_id: Any) -> Object:
+        end_attempt(node, "released", "PENDING", self.now, None, params.get("reason"))
+        after = round(params.get("after_secs", 0) * 1000)
+        node["not_before"] = self.now + after if after else None
+        self._event(node["task_id"], node["id"], event_id)
+        return self._goes_on(node)
+
+    def _goes_on(self, node: Object) -> Object:
+        moment = node["not_before"]
+        return {
+            "status": node["status"],
+            "not_before": None if moment is None else moment / 1000,
+        }
+
+    def _retry(self, params: Object, _fresh: Object) -> Object:
+        if params.get("failed"):
+            nodes = [self.nodes[node_id] for node_id in self._task(params)["nodes"]]
+            chosen = [node for node in nodes if node["status"] == "FAILED"]
+            while kept_back := [n for n in chosen if self._in_the_way(n, chosen)]:
+                chosen = [node for node in chosen if node not in kept_back]
+        else:
+            chosen = [self._node(params)]
+            if chosen[0]["status"] != "FAILED" or self._in_the_way(chosen[0], []):
+                raise Refused("not_retryable")
+        for node in chosen:
+            node.update(status="PENDING", acquired_at=ANY, updated_at=self.now)
+            node.update(result_payload=None, said=None, last_lease=None, counted=0, strikes=0)
+            self._event(node["task_id"], node["id"])
+        return {"node_ids": [node["id"] for node in chosen]}
+
+    def _in_the_way(self, node: Object, with_it: list[Object]) -> bool:
+        others = [other for other in self.nodes.values() if node["id"] in other["dependencies"]]
+        return any(other["status"] != "PENDING" and other not in with_it for other in others)
+
+    def _node_status(self, params: Object, _fresh: Object) -> Object:
+        node = self._node(params)
+        view = node_view(node, self.now)
+        return {"node": view, "attempts": list(node["history"]), "checkpoint": None}
 
     def _status(self, params: Object, _fresh: Object) -> Object:
         task = self._task(params)
@@ -205,7 +323,7 @@ class Model:
         return {
             "task": _task_view(task),
             "counts": counts(nodes),
-            "nodes": [_node_view(node) for node in nodes],
+            "nodes": [node_view(node, self.now) for node in nodes],
         }
 
     # What they are made of
@@ -216,8 +334,8 @@ class Model:
         return told[-self.event_limit :] if self.event_limit else []
 
     def _why_not(self, node: Object, lease_id: str) -> tuple[str, ...]:
-        ended_by_it = node["ended_by"] is not None and node["ended_by"][0] == lease_id
-        if ended_by_it or not node["ever_held"]:
+        has_ended = node["status"] in ("COMPLETED", "FAILED")
+        if (has_ended and node["last_lease"] == lease_id) or not node["attempt"]:
             return ("illegal_transition",)
         return ("stale_lease",)
 
@@ -228,23 +346,30 @@ class Model:
 
     def _node(self, params: Object) -> Object:
         task = self._task(params)
-        if params["node_id"] not in task["nodes"]:
-            raise Refused("node_not_found")
-        return self.nodes[params["node_id"]]
+        for node in map(self.nodes.__getitem__, task["nodes"]):
+            if params["node_id"] in (node["id"], node["name"]):
+                return node
+        raise Refused("node_not_found")
 
     def is_runnable(self, node_id: str) -> bool:
         """Whether the node could be acquired now."""
         node = self.nodes[node_id]
-        before = [self.nodes[dependency]["status"] for dependency in node["dependencies"]]
-        return node["status"] == "PENDING" and all(status == "COMPLETED" for status in before)
+        before = [self.nodes[dependency] for dependency in node["dependencies"]]
+        waits = node["not_before"] is not None or not all(map(is_satisfied, before))
+        return node["status"] == "PENDING" and not waits
 
     def _refuse_graph(self, specs: list[Object]) -> None:
         ids = [spec["id"] for spec in specs if "id" in spec]
-        waits = {spec["id"]: set(spec.get("dependencies", [])) for spec in specs if "id" in spec}
-        anonymous = [set(spec.get("dependencies", [])) for spec in specs if "id" not in spec]
-        known = [dependencies <= set(ids) for dependencies in (*waits.values(), *anonymous)]
+        names = [spec["name"] for spec in specs if "name" in spec]
+        key = {spec.get("name"): spec.get("id", spec.get("name")) for spec in specs}
+        waits: dict[Any, set[Any]] = {}
+        for number, spec in enumerate(specs):
+            own = spec.get("id", spec.get("name", number))
+            waits[own] = {key.get(each, each) for each in spec.get("dependencies", [])}
+        known = set().union(*waits.values()) <= {*ids, *names}
         taken = any(node_id in self.nodes for node_id in ids)
-        if len(ids) != len(waits) or taken or not all(known) or _has_cycle(waits):
+        alike = len({*ids}) != len(ids) or len({*names}) != len(names)
+        if alike or taken or not known or _has_cycle(waits):
             raise Refused("invalid_graph")
 
     def _new(self, new_id: str | None) -> Any:
@@ -274,7 +399,7 @@ class Model:
         self.tasks[task_id]["seqs"].append(self.event_count)
 
 
-def _has_cycle(waits: dict[str, set[str]]) -> bool:
+def _has_cycle(waits: dict[Any, set[Any]]) -> bool:
     left = dict(waits)
     while free := [node_id for node_id, before in left.items() if not before & left.keys()]:
         for node_id in free:
@@ -290,16 +415,6 @@ def counts(nodes: Any) -> dict[str, int]:
 
 def _task_view(task: Object) -> Object:
     return {name: task[name] for name in ("id", "goal", "context", "created_at")}
-
-
-def _node_view(node: Object) -> Object:
-    hidden = ("ends", "ended_by", "ever_held")
-    view = {name: value for name, value in node.items() if name not in hidden}
-    times = {"acquired_at": node["acquired_at"], "updated_at": node["updated_at"]}
-    times["lease_expires_at"] = node["ends"]
-    for name, at in times.items():
-        view[name] = at // 1000 if isinstance(at, int) else at
-    return view
 
 
 def _rfc3339(at: int) -> str:

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import msgspec
 
 from agentd import graph
-from agentd.api import NodeSpec
+from agentd.api import NodeDefaults, NodeSpec, Priority
 from agentd.cli.documents import json_form
 from agentd.cli.documents.faults import BadDocument, DocumentText, Faults, Place
 from agentd.cli.documents.fields import TASK, Fields
-from agentd.cli.documents.node import DocumentNode, node_spec, read_node
+from agentd.cli.documents.node import DocumentNode, check_moment, node_spec, read_node
 from agentd.cli.ids import parse_id
 from agentd.errors import InvalidGraph
 from agentd.text import malformed_reason
@@ -36,6 +36,8 @@ class Document(NamedTuple):
     context: msgspec.Raw
     nodes: list[NodeSpec]
     names: dict[str, str]
+    priority: int
+    node_defaults: NodeDefaults | None
 
     def replace_ids(self, message: str) -> str:
         """The message with names in the place of ids that were made for them."""
@@ -100,7 +102,11 @@ def _document(task: Fields, request_id: str | None, *, empty: bool) -> Document:
     specs = [node_spec(each, ids, known) for each in nodes]
     names = {each.node_id: each.name for each in nodes if each.name is not None}
     _check_cycle(nodes, specs, names)  # the daemon would tell it alone, without the line
-    return Document(request_id, goal, task.own("context", b"{}"), specs, names)
+    context, defaults = task.own("context", b"{}"), task.sent("node_defaults", NodeDefaults)
+    if defaults is not None:
+        check_moment(task, defaults.not_before)
+    priority = task.sent("priority", Priority) or 0
+    return Document(request_id, goal, context, specs, names, priority, defaults)
 
 
 def _request_id(task: Fields, beside: str | None) -> str:

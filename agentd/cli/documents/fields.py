@@ -7,16 +7,21 @@ stands under a name that is not known is somebody's work: the advice is where it
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from agentd.api import NodeSettingsSpec
 from agentd.cli.documents.faults import Place
 from agentd.cli.suggestion import closest_name
 from agentd.client.values import is_json
 
 Value = TypeVar("Value")
 Default = TypeVar("Default")
+
+
+NODE_SETTINGS = NodeSettingsSpec.__struct_fields__
+"""The fields of a node that go on as they are."""
 
 
 class ObjectKind(NamedTuple):
@@ -37,7 +42,7 @@ class ObjectKind(NamedTuple):
 _STATUS_ADVICE = "a node begins as PENDING: leave out what is done, or put it under `payload`"
 
 TASK = ObjectKind(
-    ("goal", "context", "nodes", "initial_nodes", "request_id"),
+    ("goal", "context", "nodes", "initial_nodes", "request_id", "priority", "node_defaults"),
     "context",
     {
         "nodes": ("tasks", "subtasks", "steps", "jobs", "stages", "items", "todos"),
@@ -47,7 +52,7 @@ TASK = ObjectKind(
     "$.context",
 )
 NODE = ObjectKind(
-    ("name", "id", "dependencies", "payload_schema", "payload"),
+    ("name", "id", "dependencies", "payload_schema", "payload", *NODE_SETTINGS),
     "payload",
     {
         "dependencies": (
@@ -129,6 +134,16 @@ class Fields:
             found = json_kind(self._written[name])
             self.place.fault(f"`{name}`: expected {expected}, got {found}", name)
             return default
+
+    def sent(self, name: str, type_: Any) -> Any:
+        """The value of a field that goes on as it is; what the daemon would refuse is a fault."""
+        if name not in self:
+            return None
+        try:
+            return msgspec.json.decode(self._written[name], type=type_)
+        except msgspec.MsgspecError as error:
+            self.place.fault(f"`{name}`: {error}", name)
+            return None
 
     def _advice(self, name: str) -> str:
         kind, lower = self._kind, name.lower()

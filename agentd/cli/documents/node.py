@@ -5,17 +5,18 @@ of what it holds, where workers and pictures look for it.
 """
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from agentd.api import NodeSpec
+from agentd.api import NodeDefaults, NodeSettingsSpec, NodeSpec, check_name, own_settings
 from agentd.cli.documents.faults import Place
-from agentd.cli.documents.fields import NODE, Fields, json_kind
+from agentd.cli.documents.fields import NODE, NODE_SETTINGS, Fields, json_kind
 from agentd.cli.ids import parse_id
 from agentd.cli.suggestion import closest_name
 
 _DEPENDENCIES = "a list of names or ids"
+_SETTINGS = {field.name: field.type for field in msgspec.structs.fields(NodeSettingsSpec)}
 _MOST_NAMED = 10
 """Names that are listed where none was meant."""
 
@@ -71,7 +72,37 @@ def node_spec(node: DocumentNode, ids: Mapping[str, str], known: Collection[str]
             needs.append(found)
         else:
             _fault_unknown(node, need, ids)
-    return NodeSpec(id=node.node_id, dependencies=needs, payload_schema=_payload(node))
+    return NodeSpec(
+        id=node.node_id,
+        dependencies=needs,
+        payload_schema=_payload(node),
+        name=_name(node),
+        **_settings(node.fields),
+    )
+
+
+def _name(node: DocumentNode) -> str | None:
+    """The name that the daemon knows the node by; what can be none is in the payload only."""
+    try:
+        check_name(node.name or "", "")
+    except ValueError:
+        return None
+    return node.name
+
+
+def _settings(fields: Fields) -> dict[str, Any]:
+    """How the node is handed out, and what becomes of it when it fails."""
+    found = {name: fields.sent(name, _SETTINGS[name]) for name in NODE_SETTINGS}
+    check_moment(fields, found["not_before"])
+    return found
+
+
+def check_moment(fields: Fields, moment: float | str | None) -> None:
+    """A moment that is none is a fault."""
+    try:
+        own_settings(NodeDefaults(not_before=moment), 0)
+    except ValueError as error:
+        fields.place.fault(str(error).replace("$.", ""), "not_before")
 
 
 def _fault_unknown(node: DocumentNode, need: str, ids: Mapping[str, str]) -> None:

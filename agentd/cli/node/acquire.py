@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from agentd.api import AcquireNextNodeResult
-from agentd.cli.ids import find_task_id
+from agentd.cli.ids import find_node_id, find_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_whole
 from agentd.cli.times import format_clock
@@ -17,7 +17,10 @@ def run(options: argparse.Namespace) -> int:
     """Acquire a node. Raises `TaskNotFound`, `Ambiguous`, `DaemonUnreachable`."""
     with Client() as client:
         task = find_task_id(client, options.task)
-        held = client.acquire_next_node(task, lease_owner=options.owner)
+        node = None if options.node is None else find_node_id(client, task, options.node)
+        held = client.acquire_next_node(
+            task, lease_owner=options.owner, node_id=node, lease_secs=options.lease
+        )
     if options.json:
         print_data(held)
     elif held is None:
@@ -31,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _print_lease(held: AcquireNextNodeResult) -> None:
     node, screen = held.context.node, console()
-    print_whole(screen, f"node     {node_label(node.id, node.payload_schema)}")
+    print_whole(screen, f"node     {held.name or node_label(node.id, node.payload_schema)}")
     print_whole(screen, f"lease    {held.lease_id}, until {format_clock(held.lease_expires_at)}")
     print_whole(screen, f"payload  {printable_json(bytes(node.payload_schema))}")
     for done in held.context.completed_dependencies:

@@ -1,4 +1,4 @@
-"""`agentd node fail TASK NODE LEASE [JSON|-]`: a node failed for good, with its error."""
+"""`agentd node fail TASK NODE LEASE [JSON|-]`: an attempt failed, with its error."""
 
 import argparse
 
@@ -13,5 +13,13 @@ def run(options: argparse.Namespace) -> int:
     """Fail a node. Raises `StaleLease`, `NodeNotFound`, `Usage`."""
     lease, error = parse_lease_id(options.lease), parse_payload(options.payload, "the error")
     with Client() as client:
-        event = client.fail_node(*find_target(client, options), lease, error)
-    return print_event_result(event, options, "failed")
+        event = client.fail_node(
+            *find_target(client, options),
+            lease,
+            error,
+            retryable=not options.not_retryable,
+            retry_after_secs=options.retry_after,
+            kind=options.kind,
+        )
+    done = "failed" if event.status == "FAILED" else "failed, to be tried again"
+    return print_event_result(event, options, done)

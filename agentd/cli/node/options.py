@@ -1,7 +1,9 @@
 """What the verbs of nodes take."""
 
 from agentd.cli.task.options import add_task_id
-from agentd.cli.usage import Parser
+from agentd.cli.usage import Parser, duration, whole_number
+
+_NODE = "the node's name, its id, or a beginning or an end of that"
 
 
 def acquire(verb: Parser) -> None:
@@ -9,6 +11,13 @@ def acquire(verb: Parser) -> None:
     add_task_id(verb)
     verb.add_argument(
         "--owner", metavar="NAME", default="anonymous", help="who works on it (default: anonymous)"
+    )
+    verb.add_argument("--node", metavar="NODE", help="this node and no other, by its name or id")
+    verb.add_argument(
+        "--lease",
+        metavar="SECONDS",
+        type=whole_number(1, 86_400),
+        help="how long the lease lasts (default: the node's own, or the node timeout)",
     )
 
 
@@ -39,13 +48,45 @@ def fail(verb: Parser) -> None:
     """`agentd node fail`."""
     _add_leased_node(verb)
     _add_payload(verb, "its error")
+    verb.add_argument(
+        "--not-retryable", action="store_true", help="do not try it again, whatever it may"
+    )
+    verb.add_argument(
+        "--retry-after",
+        metavar="SECONDS",
+        type=duration,
+        help="try it again after exactly this, in the place of its pause",
+    )
+    verb.add_argument("--kind", metavar="WORD", help="what went wrong, in a word")
+
+
+def release(verb: Parser) -> None:
+    """`agentd node release`."""
+    _add_leased_node(verb)
+    verb.add_argument(
+        "--after", metavar="SECONDS", type=duration, help="it is not handed out sooner"
+    )
+    verb.add_argument("--reason", metavar="TEXT", help="why, for the next holder")
+
+
+def retry(verb: Parser) -> None:
+    """`agentd node retry`."""
+    add_task_id(verb)
+    verb.add_argument("node", metavar="NODE", nargs="?", help=_NODE)
+    verb.add_argument("--failed", action="store_true", help="every node that failed, and can be")
+    verb.add_argument("--reason", metavar="TEXT", help="why, for the journal")
+    verb.add_argument("--by", metavar="NAME", help="who wants it, for the journal")
+
+
+def show(verb: Parser) -> None:
+    """`agentd node show`."""
+    add_task_id(verb)
+    verb.add_argument("node", metavar="NODE", help=_NODE)
 
 
 def _add_leased_node(verb: Parser, lease: str = "the lease that it is held under") -> None:
     add_task_id(verb)
-    verb.add_argument(
-        "node", metavar="NODE", help="the node's name, its id, or a beginning or an end of that"
-    )
+    verb.add_argument("node", metavar="NODE", help=_NODE)
     verb.add_argument("lease", metavar="LEASE", help=lease)
 
 

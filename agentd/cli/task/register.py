@@ -64,6 +64,8 @@ def _register(client: Client, path: str, document: Document) -> RegisterTaskResu
                 document.goal,
                 context=document.context,
                 initial_nodes=document.nodes,
+                priority=document.priority,
+                node_defaults=document.node_defaults,
                 request_id=document.request_id,
             )
     except InvalidGraph as refusal:

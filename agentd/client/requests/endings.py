@@ -1,4 +1,4 @@
-"""The end of a node, under its lease: COMPLETED with a result, or FAILED with an error."""
+"""The end of an attempt, under its lease: COMPLETED, failed, or given back."""
 
 from typing import Any
 
@@ -24,9 +24,20 @@ def complete_node(
 
 
 def fail_node(
-    task_id: Id, node_id: Id, lease_id: Id, error_payload: Any = None
-) -> Request[api.EventResult]:
-    """Fail a node with its error, for good; a repeat with the same lease gets the first answer.
+    task_id: Id,
+    node_id: Id,
+    lease_id: Id,
+    error_payload: Any = None,
+    *,
+    retryable: bool = True,
+    retry_after_secs: float | None = None,
+    kind: str | None = None,
+) -> Request[api.FailNodeResult]:
+    """Fail a node with its error; a repeat with the same lease gets the first answer.
+
+    Where the node has a `retry` and attempts are left, it is PENDING again and waits for its pause,
+    or for exactly `retry_after_secs`; else, or unless `retryable`, it is FAILED. `kind` is a short
+    word such as rate_limit, shown in `attempts` and counted in the metrics.
 
     Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`.
     """
@@ -35,5 +46,31 @@ def fail_node(
         node_id=str(node_id),
         lease_id=str(lease_id),
         error_payload=encode(error_payload, "$.error_payload"),
+        retryable=retryable,
+        retry_after_secs=retry_after_secs,
+        kind=kind,
     )
-    return Request("FailNode", params, api.EventResult)
+    return Request("FailNode", params, api.FailNodeResult)
+
+
+def release_node(
+    task_id: Id,
+    node_id: Id,
+    lease_id: Id,
+    *,
+    reason: str | None = None,
+    after_secs: float | None = None,
+) -> Request[api.ReleaseNodeResult]:
+    """Give a node back without blame: the attempt does not count, the node keeps its place.
+
+    It is not handed out before `after_secs` are over. A repeat with the same lease gets the first
+    answer. Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`.
+    """
+    params = api.ReleaseNodeParams(
+        task_id=str(task_id),
+        node_id=str(node_id),
+        lease_id=str(lease_id),
+        reason=reason,
+        after_secs=after_secs,
+    )
+    return Request("ReleaseNode", params, api.ReleaseNodeResult)

@@ -7,17 +7,28 @@ from agentd.client.requests.request import Id, Request, request_id_or_new
 
 
 def acquire_next_node(
-    task_id: Id, *, lease_owner: str = "anonymous", request_id: Id | None = None
+    task_id: Id,
+    *,
+    lease_owner: str = "anonymous",
+    node_id: Id | None = None,
+    lease_secs: int | None = None,
+    request_id: Id | None = None,
 ) -> Request[api.AcquireNextNodeResult | None]:
     """Lease the first runnable node of a task, with the context to work on it; or None.
 
-    The lease ends at `lease_expires_at` (Unix seconds) unless it is extended before; `lease` does
-    that. None means that nothing is runnable now: others may be at work, or the task is done.
+    With `node_id` (an id or a name) it is that node or none. The lease ends at `lease_expires_at`
+    (Unix seconds) unless it is extended before; `lease` does that. It lasts `lease_secs`, or as
+    long as the node says, or for the node timeout. None means that nothing is runnable now: others
+    may be at work, or the task is done.
 
-    Raises `TaskNotFound`, `RequestIdReused`.
+    Raises `TaskNotFound`, `NodeNotFound`, `RequestIdReused`.
     """
     params = api.AcquireNextNodeParams(
-        task_id=str(task_id), lease_owner=lease_owner, request_id=request_id_or_new(request_id)
+        task_id=str(task_id),
+        lease_owner=lease_owner,
+        node_id=None if node_id is None else str(node_id),
+        lease_secs=lease_secs,
+        request_id=request_id_or_new(request_id),
     )
     # A union is no type to the checker, but it is to the decoder.
     result: Any = api.AcquireNextNodeResult | None
@@ -25,7 +36,7 @@ def acquire_next_node(
 
 
 def heartbeat_node(task_id: Id, node_id: Id, lease_id: Id) -> Request[api.HeartbeatNodeResult]:
-    """Extend a lease to now + the node timeout; answers its new end in Unix seconds.
+    """Extend a lease to now + its length; answers its new end in Unix seconds.
 
     Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`.
     """

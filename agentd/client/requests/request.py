@@ -11,17 +11,17 @@ from agentd.client.values import UNENCODABLE, encode
 from agentd.errors import RequestTooLarge
 from agentd.protocol import LINE_LIMIT
 
-Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
 Id = str | UUID
 _encode = msgspec.json.Encoder().encode
 
 
-class Request(NamedTuple, Generic[Result]):
+class Request(NamedTuple, Generic[Result_co]):
     """A request that may be repeated, and the type of what answers it."""
 
     method: str
     params: api.Params
-    result: type[Result]
+    result: type[Result_co]
 
 
 def request_line(method: str, params: object) -> bytes:

@@ -5,6 +5,9 @@ from typing import Protocol
 
 from agentd.journal import Draft, Head, Recorded
 
+LARGEST_SEQ = 2**63 - 1
+"""No record has a larger one."""
+
 
 class JournalReader(Protocol):
     """What is asked of the journal."""

@@ -9,7 +9,10 @@ class LeaseReader(Protocol):
     """What is asked of leases."""
 
     def expired_leases(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
-        """The nodes whose lease ends later than `after`, at `until` or before, soonest first."""
+        """The nodes whose lease ends later than `after`, at `until` or before, soonest first.
+
+        Those whose deadline is at `until` or before are among them, however early the lease ends.
+        """
 
     def next_expiry(self, after: int) -> int | None:
-        """When the first lease ends that ends later than `after`."""
+        """When the first lease ends, or reaches its deadline, that does so later than `after`."""

@@ -12,6 +12,12 @@ class NodeReader(Protocol):
     def nodes(self, task_id: str) -> Iterator[NodeRow]:
         """The task's nodes in registration order."""
 
+    def node_named(self, task_id: str, name: str) -> NodeRow | None:
+        """The node of the task that has this name."""
+
+    def failed_nodes(self, task_id: str) -> list[NodeRow]:
+        """The task's nodes that are FAILED, in registration order."""
+
     def dependents(self, node_id: str) -> list[str]:
         """The nodes that depend on this one."""
 

@@ -1,4 +1,4 @@
-"""The nodes that could be handed out next."""
+"""The nodes that could be handed out next, and those that wait for a moment."""
 
 from typing import Protocol
 
@@ -9,4 +9,10 @@ class QueueReader(Protocol):
     """What is asked of the queue."""
 
     def next_runnable(self, task_id: str) -> NodeRow | None:
-        """The first runnable node of the task in registration order."""
+        """The first runnable node of the task: by rank, then in registration order."""
+
+    def due_nodes(self, until: int, limit: int, task_id: str | None = None) -> list[NodeRow]:
+        """The first `limit` nodes whose `not_before` is at `until` or before, oldest first."""
+
+    def next_due(self, after: int) -> int | None:
+        """The first `not_before` of a node that is later than `after`."""

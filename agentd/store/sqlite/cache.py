@@ -12,7 +12,7 @@ import apsw
 
 from agentd.events import TOLD
 from agentd.journal import Head, Recorded
-from agentd.projections import PROJECTIONS, Key, NodeRow
+from agentd.projections import PROJECTIONS, Key, NodeRow, is_runnable
 
 _ROWS = 10_000
 """Rows and heads that are kept; with more of them all are forgotten, which costs a few reads."""
@@ -70,7 +70,8 @@ class Cache:
     """Rows by projection and key (None where there is no such row), heads and tails by task.
 
     `records` has small records by seq; `runnable` has, by task, the ids of the nodes to hand out
-    next, as far as they were read ahead. No lease ends before `first_expiry` (Unix milliseconds).
+    next, as far as they were read ahead. No lease ends before `first_expiry`, and no node waits for
+    a moment before `first_due` (Unix milliseconds).
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -83,6 +84,7 @@ class Cache:
         self.records: dict[int, Recorded] = {}
         self.last_seq: int | None = None
         self.first_expiry: int | None = None
+        self.first_due: int | None = None
 
     def drop_if_stale(self) -> None:
         """Forget everything if another connection has written.
@@ -107,8 +109,11 @@ class Cache:
 
     def note_node(self, row: NodeRow) -> None:
         """A node's row was written: forget what was read ahead and does not know of it."""
-        if row.status == "PENDING" and row.waiting_on == 0:
+        if is_runnable(row):
             self.runnable.pop(row.task_id, None)
+        moment, next_due = row.not_before, self.first_due
+        if moment is not None and next_due is not None and moment < next_due:
+            self.first_due = moment
         ends, first = row.lease_expires_at, self.first_expiry
         if ends is not None and first is not None and ends < first:
             self.first_expiry = ends
@@ -119,6 +124,6 @@ class Cache:
         self.heads.clear()
         self.runnable.clear()
         self.records.clear()
-        self.last_seq = self.first_expiry = None
+        self.last_seq = self.first_expiry = self.first_due = None
         for rows in self.rows.values():
             rows.clear()

@@ -10,8 +10,17 @@ from agentd.projections import NODES, NodeRow
 from agentd.store.sqlite.statements import SELECT_NODES
 from agentd.store.sqlite.tables.rows import RowReader, RowTx
 
-_EXPIRED = f"{SELECT_NODES} WHERE lease_expires_at > ? AND lease_expires_at <= ?"
-_SOONEST_FIRST = " ORDER BY lease_expires_at, node_id"
+# The + keeps the planner on the index of the leased nodes, or of those with a deadline.
+_EXPIRED = (
+    f"{SELECT_NODES} WHERE lease_expires_at > ?1 AND lease_expires_at <= ?2 "
+    "AND (?3 IS NULL OR +task_id = ?3)"
+)
+_OVERDUE = (
+    f"{SELECT_NODES} WHERE deadline_at <= ?2 AND +lease_expires_at <= ?1 "
+    "AND (?3 IS NULL OR +task_id = ?3)"
+)
+_NEXT_EXPIRY = "SELECT min(lease_expires_at) FROM nodes WHERE lease_expires_at > ?"
+_NEXT_DEADLINE = "SELECT min(deadline_at) FROM nodes WHERE deadline_at > ?"
 
 _NEVER = sys.maxsize
 
@@ -21,21 +30,16 @@ class LeaseReader(RowReader):
 
     def expired_leases(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
         """See `Reader.expired_leases`."""
-        if task_id is None:
-            found = self._execute(_EXPIRED + _SOONEST_FIRST, (after, until))
-        else:
-            found = self._execute(
-                # The + keeps the planner on the lease index: it holds only leased nodes.
-                f"{_EXPIRED} AND +task_id = ? {_SOONEST_FIRST}",
-                (after, until, task_id),
-            )
-        return [NodeRow(*row) for row in found]
+        found = self._all(_EXPIRED, (after, until, task_id))
+        if after:  # leases are honoured that ended before, but not beyond their deadline
+            found += self._all(_OVERDUE, (after, until, task_id))
+        nodes = [NodeRow(*row) for row in found]
+        return sorted(nodes, key=lambda node: (node.lease_expires_at, node.node_id))
 
     def next_expiry(self, after: int) -> int | None:
         """See `Reader.next_expiry`."""
-        sql = "SELECT min(lease_expires_at) FROM nodes WHERE lease_expires_at > ?"
-        found: int | None = self._execute(sql, (after,)).get
-        return found
+        moments = [self._execute(sql, (after,)).get for sql in (_NEXT_EXPIRY, _NEXT_DEADLINE)]
+        return min((moment for moment in moments if moment is not None), default=None)
 
 
 class LeaseTx(RowTx, LeaseReader):

@@ -8,6 +8,8 @@ from agentd.store.sqlite.statements import SELECT_NODES
 from agentd.store.sqlite.tables.rows import RowReader, RowTx
 
 _TASK_NODES = f"{SELECT_NODES} WHERE task_id = ? ORDER BY position"
+_NAMED = f"{SELECT_NODES} WHERE task_id = ? AND name = ?"
+_FAILED = f"{SELECT_NODES} WHERE task_id = ? AND status = 'FAILED' ORDER BY position"
 _TAKEN = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM nodes WHERE node_id = value)"
 
 
@@ -17,6 +19,15 @@ class NodeReader(RowReader):
     def nodes(self, task_id: str) -> Iterator[NodeRow]:
         """See `Reader.nodes`."""
         return (NodeRow(*row) for row in self._execute(_TASK_NODES, (task_id,)))
+
+    def node_named(self, task_id: str, name: str) -> NodeRow | None:
+        """See `Reader.node_named`."""
+        rows = self._all(_NAMED, (task_id, name))
+        return NodeRow(*rows[0]) if rows else None
+
+    def failed_nodes(self, task_id: str) -> list[NodeRow]:
+        """See `Reader.failed_nodes`."""
+        return [NodeRow(*row) for row in self._all(_FAILED, (task_id,))]
 
     def dependents(self, node_id: str) -> list[str]:
         """See `Reader.dependents`."""
@@ -34,6 +45,16 @@ class NodeTx(RowTx, NodeReader):
         """See `Reader.nodes`."""
         self._write_rows(NODES.name)
         return super().nodes(task_id)
+
+    def node_named(self, task_id: str, name: str) -> NodeRow | None:
+        """See `Reader.node_named`."""
+        self._write_rows(NODES.name)
+        return super().node_named(task_id, name)
+
+    def failed_nodes(self, task_id: str) -> list[NodeRow]:
+        """See `Reader.failed_nodes`."""
+        self._write_rows(NODES.name)
+        return super().failed_nodes(task_id)
 
     def dependents(self, node_id: str) -> list[str]:
         """See `Reader.dependents`."""

@@ -1,25 +1,27 @@
-"""The nodes that could be handed out next.
+"""The nodes that could be handed out next, and those that wait for a moment.
 
 The rule this file keeps: each is the first row of an index. Workers come in crowds, so a write
-transaction reads ahead.
+transaction reads ahead, and remembers the first moment that a node waits for.
 """
 
+import sys
 from collections import deque
 
-from agentd.projections import NODES, NodeRow
+from agentd.projections import NODES, NodeRow, is_runnable
 from agentd.store.sqlite.statements import SELECT_NODES
 from agentd.store.sqlite.tables.rows import RowReader, RowTx
 
-IS_RUNNABLE = "status = 'PENDING' AND waiting_on = 0"
-"""What a node's row says then, and the index of those that say it."""
+IS_RUNNABLE = "status = 'PENDING' AND waiting_on = 0 AND not_before IS NULL"
+"""What a node's row says then, and the indexes of those that say it."""
 
-# A task's nodes were recorded behind it, with no other task's among them: whose is not its own
-# comes after all that are.
-_RUNNABLE = (
-    f"SELECT * FROM ({SELECT_NODES} WHERE {IS_RUNNABLE} AND added_seq > "
-    "(SELECT registered_seq FROM tasks WHERE task_id = ?1) ORDER BY added_seq LIMIT ?2) "
-    "WHERE task_id = ?1"
+_RUNNABLE = f"{SELECT_NODES} WHERE {IS_RUNNABLE} AND task_id = ? ORDER BY rank, added_seq LIMIT ?"
+_DUE = (
+    f"{SELECT_NODES} WHERE not_before <= ?1 AND (?2 IS NULL OR +task_id = ?2) "
+    "ORDER BY not_before, added_seq LIMIT ?3"
 )
+_NEXT_DUE = "SELECT min(not_before) FROM nodes WHERE not_before > ?"
+
+_NEVER = sys.maxsize
 
 _AHEAD = 16
 """Runnable nodes that are read at a time."""
@@ -34,8 +36,17 @@ class QueueReader(RowReader):
         return found[0] if found else None
 
     def _first_runnable(self, task_id: str, limit: int) -> list[NodeRow]:
-        """The first runnable nodes of the task in registration order."""
+        """The first runnable nodes of the task, by rank and then in registration order."""
         return [NodeRow(*row) for row in self._all(_RUNNABLE, (task_id, limit))]
+
+    def due_nodes(self, until: int, limit: int, task_id: str | None = None) -> list[NodeRow]:
+        """See `Reader.due_nodes`."""
+        return [NodeRow(*row) for row in self._all(_DUE, (until, task_id, limit))]
+
+    def next_due(self, after: int) -> int | None:
+        """See `Reader.next_due`."""
+        found: int | None = self._execute(_NEXT_DUE, (after,)).get
+        return found
 
 
 class QueueTx(RowTx, QueueReader):
@@ -48,11 +59,27 @@ class QueueTx(RowTx, QueueReader):
         rows, ahead = self._rows[NODES.name], self._runnable.get(task_id)
         while ahead:
             node: NodeRow | None = rows[ahead[0],]
-            if node is not None and node.status == "PENDING":
+            if node is not None and is_runnable(node):
                 return node
             ahead.popleft()
-        self._write_tasks_and_nodes()
+        self._write_rows(NODES.name)
         found = self._first_runnable(task_id, _AHEAD)
         self._runnable[task_id] = deque(node.node_id for node in found)
         rows.update(((node.node_id,), node) for node in found)
         return found[0] if found else None
+
+    def due_nodes(self, until: int, limit: int, task_id: str | None = None) -> list[NodeRow]:
+        """See `Reader.due_nodes`: nothing to ask before the first moment."""
+        cache = self._cache
+        if cache.first_due is None:
+            cache.first_due = self.next_due(-1) or _NEVER
+        if until < cache.first_due:
+            return []
+        cache.first_due = None  # whoever asks is about to say that these are due
+        self._write_rows(NODES.name)
+        return super().due_nodes(until, limit, task_id)
+
+    def next_due(self, after: int) -> int | None:
+        """See `Reader.next_due`."""
+        self._write_rows(NODES.name)
+        return super().next_due(after)

@@ -21,8 +21,8 @@ _BEFORE_OF_FEW = (
 )
 _RUNNABLE_OF_FEW = (
     f"{_TASKS} WHERE task_id >= ?1 AND task_id < ?2 AND +registered_seq > ?3 "
-    f"AND (SELECT task_id FROM nodes WHERE {IS_RUNNABLE} AND added_seq > registered_seq "
-    "ORDER BY added_seq LIMIT 1) = tasks.task_id ORDER BY +registered_seq LIMIT ?4"
+    f"AND EXISTS (SELECT 1 FROM nodes WHERE {IS_RUNNABLE} AND task_id = tasks.task_id) "
+    "ORDER BY +registered_seq LIMIT ?4"
 )
 _SHARING = "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE task_id >= ? AND task_id < ? LIMIT ?)"
 _FEW = 4_000

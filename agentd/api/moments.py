@@ -1,0 +1,49 @@
+"""Moments and durations: as clients write them, and in Unix milliseconds."""
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+LONGEST_SECS = 31_536_000
+"""A year: no duration is longer."""
+
+_QUOTED = 40
+"""Characters of what is no moment that a message repeats."""
+
+_LAST_SECONDS = 253_402_300_799
+"""The end of the year 9999."""
+
+_RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+Seconds = Annotated[float, Meta(ge=0, le=LONGEST_SECS)]
+Moment = Annotated[float | str, Meta(description="Unix seconds, or RFC 3339")]
+FractionalSeconds = Annotated[float, Meta(description="Unix seconds, with their fraction")]
+
+
+def to_milliseconds(moment: float | str, place: str) -> int:
+    """The moment in Unix milliseconds. Raises ValueError that names the place of what is none."""
+    seconds = _seconds_of(moment) if isinstance(moment, str) else moment
+    if seconds is None or not 0 <= seconds <= _LAST_SECONDS:
+        raise ValueError(
+            f"`{place}`: {str(moment)[:_QUOTED]!r} is no moment; expected Unix seconds, or "
+            "RFC 3339 such as 2026-01-31T12:00:00Z, from 1970 to 9999"
+        )
+    return round(seconds * 1000)
+
+
+def _seconds_of(text: str) -> float | None:
+    if not _RFC3339.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text.upper()).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def fractional_seconds(at: int | None) -> float | None:
+    """Unix milliseconds as Unix seconds with their fraction."""
+    return None if at is None else at / 1000
