@@ -19,6 +19,7 @@ from agentd.text import quote
 
 _DECODERS = {method.name: msgspec.json.Decoder(method.params) for method in METHODS}
 _MISSING_FIELD = re.compile(r"^Object missing required field `(\w+)`(?: - at `(.+)`)?$")
+_UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
 _LOCATED_ERROR = re.compile(r"^(.*) - at `(.+)`$", re.DOTALL)
 _PATH_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 _EXAMPLE = "123e4567-e89b-42d3-a456-426614174000"
@@ -53,7 +54,7 @@ def decode(request: Request) -> tuple[Method, Params]:
         if isinstance(params, RegisterTaskParams):
             params.warn(unknown_fields.warnings_for_nodes(request.params))
     except msgspec.MsgspecError as error:
-        raise InvalidParams(f"{method.name}: {_explain(str(error), request.params)}") from None
+        raise InvalidParams(f"{method.name}: {_explain(str(error), request, method)}") from None
     if lost:
         raise InvalidParams(f"{method.name}: {lost}")
     return method, params
@@ -77,13 +78,15 @@ def _suggestion(name: str) -> str:
     return f", did you mean {meant}?" if meant else ""
 
 
-def _explain(error: str, params: Raw) -> str:
+def _explain(error: str, request: Request, method: Method) -> str:
+    if unknown := _UNKNOWN_FIELD.match(error):
+        return unknown_fields.explain_refused(unknown[1], method.params)
     if missing := _MISSING_FIELD.match(error):
         return f"`{missing[2] or '$'}.{missing[1]}` is missing"
     if not (located := _LOCATED_ERROR.match(error)):
         return error if error.startswith("`") else f"`$`: {error}"
     reason, path = located.groups()
-    value = _quote_value(params, path)
+    value = _quote_value(request.params, path)
     if "matching regex" in reason:  # the only pattern is the one of ids
         return f"`{path}` is not a UUID: {value}; expected such as {_EXAMPLE}"
     return f"`{path}`: {reason}: {value}"

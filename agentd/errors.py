@@ -107,6 +107,18 @@ class InvalidGraph(RequestRefused):
     kind = "invalid_graph"
 
 
+class TaskIsCancelled(RequestRefused):
+    """The task is cancelled: drop the work on it."""
+
+    kind = "task_cancelled"
+
+
+class TaskHasEnded(RequestRefused):
+    """The task has ended: there is nothing to cancel, pause or resume."""
+
+    kind = "task_ended"
+
+
 class StorageError(RequestRefused):
     """The database could not be read or written; the message says what became of the request."""
 
@@ -152,6 +164,8 @@ WIRE_ERRORS: tuple[type[RequestRefused], ...] = (
     StorageFull,
     RequestIdReused,
     TooManyConnections,
+    TaskIsCancelled,
+    TaskHasEnded,
 )
 """All that may stand in a response's `error`; `DescribeInterface` lists them from here."""
 

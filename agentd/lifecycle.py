@@ -17,6 +17,7 @@ EDGES = (
     {"trigger": "complete", "source": "RUNNING", "dest": "COMPLETED"},
     {"trigger": "fail", "source": "RUNNING", "dest": "FAILED"},
     {"trigger": "timeout_rollback", "source": "RUNNING", "dest": "PENDING"},
+    {"trigger": "revoke", "source": "RUNNING", "dest": "PENDING"},
 )
 
 

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from agentd.api import TaskStatusResult
+from agentd.api import TaskStatusParams, TaskStatusResult
 from agentd.errors import IllegalTransition, RecordDamaged, TaskNotFound
-from agentd.events import LeaseExpired, NodeAcquired, NodeCompleted, NodeFailed
+from agentd.events import LeaseExpired, LeaseRevoked, NodeAcquired, NodeCompleted, NodeFailed
 from agentd.journal import GENESIS, Head, Recorded, chain_hash
 from agentd.lifecycle import step
 from agentd.progress import Advance
@@ -46,6 +46,7 @@ _TRIGGERS = {
     NodeCompleted: "complete",
     NodeFailed: "fail",
     LeaseExpired: "timeout_rollback",
+    LeaseRevoked: "revoke",
 }
 
 
@@ -116,7 +117,7 @@ def task_at(store: Store, task_id: str, until: Callable[[Recorded], bool]) -> Ta
             project(then, recorded)
     if not then.records:
         raise TaskNotFound(f"there was no task {task_id} then", task_id=task_id)
-    return task_status(then, task_id)
+    return task_status(then, TaskStatusParams(task_id=task_id))
 
 
 class _JournalCheck:

@@ -7,6 +7,7 @@ view of one record, so a request with a `request_id` that was answered before is
 """
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 from msgspec import Struct
@@ -17,7 +18,7 @@ from agentd.answers import Answered
 from agentd.api import Params
 from agentd.decide import Context
 from agentd.errors import Conflict, InternalError, RequestRefused, StorageError, StorageFull
-from agentd.journal import Recorded
+from agentd.journal import Draft, Recorded
 from agentd.methods import Command
 from agentd.projections import project
 from agentd.store import Store, Tx
@@ -53,7 +54,7 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
         state = command.load(tx, params, context)  # 1. load
         drafts = command.decide(state, params, context)  # 2. decide
         try:  # 3. append
-            recorded = tx.append(state.task_id, state.version, drafts, context.now, context.new_id)
+            recorded = _append(tx, state, drafts, context)
             break
         except Conflict:
             if attempt == ATTEMPTS:
@@ -61,13 +62,25 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
     for event in recorded:  # 4. project
         project(tx, event)
     answer = recorded[-1] if recorded else _earlier_record(tx, state.result_seq)
-    if answer is None:  # nothing was done, so there is nothing that a repeat could do twice
-        return Outcome(None)
+    if answer is None and command.unchanged is None:
+        return Outcome(None)  # nothing was done, so there is nothing that a repeat could do twice
+    found = not recorded
     if (request_id := params.request_id) is not None:
-        digest = answers.digest(params)
-        tx.remember(Answered(request_id, digest, answer.seq, context.event_limit, context.now))
-    return Outcome(command.view(tx, answer, context), recorded)
+        digest, seq = answers.digest(params), answer.seq if answer else 0
+        tx.remember(Answered(request_id, digest, seq, context.event_limit, context.now, found))
+    return Outcome(_show(tx, command, answer, context, found=found), recorded)
     # 5. commit: when the block of `store.write` ends
+
+
+def _append(tx: Tx, state: Any, drafts: Sequence[Draft], context: Context) -> Sequence[Recorded]:
+    """Record the drafts: those about another task than the state's own at the end of that one's."""
+    if not any(draft.task_id for draft in drafts):
+        return tx.append(state.task_id, state.version, drafts, context.now, context.new_id)
+    recorded: list[Recorded] = []
+    for task_id, together in groupby(drafts, lambda draft: draft.task_id or state.task_id):
+        version = state.versions[task_id]
+        recorded += tx.append(task_id, version, together, context.now, context.new_id)
+    return recorded
 
 
 def _find_answer(tx: Tx, params: Params) -> Answered | None:
@@ -81,7 +94,16 @@ def _find_answer(tx: Tx, params: Params) -> Answered | None:
 def _show_again(tx: Tx, command: Command, answered: Answered, context: Context) -> Any:
     """The answer as it was given, under the settings of then."""
     then = replace(context, event_limit=answered.event_limit)
-    return command.view(tx, tx.record_at(answered.seq), then)
+    return _show(tx, command, _earlier_record(tx, answered.seq), then, found=answered.found)
+
+
+def _show(
+    tx: Tx, command: Command, answer: Recorded | None, context: Context, *, found: bool
+) -> Any:
+    if command.unchanged is not None and found:
+        return command.unchanged(tx, answer, context)
+    assert answer is not None  # noqa: S101 - what was recorded can be shown
+    return command.view(tx, answer, context)
 
 
 def _earlier_record(tx: Tx, seq: int) -> Recorded | None:

@@ -1,8 +1,9 @@
 """Fields that no method knows.
 
-The rule this file keeps: they are ignored, so that clients and daemons of different ages get along,
-but nobody's data is lost in silence: a request that lacks its payload and has such a field is
-refused, and a registration is told about those of its nodes.
+The rule this file keeps: the first twelve methods ignore them, so that clients and daemons of
+different ages get along, but nobody's data is lost in silence: a request that lacks its payload and
+has such a field is refused, and a registration is told about those of its nodes. All other methods
+refuse them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -63,6 +64,14 @@ def explain_lost_payload(params: Params, written: Raw) -> str | None:
         if field not in known:
             return f"there is no field {quote(field)}, and no payload: did you mean `{name}`?"
     return None
+
+
+def explain_refused(field: str, kind: type[Params]) -> str:
+    """What is wrong with a field that the method's params do not have."""
+    known = [name for name in kind.__struct_fields__ if name != "request_id"]
+    near = get_close_matches(field[:_COMPARED_CHARACTERS].lower(), known, 1)
+    meant = f"did you mean `{near[0]}`?" if near else f"the fields are {', '.join(known)}"
+    return f"there is no field {quote(field)}: {meant}"
 
 
 def warnings_for_nodes(written: Raw) -> tuple[str, ...]:

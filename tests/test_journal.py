@@ -71,8 +71,20 @@ def test_records_follow_each_other() -> None:
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
 def test_every_kind_of_event_is_read_as_it_was_written(kind: type[Any]) -> None:
     """What a record's `data` holds decodes to the very event."""
-    examples = {"dependencies": (uid(3), uid(4)), "status": "FAILED", "warnings": ("ö",)}
-    numbers = {"waiting_on": 2, "position": 9, "node_count": 0, "lease_expires_at": 1 << 53}
+    examples: dict[str, Any] = {
+        "dependencies": (uid(3), uid(4)),
+        "status": "FAILED",
+        "warnings": ("ö",),
+    }
+    examples |= {"labels": {"ö": "ü"}, "budget": {"ö": 1}, "usage": {"ö": 0.5}}
+    examples |= {"paused": True, "spent": True, "descendants": (uid(5),)}
+    numbers = {
+        "waiting_on": 2,
+        "position": 9,
+        "node_count": 0,
+        "lease_expires_at": 1 << 53,
+        "timeout_at": 1,
+    }
     fields = kind.__struct_fields__
     event = kind(**{name: {**examples, **numbers}.get(name, f"ö {name}") for name in fields})
     recorded = one(Draft(event))

@@ -43,6 +43,7 @@ TABLE: dict[str, set[str]] = {
         "events",
         "journal",
         "lifecycle",
+        "projections",
         "queries",
         "status_stream",
         "store",

@@ -13,8 +13,9 @@ LEGAL: dict[tuple[Status, str], Status] = {
     ("RUNNING", "complete"): "COMPLETED",
     ("RUNNING", "fail"): "FAILED",
     ("RUNNING", "timeout_rollback"): "PENDING",
+    ("RUNNING", "revoke"): "PENDING",
 }
-TRIGGERS = ("acquire", "complete", "fail", "timeout_rollback")
+TRIGGERS = ("acquire", "complete", "fail", "timeout_rollback", "revoke")
 ILLEGAL = [pair for pair in product(STATUSES, TRIGGERS) if pair not in LEGAL]
 
 
@@ -24,7 +25,7 @@ def test_the_statuses_are_the_contracts() -> None:
 
 
 def test_the_edges_are_the_contracts() -> None:
-    """PENDING → RUNNING → COMPLETED | FAILED, and the rollback. Nothing else."""
+    """PENDING → RUNNING → COMPLETED | FAILED, the rollback and the revocation. Nothing else."""
     assert {(row["source"], row["trigger"]): row["dest"] for row in EDGES} == LEGAL
     assert len(EDGES) == len(LEGAL)
 

@@ -95,6 +95,7 @@ def test_acquire_next_node(core: Core) -> None:
         "result_payload": None,
         "acquired_at": SECONDS,
         "updated_at": SECONDS,
+        "usage": {},
         **lease,
     }
     assert context["completed_dependencies"] == []
@@ -197,6 +198,7 @@ def test_list_tasks(core: Core) -> None:
             "created_at": "2026-01-31T12:00:00.123Z",
             "counts": {"PENDING": 2},
             "runnable": True,
+            "state": "ACTIVE",
         },
         {
             "id": second,
@@ -204,6 +206,7 @@ def test_list_tasks(core: Core) -> None:
             "created_at": "2026-01-31T12:00:00.123Z",
             "counts": {"PENDING": 1, "FAILED": 1},
             "runnable": False,
+            "state": "FAILED",
         },
     ]
     last = core.do("ListTasks", limit=2, before=page["next"])
@@ -260,6 +263,10 @@ def test_every_alias_is_the_method() -> None:
         "TaskStatus": ("task_status", "GetTaskStatus", "get_task_status"),
         "ListTasks": ("list_tasks",),
         "TaskEvents": ("task_events",),
+        "CancelTask": ("cancel_task",),
+        "PauseTask": ("pause_task",),
+        "ResumeTask": ("resume_task",),
+        "SetBudget": ("set_budget",),
     }
 
 

@@ -52,7 +52,17 @@ def requests(core: Core) -> dict[str, dict[str, Any]]:
         "HeartbeatNode": held.params,
         "CompleteNode": held.params,
         "FailNode": other.params,
+        "CancelTask": {"task_id": core.register(spec(4)), "reason": "why"},
+        "PauseTask": {"task_id": task_id},
+        "ResumeTask": {"task_id": _paused(core)},
+        "SetBudget": {"task_id": task_id, "budget": {"usd": 1.5}},
     }
+
+
+def _paused(core: Core) -> str:
+    result = core.do("RegisterTask", goal="g", paused=True)
+    task_id: str = result["task_id"]
+    return task_id
 
 
 COMMANDS = [method.name for method in METHODS if method.command is not None]

@@ -4,6 +4,16 @@ The rule this package keeps: these Structs decode the requests, encode the resul
 interface, so the three cannot disagree. The docstring of a method's params is its help.
 """
 
+from agentd.api.amounts import MOST_UNITS, Amount, Amounts, Text
+from agentd.api.control import (
+    CancelTaskParams,
+    CancelTaskResult,
+    OkResult,
+    PauseTaskParams,
+    ReasonedParams,
+    ResumeTaskParams,
+    SetBudgetParams,
+)
 from agentd.api.daemon import (
     DatabaseMetrics,
     DescribeInterfaceParams,
@@ -32,6 +42,7 @@ from agentd.api.leases import (
     HeartbeatNodeParams,
     HeartbeatNodeResult,
 )
+from agentd.api.moments import Moment, to_milliseconds
 from agentd.api.node_context import DependencyView, NodeContext
 from agentd.api.nodes import NodeView
 from agentd.api.params import LeaseParams, NodeParams, NoParams, Params, TaskParams
@@ -39,6 +50,7 @@ from agentd.api.registration import MOST_NODES, NodeSpec, RegisterTaskParams, Re
 from agentd.api.tasks import (
     ListTasksParams,
     ListTasksResult,
+    StatusField,
     TaskStatusParams,
     TaskStatusResult,
     TaskSummary,
@@ -60,13 +72,19 @@ from agentd.api.types import (
     or_default,
     rfc3339,
 )
+from agentd.events import StateOfTask
 
 __all__ = [
     "EMPTY_OBJECT",
     "MOST_NODES",
+    "MOST_UNITS",
     "NULL",
     "AcquireNextNodeParams",
     "AcquireNextNodeResult",
+    "Amount",
+    "Amounts",
+    "CancelTaskParams",
+    "CancelTaskResult",
     "CommitEventParams",
     "CompleteNodeParams",
     "DatabaseMetrics",
@@ -89,22 +107,30 @@ __all__ = [
     "MethodDescription",
     "MetricsParams",
     "MetricsResult",
+    "Moment",
     "NoParams",
     "NodeContext",
     "NodeParams",
     "NodeSpec",
     "NodeView",
+    "OkResult",
     "OptionalJson",
     "OptionalObject",
     "OrNull",
     "Params",
+    "PauseTaskParams",
     "PayloadAlias",
+    "ReasonedParams",
     "RecordedEventView",
     "RegisterTaskParams",
     "RegisterTaskResult",
     "RequestId",
+    "ResumeTaskParams",
     "RuntimeMetrics",
+    "SetBudgetParams",
     "StateModel",
+    "StateOfTask",
+    "StatusField",
     "TaskEventsParams",
     "TaskEventsResult",
     "TaskParams",
@@ -112,9 +138,11 @@ __all__ = [
     "TaskStatusResult",
     "TaskSummary",
     "TaskView",
+    "Text",
     "Timestamp",
     "UnixSeconds",
     "canonical_id",
     "or_default",
     "rfc3339",
+    "to_milliseconds",
 ]

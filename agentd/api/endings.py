@@ -1,7 +1,8 @@
 """CompleteNode and FailNode: how the work on a node ends. Both answer with an `EventResult`."""
 
-from msgspec import UNSET
+from msgspec import UNSET, field
 
+from agentd.api.amounts import Usage
 from agentd.api.params import LeaseParams, one_payload
 from agentd.api.types import OptionalJson, PayloadAlias
 
@@ -11,6 +12,7 @@ class CompleteNodeParams(LeaseParams):
 
     payload: OptionalJson = UNSET
     result_payload: PayloadAlias = UNSET
+    usage: Usage = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -23,6 +25,7 @@ class FailNodeParams(LeaseParams):
 
     payload: OptionalJson = UNSET
     error_payload: PayloadAlias = UNSET
+    usage: Usage = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()

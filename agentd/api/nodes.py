@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from agentd.api.amounts import ResultAmounts
 from agentd.api.types import Json, ResultId, UnixSeconds
 from agentd.events import Status
 
@@ -20,3 +21,4 @@ class NodeView(Struct):
     lease_owner: str | None
     lease_expires_at: UnixSeconds | None
     updated_at: UnixSeconds
+    usage: ResultAmounts = {}

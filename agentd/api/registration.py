@@ -4,13 +4,24 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from agentd.api.amounts import Budget, Text
 from agentd.api.params import Params
 from agentd.api.types import Id, OptionalObject, OrNull, ResultId, canonical_id
+
+MOST_LABELS = 64
+
+LONGEST_SECONDS = 31_536_000
+"""A year."""
 
 MOST_NODES = 20_000
 """Nodes in one request: every other client waits while they are recorded, some 30 µs each. More of
 them do not fit a line with anything in it.
 """
+
+
+Labels = Annotated[
+    dict[Text, Text], Meta(max_length=MOST_LABELS, description="what it is found by")
+]
 
 
 class NodeSpec(Struct, omit_defaults=True):
@@ -29,9 +40,25 @@ class RegisterTaskParams(Params, dict=True):
     initial_nodes: OrNull[Annotated[list[NodeSpec], Meta(max_length=MOST_NODES)]] = field(
         default_factory=list
     )
+    parent_task_id: Id | None = None
+    labels: OrNull[Labels] = field(default_factory=dict)
+    budget: Budget | None = None
+    paused: OrNull[bool] = False
+    timeout_secs: (
+        Annotated[
+            float,
+            Meta(ge=0, le=LONGEST_SECONDS, description="then it is cancelled, if it goes on"),
+        ]
+        | None
+    ) = None
+    dedupe_key: (
+        Annotated[Text, Meta(description="while a task with it goes on, that one is the answer")]
+        | None
+    ) = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.parent_task_id = self.parent_task_id and canonical_id(self.parent_task_id)
         # Here and not node by node: too many of them are refused before any of this is done.
         for node in self.initial_nodes:
             node.id = node.id and canonical_id(node.id)
@@ -57,4 +84,8 @@ class RegisterTaskResult(Struct):
     warnings: Annotated[
         list[str] | UnsetType,
         Meta(description="fields of nodes that are not known; left out where there are none"),
+    ] = UNSET
+    existing: Annotated[
+        bool | UnsetType,
+        Meta(description="true where the task goes on that bears the dedupe_key; else left out"),
     ] = UNSET

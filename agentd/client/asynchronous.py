@@ -20,7 +20,7 @@ from agentd.client.binding import bind
 from agentd.client.blocking import Client
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.repeats import OUTCOME_UNKNOWN, Repeats, is_repeatable, omit_unknown_outcome
-from agentd.client.requests import daemon, endings, events, leases, registration, tasks
+from agentd.client.requests import control, daemon, endings, events, leases, registration, tasks
 from agentd.client.requests.request import Request, request_line
 from agentd.client.stream import Stream
 from agentd.client.unreachable import connect_error
@@ -60,6 +60,10 @@ class AsyncClient:
     task_status = _async_method(tasks.task_status)
     list_tasks = _async_method(tasks.list_tasks)
     task_events = _async_method(events.task_events)
+    cancel_task = _async_method(control.cancel_task)
+    pause_task = _async_method(control.pause_task)
+    resume_task = _async_method(control.resume_task)
+    set_budget = _async_method(control.set_budget)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         self.socket_path = Path(socket_path or config.load().socket_path)

@@ -28,10 +28,11 @@ from agentd.errors import (
     NodeNotFound,
     RequestRefused,
     StaleLease,
+    TaskIsCancelled,
     TaskNotFound,
 )
 
-LEASE_GONE = (StaleLease, IllegalTransition, NodeNotFound, TaskNotFound)
+LEASE_GONE = (StaleLease, IllegalTransition, NodeNotFound, TaskNotFound, TaskIsCancelled)
 """How the daemon says that a lease is gone: it is another's, has ended, or never was."""
 
 

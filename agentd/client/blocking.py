@@ -22,7 +22,7 @@ from agentd.client.connection import Connection
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.lease import Lease
 from agentd.client.repeats import OUTCOME_UNKNOWN, Repeats, is_repeatable, omit_unknown_outcome
-from agentd.client.requests import daemon, endings, events, leases, registration, tasks
+from agentd.client.requests import control, daemon, endings, events, leases, registration, tasks
 from agentd.client.requests.request import Request, request_line
 from agentd.client.values import decode_value, encode
 from agentd.errors import DaemonUnreachable
@@ -66,6 +66,10 @@ class Client:
     task_status = _blocking_method(tasks.task_status)
     list_tasks = _blocking_method(tasks.list_tasks)
     task_events = _blocking_method(events.task_events)
+    cancel_task = _blocking_method(control.cancel_task)
+    pause_task = _blocking_method(control.pause_task)
+    resume_task = _blocking_method(control.resume_task)
+    set_budget = _blocking_method(control.set_budget)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         if not 0 < timeout <= threading.TIMEOUT_MAX:

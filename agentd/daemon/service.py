@@ -20,7 +20,13 @@ from agentd.daemon.queries import Queries
 from agentd.daemon.stall_detector import StallDetector
 from agentd.daemon.sweeper import Sweeper
 from agentd.daemon.writer import Writer
-from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired
+from agentd.events import (
+    LeaseExpired,
+    LeaseExtended,
+    NodeAcquired,
+    TaskCancelled,
+    TaskRegistered,
+)
 from agentd.journal import Recorded
 from agentd.peers import peer_uid
 from agentd.store import CheckpointedStore
@@ -80,6 +86,10 @@ class Service:
                 logger.info(
                     "rolled back node %s: %s let the lease run out", each.node_id, event.lease_owner
                 )
+            elif isinstance(event, TaskRegistered) and event.timeout_at is not None:
+                self.sweeper.wake_at(event.timeout_at)
+            elif isinstance(event, TaskCancelled):
+                logger.info("cancelled task %s by %s", each.task_id, event.by or "a client")
 
     def _has_room(self) -> bool:
         return not self.memory.is_tight

@@ -1,8 +1,8 @@
-"""Rolls back leases that ran out, without waiting for somebody to ask for work.
+"""Rolls back leases that ran out, and cancels tasks whose time is over, without being asked.
 
-The rule this file keeps: it sleeps until the next lease ends, a second at a time, and looks at most
-once a second. It decides nothing: it submits the rollback as a command, like anybody else, and
-looks again when that could not be done.
+The rule this file keeps: it sleeps until the next of these moments, a second at a time, and looks
+at most once a second. It decides nothing: it submits a command, like anybody else, and looks again
+when that could not be done.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from agentd.daemon.grace import Grace
 from agentd.daemon.log import FAILURES_SECONDS, RateLimitedLog
 from agentd.daemon.writer import SubmittedCommand, Writer
 from agentd.errors import StorageError
-from agentd.methods import ROLL_BACK_EXPIRED
+from agentd.methods import ROLL_BACK_EXPIRED, TIME_OUT_TASK, Command
 from agentd.store import Store
 from agentd.transact import Call, Outcome
 
@@ -24,7 +24,7 @@ LONGEST_SLEEP_MS = 1_001
 
 
 class Sweeper:
-    """Wakes at the end of the earliest lease. Times are Unix milliseconds."""
+    """Wakes at the end of the earliest lease or task. Times are Unix milliseconds."""
 
     def __init__(self, store: Store, writer: Writer, clock: Clock, grace: Grace) -> None:
         self._store = store
@@ -35,35 +35,39 @@ class Sweeper:
         self._timer: asyncio.TimerHandle | None = None
         self._due: int | None = None
         self._looked_at = 0
+        self._timed_out_until = 0  # tasks whose time was over by then are seen to; at a start, none
         self._failures = RateLimitedLog(FAILURES_SECONDS)
 
     def wake_at(self, at: int) -> None:
-        """Be awake when a lease ends that was granted or extended."""
+        """Be awake when a lease ends that was granted or extended, or a task's time is over."""
         if self._due is None or at < self._due:
             self._sleep_until(at)
 
     def sweep(self) -> None:
-        """Submit the rollback of every lease that is over, and sleep until the next one ends."""
+        """Submit what every lease and every task needs whose end has come; sleep until the next."""
         now = self._looked_at = self._clock.now()
         self._due = None
         self._grace.note_suspension(self._clock.suspended_ms(), now)
         honoured = self._grace.honoured_until(now)
         try:
-            tasks, next_end = self._find_expired(now, honoured)
+            tasks, late, next_end = self._find_due(now, honoured)
         except StorageError as error:
             self._failures.error("cannot look for leases that ran out: %s", error)
             self._sleep_until(now)
             return
+        self._timed_out_until = now - 1  # one may be registered at this moment, and be late at once
         for task_id in tasks:
-            self._writer.submit(
-                SubmittedCommand(Call(ROLL_BACK_EXPIRED, TaskParams(task_id)), self)
-            )
+            self._submit(ROLL_BACK_EXPIRED, task_id)
+        for task_id in late:
+            self._submit(TIME_OUT_TASK, task_id)
         self._sleep_until(next_end)
 
-    def answer(self, _command: SubmittedCommand, outcome: Outcome) -> None:
-        """The writer counts what was rolled back; what was not is looked for again."""
+    def answer(self, command: SubmittedCommand, outcome: Outcome) -> None:
+        """The writer counts what was done; what was not is looked for again."""
         if outcome.refusal is not None:
-            self._failures.error("a rollback failed: %s", outcome.refusal)
+            what = "a rollback" if command.call.command is ROLL_BACK_EXPIRED else "a time-out"
+            self._failures.error("%s failed: %s", what, outcome.refusal)
+            self._timed_out_until = 0
             self.wake_at(self._looked_at)
 
     def stop(self) -> None:
@@ -71,14 +75,18 @@ class Sweeper:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _find_expired(self, now: int, honoured: int) -> tuple[set[str], int | None]:
-        """The tasks with leases that are over, and when the next lease will be."""
+    def _submit(self, command: Command, task_id: str) -> None:
+        self._writer.submit(SubmittedCommand(Call(command, TaskParams(task_id)), self))
+
+    def _find_due(self, now: int, honoured: int) -> tuple[set[str], list[str], int | None]:
+        """The tasks with leases that are over, those whose time is, and when the next will be."""
         with self._store.read() as reader:
             tasks = {node.task_id for node in reader.expired_leases(honoured, now)}
-            ends = [reader.next_expiry(max(now, honoured))]
+            late = [task.task_id for task in reader.overdue_tasks(self._timed_out_until, now)]
+            ends = [reader.next_expiry(max(now, honoured)), reader.next_timeout(now)]
             if honoured and reader.expired_leases(0, honoured):
                 ends.append(self._grace.until)
-        return tasks, min((end for end in ends if end is not None), default=None)
+        return tasks, late, min((end for end in ends if end is not None), default=None)
 
     def _sleep_until(self, moment: int | None) -> None:
         self.stop()

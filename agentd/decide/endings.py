@@ -3,7 +3,8 @@
 from agentd.api import NULL, CompleteNodeParams, FailNodeParams, or_default
 from agentd.decide.context import Context
 from agentd.decide.leases import require_lease
-from agentd.decide.state import NodeState, next_status, require_node
+from agentd.decide.state import NodeState, next_status, require_node, require_not_cancelled
+from agentd.decide.usage import spends
 from agentd.events import NodeCompleted, NodeFailed
 from agentd.journal import Draft
 from agentd.lifecycle import step
@@ -29,8 +30,10 @@ def _end_node(
     node = require_node(state, params)
     if node.last_lease == params.lease_id and node.status == step("RUNNING", trigger):
         return []
+    require_not_cancelled(state.task_id, state.cancelled)
     _require_lease_to_end(node, params.lease_id)
-    ending = event(params.lease_id, next_status(node, trigger))
+    status, usage = next_status(node, trigger), params.usage
+    ending = event(params.lease_id, status, usage, spends(state, usage))
     return [Draft(ending, node.node_id, or_default(params.payload, NULL))]
 
 

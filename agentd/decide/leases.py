@@ -5,7 +5,14 @@ The rule this file keeps: one lease at a time holds a node, and only that one is
 
 from agentd.api import AcquireNextNodeParams, HeartbeatNodeParams, rfc3339
 from agentd.decide.context import Context
-from agentd.decide.state import NodeState, TaskState, next_status, require_node, require_task
+from agentd.decide.state import (
+    NodeState,
+    TaskState,
+    next_status,
+    require_node,
+    require_not_cancelled,
+    require_task,
+)
 from agentd.errors import StaleLease
 from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired
 from agentd.journal import Draft
@@ -16,13 +23,20 @@ from agentd.projections import NodeRow
 def acquire_next_node(
     state: TaskState, params: AcquireNextNodeParams, context: Context
 ) -> list[Draft]:
-    """The rollbacks that are due, then a lease on the first runnable node, if there is one."""
+    """The rollbacks that are due, then a lease on the first runnable node, if there is one.
+
+    A task that is cancelled or paused, or has spent its budget, hands out none.
+    """
     drafts = roll_back_expired(state, params, context)
     node = _first_runnable(state)
     if node is not None:
         status = step("PENDING", "acquire")
         lease = NodeAcquired(
-            context.new_id(), params.lease_owner, context.now + context.lease_ms, status
+            context.new_id(),
+            params.lease_owner,
+            context.now + context.lease_ms,
+            status,
+            state.usage.get(node.node_id, {}),
         )
         drafts.append(Draft(lease, node.node_id))
     return drafts
@@ -30,7 +44,7 @@ def acquire_next_node(
 
 def _first_runnable(state: TaskState) -> NodeRow | None:
     """What is rolled back was runnable before, so it is runnable again, in its old place."""
-    if not state.expired:
+    if not state.expired or not state.hands_out:
         return state.runnable
     candidates = state.expired if state.runnable is None else (state.runnable, *state.expired)
     return min(candidates, key=lambda node: node.position)
@@ -56,6 +70,7 @@ def roll_back_expired(state: TaskState, _params: object, _context: Context) -> l
 def heartbeat_node(state: NodeState, params: HeartbeatNodeParams, context: Context) -> list[Draft]:
     """A longer lease for its holder."""
     node = require_node(state, params)
+    require_not_cancelled(state.task_id, state.cancelled)
     require_lease(node, params.lease_id)
     return [Draft(LeaseExtended(params.lease_id, context.now + context.lease_ms), node.node_id)]
 

@@ -1,38 +1,58 @@
 """The states that commands decide on: a task, or one of its nodes.
 
-The rule this file keeps: what does not exist is refused here, in the same words for every command.
+The rule this file keeps: what does not exist, or is cancelled, is refused here, in the same words
+for every command.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from msgspec import Struct
 
 from agentd.api import NodeParams
-from agentd.errors import IllegalTransition, NodeNotFound, TaskNotFound
-from agentd.events import Status
+from agentd.errors import IllegalTransition, NodeNotFound, TaskIsCancelled, TaskNotFound
+from agentd.events import Amounts, Status, TaskCancelled
 from agentd.lifecycle import step
 from agentd.projections import NodeRow, TaskRow
 
 
+class Ledger(Struct, frozen=True):
+    """What a task has used by unit, and its budget, None where it has none."""
+
+    used: Amounts
+    budget: Amounts | None
+
+
 class TaskState(Struct, frozen=True):
-    """The state of a task with the leases that ran out and its first runnable node."""
+    """The state of a task with the leases that ran out and its first runnable node.
+
+    Where it hands out none, whatever is ready is not even looked for. `usage` is that of the nodes
+    that may be handed out, by id, where some was told.
+    """
 
     task_id: str
     version: int
     task: TaskRow | None
     expired: Sequence[NodeRow] = ()
     runnable: NodeRow | None = None
+    hands_out: bool = True
+    usage: Mapping[str, Amounts] = {}
     result_seq: ClassVar[int] = 0
 
 
 class NodeState(Struct, frozen=True):
-    """The state of a task and one of its nodes, None where the task has no such node."""
+    """The state of a task and one of its nodes, None where the task has no such node.
+
+    `cancelled` is how the task was cancelled, if it was; `ledger` what it has used, where the
+    command tells more of that.
+    """
 
     task_id: str
     version: int
     task: TaskRow | None
     node: NodeRow | None
+    cancelled: TaskCancelled | None = None
+    ledger: Ledger | None = None
 
     @property
     def result_seq(self) -> int:
@@ -56,6 +76,21 @@ def require_node(state: NodeState, params: NodeParams) -> NodeRow:
             node_id=params.node_id,
         )
     return state.node
+
+
+def require_not_cancelled(task_id: str, cancelled: TaskCancelled | None) -> None:
+    """Raise `TaskIsCancelled`, which names the task and the reason, where it was cancelled."""
+    if cancelled is None:
+        return
+    by = f" by {cancelled.by}" if cancelled.by else ""
+    why = f": {cancelled.reason}" if cancelled.reason else ""
+    above = f", with task {cancelled.ancestor}" if cancelled.ancestor else ""
+    raise TaskIsCancelled(
+        f"task {task_id} was cancelled{by}{above}{why}",
+        task_id=task_id,
+        reason=cancelled.reason,
+        by=cancelled.by,
+    )
 
 
 def next_status(node: NodeRow, trigger: str) -> Status:

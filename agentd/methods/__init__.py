@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from agentd import api
 from agentd.decide import Context
-from agentd.methods import daemon, endings, events, leases, registration, tasks
+from agentd.methods import control, daemon, endings, events, leases, registration, tasks
+from agentd.methods.control import TIME_OUT_TASK
 from agentd.methods.leases import ROLL_BACK_EXPIRED
 from agentd.methods.method import Command, Method
 from agentd.status_stream import TaskStatusStream
@@ -73,8 +74,12 @@ METHODS: tuple[Method, ...] = (
     ),
     Method("ListTasks", api.ListTasksParams, api.ListTasksResult, query=tasks.list_tasks),
     Method("TaskEvents", api.TaskEventsParams, api.TaskEventsResult, query=events.task_events),
+    Method("CancelTask", api.CancelTaskParams, api.CancelTaskResult, control.CANCEL_TASK),
+    Method("PauseTask", api.PauseTaskParams, api.OkResult, control.PAUSE_TASK),
+    Method("ResumeTask", api.ResumeTaskParams, api.OkResult, control.RESUME_TASK),
+    Method("SetBudget", api.SetBudgetParams, api.OkResult, control.SET_BUDGET),
 )
 
 BY_NAME = {name: method for method in METHODS for name in (method.name, *method.aliases)}
 
-__all__ = ["BY_NAME", "METHODS", "ROLL_BACK_EXPIRED", "Command", "Method"]
+__all__ = ["BY_NAME", "METHODS", "ROLL_BACK_EXPIRED", "TIME_OUT_TASK", "Command", "Method"]

@@ -31,6 +31,7 @@ def describe_interface(methods: Iterable[Method]) -> DescribeInterfaceResult:
         "CompleteNode": edge("complete"),
         "FailNode": edge("fail"),
         "timeout_rollback": edge("timeout_rollback"),
+        "revoke": edge("revoke"),
     }
     return DescribeInterfaceResult(
         PROTOCOL,

@@ -1,20 +1,34 @@
 """How the state is loaded that most commands decide on: that of a task, or of one of its nodes."""
 
+from msgspec.structs import replace
+
 from agentd import queries
-from agentd.api import NodeParams, TaskParams
-from agentd.decide import Context, NodeState, TaskState
+from agentd.api import (
+    CommitEventParams,
+    CompleteNodeParams,
+    FailNodeParams,
+    NodeParams,
+    TaskParams,
+)
+from agentd.decide import Context, Ledger, NodeState, TaskState
+from agentd.projections import NodeRow, TaskStateRow
 from agentd.store import Reader
 
 
 def load_task(reader: Reader, params: TaskParams, context: Context) -> TaskState:
-    """The task with the leases that ran out and its first runnable node."""
+    """The task with the leases that ran out and, if it hands out any, its first runnable node."""
     task_id = params.task_id
     task = queries.task_row(reader, task_id)
     if task is None:
         return TaskState(task_id, 0, None)
+    state = queries.state_row(reader, task_id)
     expired = reader.expired_leases(context.honoured_until, context.now, task_id)
     version = reader.head(task_id).version
-    return TaskState(task_id, version, task, expired, reader.next_runnable(task_id))
+    if not state.hands_out:
+        return TaskState(task_id, version, task, expired, hands_out=False)
+    runnable = reader.next_runnable(task_id)
+    usage = _usage_of_nodes(reader, state, [*expired, *([runnable] if runnable else [])])
+    return TaskState(task_id, version, task, expired, runnable, usage=usage)
 
 
 def load_node(reader: Reader, params: NodeParams, _context: Context) -> NodeState:
@@ -22,4 +36,34 @@ def load_node(reader: Reader, params: NodeParams, _context: Context) -> NodeStat
     task_id = params.task_id
     task = queries.task_row(reader, task_id)
     node = queries.node_row(reader, task_id, params.node_id)
-    return NodeState(task_id, reader.head(task_id).version, task, node)
+    cancelled = None
+    if task is not None and (state := queries.state_row(reader, task_id)).cancelled_seq:
+        cancelled = queries.cancellation(reader, state)
+    return NodeState(task_id, reader.head(task_id).version, task, node, cancelled)
+
+
+def load_node_to_charge(
+    reader: Reader,
+    params: CommitEventParams | CompleteNodeParams | FailNodeParams,
+    context: Context,
+) -> NodeState:
+    """The same, and what the task has used where more of that is told."""
+    found = load_node(reader, params, context)
+    if not params.usage or found.task is None:
+        return found
+    return replace(found, ledger=load_ledger(reader, queries.state_row(reader, params.task_id)))
+
+
+def load_ledger(reader: Reader, state: TaskStateRow) -> Ledger:
+    """What the task has used, and its budget."""
+    return Ledger(queries.usage_of_task(reader, state), queries.budget_of(reader, state))
+
+
+def _usage_of_nodes(
+    reader: Reader, state: TaskStateRow, nodes: list[NodeRow]
+) -> dict[str, dict[str, int | float]]:
+    if not state.has_usage:
+        return {}
+    return {
+        node.node_id: dict(queries.usage_of_node(reader, state, node.node_id)) for node in nodes
+    }

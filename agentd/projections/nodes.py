@@ -14,6 +14,7 @@ from agentd.events import (
     Event,
     LeaseExpired,
     LeaseExtended,
+    LeaseRevoked,
     NodeAcquired,
     NodeAdded,
     NodeCompleted,
@@ -105,7 +106,7 @@ def _extend_lease(row: NodeRow, recorded: Recorded, event: LeaseExtended) -> Nod
     )
 
 
-def _roll_back(row: NodeRow, recorded: Recorded, event: LeaseExpired) -> NodeRow:
+def _roll_back(row: NodeRow, recorded: Recorded, event: LeaseExpired | LeaseRevoked) -> NodeRow:
     return msgspec.structs.replace(
         row,
         status=event.status,
@@ -139,6 +140,7 @@ _REDUCERS: dict[type[Event], Callable[[NodeRow, Recorded, Any], NodeRow]] = {
     LeaseExpired: _roll_back,
     NodeCompleted: _end_node,
     NodeFailed: _end_node,
+    LeaseRevoked: _roll_back,
 }
 
 NODES = Projection(

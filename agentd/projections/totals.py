@@ -9,6 +9,7 @@ from agentd.events import (
     EVENTS,
     Event,
     LeaseExpired,
+    LeaseRevoked,
     NodeAcquired,
     NodeAdded,
     NodeCompleted,
@@ -38,6 +39,7 @@ DELTAS: Mapping[type[Event], Delta] = {
     LeaseExpired: Delta(pending=1, running=-1),
     NodeCompleted: Delta(running=-1, completed=1),
     NodeFailed: Delta(running=-1, failed=1),
+    LeaseRevoked: Delta(pending=1, running=-1),
 }
 
 

@@ -2,6 +2,7 @@
 
 from agentd.api import DependencyView, NodeContext
 from agentd.errors import JournalDamaged
+from agentd.events import NodeAcquired
 from agentd.journal import Recorded
 from agentd.projections import NODES, NodeRow
 from agentd.queries.events import event_journal
@@ -19,7 +20,8 @@ def node_context(reader: Reader, acquired: Recorded, limit: int) -> NodeContext:
     then = NODES.reduce(row, acquired, (node_id,))
     if task is None or not isinstance(then, NodeRow):
         raise JournalDamaged(f"record {acquired.seq} acquired a node that has no row")
-    view = node_view(reader, then)
+    usage = acquired.event.usage if isinstance(acquired.event, NodeAcquired) else {}
+    view = node_view(reader, then, usage)
     return NodeContext(
         task_view(reader, task),
         view,

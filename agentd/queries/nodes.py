@@ -1,13 +1,17 @@
 """A node: its row, and what clients see of it."""
 
+from types import MappingProxyType
+
 from msgspec import Raw
 
 from agentd.api import NULL, NodeView
 from agentd.errors import JournalDamaged
-from agentd.events import NodeAdded
+from agentd.events import Amounts, NodeAdded
 from agentd.projections import NODES, NodeRow
 from agentd.queries.values import payload_of, unix_seconds
 from agentd.store import Reader
+
+_NOTHING: Amounts = MappingProxyType({})
 
 
 def node_row(reader: Reader, task_id: str, node_id: str) -> NodeRow | None:
@@ -16,7 +20,7 @@ def node_row(reader: Reader, task_id: str, node_id: str) -> NodeRow | None:
     return row if row is not None and row.task_id == task_id else None
 
 
-def node_view(reader: Reader, row: NodeRow) -> NodeView:
+def node_view(reader: Reader, row: NodeRow, usage: Amounts = _NOTHING) -> NodeView:
     """A node as clients see it."""
     added = reader.record_at(row.added_seq)
     if not isinstance(added.event, NodeAdded):
@@ -33,4 +37,5 @@ def node_view(reader: Reader, row: NodeRow) -> NodeView:
         row.lease_owner,
         unix_seconds(row.lease_expires_at),
         row.updated_at // 1000,
+        dict(usage),
     )

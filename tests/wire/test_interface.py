@@ -26,6 +26,10 @@ PARAMS: dict[str, tuple[set[str], set[str]]] = {  # method → (required, option
     "TaskStatus": ({"task_id"}, set()),
     "ListTasks": (set(), {"prefix", "runnable", "limit", "before"}),
     "TaskEvents": ({"task_id"}, {"after", "limit"}),
+    "CancelTask": ({"task_id"}, {"reason", "by"}),
+    "PauseTask": ({"task_id"}, {"reason", "by"}),
+    "ResumeTask": ({"task_id"}, {"reason", "by"}),
+    "SetBudget": ({"task_id", "budget"}, set()),
 }
 PAYLOADS = {
     "CommitEvent": "payload",
@@ -45,6 +49,10 @@ RESULTS = {
     "TaskStatus": {"task", "counts", "nodes"},
     "ListTasks": {"tasks", "next"},
     "TaskEvents": {"events", "last_seq", "more"},
+    "CancelTask": {"ok", "cancelled"},
+    "PauseTask": {"ok"},
+    "ResumeTask": {"ok"},
+    "SetBudget": {"ok"},
 }
 ALIASES = {
     "DescribeInterface": ["describe_interface"],
@@ -59,6 +67,10 @@ ALIASES = {
     "TaskStatus": ["task_status", "GetTaskStatus", "get_task_status"],
     "ListTasks": ["list_tasks"],
     "TaskEvents": ["task_events"],
+    "CancelTask": ["cancel_task"],
+    "PauseTask": ["pause_task"],
+    "ResumeTask": ["resume_task"],
+    "SetBudget": ["set_budget"],
 }
 EVERY_ALIAS = [(name, alias) for name, aliases in ALIASES.items() for alias in aliases]
 ERROR_CODES = [-32700, -32600, -32601, -32602, -32603, -32000, -32001]
@@ -117,6 +129,7 @@ def test_node_statuses_are_in_order(interface: Object) -> None:
         ("CompleteNode", "RUNNING", "COMPLETED"),
         ("FailNode", "RUNNING", "FAILED"),
         ("timeout_rollback", "RUNNING", "PENDING"),
+        ("revoke", "RUNNING", "PENDING"),
     ],
 )
 def test_transitions_are_named(interface: Object, trigger: str, before: str, after: str) -> None:
@@ -126,9 +139,9 @@ def test_transitions_are_named(interface: Object, trigger: str, before: str, aft
 
 
 def test_there_are_no_other_transitions(interface: Object) -> None:
-    """The four transitions are all there are."""
+    """The five transitions are all there are."""
     transitions = interface["state_model"]["strict_transitions"]
-    names = {"AcquireNextNode", "CompleteNode", "FailNode", "timeout_rollback"}
+    names = {"AcquireNextNode", "CompleteNode", "FailNode", "timeout_rollback", "revoke"}
     assert set(transitions) == names
 
 

@@ -11,5 +11,8 @@ class LeaseReader(Protocol):
     def expired_leases(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
         """The nodes whose lease ends later than `after`, at `until` or before, soonest first."""
 
+    def leased_nodes(self, task_id: str) -> list[NodeRow]:
+        """The nodes of the task that are held, in registration order."""
+
     def next_expiry(self, after: int) -> int | None:
         """When the first lease ends that ends later than `after`."""

@@ -11,6 +11,10 @@ from agentd.store.sqlite.statements import SELECT_NODES
 from agentd.store.sqlite.tables.rows import RowReader, RowTx
 
 _EXPIRED = f"{SELECT_NODES} WHERE lease_expires_at > ? AND lease_expires_at <= ?"
+_LEASED = (
+    # The + as below: there are as many leases as there are workers, and many more nodes in a task.
+    f"{SELECT_NODES} WHERE lease_expires_at IS NOT NULL AND +task_id = ? ORDER BY position"
+)
 _SOONEST_FIRST = " ORDER BY lease_expires_at, node_id"
 
 _NEVER = sys.maxsize
@@ -30,6 +34,10 @@ class LeaseReader(RowReader):
                 (after, until, task_id),
             )
         return [NodeRow(*row) for row in found]
+
+    def leased_nodes(self, task_id: str) -> list[NodeRow]:
+        """See `Reader.leased_nodes`."""
+        return [NodeRow(*row) for row in self._execute(_LEASED, (task_id,))]
 
     def next_expiry(self, after: int) -> int | None:
         """See `Reader.next_expiry`."""
@@ -51,6 +59,11 @@ class LeaseTx(RowTx, LeaseReader):
         cache.first_expiry = None  # whoever asks is about to roll these back
         self._write_rows(NODES.name)
         return super().expired_leases(after, until, task_id)
+
+    def leased_nodes(self, task_id: str) -> list[NodeRow]:
+        """See `Reader.leased_nodes`."""
+        self._write_rows(NODES.name)
+        return super().leased_nodes(task_id)
 
     def next_expiry(self, after: int) -> int | None:
         """See `Reader.next_expiry`."""

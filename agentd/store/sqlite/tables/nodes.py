@@ -7,16 +7,17 @@ from agentd.projections import EDGES, NODES, NodeRow
 from agentd.store.sqlite.statements import SELECT_NODES
 from agentd.store.sqlite.tables.rows import RowReader, RowTx
 
-_TASK_NODES = f"{SELECT_NODES} WHERE task_id = ? ORDER BY position"
+_TASK_NODES = f"{SELECT_NODES} WHERE task_id = ? AND position > ? ORDER BY position LIMIT ?"
 _TAKEN = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM nodes WHERE node_id = value)"
 
 
 class NodeReader(RowReader):
     """See `protocols.nodes`."""
 
-    def nodes(self, task_id: str) -> Iterator[NodeRow]:
+    def nodes(self, task_id: str, after: int = -1, limit: int | None = None) -> Iterator[NodeRow]:
         """See `Reader.nodes`."""
-        return (NodeRow(*row) for row in self._execute(_TASK_NODES, (task_id,)))
+        most = -1 if limit is None else limit
+        return (NodeRow(*row) for row in self._execute(_TASK_NODES, (task_id, after, most)))
 
     def dependents(self, node_id: str) -> list[str]:
         """See `Reader.dependents`."""
@@ -30,10 +31,10 @@ class NodeReader(RowReader):
 class NodeTx(RowTx, NodeReader):
     """Nodes in a write transaction."""
 
-    def nodes(self, task_id: str) -> Iterator[NodeRow]:
+    def nodes(self, task_id: str, after: int = -1, limit: int | None = None) -> Iterator[NodeRow]:
         """See `Reader.nodes`."""
         self._write_rows(NODES.name)
-        return super().nodes(task_id)
+        return super().nodes(task_id, after, limit)
 
     def dependents(self, node_id: str) -> list[str]:
         """See `Reader.dependents`."""

@@ -33,6 +33,10 @@ class QueueReader(RowReader):
         found = self._first_runnable(task_id, 1)
         return found[0] if found else None
 
+    def has_ready(self, task_id: str) -> bool:
+        """See `Reader.has_ready`."""
+        return self.next_runnable(task_id) is not None
+
     def _first_runnable(self, task_id: str, limit: int) -> list[NodeRow]:
         """The first runnable nodes of the task in registration order."""
         return [NodeRow(*row) for row in self._all(_RUNNABLE, (task_id, limit))]
