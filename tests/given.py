@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from agentd import decide
-from agentd.decide import Context, NodeState, TaskState
+from agentd.decide import Context, ControlState, NodeState, TaskState
 from agentd.errors import RequestRefused
 from agentd.journal import Draft
 from agentd.projections import NodeRow, TaskRow
@@ -36,6 +36,11 @@ _DECIDES: Mapping[str, Callable[..., list[Draft]]] = {
     "HeartbeatNode": decide.heartbeat_node,
     "CompleteNode": decide.complete_node,
     "FailNode": decide.fail_node,
+    "CancelTask": decide.cancel_task,
+    "PauseTask": decide.pause_task,
+    "ResumeTask": decide.resume_task,
+    "SetBudget": decide.set_budget,
+    "time_out_task": decide.time_out_task,
 }
 
 
@@ -83,9 +88,16 @@ def node(row: NodeRow | None) -> NodeState:
     return NodeState(TASK, 3, TASK_ROW, row)
 
 
-def task(*, expired: Sequence[NodeRow] = (), runnable: NodeRow | None = None) -> TaskState:
+def task(
+    *, expired: Sequence[NodeRow] = (), runnable: NodeRow | None = None, **more: Any
+) -> TaskState:
     """A known task with these leases run out and this node to hand out."""
-    return TaskState(TASK, 3, TASK_ROW, expired, runnable)
+    return TaskState(TASK, 3, TASK_ROW, expired, runnable, **more)
+
+
+def control(**more: Any) -> ControlState:
+    """A known task that goes on, but for what is said otherwise."""
+    return ControlState(**{"task_id": TASK, "version": 3, "task": TASK_ROW, **more})
 
 
 def held(lease_id: str = LEASE) -> dict[str, Any]:
