@@ -32,7 +32,10 @@ VERBS = (
     "completion",
 )
 BELOW = {
-    "task": ("register", "list", "show", "graph", "events"),
+    "task": (
+        *("register", "list", "show", "graph", "events"),
+        *("cancel", "pause", "resume", "budget"),
+    ),
     "node": ("acquire", "heartbeat", "commit", "complete", "fail"),
 }
 ALL_VERBS = [(), *((verb,) for verb in VERBS)]

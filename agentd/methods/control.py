@@ -53,14 +53,17 @@ def _load_cancellation(reader: Reader, params: TaskParams, context: Context) -> 
 
 
 def _descendants(reader: Reader, task_id: str) -> Iterator[Cancellable]:
-    """Those that have not ended, found through those that have."""
+    """Those that have not ended, also below those that have, in the order of registration."""
+    found: list[TaskRow] = []
     waiting = [task_id]
     while waiting:
-        for child in _children(reader, waiting.pop()):
-            waiting.append(child.task_id)
-            state = queries.state_of_task(reader, queries.state_row(reader, child.task_id))
-            if state not in ENDED:
-                yield Cancellable(child.task_id, _held(reader, child.task_id))
+        children = list(_children(reader, waiting.pop()))
+        waiting += [child.task_id for child in children]
+        found += children
+    for row in sorted(found, key=lambda row: row.registered_seq):
+        state = queries.state_of_task(reader, queries.state_row(reader, row.task_id))
+        if state not in ENDED:
+            yield Cancellable(row.task_id, _held(reader, row.task_id))
 
 
 def _children(reader: Reader, task_id: str) -> Iterator[TaskRow]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.core import uid
 from tests.property.model import Model, Object
-from tests.property.strategies import Ask, Dag
+from tests.property.strategies import OF_TASKS, Ask, Dag
 
 UNKNOWN = uid(0xDEAD)
 LAST_PICK = 19
@@ -31,8 +31,12 @@ class Asker:
         held = [node for node in self.model.nodes.values() if node["lease_id"] is not None]
         if ask.method == "AcquireNextNode" or (ask.lease == "current" and not held):
             return "AcquireNextNode", {"task_id": self.task_id(ask), "lease_owner": ask.owner}
-        if ask.method == "roll_back_expired":
+        if ask.method in ("roll_back_expired", "time_out_task"):
             return ask.method, {"task_id": self.task_id(ask)}
+        if ask.method == "SetBudget":
+            return ask.method, {"task_id": self.task_id(ask), "budget": ask.usage or None}
+        if ask.method in OF_TASKS:
+            return ask.method, {"task_id": self.task_id(ask), "reason": "why", "by": ask.owner}
         believes_in_one = ask.lease in ("current", "none") and held
         chosen = held if believes_in_one else [*self.model.nodes.values()]
         some_task = next(iter(self.model.tasks), UNKNOWN)
@@ -43,7 +47,7 @@ class Asker:
         if ask.lease != "none" or ask.method != "CommitEvent":
             params["lease_id"] = self.lease(ask, node)
         if ask.method != "HeartbeatNode":
-            params["payload"] = ask.payload
+            params |= {"payload": ask.payload, "usage": ask.usage}
         return ask.method, params
 
     def pick(self, ask: Ask, among: list[Any]) -> Any:
@@ -76,10 +80,15 @@ class Asker:
             specs.reverse()
         if dag.anonymous:
             specs.append({"dependencies": ids[-1:]})
+        holds = dag.holds._asdict()
+        parent = holds.pop("parent")
+        if parent is not None and (tasks := [*self.model.tasks]):
+            holds["parent_task_id"] = tasks[parent] if parent < len(tasks) else UNKNOWN
         return {
             "goal": f"goal {len(self.model.tasks)}",
             "context": dag.schema,
             "initial_nodes": specs,
+            **holds,
         }
 
     def spoil(self, dag: Dag, specs: list[Object]) -> None:

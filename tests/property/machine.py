@@ -31,6 +31,7 @@ from tests.property.strategies import (
     asks,
     dags,
     event_limits,
+    filters,
     lease_lengths,
     prefix_lengths,
     waits,
@@ -137,11 +138,22 @@ class CoreMachine(Asker, RuleBasedStateMachine):
         with self.core.store.write() as tx, self.core.store.read() as reader:
             assert answers(tx, *ids) == answers(reader, *ids)
 
-    @rule(ask=asks, length=prefix_lengths, runnable=st.booleans(), limit=st.integers(1, 3))
-    def list_tasks(self, ask: Ask, length: int, limit: int, *, runnable: bool) -> None:
+    @rule(
+        ask=asks,
+        length=prefix_lengths,
+        runnable=st.booleans(),
+        limit=st.integers(1, 3),
+        narrow=st.just({}) | filters,
+        below=st.booleans(),
+    )
+    def list_tasks(
+        self, ask: Ask, length: int, limit: int, narrow: Object, *, runnable: bool, below: bool
+    ) -> None:
         """Page by page, from the first to the last."""
-        prefix = self.task_id(ask)[:length]
-        params: Object = {"prefix": prefix, "runnable": runnable, "limit": limit}
+        prefix = "" if below else self.task_id(ask)[:length]
+        params: Object = {"prefix": prefix, "runnable": runnable, "limit": limit, **narrow}
+        if below:
+            params["parent_task_id"] = self.task_id(ask)
         while params.get("before", 0) is not None:
             page = self.core.do("ListTasks", **params)
             assert page == list_tasks(self.model, params)
@@ -233,7 +245,7 @@ class CoreMachine(Asker, RuleBasedStateMachine):
         """The same request with an id of its own, where a client may send one; some do not."""
         self.sent += 1
         method, params = call
-        if method == "roll_back_expired" or self.sent % 3 == 0:
+        if method in ("roll_back_expired", "time_out_task") or self.sent % 3 == 0:
             return call
         return method, {**params, "request_id": uid(0x1_0000_0000 + self.sent)}
 

@@ -49,6 +49,11 @@ class Model:
             "FailNode": self._finish,
             "TaskStatus": self._status,
             "roll_back_expired": self._sweep,
+            "CancelTask": self._cancel,
+            "PauseTask": self._pause,
+            "ResumeTask": self._resume,
+            "SetBudget": self._set_budget,
+            "time_out_task": self._time_out,
         }
         fresh = fresh if isinstance(fresh, dict) else {}
         if method in ("CompleteNode", "FailNode"):
@@ -83,6 +88,10 @@ class Model:
 
     def _register(self, params: Object, fresh: Object) -> Object:
         specs = params["initial_nodes"]
+        if (existing := self._bearer(params.get("dedupe_key"))) is not None:
+            return {"task_id": existing["id"], "node_ids": existing["nodes"], "existing": True}
+        if (parent := params.get("parent_task_id")) is not None:
+            self._refuse_cancelled(self._task({"task_id": parent}))
         self._refuse_graph(specs)
         new_ids = fresh.get("node_ids") or [None] * len(specs)
         task_id = self._new(fresh.get("task_id"))
@@ -104,6 +113,7 @@ class Model:
                 "ends": None,
                 "ended_by": None,
                 "ever_held": False,
+                "usage": {},
             }
         self.tasks[task_id] = {
             "id": task_id,
@@ -113,6 +123,15 @@ class Model:
             "nodes": order,
             "events": [],
             "seqs": [],
+            "at": self.now,
+            "parent": params.get("parent_task_id"),
+            "labels": params.get("labels") or {},
+            "budget": params.get("budget"),
+            "paused": params.get("paused", False),
+            "ends": self._end_of(params.get("timeout_secs")),
+            "dedupe_key": params.get("dedupe_key"),
+            "cancelled": False,
+            "usage": {},
         }
         for node_id in (ANY, *order):  # the task's own event, then one for each node
             self._event(task_id, node_id)
@@ -121,8 +140,8 @@ class Model:
     def _acquire(self, params: Object, fresh: Object) -> Object | None:
         self._sweep(params, fresh)
         task = self.tasks[params["task_id"]]
-        runnable = [node_id for node_id in task["nodes"] if self.is_runnable(node_id)]
-        if not runnable:
+        runnable = [node_id for node_id in task["nodes"] if self.is_ready(node_id)]
+        if not runnable or not self.hands_out(task):
             return None
         node = self.nodes[runnable[0]]
         node["status"] = "RUNNING"
@@ -164,15 +183,19 @@ class Model:
         lease_id = params.get("lease_id")
         if lease_id is None and node["status"] == "RUNNING":
             raise Refused("lease_required")
+        if lease_id is not None:
+            self._refuse_cancelled(self._task(params))
         if lease_id not in (None, node["lease_id"]):
             raise Refused("stale_lease")
         event_id = self._new(fresh.get("event_id"))
+        self._use(node, params)
         action_type = params.get("action_type", "COMMIT_EVENT")
         self._event(node["task_id"], node["id"], event_id, action_type, params.get("payload"))
         return {"event_id": event_id}
 
     def _heartbeat(self, params: Object, _fresh: Object) -> Object:
         node = self._node(params)
+        self._refuse_cancelled(self._task(params))
         if params["lease_id"] != node["lease_id"]:
             raise Refused("stale_lease")
         node["ends"] = self.now + self.lease_ms
@@ -189,9 +212,11 @@ class Model:
         status, action_type, name = end[params["method"]]
         if node["ended_by"] is not None and node["ended_by"][:2] == (params["lease_id"], status):
             return {"event_id": node["ended_by"][2]}
+        self._refuse_cancelled(self._task(params))
         if params["lease_id"] != node["lease_id"]:
             raise Refused(*self._why_not(node, params["lease_id"]))
         payload = params.get("payload")
+        self._use(node, params)
         event_id = self._new(fresh.get("event_id"))
         node.update(status=status, lease_id=None, lease_owner=None, ends=None)
         node.update(acquired_at=ANY, updated_at=self.now, result_payload=payload)
@@ -206,7 +231,61 @@ class Model:
             "task": _task_view(task),
             "counts": counts(nodes),
             "nodes": [_node_view(node) for node in nodes],
+            "state": self.state(task),
+            "usage": task["usage"],
+            "budget": task["budget"],
+            "next": None,
         }
+
+    def _cancel(self, params: Object, _fresh: Object) -> Object:
+        task = self._task(params)
+        if task["cancelled"]:
+            return {"ok": True, "cancelled": []}
+        self._refuse_ended(task)
+        return {"ok": True, "cancelled": self._cancel_all(task)}
+
+    def _time_out(self, params: Object, _fresh: Object) -> None:
+        task = self.tasks.get(params["task_id"])
+        if task is None or task["ends"] is None or task["ends"] > self.now:
+            return
+        if self.state(task) in ("ACTIVE", "PAUSED"):
+            self._cancel_all(task)
+
+    def _pause(self, params: Object, _fresh: Object) -> Object:
+        return self._set_paused(params, paused=True)
+
+    def _resume(self, params: Object, _fresh: Object) -> Object:
+        return self._set_paused(params, paused=False)
+
+    def _set_paused(self, params: Object, *, paused: bool) -> Object:
+        task = self._task(params)
+        self._refuse_cancelled(task)
+        self._refuse_ended(task)
+        if task["paused"] != paused:
+            task["paused"] = paused
+            self._event(task["id"], ANY)
+        return {"ok": True}
+
+    def _set_budget(self, params: Object, _fresh: Object) -> Object:
+        task = self._task(params)
+        self._refuse_cancelled(task)
+        task["budget"] = params["budget"]
+        self._event(task["id"], ANY)
+        return {"ok": True}
+
+    def _cancel_all(self, task: Object) -> list[str]:
+        """Cancel the task and all below it that goes on; its own event is the last one."""
+        ids = {each["id"] for each in self._below(task) if self.state(each) in ("ACTIVE", "PAUSED")}
+        below = [each for each in self.tasks.values() if each["id"] in ids]
+        for each in [*below, task]:
+            each["cancelled"] = True
+            for node in map(self.nodes.__getitem__, each["nodes"]):
+                if node["status"] == "RUNNING":
+                    node.update(status="PENDING", lease_id=None, lease_owner=None, ends=None)
+                    node.update(acquired_at=ANY, updated_at=self.now)
+                    self._event(each["id"], ANY)
+            self._event(each["id"], ANY)
+        return [task["id"], *(each["id"] for each in below)]
 
     # What they are made of
 
@@ -232,8 +311,58 @@ class Model:
             raise Refused("node_not_found")
         return self.nodes[params["node_id"]]
 
+    def _below(self, task: Object) -> list[Object]:
+        children = [other for other in self.tasks.values() if other["parent"] == task["id"]]
+        return [each for child in children for each in (child, *self._below(child))]
+
+    def _bearer(self, key: str | None) -> Object | None:
+        bearers = [t for t in self.tasks.values() if key is not None and t["dedupe_key"] == key]
+        going_on = [t for t in bearers if self.state(t) in ("ACTIVE", "PAUSED")]
+        return going_on[-1] if going_on else None
+
+    def _end_of(self, seconds: float | None) -> int | None:
+        return None if seconds is None else self.now + int(seconds * 1000)
+
+    def _refuse_cancelled(self, task: Object) -> None:
+        if task["cancelled"]:
+            raise Refused("task_cancelled")
+
+    def _refuse_ended(self, task: Object) -> None:
+        if self.state(task) in ("COMPLETED", "FAILED"):
+            raise Refused("task_ended")
+
+    def _use(self, node: Object, params: Object) -> None:
+        """Add what was used, in tenths: the model's own way to keep decimal numbers exact."""
+        for unit, amount in (params.get("usage") or {}).items():
+            for user in (node, self.tasks[node["task_id"]]):
+                used = user["usage"] = dict(user["usage"])
+                used[unit] = (round(used.get(unit, 0) * 10) + round(amount * 10)) / 10
+
+    def hands_out(self, task: Object) -> bool:
+        """Whether anything of the task is handed out now."""
+        budget = (task["budget"] or {}).items()
+        spent = any(task["usage"].get(unit, 0) >= most for unit, most in budget)
+        return not (task["cancelled"] or task["paused"] or spent)
+
+    def state(self, task: Object) -> str:
+        """The task's state: the first that fits."""
+        statuses = [self.nodes[node_id]["status"] for node_id in task["nodes"]]
+        if task["cancelled"]:
+            return "CANCELLED"
+        if statuses and set(statuses) == {"COMPLETED"}:
+            return "COMPLETED"
+        is_stuck = "RUNNING" not in statuses and not any(map(self.is_ready, task["nodes"]))
+        if "FAILED" in statuses and is_stuck:
+            return "FAILED"
+        return "PAUSED" if task["paused"] else "ACTIVE"
+
     def is_runnable(self, node_id: str) -> bool:
         """Whether the node could be acquired now."""
+        task = self.tasks[self.nodes[node_id]["task_id"]]
+        return self.is_ready(node_id) and self.hands_out(task)
+
+    def is_ready(self, node_id: str) -> bool:
+        """Whether the node waits for no other."""
         node = self.nodes[node_id]
         before = [self.nodes[dependency]["status"] for dependency in node["dependencies"]]
         return node["status"] == "PENDING" and all(status == "COMPLETED" for status in before)
@@ -289,7 +418,14 @@ def counts(nodes: Any) -> dict[str, int]:
 
 
 def _task_view(task: Object) -> Object:
-    return {name: task[name] for name in ("id", "goal", "context", "created_at")}
+    view = {name: task[name] for name in ("id", "goal", "context", "created_at")}
+    return {**view, **found_by(task)}
+
+
+def found_by(task: Object) -> Object:
+    """What a task is shown with where it was given."""
+    given = {"parent_task_id": task["parent"], "labels": task["labels"]}
+    return {name: value for name, value in given.items() if value}
 
 
 def _node_view(node: Object) -> Object:

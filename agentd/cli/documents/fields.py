@@ -37,7 +37,10 @@ class ObjectKind(NamedTuple):
 _STATUS_ADVICE = "a node begins as PENDING: leave out what is done, or put it under `payload`"
 
 TASK = ObjectKind(
-    ("goal", "context", "nodes", "initial_nodes", "request_id"),
+    (
+        *("goal", "context", "nodes", "initial_nodes", "request_id"),
+        *("parent_task_id", "labels", "budget", "paused", "timeout_secs", "dedupe_key"),
+    ),
     "context",
     {
         "nodes": ("tasks", "subtasks", "steps", "jobs", "stages", "items", "todos"),
