@@ -69,6 +69,10 @@ EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "TaskStatus": lambda client: client.task_status(registered(client)),
     "ListTasks": lambda client: client.list_tasks(limit=1),
     "TaskEvents": lambda client: client.task_events(registered(client), limit=1),
+    "CancelTask": lambda client: client.cancel_task(registered(client), reason="why", by="me"),
+    "PauseTask": lambda client: client.pause_task(registered(client), reason="why"),
+    "ResumeTask": lambda client: client.resume_task(registered(client), by="me"),
+    "SetBudget": lambda client: client.set_budget(registered(client), {"usd": 1.5}),
 }
 
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)

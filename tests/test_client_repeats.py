@@ -40,7 +40,8 @@ LONGER = 1.0
 
 ID = str(uuid.UUID(int=7))
 OK = {"event_id": ID}
-WITHOUT_A_REPEAT = {"RegisterTask", "AcquireNextNode", "CommitEvent"}
+OF_TASKS = {"CancelTask", "PauseTask", "ResumeTask", "SetBudget"}
+WITHOUT_A_REPEAT = {"RegisterTask", "AcquireNextNode", "CommitEvent", *OF_TASKS}
 """What has a second effect, unless it carries a request_id."""
 
 
@@ -51,6 +52,17 @@ def path(tmp_path: Path) -> Path:
 
 
 # Against a daemon
+
+
+def hold(client: Any) -> None:
+    """Do all that holds a task, each thing once."""
+    task_id = client.register_task("other").task_id
+    assert client.set_budget(task_id, {"usd": 1}).ok
+    assert client.pause_task(task_id).ok
+    assert client.resume_task(task_id).ok
+    assert client.cancel_task(task_id).cancelled == [task_id]
+    told = [event.action_type for event in client.task_events(task_id).events]
+    assert told == ["REGISTER_TASK", "SET_BUDGET", "PAUSE_TASK", "RESUME_TASK", "CANCEL_TASK"]
 
 
 @each_client
@@ -69,6 +81,7 @@ def test_a_lost_answer_has_one_effect(daemon: DaemonProcess, opened: Any, path: 
         assert client.task_status(task_id).counts == {"COMPLETED": 1, "FAILED": 1}
         assert [task.id for task in client.list_tasks().tasks] == [task_id]
         database = client.metrics().database
+        hold(client)
         client.health()
         client.describe_interface()
     assert database.total_tasks == 1
