@@ -54,7 +54,11 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
         state = command.load(tx, params, context)  # 1. load
         drafts = command.decide(state, params, context)  # 2. decide
         try:  # 3. append
-            recorded = _append(tx, state, drafts, context)
+            if drafts and drafts[-1].task_id is not None:
+                recorded = _append_to_several(tx, state, drafts, context)
+            else:
+                new_id = context.new_id
+                recorded = tx.append(state.task_id, state.version, drafts, context.now, new_id)
             break
         except Conflict:
             if attempt == ATTEMPTS:
@@ -64,18 +68,19 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
     answer = recorded[-1] if recorded else _earlier_record(tx, state.result_seq)
     if answer is None and command.unchanged is None:
         return Outcome(None)  # nothing was done, so there is nothing that a repeat could do twice
-    found = not recorded
+    found = not recorded and command.unchanged is not None
     if (request_id := params.request_id) is not None:
         digest, seq = answers.digest(params), answer.seq if answer else 0
         tx.remember(Answered(request_id, digest, seq, context.event_limit, context.now, found))
-    return Outcome(_show(tx, command, answer, context, found=found), recorded)
+    show: Any = command.unchanged if found else command.view
+    return Outcome(show(tx, answer, context), recorded)
     # 5. commit: when the block of `store.write` ends
 
 
-def _append(tx: Tx, state: Any, drafts: Sequence[Draft], context: Context) -> Sequence[Recorded]:
-    """Record the drafts: those about another task than the state's own at the end of that one's."""
-    if not any(draft.task_id for draft in drafts):
-        return tx.append(state.task_id, state.version, drafts, context.now, context.new_id)
+def _append_to_several(
+    tx: Tx, state: Any, drafts: Sequence[Draft], context: Context
+) -> Sequence[Recorded]:
+    """Record drafts that say which task they are about, each at the end of that one's stream."""
     recorded: list[Recorded] = []
     for task_id, together in groupby(drafts, lambda draft: draft.task_id or state.task_id):
         version = state.versions[task_id]
@@ -94,16 +99,8 @@ def _find_answer(tx: Tx, params: Params) -> Answered | None:
 def _show_again(tx: Tx, command: Command, answered: Answered, context: Context) -> Any:
     """The answer as it was given, under the settings of then."""
     then = replace(context, event_limit=answered.event_limit)
-    return _show(tx, command, _earlier_record(tx, answered.seq), then, found=answered.found)
-
-
-def _show(
-    tx: Tx, command: Command, answer: Recorded | None, context: Context, *, found: bool
-) -> Any:
-    if command.unchanged is not None and found:
-        return command.unchanged(tx, answer, context)
-    assert answer is not None  # noqa: S101 - what was recorded can be shown
-    return command.view(tx, answer, context)
+    show: Any = command.unchanged if answered.found else command.view
+    return show(tx, _earlier_record(tx, answered.seq), then)
 
 
 def _earlier_record(tx: Tx, seq: int) -> Recorded | None:

@@ -13,7 +13,7 @@ from agentd import decide
 from agentd.decide import Context, ControlState, NodeState, TaskState
 from agentd.errors import RequestRefused
 from agentd.journal import Draft
-from agentd.projections import NodeRow, TaskRow
+from agentd.projections import NodeRow, TaskRow, TaskStateRow
 from tests.core import LEASE_MS, NOW, context, to_params, uid
 
 TASK, NODE = uid(0x7A), uid(0x1)
@@ -21,6 +21,7 @@ LEASE, OLD_LEASE, OTHER_LEASE = uid(0xA), uid(0xB), uid(0xC)
 ENDS = NOW + LEASE_MS
 
 TASK_ROW = TaskRow(TASK, 1, NOW)
+STATE_ROW = TaskStateRow(TASK, 1, 0, 0, 0)
 PENDING = NodeRow(NODE, TASK, 0, 2, "PENDING", 0, NOW)
 RUNNING = NodeRow(NODE, TASK, 0, 2, "RUNNING", 0, NOW, NOW, LEASE, "worker-1", ENDS)
 ROLLED_BACK = replace(PENDING, last_lease=OLD_LEASE)
@@ -85,14 +86,14 @@ def given(state: object) -> Given:
 
 def node(row: NodeRow | None) -> NodeState:
     """A known task with this node, or without it."""
-    return NodeState(TASK, 3, TASK_ROW, row)
+    return NodeState(TASK, 3, STATE_ROW, row)
 
 
 def task(
     *, expired: Sequence[NodeRow] = (), runnable: NodeRow | None = None, **more: Any
 ) -> TaskState:
     """A known task with these leases run out and this node to hand out."""
-    return TaskState(TASK, 3, TASK_ROW, expired, runnable, **more)
+    return TaskState(TASK, 3, STATE_ROW, expired, runnable, **more)
 
 
 def control(**more: Any) -> ControlState:

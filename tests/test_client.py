@@ -13,7 +13,7 @@ import pytest
 
 import agentd
 from agentd import AsyncClient, Client, api
-from agentd.client.requests import daemon, endings, events, leases, registration, tasks
+from agentd.client.requests import control, daemon, endings, events, leases, registration, tasks
 from agentd.errors import BadSetting, NoSocket
 from agentd.methods import METHODS, Method
 from tests.clients import blocking, each_client
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.daemon_process import DaemonProcess
 
-REQUESTS = (daemon, endings, events, leases, registration, tasks)
+REQUESTS = (control, daemon, endings, events, leases, registration, tasks)
 NODE = {"payload_schema": {"name": "a"}}
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from agentd.api import CancelTaskParams, PauseTaskParams, ResumeTaskParams, SetBudgetParams
 from agentd.decide.context import Context
-from agentd.decide.state import Ledger, next_status, require_not_cancelled
+from agentd.decide.state import Ledger, cancelled_refusal, next_status
 from agentd.decide.usage import is_reached
 from agentd.errors import TaskHasEnded, TaskNotFound
 from agentd.events import (
@@ -75,21 +75,21 @@ def time_out_task(state: ControlState, _params: object, context: Context) -> lis
 
 def pause_task(state: ControlState, params: PauseTaskParams, _context: Context) -> list[Draft]:
     """Nothing more is handed out; nothing happens to a task that is paused."""
-    require_not_cancelled(state.task_id, _require_known(state).cancelled)
+    _require_not_cancelled(state)
     _require_going_on(state, "pause")
     return [] if state.is_paused else [Draft(TaskPaused(params.reason, params.by))]
 
 
 def resume_task(state: ControlState, params: ResumeTaskParams, _context: Context) -> list[Draft]:
     """The task goes on; nothing happens to one that is not paused."""
-    require_not_cancelled(state.task_id, _require_known(state).cancelled)
+    _require_not_cancelled(state)
     _require_going_on(state, "resume")
     return [Draft(TaskResumed(params.reason, params.by))] if state.is_paused else []
 
 
 def set_budget(state: ControlState, params: SetBudgetParams, _context: Context) -> list[Draft]:
     """Another budget in the place of the one that there is, or none."""
-    require_not_cancelled(state.task_id, _require_known(state).cancelled)
+    _require_not_cancelled(state)
     used = state.ledger.used if state.ledger else {}
     return [Draft(BudgetSet(params.budget, is_reached(params.budget, used)))]
 
@@ -98,6 +98,12 @@ def _require_known(state: ControlState) -> ControlState:
     if state.task is None:
         raise TaskNotFound.of(state.task_id)
     return state
+
+
+def _require_not_cancelled(state: ControlState) -> None:
+    cancelled = _require_known(state).cancelled
+    if cancelled is not None:
+        raise cancelled_refusal(state.task_id, cancelled)
 
 
 def _require_going_on(state: ControlState, what: str) -> None:

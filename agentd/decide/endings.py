@@ -3,7 +3,7 @@
 from agentd.api import NULL, CompleteNodeParams, FailNodeParams, or_default
 from agentd.decide.context import Context
 from agentd.decide.leases import require_lease
-from agentd.decide.state import NodeState, next_status, require_node, require_not_cancelled
+from agentd.decide.state import NodeState, cancelled_refusal, next_status, require_node
 from agentd.decide.usage import spends
 from agentd.events import NodeCompleted, NodeFailed
 from agentd.journal import Draft
@@ -30,10 +30,11 @@ def _end_node(
     node = require_node(state, params)
     if node.last_lease == params.lease_id and node.status == step("RUNNING", trigger):
         return []
-    require_not_cancelled(state.task_id, state.cancelled)
+    if state.cancelled is not None:
+        raise cancelled_refusal(state.task_id, state.cancelled)
     _require_lease_to_end(node, params.lease_id)
     status, usage = next_status(node, trigger), params.usage
-    ending = event(params.lease_id, status, usage, spends(state, usage))
+    ending = event(params.lease_id, status, usage, bool(usage) and spends(state, usage))
     return [Draft(ending, node.node_id, or_default(params.payload, NULL))]
 
 

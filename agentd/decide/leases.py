@@ -8,9 +8,9 @@ from agentd.decide.context import Context
 from agentd.decide.state import (
     NodeState,
     TaskState,
+    cancelled_refusal,
     next_status,
     require_node,
-    require_not_cancelled,
     require_task,
 )
 from agentd.errors import StaleLease
@@ -70,7 +70,8 @@ def roll_back_expired(state: TaskState, _params: object, _context: Context) -> l
 def heartbeat_node(state: NodeState, params: HeartbeatNodeParams, context: Context) -> list[Draft]:
     """A longer lease for its holder."""
     node = require_node(state, params)
-    require_not_cancelled(state.task_id, state.cancelled)
+    if state.cancelled is not None:
+        raise cancelled_refusal(state.task_id, state.cancelled)
     require_lease(node, params.lease_id)
     return [Draft(LeaseExtended(params.lease_id, context.now + context.lease_ms), node.node_id)]
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 from agentd import graph
 from agentd.api import EMPTY_OBJECT, RegisterTaskParams, or_default
 from agentd.decide.context import Context
-from agentd.decide.state import require_not_cancelled
+from agentd.decide.state import cancelled_refusal
 from agentd.decide.usage import is_reached
 from agentd.errors import TaskNotFound
 from agentd.events import NodeAdded, TaskCancelled, TaskRegistered
@@ -61,7 +61,8 @@ def _require_parent(state: Registration, params: RegisterTaskParams) -> None:
         return
     if not state.has_parent:
         raise TaskNotFound.of(params.parent_task_id)
-    require_not_cancelled(params.parent_task_id, state.parent_cancelled)
+    if state.parent_cancelled is not None:
+        raise cancelled_refusal(params.parent_task_id, state.parent_cancelled)
 
 
 def _registered(params: RegisterTaskParams, nodes: int, now: int) -> TaskRegistered:

@@ -13,7 +13,7 @@ from agentd.api import NodeParams
 from agentd.errors import IllegalTransition, NodeNotFound, TaskIsCancelled, TaskNotFound
 from agentd.events import Amounts, Status, TaskCancelled
 from agentd.lifecycle import step
-from agentd.projections import NodeRow, TaskRow
+from agentd.projections import NodeRow, TaskStateRow
 
 
 class Ledger(Struct, frozen=True):
@@ -32,7 +32,7 @@ class TaskState(Struct, frozen=True):
 
     task_id: str
     version: int
-    task: TaskRow | None
+    task: TaskStateRow | None
     expired: Sequence[NodeRow] = ()
     runnable: NodeRow | None = None
     hands_out: bool = True
@@ -49,7 +49,7 @@ class NodeState(Struct, frozen=True):
 
     task_id: str
     version: int
-    task: TaskRow | None
+    task: TaskStateRow | None
     node: NodeRow | None
     cancelled: TaskCancelled | None = None
     ledger: Ledger | None = None
@@ -78,14 +78,12 @@ def require_node(state: NodeState, params: NodeParams) -> NodeRow:
     return state.node
 
 
-def require_not_cancelled(task_id: str, cancelled: TaskCancelled | None) -> None:
-    """Raise `TaskIsCancelled`, which names the task and the reason, where it was cancelled."""
-    if cancelled is None:
-        return
+def cancelled_refusal(task_id: str, cancelled: TaskCancelled) -> TaskIsCancelled:
+    """The refusal that names the task, who cancelled it, and why."""
     by = f" by {cancelled.by}" if cancelled.by else ""
     why = f": {cancelled.reason}" if cancelled.reason else ""
     above = f", with task {cancelled.ancestor}" if cancelled.ancestor else ""
-    raise TaskIsCancelled(
+    return TaskIsCancelled(
         f"task {task_id} was cancelled{by}{above}{why}",
         task_id=task_id,
         reason=cancelled.reason,

@@ -11,7 +11,7 @@ from agentd.projections.usage import add
 
 def spends(state: NodeState, usage: Amounts) -> bool:
     """Whether the task has reached its budget with this. Raises `InvalidParams` for a unit more."""
-    if not usage or state.ledger is None:
+    if state.ledger is None:
         return False
     used = dict(state.ledger.used)
     for unit, amount in usage.items():

@@ -18,28 +18,29 @@ from agentd.store import Reader
 def load_task(reader: Reader, params: TaskParams, context: Context) -> TaskState:
     """The task with the leases that ran out and, if it hands out any, its first runnable node."""
     task_id = params.task_id
-    task = queries.task_row(reader, task_id)
-    if task is None:
+    state = queries.find_state_row(reader, task_id)
+    if state is None:
         return TaskState(task_id, 0, None)
-    state = queries.state_row(reader, task_id)
     expired = reader.expired_leases(context.honoured_until, context.now, task_id)
     version = reader.head(task_id).version
     if not state.hands_out:
-        return TaskState(task_id, version, task, expired, hands_out=False)
+        return TaskState(task_id, version, state, expired, hands_out=False)
     runnable = reader.next_runnable(task_id)
+    if not state.has_usage:
+        return TaskState(task_id, version, state, expired, runnable)
     usage = _usage_of_nodes(reader, state, [*expired, *([runnable] if runnable else [])])
-    return TaskState(task_id, version, task, expired, runnable, usage=usage)
+    return TaskState(task_id, version, state, expired, runnable, usage=usage)
 
 
 def load_node(reader: Reader, params: NodeParams, _context: Context) -> NodeState:
     """The task and the node, as far as they are there."""
     task_id = params.task_id
-    task = queries.task_row(reader, task_id)
+    state = queries.find_state_row(reader, task_id)
     node = queries.node_row(reader, task_id, params.node_id)
-    cancelled = None
-    if task is not None and (state := queries.state_row(reader, task_id)).cancelled_seq:
-        cancelled = queries.cancellation(reader, state)
-    return NodeState(task_id, reader.head(task_id).version, task, node, cancelled)
+    version = reader.head(task_id).version
+    if state is None or state.cancelled_seq is None:
+        return NodeState(task_id, version, state, node)
+    return NodeState(task_id, version, state, node, queries.cancellation(reader, state))
 
 
 def load_node_to_charge(
@@ -51,7 +52,7 @@ def load_node_to_charge(
     found = load_node(reader, params, context)
     if not params.usage or found.task is None:
         return found
-    return replace(found, ledger=load_ledger(reader, queries.state_row(reader, params.task_id)))
+    return replace(found, ledger=load_ledger(reader, found.task))
 
 
 def load_ledger(reader: Reader, state: TaskStateRow) -> Ledger:
@@ -62,8 +63,6 @@ def load_ledger(reader: Reader, state: TaskStateRow) -> Ledger:
 def _usage_of_nodes(
     reader: Reader, state: TaskStateRow, nodes: list[NodeRow]
 ) -> dict[str, dict[str, int | float]]:
-    if not state.has_usage:
-        return {}
     return {
         node.node_id: dict(queries.usage_of_node(reader, state, node.node_id)) for node in nodes
     }

@@ -87,11 +87,9 @@ class TaskStateRow(Struct, frozen=True):
 def keys(recorded: Recorded, _dependents: Dependents) -> tuple[Key, ...]:
     """An event that changes a status, or what holds the task, concerns its task."""
     event = recorded.event
-    if type(event) not in TASK_STATES.kinds or (
-        isinstance(event, EventCommitted) and not event.usage
-    ):
+    if type(event) is EventCommitted and not event.usage:
         return ()
-    return ((recorded.task_id,),)
+    return ((recorded.task_id,),) if type(event) in KINDS else ()
 
 
 def reduce(row: TaskStateRow | None, recorded: Recorded, _key: Key) -> TaskStateRow | None:
@@ -101,6 +99,21 @@ def reduce(row: TaskStateRow | None, recorded: Recorded, _key: Key) -> TaskState
         return _register(recorded, event)
     if row is None:
         return None
+    if type(event) in COUNTED:
+        delta = DELTAS[type(event)]
+        row = TaskStateRow(
+            row.task_id,
+            row.pending + delta.pending,
+            row.running + delta.running,
+            row.completed + delta.completed,
+            row.failed + delta.failed,
+            row.cancelled_seq,
+            row.paused_seq,
+            row.budget_seq,
+            row.spent,
+            row.has_usage,
+            row.dedupe_key,
+        )
     reducer = _REDUCERS.get(type(event))
     return row if reducer is None else reducer(row, recorded, event)
 
@@ -117,29 +130,6 @@ def _register(recorded: Recorded, event: TaskRegistered) -> TaskStateRow:
         spent=event.spent,
         dedupe_key=event.dedupe_key,
     )
-
-
-def _count(row: TaskStateRow, _recorded: Recorded, event: Event) -> TaskStateRow:
-    delta = DELTAS[type(event)]
-    return TaskStateRow(
-        row.task_id,
-        row.pending + delta.pending,
-        row.running + delta.running,
-        row.completed + delta.completed,
-        row.failed + delta.failed,
-        row.cancelled_seq,
-        row.paused_seq,
-        row.budget_seq,
-        row.spent,
-        row.has_usage,
-        row.dedupe_key,
-    )
-
-
-def _count_end(
-    row: TaskStateRow, recorded: Recorded, event: NodeCompleted | NodeFailed
-) -> TaskStateRow:
-    return _note_usage(_count(row, recorded, event), recorded, event)
 
 
 def _note_usage(
@@ -168,25 +158,33 @@ def _set_budget(row: TaskStateRow, recorded: Recorded, event: BudgetSet) -> Task
     )
 
 
+COUNTED: tuple[type[Event], ...] = (
+    NodeAcquired,
+    LeaseExpired,
+    NodeCompleted,
+    NodeFailed,
+    LeaseRevoked,
+)
+"""What changes the status of a node that is registered."""
+
 _REDUCERS: dict[type[Event], Callable[[TaskStateRow, Recorded, Any], TaskStateRow]] = {
-    NodeAcquired: _count,
-    LeaseExpired: _count,
-    NodeCompleted: _count_end,
-    NodeFailed: _count_end,
-    LeaseRevoked: _count,
     EventCommitted: _note_usage,
+    NodeCompleted: _note_usage,
+    NodeFailed: _note_usage,
     TaskCancelled: _cancel,
     TaskPaused: _pause,
     TaskResumed: _resume,
     BudgetSet: _set_budget,
 }
 
+KINDS: tuple[type[Event], ...] = tuple(dict.fromkeys((TaskRegistered, *COUNTED, *_REDUCERS)))
+
 TASK_STATES = Projection(
     name="task_states",
     row=TaskStateRow,
     key=("task_id",),
     fixed=("task_id", "dedupe_key"),
-    kinds=(TaskRegistered, *_REDUCERS),
+    kinds=KINDS,
     keys=keys,
     reduce=reduce,
 )

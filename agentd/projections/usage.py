@@ -4,6 +4,7 @@ The rule this file keeps: amounts are added as the decimal numbers that they wer
 times 0.1 is 1.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec import Struct
@@ -11,6 +12,9 @@ from msgspec import Struct
 from agentd.events import Amount, EventCommitted, NodeCompleted, NodeFailed
 from agentd.journal import Recorded
 from agentd.projections.base import Dependents, Key, Projection
+
+_TELLING = (EventCommitted, NodeCompleted, NodeFailed)
+"""What may tell of usage."""
 
 _EXACT = 2**53
 """From here on integers are no longer what every reader of JSON takes them for."""
@@ -41,11 +45,11 @@ def add(one: Amount, other: Amount) -> Amount:
     return float(Decimal(str(one)) + Decimal(str(other)))
 
 
-def keys(recorded: Recorded, _dependents: Dependents) -> list[Key]:
+def keys(recorded: Recorded, _dependents: Dependents) -> Iterable[Key]:
     """An event with usage concerns its task and its node."""
     event = recorded.event
-    if not isinstance(event, EventCommitted | NodeCompleted | NodeFailed) or not event.usage:
-        return []
+    if not isinstance(event, _TELLING) or not event.usage:
+        return ()
     scopes = task_scope(recorded.task_id), node_scope(recorded.node_id or "")
     return [(scope, unit) for scope in scopes for unit in event.usage]
 
@@ -54,7 +58,7 @@ def reduce(row: UsageRow | None, recorded: Recorded, key: Key) -> UsageRow | Non
     """Add what an event tells."""
     scope, unit = key
     event = recorded.event
-    if not isinstance(event, EventCommitted | NodeCompleted | NodeFailed):
+    if not isinstance(event, _TELLING):
         return row
     return UsageRow(scope, unit, add(row.amount if row else 0, event.usage[unit]))
 
@@ -64,7 +68,7 @@ USAGE = Projection(
     row=UsageRow,
     key=("scope", "unit"),
     fixed=("scope", "unit"),
-    kinds=(EventCommitted, NodeCompleted, NodeFailed),
+    kinds=_TELLING,
     keys=keys,
     reduce=reduce,
 )

@@ -12,6 +12,7 @@ from agentd.queries.task_list import list_tasks
 from agentd.queries.task_states import (
     budget_of,
     cancellation,
+    find_state_row,
     state_of_task,
     state_row,
     usage_of_node,
@@ -23,6 +24,7 @@ __all__ = [
     "budget_of",
     "cancellation",
     "database_metrics",
+    "find_state_row",
     "list_tasks",
     "node_context",
     "node_row",

@@ -7,9 +7,15 @@ from agentd.projections.usage import node_scope, task_scope
 from agentd.store import Reader
 
 
+def find_state_row(reader: Reader, task_id: str) -> TaskStateRow | None:
+    """The state of the task, or None where there is no such task."""
+    row: TaskStateRow | None = reader.get(TASK_STATES, (task_id,))
+    return row
+
+
 def state_row(reader: Reader, task_id: str) -> TaskStateRow:
     """The state of a task, which there is. Raises `JournalDamaged`."""
-    row: TaskStateRow | None = reader.get(TASK_STATES, (task_id,))
+    row = find_state_row(reader, task_id)
     if row is None:
         raise JournalDamaged(f"the nodes of task {task_id} are not counted")
     return row

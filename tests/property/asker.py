@@ -7,7 +7,8 @@ node" becomes a request about that node, a graph by places one by ids, its flaw 
 from typing import Any
 
 from tests.core import uid
-from tests.property.model import Model, Object
+from tests.property.holding import Object
+from tests.property.model import Model
 from tests.property.strategies import OF_TASKS, Ask, Dag
 
 UNKNOWN = uid(0xDEAD)

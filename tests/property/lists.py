@@ -6,7 +6,8 @@ The rule this file keeps: like the model, it imports nothing of agentd.
 from datetime import datetime
 from typing import Any
 
-from tests.property.model import Model, Object, Refused, counts, found_by
+from tests.property.holding import Object, Refused
+from tests.property.model import Model, counts, found_by
 
 
 def list_tasks(model: Model, params: Object) -> Object:

@@ -23,8 +23,9 @@ from agentd.projections import PROJECTIONS, project
 from agentd.store import Store
 from tests.core import NOW, Core, command, to_params, uid
 from tests.property.asker import Asker, Call
+from tests.property.holding import Object, Refused
 from tests.property.lists import list_tasks, task_events
-from tests.property.model import Model, Object, Refused
+from tests.property.model import Model
 from tests.property.strategies import (
     Ask,
     Dag,

@@ -11,21 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import ANY
 
-Object = dict[str, Any]
+from tests.property.holding import Holding, Object, Refused
 
 STATUSES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 GRACE_MS = 10_000
 
 
-class Refused(Exception):
-    """The state does not allow it; `kinds` are the `data.kind`s that may say so."""
-
-    def __init__(self, *kinds: str) -> None:
-        super().__init__(*kinds)
-        self.kinds = kinds
-
-
-class Model:
+class Model(Holding):
     """What a daemon with these settings has to answer. `now` is set from outside."""
 
     def __init__(self, now: int, lease_ms: int, event_limit: int) -> None:
@@ -237,56 +229,6 @@ class Model:
             "next": None,
         }
 
-    def _cancel(self, params: Object, _fresh: Object) -> Object:
-        task = self._task(params)
-        if task["cancelled"]:
-            return {"ok": True, "cancelled": []}
-        self._refuse_ended(task)
-        return {"ok": True, "cancelled": self._cancel_all(task)}
-
-    def _time_out(self, params: Object, _fresh: Object) -> None:
-        task = self.tasks.get(params["task_id"])
-        if task is None or task["ends"] is None or task["ends"] > self.now:
-            return
-        if self.state(task) in ("ACTIVE", "PAUSED"):
-            self._cancel_all(task)
-
-    def _pause(self, params: Object, _fresh: Object) -> Object:
-        return self._set_paused(params, paused=True)
-
-    def _resume(self, params: Object, _fresh: Object) -> Object:
-        return self._set_paused(params, paused=False)
-
-    def _set_paused(self, params: Object, *, paused: bool) -> Object:
-        task = self._task(params)
-        self._refuse_cancelled(task)
-        self._refuse_ended(task)
-        if task["paused"] != paused:
-            task["paused"] = paused
-            self._event(task["id"], ANY)
-        return {"ok": True}
-
-    def _set_budget(self, params: Object, _fresh: Object) -> Object:
-        task = self._task(params)
-        self._refuse_cancelled(task)
-        task["budget"] = params["budget"]
-        self._event(task["id"], ANY)
-        return {"ok": True}
-
-    def _cancel_all(self, task: Object) -> list[str]:
-        """Cancel the task and all below it that goes on; its own event is the last one."""
-        ids = {each["id"] for each in self._below(task) if self.state(each) in ("ACTIVE", "PAUSED")}
-        below = [each for each in self.tasks.values() if each["id"] in ids]
-        for each in [*below, task]:
-            each["cancelled"] = True
-            for node in map(self.nodes.__getitem__, each["nodes"]):
-                if node["status"] == "RUNNING":
-                    node.update(status="PENDING", lease_id=None, lease_owner=None, ends=None)
-                    node.update(acquired_at=ANY, updated_at=self.now)
-                    self._event(each["id"], ANY)
-            self._event(each["id"], ANY)
-        return [task["id"], *(each["id"] for each in below)]
-
     # What they are made of
 
     def _told(self, task: Object) -> list[Object]:
@@ -310,51 +252,6 @@ class Model:
         if params["node_id"] not in task["nodes"]:
             raise Refused("node_not_found")
         return self.nodes[params["node_id"]]
-
-    def _below(self, task: Object) -> list[Object]:
-        children = [other for other in self.tasks.values() if other["parent"] == task["id"]]
-        return [each for child in children for each in (child, *self._below(child))]
-
-    def _bearer(self, key: str | None) -> Object | None:
-        bearers = [t for t in self.tasks.values() if key is not None and t["dedupe_key"] == key]
-        going_on = [t for t in bearers if self.state(t) in ("ACTIVE", "PAUSED")]
-        return going_on[-1] if going_on else None
-
-    def _end_of(self, seconds: float | None) -> int | None:
-        return None if seconds is None else self.now + int(seconds * 1000)
-
-    def _refuse_cancelled(self, task: Object) -> None:
-        if task["cancelled"]:
-            raise Refused("task_cancelled")
-
-    def _refuse_ended(self, task: Object) -> None:
-        if self.state(task) in ("COMPLETED", "FAILED"):
-            raise Refused("task_ended")
-
-    def _use(self, node: Object, params: Object) -> None:
-        """Add what was used, in tenths: the model's own way to keep decimal numbers exact."""
-        for unit, amount in (params.get("usage") or {}).items():
-            for user in (node, self.tasks[node["task_id"]]):
-                used = user["usage"] = dict(user["usage"])
-                used[unit] = (round(used.get(unit, 0) * 10) + round(amount * 10)) / 10
-
-    def hands_out(self, task: Object) -> bool:
-        """Whether anything of the task is handed out now."""
-        budget = (task["budget"] or {}).items()
-        spent = any(task["usage"].get(unit, 0) >= most for unit, most in budget)
-        return not (task["cancelled"] or task["paused"] or spent)
-
-    def state(self, task: Object) -> str:
-        """The task's state: the first that fits."""
-        statuses = [self.nodes[node_id]["status"] for node_id in task["nodes"]]
-        if task["cancelled"]:
-            return "CANCELLED"
-        if statuses and set(statuses) == {"COMPLETED"}:
-            return "COMPLETED"
-        is_stuck = "RUNNING" not in statuses and not any(map(self.is_ready, task["nodes"]))
-        if "FAILED" in statuses and is_stuck:
-            return "FAILED"
-        return "PAUSED" if task["paused"] else "ACTIVE"
 
     def is_runnable(self, node_id: str) -> bool:
         """Whether the node could be acquired now."""
