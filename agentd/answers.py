@@ -2,7 +2,7 @@
 
 The rule this file keeps: the answer is not kept, only the place in the journal of the record that
 it shows, because that record does not change. A request is the same when its method and its params
-are; one that was refused, or found nothing to do, is not remembered, because it changed nothing.
+are; one that was refused, or found nothing to hand out, is not remembered: it changed nothing.
 """
 
 from hashlib import blake2b
@@ -26,7 +26,8 @@ class Answered(Struct, frozen=True):
     """A request that was answered `at` (Unix milliseconds).
 
     `digest` stands for its method and params. `seq` is the journal's record that the answer shows,
-    and `event_limit` how many events it may show beside it.
+    0 for none, and `event_limit` how many events it may show beside it. `found`: the request
+    recorded nothing, because what it asked for was so already.
     """
 
     request_id: str
@@ -34,6 +35,7 @@ class Answered(Struct, frozen=True):
     seq: int
     event_limit: int
     at: int
+    found: bool = False
 
 
 def digest(params: Params) -> bytes:

@@ -126,6 +126,18 @@ class NotRetryable(RequestRefused):
     kind = "not_retryable"
 
 
+class TaskIsCancelled(RequestRefused):
+    """The task is cancelled: drop the work on it."""
+
+    kind = "task_cancelled"
+
+
+class TaskHasEnded(RequestRefused):
+    """The task has ended: there is nothing to cancel, pause or resume."""
+
+    kind = "task_ended"
+
+
 class StorageError(RequestRefused):
     """The database could not be read or written; the message says what became of the request."""
 
@@ -172,6 +184,8 @@ WIRE_ERRORS: tuple[type[RequestRefused], ...] = (
     RequestIdReused,
     TooManyConnections,
     NotRetryable,
+    TaskIsCancelled,
+    TaskHasEnded,
 )
 """All that may stand in a response's `error`; `DescribeInterface` lists them from here."""
 

@@ -9,6 +9,7 @@ Times are Unix milliseconds. The task, the node, the moment and the user's paylo
 own columns (`journal.Recorded`), so they are not repeated here.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, get_args
 
 from msgspec import Struct
@@ -19,6 +20,11 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 OnFailure = Literal["block", "continue"]
 HowFailed = Literal["failed", "timed_out", "expired"]
+StateOfTask = Literal["ACTIVE", "PAUSED", "COMPLETED", "FAILED", "CANCELLED"]
+
+Amount = int | float
+Amounts = Mapping[str, Amount]
+"""By unit: what was used, or what may be."""
 
 
 class Event(Struct, frozen=True):
@@ -56,14 +62,22 @@ class TaskRegistered(Event, frozen=True, omit_defaults=True):
     """A task began. Payload: the task's `context`.
 
     `warnings` is what its registrant was told, `node_defaults` what its nodes have where they say
-    nothing. They came later and are left out where there are none, so records without them are
-    what they always were.
+    nothing, `spent` says that its budget is reached already. They and all behind them came later
+    and are left out where there is nothing to say, so records without them are what they always
+    were.
     """
 
     goal: str
     node_count: int
     warnings: tuple[str, ...] = ()
     node_defaults: NodeSettings | None = None
+    parent_task_id: str | None = None
+    labels: Mapping[str, str] = {}
+    budget: Amounts | None = None
+    spent: bool = False
+    paused: bool = False
+    timeout_at: int | None = None
+    dedupe_key: str | None = None
 
 
 class NodeAdded(Event, frozen=True, omit_defaults=True):
@@ -81,7 +95,8 @@ class NodeAcquired(Event, frozen=True, omit_defaults=True):
     """An owner got the right to work on the node until `lease_expires_at`.
 
     A heartbeat extends it by `lease_ms`, where that is not the daemon's own, and never beyond
-    `deadline_at`. Records of old say nothing of `attempt`: the reducer counts.
+    `deadline_at`. Records of old say nothing of `attempt`: the reducer counts. `usage` is what the
+    node had used by then.
     """
 
     lease_id: str
@@ -91,6 +106,7 @@ class NodeAcquired(Event, frozen=True, omit_defaults=True):
     attempt: int = 1
     deadline_at: int | None = None
     lease_ms: int | None = None
+    usage: Amounts = {}
 
 
 class LeaseExtended(Event, frozen=True):
@@ -116,10 +132,16 @@ class LeaseExpired(Event, frozen=True, omit_defaults=True):
     counts: bool = False
 
 
-class EventCommitted(Event, frozen=True):
-    """An agent noted something about the node. Payload: the agent's."""
+class EventCommitted(Event, frozen=True, omit_defaults=True):
+    """An agent noted something about the node. Payload: the agent's.
+
+    `usage` is what was used besides what was told before; `spent`: it made the task reach its
+    budget. So too in the ends of nodes.
+    """
 
     action_type: str
+    usage: Amounts = {}
+    spent: bool = False
 
 
 class NodeCompleted(Event, frozen=True, omit_defaults=True):
@@ -130,6 +152,8 @@ class NodeCompleted(Event, frozen=True, omit_defaults=True):
     attempt: int = 1
     previous: int | None = None
     lease_owner: str | None = None
+    usage: Amounts = {}
+    spent: bool = False
 
 
 class NodeFailed(Event, frozen=True, omit_defaults=True):
@@ -148,6 +172,8 @@ class NodeFailed(Event, frozen=True, omit_defaults=True):
     kind: str | None = None
     not_before: int | None = None
     satisfies: bool = False
+    usage: Amounts = {}
+    spent: bool = False
 
 
 class NodeReleased(Event, frozen=True, omit_defaults=True):
@@ -179,6 +205,50 @@ class NodeDue(Event, frozen=True):
     """The moment that the node waited for has come."""
 
 
+class LeaseRevoked(Event, frozen=True, omit_defaults=True):
+    """The lease was taken away, because its task is being cancelled."""
+
+    lease_id: str
+    lease_owner: str
+    lease_expires_at: int
+    status: Status
+    attempt: int = 1
+    previous: int | None = None
+
+
+class TaskCancelled(Event, frozen=True, omit_defaults=True):
+    """Nothing of the task is handed out any more, and nothing of it is anybody's.
+
+    `descendants` were cancelled with it; of one of those `ancestor` is the task that was meant.
+    """
+
+    reason: str | None = None
+    by: str | None = None
+    descendants: tuple[str, ...] = ()
+    ancestor: str | None = None
+
+
+class TaskPaused(Event, frozen=True, omit_defaults=True):
+    """Nothing of the task is handed out until it is resumed."""
+
+    reason: str | None = None
+    by: str | None = None
+
+
+class TaskResumed(Event, frozen=True, omit_defaults=True):
+    """The task goes on."""
+
+    reason: str | None = None
+    by: str | None = None
+
+
+class BudgetSet(Event, frozen=True, omit_defaults=True):
+    """The task has another budget, or none. `spent`: it is reached already."""
+
+    budget: Amounts | None = None
+    spent: bool = False
+
+
 EVENTS: tuple[type[Event], ...] = (
     TaskRegistered,
     NodeAdded,
@@ -191,6 +261,11 @@ EVENTS: tuple[type[Event], ...] = (
     NodeReleased,
     NodeRetried,
     NodeDue,
+    LeaseRevoked,
+    TaskCancelled,
+    TaskPaused,
+    TaskResumed,
+    BudgetSet,
 )
 """Every kind that a journal may hold, by name and schema version."""
 
@@ -200,5 +275,5 @@ TOLD: tuple[type[Event], ...] = (EventCommitted, NodeCompleted, NodeFailed)
 HIDDEN: tuple[type[Event], ...] = (LeaseExtended, NodeDue)
 """What no view of a task's events shows."""
 
-Ending = LeaseExpired | NodeCompleted | NodeFailed | NodeReleased
+Ending = LeaseExpired | LeaseRevoked | NodeCompleted | NodeFailed | NodeReleased
 """How an attempt ended."""

@@ -27,11 +27,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Draft(Struct, frozen=True):
-    """An event that is decided and not recorded yet."""
+    """An event that is decided and not recorded yet.
+
+    `task_id` says which task it is about where that is not the one of the command's state.
+    """
 
     event: Event
     node_id: str | None = None
     payload: bytes | None = None
+    task_id: str | None = None
 
 
 class Head(Struct, frozen=True):

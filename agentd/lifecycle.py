@@ -20,6 +20,7 @@ EDGES = (
     {"trigger": "release", "source": "RUNNING", "dest": "PENDING"},
     {"trigger": "retry", "source": "RUNNING", "dest": "PENDING"},
     {"trigger": "retry_failed", "source": "FAILED", "dest": "PENDING"},
+    {"trigger": "revoke", "source": "RUNNING", "dest": "PENDING"},
 )
 
 

@@ -12,11 +12,12 @@ from typing import Any, Protocol
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from agentd.api import TaskStatusResult
+from agentd.api import TaskStatusParams, TaskStatusResult
 from agentd.errors import IllegalTransition, RecordDamaged, TaskNotFound
 from agentd.events import (
     Event,
     LeaseExpired,
+    LeaseRevoked,
     NodeAcquired,
     NodeCompleted,
     NodeFailed,
@@ -56,6 +57,7 @@ _TRIGGERS = {
     LeaseExpired: "timeout_rollback",
     NodeReleased: "release",
     NodeRetried: "retry_failed",
+    LeaseRevoked: "revoke",
 }
 
 
@@ -126,7 +128,7 @@ def task_at(store: Store, task_id: str, until: Callable[[Recorded], bool]) -> Ta
             project(then, recorded)
     if not then.records:
         raise TaskNotFound(f"there was no task {task_id} then", task_id=task_id)
-    return task_status(then, task_id)
+    return task_status(then, TaskStatusParams(task_id=task_id))
 
 
 class _JournalCheck:

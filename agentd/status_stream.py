@@ -4,18 +4,19 @@ The rule this file keeps: an answer is the task at one moment. What changes is r
 and kept packed; what the journal has never changes, so it is read when it is its turn.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import msgspec
-from msgspec.structs import astuple
+from msgspec import UNSET
+from msgspec.structs import asdict, astuple
 
-from agentd.api import TaskStatusParams
+from agentd.api import TaskStatusParams, TaskStatusResult
 from agentd.errors import TaskNotFound
-from agentd.events import STATUSES
-from agentd.projections import COUNTS, CountsRow, NodeRow
-from agentd.queries import node_view, task_row, task_view
+from agentd.projections import TASK_STATES, NodeRow, TaskStateRow
+from agentd.queries import node_view, read_status
 from agentd.store import Reader
 
 PIECE_BYTES = 256 * 1024
@@ -29,7 +30,7 @@ NODE_BYTES = 220
 
 _json = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(list[tuple[str | int | None, ...]]).decode
+_unpack = msgspec.msgpack.Decoder(list[tuple[tuple[Any, ...], dict[str, Any]]]).decode
 
 
 class TaskStatusStream:
@@ -37,47 +38,58 @@ class TaskStatusStream:
 
     def __init__(self, reader: Reader, params: TaskStatusParams) -> None:
         """The task at this moment. Raises `TaskNotFound`."""
-        row = task_row(reader, params.task_id)
-        if row is None:
-            raise TaskNotFound.of(params.task_id)
+        status, nodes = read_status(reader, params)
         self._packed: deque[bytes] = deque()
-        found: Counter[str] = Counter()
-        rows = reader.nodes(params.task_id)
-        while group := list(islice(rows, _ROWS_IN_A_PACK)):
-            found.update(node.status for node in group)
-            self._packed.append(_pack([astuple(node) for node in group]))
-        counts = {status: found[status] for status in STATUSES if found[status]}
-        task = _json(task_view(reader, row))
-        self._before = b'{"task":%b,"counts":%b,"nodes":[' % (task, _json(counts))
+        while group := list(islice(nodes, _ROWS_IN_A_PACK)):
+            self._packed.append(_pack([(astuple(node.row), node.usage) for node in group]))
+        self._before, self._end = _around_nodes(status, has_nodes=params.has("nodes"))
         self._remaining = self._unpack_rows()
         self.size = sum(map(len, self._packed))
         self.done = False
 
     @staticmethod
     def count(reader: Reader, params: TaskStatusParams) -> int:
-        """How many nodes the task has; to know that costs little. Raises `TaskNotFound`."""
-        counts: CountsRow | None = reader.get(COUNTS, (params.task_id,))
-        if counts is None:
+        """How many nodes are asked for; to know that costs little. Raises `TaskNotFound`."""
+        row: TaskStateRow | None = reader.get(TASK_STATES, (params.task_id,))
+        if row is None:
             raise TaskNotFound.of(params.task_id)
-        return counts.pending + counts.running + counts.completed + counts.failed
+        if not params.has("nodes"):
+            return 0
+        return row.nodes if params.limit is None else min(row.nodes, params.limit)
 
     def piece(self, reader: Reader) -> bytes:
         """The next piece of the JSON; after the last one it is `done`."""
         parts, size = [], 0
-        for node in self._remaining:
-            encoded = _json(node_view(reader, node))
+        for node, usage in self._remaining:
+            encoded = _json(node_view(reader, node, usage))
             parts += [self._before, encoded]
             self._before = b","
             size += len(encoded)
             if size >= PIECE_BYTES:
                 return b"".join(parts)
         self.done = True
-        ending = b"]}" if self._before == b"," else self._before + b"]}"
+        ending = self._end if self._before == b"," else self._before + self._end
         return b"".join([*parts, ending])
 
-    def _unpack_rows(self) -> Iterator[NodeRow]:
+    def _unpack_rows(self) -> Iterator[tuple[NodeRow, dict[str, Any]]]:
         while self._packed:
             group = self._packed.popleft()
             self.size -= len(group)
-            for values in _unpack(group):
-                yield NodeRow(*values)  # type: ignore[arg-type]
+            for values, usage in _unpack(group):
+                yield NodeRow(*values), usage
+
+
+def _around_nodes(status: TaskStatusResult, *, has_nodes: bool) -> tuple[bytes, bytes]:
+    """The JSON before the first node, and behind the last one."""
+    parts: list[list[bytes]] = [[], []]
+    names = iter(asdict(status).items())
+    for part in parts:
+        for name, value in names:
+            if name == "nodes":
+                break
+            if value is not UNSET:
+                part.append(b'"%b":%b' % (name.encode(), _json(value)))
+    before, behind = (b",".join(part) for part in parts)
+    if not has_nodes:
+        return b"{" + b",".join(filter(None, (before, behind))), b"}"
+    return b'{%b,"nodes":[' % before, b"],%b}" % behind

@@ -7,6 +7,7 @@ view of one record, so a request with a `request_id` that was answered before is
 """
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 from msgspec import Struct
@@ -17,7 +18,7 @@ from agentd.answers import Answered
 from agentd.api import Params
 from agentd.decide import Context
 from agentd.errors import Conflict, InternalError, RequestRefused, StorageError, StorageFull
-from agentd.journal import Recorded
+from agentd.journal import Draft, Recorded
 from agentd.methods import Command
 from agentd.projections import project
 from agentd.store import Store, Tx
@@ -53,7 +54,11 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
         state = command.load(tx, params, context)  # 1. load
         drafts = command.decide(state, params, context)  # 2. decide
         try:  # 3. append
-            recorded = tx.append(state.task_id, state.version, drafts, context.now, context.new_id)
+            if drafts and drafts[-1].task_id is not None:
+                recorded = _append_to_several(tx, state, drafts, context)
+            else:
+                new_id = context.new_id
+                recorded = tx.append(state.task_id, state.version, drafts, context.now, new_id)
             break
         except Conflict:
             if attempt == ATTEMPTS:
@@ -61,13 +66,29 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
     for event in recorded:  # 4. project
         project(tx, event)
     answer = recorded[-1] if recorded else _earlier_record(tx, state.result_seq)
-    result = command.idle if answer is None else command.view(tx, answer, context)
+    has_nothing_to_do = not recorded and command.unchanged is not None
+    if answer is None and not has_nothing_to_do:
+        return Outcome(None)  # nothing was done, so there is nothing that a repeat could do twice
+    show: Any = command.unchanged if has_nothing_to_do else command.view
+    result = show(tx, answer, context)
     if result is not None and (request_id := params.request_id) is not None:
         # Who found nothing looks for it again: a repeat of that is a new try.
         seq, digest = 0 if answer is None else answer.seq, answers.digest(params)
-        tx.remember(Answered(request_id, digest, seq, context.event_limit, context.now))
+        limit, at = context.event_limit, context.now
+        tx.remember(Answered(request_id, digest, seq, limit, at, has_nothing_to_do))
     return Outcome(result, recorded)
     # 5. commit: when the block of `store.write` ends
+
+
+def _append_to_several(
+    tx: Tx, state: Any, drafts: Sequence[Draft], context: Context
+) -> Sequence[Recorded]:
+    """Record drafts that say which task they are about, each at the end of that one's stream."""
+    recorded: list[Recorded] = []
+    for task_id, together in groupby(drafts, lambda draft: draft.task_id or state.task_id):
+        version = state.versions[task_id]
+        recorded += tx.append(task_id, version, together, context.now, context.new_id)
+    return recorded
 
 
 def _find_answer(tx: Tx, params: Params) -> Answered | None:
@@ -80,10 +101,9 @@ def _find_answer(tx: Tx, params: Params) -> Answered | None:
 
 def _show_again(tx: Tx, command: Command, answered: Answered, context: Context) -> Any:
     """The answer as it was given, under the settings of then."""
-    if not answered.seq:
-        return command.idle
     then = replace(context, event_limit=answered.event_limit)
-    return command.view(tx, tx.record_at(answered.seq), then)
+    show: Any = command.unchanged if answered.found else command.view
+    return show(tx, _earlier_record(tx, answered.seq), then)
 
 
 def _earlier_record(tx: Tx, seq: int) -> Recorded | None:

@@ -17,7 +17,7 @@ from agentd.decoding import decode
 from agentd.errors import RequestRefused
 from agentd.events import NodeAdded, TaskRegistered
 from agentd.journal import Draft, Recorded
-from agentd.methods import BY_NAME, SETTLE_DUE, Method
+from agentd.methods import BY_NAME, SETTLE_DUE, TIME_OUT_TASK, Method
 from agentd.projections import project
 from agentd.protocol import NO_ID, Request
 from agentd.store import Store, Tx
@@ -171,12 +171,19 @@ def spec(number: int, *dependencies: int, **more: Any) -> dict[str, Any]:
     return {"id": uid(number), "dependencies": [uid(d) for d in dependencies], **more}
 
 
-_ROLL_BACK = Method("settle_due", TaskParams, None, SETTLE_DUE)
+_OWN = {
+    method.name: method
+    for method in (
+        Method("settle_due", TaskParams, None, SETTLE_DUE),
+        Method("time_out_task", TaskParams, None, TIME_OUT_TASK),
+    )
+}
+"""The daemon's own commands."""
 
 
 def decode_params(method: Method, params: bytes) -> api.Params:
     """The params as the daemon decodes them."""
-    if method is _ROLL_BACK:
+    if method.name in _OWN:
         return msgspec.json.decode(params, type=TaskParams)
     return decode(Request(NO_ID, method.name, msgspec.Raw(params)))[1]
 
@@ -194,7 +201,7 @@ def command(method: str, params: api.Params) -> Call:
 
 
 def _method(name: str) -> Method:
-    return _ROLL_BACK if name == _ROLL_BACK.name else BY_NAME[name]
+    return _OWN.get(name) or BY_NAME[name]
 
 
 def _result(outcome: Outcome) -> Any:

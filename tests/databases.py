@@ -46,6 +46,23 @@ _UNDO = {
         ) VIRTUAL""",
         "CREATE INDEX journal_stream ON journal (task_id, visibility, version)",
     ),
+    8: (
+        "DROP INDEX nodes_waiting",
+        "DROP INDEX tasks_children",
+        "DROP INDEX task_states_dedupe",
+        "DROP INDEX tasks_timeout",
+        "ALTER TABLE tasks DROP COLUMN parent_task_id",
+        "ALTER TABLE tasks DROP COLUMN timeout_at",
+        "DROP TABLE usage",
+        "ALTER TABLE task_states DROP COLUMN cancelled_seq",
+        "ALTER TABLE task_states DROP COLUMN paused_seq",
+        "ALTER TABLE task_states DROP COLUMN budget_seq",
+        "ALTER TABLE task_states DROP COLUMN spent",
+        "ALTER TABLE task_states DROP COLUMN has_usage",
+        "ALTER TABLE task_states DROP COLUMN dedupe_key",
+        "ALTER TABLE task_states RENAME TO counts",
+        "ALTER TABLE requests DROP COLUMN found",
+    ),
     6: (
         "DROP INDEX journal_stream",
         """ALTER TABLE journal

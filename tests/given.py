@@ -10,11 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from agentd import decide
-from agentd.decide import Context, KnownNode, NodeState, TaskState
+from agentd.decide import Context, ControlState, KnownNode, NodeState, TaskState
 from agentd.errors import RequestRefused
 from agentd.events import NodeSettings
 from agentd.journal import Draft
-from agentd.projections import NodeRow, TaskRow
+from agentd.projections import NodeRow, TaskRow, TaskStateRow
 from tests.core import LEASE_MS, NOW, context, to_params, uid
 
 TASK, NODE = uid(0x7A), uid(0x1)
@@ -23,6 +23,7 @@ ENDS = NOW + LEASE_MS
 
 NO_SETTINGS = NodeSettings()
 TASK_ROW = TaskRow(TASK, 1, NOW)
+STATE_ROW = TaskStateRow(TASK, 1, 0, 0, 0)
 PENDING = NodeRow(NODE, TASK, 0, 2, "PENDING", 0, NOW)
 RUNNING = NodeRow(NODE, TASK, 0, 2, "RUNNING", 0, NOW, NOW, LEASE, "worker-1", ENDS, attempt=1)
 ROLLED_BACK = replace(PENDING, last_lease=OLD_LEASE, attempt=1, strikes=1, last_end_seq=8)
@@ -42,6 +43,11 @@ _DECIDES: Mapping[str, Callable[..., list[Draft]]] = {
     "FailNode": decide.fail_node,
     "ReleaseNode": decide.release_node,
     "RetryNode": decide.retry_node,
+    "CancelTask": decide.cancel_task,
+    "PauseTask": decide.pause_task,
+    "ResumeTask": decide.resume_task,
+    "SetBudget": decide.set_budget,
+    "time_out_task": decide.time_out_task,
 }
 
 
@@ -86,7 +92,7 @@ def given(state: object) -> Given:
 
 def node(row: NodeRow | None, **more: Any) -> NodeState:
     """A known task with this node, or without it."""
-    return NodeState(TASK, 3, TASK_ROW, row, **more)
+    return NodeState(TASK, 3, STATE_ROW, row, **more)
 
 
 def task(
@@ -99,7 +105,12 @@ def task(
     """A known task with these leases run out and this node to hand out, with these settings."""
     held = [KnownNode(row, settings) for row in expired]
     first = None if runnable is None else KnownNode(runnable, settings)
-    return TaskState(TASK, 3, TASK_ROW, held, first, **more)
+    return TaskState(TASK, 3, STATE_ROW, held, first, **more)
+
+
+def control(**more: Any) -> ControlState:
+    """A known task that goes on, but for what is said otherwise."""
+    return ControlState(**{"task_id": TASK, "version": 3, "task": TASK_ROW, **more})
 
 
 def held(lease_id: str = LEASE) -> dict[str, Any]:

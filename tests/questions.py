@@ -4,11 +4,13 @@ from collections.abc import Iterable
 
 from agentd.projections import NODES, PROJECTIONS, TASKS, TOTALS
 from agentd.projections.totals import SCOPE
+from agentd.projections.usage import node_scope, task_scope
 from agentd.store import Reader
 
 LIMITS = (0, 1, 3, 50)
 PREFIXES = ("", "0", "00000000-0000-4000-8000-000000000002")
 MOMENTS = (0, 10, 20, 30, 2**53)
+DEDUPE_KEYS = ("k1", "k2")
 
 
 def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[str, object]:
@@ -47,6 +49,15 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
             for task_id in task_ids
             for after in (None, 0, 7)
         },
+        "ready": {task_id: reader.has_ready(task_id) for task_id in task_ids},
+        "leased": {task_id: reader.leased_nodes(task_id) for task_id in task_ids},
+        "children": {task_id: reader.children(task_id, None, 9) for task_id in task_ids},
+        "open": [reader.open_tasks(key) for key in DEDUPE_KEYS],
+        "overdue": [reader.overdue_tasks(0, until) for until in MOMENTS],
+        "next_timeout": [reader.next_timeout(after) for after in MOMENTS],
+        "usage": {task_id: reader.usage(task_scope(task_id)) for task_id in task_ids},
+        "nodes' usage": {node_id: reader.usage(node_scope(node_id)) for node_id in node_ids},
+        "pages of nodes": {task_id: list(reader.nodes(task_id, 1, 2)) for task_id in task_ids},
         "of each task": {task_id: list(reader.nodes(task_id)) for task_id in task_ids},
         "streams": {task_id: list(reader.journal(0, task_id)) for task_id in task_ids},
         "journal": list(reader.journal()),

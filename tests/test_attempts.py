@@ -130,6 +130,7 @@ def test_a_failure_is_tried_again(core: Core) -> None:
         "priority": 0,
         "attempt": 1,
         "not_before": AT + 1,
+        "usage": {},
         "retry": {"max_attempts": 2, "jitter": 0},
     }
     core.now += 999

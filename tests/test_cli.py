@@ -32,8 +32,11 @@ VERBS = (
     "completion",
 )
 BELOW = {
-    "task": ("register", "list", "show", "graph", "events"),
-    "node": ("acquire", "heartbeat", "commit", "complete", "fail"),
+    "task": (
+        *("register", "list", "show", "graph", "events"),
+        *("cancel", "pause", "resume", "budget"),
+    ),
+    "node": ("acquire", "heartbeat", "commit", "complete", "fail", "release", "retry", "show"),
 }
 ALL_VERBS = [(), *((verb,) for verb in VERBS)]
 ALL_VERBS += [(group, verb) for group, below in BELOW.items() for verb in below]

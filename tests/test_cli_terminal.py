@@ -89,8 +89,9 @@ def test_show(stage: Stage) -> None:
     lines = ended.plain.splitlines()
     assert lines[0] == "Release orchard 0.1.0"
     assert lines[1].startswith(f"task     {stage.release}, registered ")
-    assert lines[2] == "nodes    1 RUNNING, 1 FAILED, 9 blocked, 1 COMPLETED"
-    table = {line[:25].strip(): re.split(r" {2,}", line[25:].strip()) for line in lines[5:]}
+    assert lines[2] == "state    ACTIVE"
+    assert lines[3] == "nodes    1 RUNNING, 1 FAILED, 9 blocked, 1 COMPLETED"
+    table = {line[:25].strip(): re.split(r" {2,}", line[25:].strip()) for line in lines[6:]}
     assert table["Plan the release"][0] == "✓ COMPLETED"
     assert table["Plan the release"][1].startswith('{"report":"xxx')
     assert table["Implement the change"][0] == "✗ FAILED"

@@ -13,7 +13,17 @@ import pytest
 
 import agentd
 from agentd import AsyncClient, Client, api
-from agentd.client.requests import daemon, endings, events, leases, registration, tasks
+from agentd.client.requests import (
+    control,
+    daemon,
+    endings,
+    events,
+    leases,
+    nodes,
+    registration,
+    retries,
+    tasks,
+)
 from agentd.errors import BadSetting, NoSocket
 from agentd.methods import METHODS, Method
 from tests.clients import blocking, each_client
@@ -25,7 +35,7 @@ if TYPE_CHECKING:
 
     from tests.daemon_process import DaemonProcess
 
-REQUESTS = (daemon, endings, events, leases, registration, tasks)
+REQUESTS = (control, daemon, endings, events, leases, nodes, registration, retries, tasks)
 NODE = {"payload_schema": {"name": "a"}}
 
 
@@ -69,6 +79,13 @@ EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "TaskStatus": lambda client: client.task_status(registered(client)),
     "ListTasks": lambda client: client.list_tasks(limit=1),
     "TaskEvents": lambda client: client.task_events(registered(client), limit=1),
+    "ReleaseNode": lambda client: client.release_node(*ids(acquired(client)), reason="why"),
+    "RetryNode": lambda client: client.retry_node(registered(client), failed=True),
+    "NodeStatus": lambda client: client.node_status(*ids(acquired(client))[:2]),
+    "CancelTask": lambda client: client.cancel_task(registered(client), reason="why", by="me"),
+    "PauseTask": lambda client: client.pause_task(registered(client), reason="why"),
+    "ResumeTask": lambda client: client.resume_task(registered(client), by="me"),
+    "SetBudget": lambda client: client.set_budget(registered(client), {"usd": 1.5}),
 }
 
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)

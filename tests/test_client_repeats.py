@@ -40,7 +40,11 @@ LONGER = 1.0
 
 ID = str(uuid.UUID(int=7))
 OK = {"event_id": ID}
-WITHOUT_A_REPEAT = {"RegisterTask", "AcquireNextNode", "CommitEvent"}
+OF_TASKS = {"CancelTask", "PauseTask", "ResumeTask", "SetBudget"}
+WITHOUT_A_REPEAT = {
+    *("RegisterTask", "AcquireNextNode", "CommitEvent", "RetryNode"),
+    *OF_TASKS,
+}
 """What has a second effect, unless it carries a request_id."""
 
 
@@ -51,6 +55,29 @@ def path(tmp_path: Path) -> Path:
 
 
 # Against a daemon
+
+
+def hold(client: Any) -> None:
+    """Do all that holds a task, each thing once."""
+    task_id = client.register_task("other").task_id
+    assert client.set_budget(task_id, {"usd": 1}).ok
+    assert client.pause_task(task_id).ok
+    assert client.resume_task(task_id).ok
+    assert client.cancel_task(task_id).cancelled == [task_id]
+    told = [event.action_type for event in client.task_events(task_id).events]
+    assert told == ["REGISTER_TASK", "SET_BUDGET", "PAUSE_TASK", "RESUME_TASK", "CANCEL_TASK"]
+
+
+def try_again(client: Any) -> None:
+    """Give a node back, fail it and revive it, each once."""
+    task_id = client.register_task("third", initial_nodes=[{}]).task_id
+    for end in (client.release_node, client.fail_node):
+        held = client.acquire_next_node(task_id)
+        assert end(held.task_id, held.node_id, held.lease_id).event_id
+    assert client.retry_node(task_id, held.node_id).node_ids == [held.node_id]
+    shown = client.node_status(task_id, held.node_id)
+    assert shown.node.status == "PENDING"
+    assert [attempt.how for attempt in shown.attempts] == ["released", "failed"]
 
 
 @each_client
@@ -69,6 +96,8 @@ def test_a_lost_answer_has_one_effect(daemon: DaemonProcess, opened: Any, path: 
         assert client.task_status(task_id).counts == {"COMPLETED": 1, "FAILED": 1}
         assert [task.id for task in client.list_tasks().tasks] == [task_id]
         database = client.metrics().database
+        hold(client)
+        try_again(client)
         client.health()
         client.describe_interface()
     assert database.total_tasks == 1

@@ -21,7 +21,7 @@ from agentd.events import (
 from agentd.journal import Draft
 from agentd.projections import NodeRow
 from tests.core import LEASE_MS, NOW, Ids, context, uid
-from tests.given import LEASE, NODE, PENDING, RUNNING, TASK, TASK_ROW, given, task
+from tests.given import LEASE, NODE, PENDING, RUNNING, STATE_ROW, TASK, given, task
 
 ENDED = replace(RUNNING, lease_expires_at=NOW - 1)
 OVER = replace(RUNNING, lease_expires_at=NOW - 1, deadline_at=NOW - 1)
@@ -32,7 +32,7 @@ OTHER = uid(2)
 
 def due(row: NodeRow, settings: NodeSettings, attempts: list[AttemptView] | None = None) -> Any:
     """The one event that settles it, and its payload."""
-    state = TaskState(TASK, 3, TASK_ROW, [KnownNode(row, settings, attempts or [])])
+    state = TaskState(TASK, 3, STATE_ROW, [KnownNode(row, settings, attempts or [])])
     [draft] = given(state).when("settle_due", task_id=TASK).drafts()
     return draft.event, draft.payload and json.loads(draft.payload)
 
@@ -106,7 +106,7 @@ def test_a_lease_that_ran_out_before_the_deadline_is_an_expiry() -> None:
 def test_an_honoured_lease_is_not_honoured_beyond_its_deadline() -> None:
     """The grace after an absence is for leases, not for attempts that take too long."""
     row = replace(OVER, lease_expires_at=NOW - 9)
-    state = TaskState(TASK, 3, TASK_ROW, [KnownNode(row, NodeSettings(timeout_ms=9))])
+    state = TaskState(TASK, 3, STATE_ROW, [KnownNode(row, NodeSettings(timeout_ms=9))])
     honours = context(honoured_until=NOW - 5)
     [draft] = given(state).when("settle_due", honours, task_id=TASK).drafts()
     assert isinstance(draft.event, NodeFailed)

@@ -1,9 +1,11 @@
 """What CompleteNode and FailNode decide: an end, once, by the holder of the lease."""
 
 import pytest
+from msgspec.structs import replace
 
-from agentd.errors import IllegalTransition, StaleLease
-from agentd.events import Event, NodeCompleted, NodeFailed
+from agentd.decide import Ledger
+from agentd.errors import IllegalTransition, StaleLease, TaskIsCancelled
+from agentd.events import Event, NodeCompleted, NodeFailed, TaskCancelled
 from agentd.journal import Draft
 from agentd.projections import NodeRow
 from tests.core import LEASE_MS, NOW, context
@@ -18,6 +20,7 @@ from tests.given import (
     PENDING,
     ROLLED_BACK,
     RUNNING,
+    TASK,
     given,
     held,
     node,
@@ -106,3 +109,34 @@ def test_another_lease_ends_nothing(method: str, row: NodeRow) -> None:
 def test_a_rolled_back_lease_ends_nothing(method: str, row: NodeRow) -> None:
     """After the rollback every write with the old lease is refused."""
     given(node(row)).when(method, **held(OLD_LEASE)).refused(StaleLease, OLD_LEASE, "acquire again")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("row", [PENDING, ROLLED_BACK])
+def test_nothing_ends_in_a_cancelled_task(method: str, row: NodeRow) -> None:
+    """Whatever lease is sent, the refusal says that the task was cancelled, and why."""
+    cancelled = replace(node(row), cancelled=TaskCancelled("no need", ancestor=OTHER_LEASE))
+    given(cancelled).when(method, **held()).refused(
+        TaskIsCancelled, TASK, "no need", f"with task {OTHER_LEASE}"
+    )
+
+
+@pytest.mark.parametrize(("method", "row", "end"), ENDS)
+def test_a_repeat_in_a_cancelled_task(method: str, row: NodeRow, end: Event) -> None:
+    """An end that counted counts, whatever became of the task."""
+    given(node(row, last_end=end, cancelled=TaskCancelled())).when(method, **held()).then()
+
+
+@pytest.mark.parametrize(("amount", "spent"), [(0.5, False), (0.6, True), (9, True)])
+def test_an_end_that_tells_its_usage(amount: float, spent: bool) -> None:  # noqa: FBT001
+    """It says whether the task has reached its budget with that."""
+    charged = replace(node(RUNNING), ledger=Ledger({"usd": 0.4}, {"usd": 1}))
+    given(charged).when("CompleteNode", **held(), usage={"usd": amount}).then(
+        Draft(
+            NodeCompleted(
+                LEASE, "COMPLETED", lease_owner=OWNER, usage={"usd": amount}, spent=spent
+            ),
+            NODE,
+            b"null",
+        )
+    )

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from agentd.errors import StaleLease
-from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired
+from agentd.errors import StaleLease, TaskIsCancelled
+from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired, TaskCancelled
 from agentd.journal import Draft
 from agentd.projections import NodeRow
 from tests.core import LEASE_MS, NOW, Ids, context, uid
@@ -102,6 +102,25 @@ def test_no_expired_lease_is_no_event() -> None:
     given(task(runnable=PENDING)).when("settle_due", task_id=TASK).then()
 
 
+@pytest.mark.parametrize("expired", [[], [EXPIRED]])
+def test_a_task_that_is_held_hands_out_nothing(expired: list[NodeRow]) -> None:
+    """What ran out is rolled back, and not handed out again."""
+    rollbacks = [rolled_back(row) for row in expired]
+    given(task(expired=expired, hands_out=False)).when("AcquireNextNode", task_id=TASK).then(
+        *rollbacks
+    )
+
+
+def test_what_a_node_has_used_is_recorded_with_its_lease() -> None:
+    """As it is at that moment; that of other nodes is not."""
+    usage = {NODE: {"usd": 1}, OTHER: {"usd": 2}}
+    [draft] = (
+        given(task(runnable=PENDING, usage=usage)).when("AcquireNextNode", task_id=TASK).drafts()
+    )
+    assert isinstance(draft.event, NodeAcquired)
+    assert draft.event.usage == {"usd": 1}
+
+
 # HeartbeatNode
 
 
@@ -138,4 +157,13 @@ def test_the_loser_of_a_lease_learns_who_has_it() -> None:
     """The refusal of a lease that somebody else has now names the owner."""
     given(node(HELD_AGAIN)).when("HeartbeatNode", **held(OLD_LEASE)).refused(
         StaleLease, OLD_LEASE, NODE, "worker-1", "acquire again"
+    )
+
+
+@pytest.mark.parametrize("row", [PENDING, ROLLED_BACK, RUNNING, COMPLETED])
+def test_no_heartbeat_in_a_cancelled_task(row: NodeRow) -> None:
+    """The refusal says that the task was cancelled, whatever the lease is."""
+    cancelled = replace(node(row), cancelled=TaskCancelled("no need", "me"))
+    given(cancelled).when("HeartbeatNode", **held()).refused(
+        TaskIsCancelled, TASK, "by me", "no need"
     )

@@ -1,10 +1,12 @@
 """What RegisterTask decides."""
 
+from typing import Any
+
 from agentd.decide import Registration
-from agentd.errors import InvalidGraph
-from agentd.events import NodeAdded, TaskRegistered
+from agentd.errors import InvalidGraph, TaskIsCancelled, TaskNotFound
+from agentd.events import NodeAdded, TaskCancelled, TaskRegistered
 from agentd.journal import Draft
-from tests.core import spec, uid
+from tests.core import NOW, spec, uid
 from tests.given import NODE, TASK, given
 
 OTHER = uid(0x2)
@@ -53,3 +55,51 @@ def test_a_node_id_that_is_taken_is_refused() -> None:
     given(Registration(TASK, [NODE], [NODE])).when(
         "RegisterTask", goal="g", initial_nodes=[spec(1)]
     ).refused(InvalidGraph, NODE, "choose another id")
+
+
+def test_what_holds_a_task_from_its_beginning() -> None:
+    """The moment of its time-out is recorded, and whether its budget is reached already."""
+    more: dict[str, Any] = {
+        "labels": {"a": "b"},
+        "budget": {"usd": 0},
+        "paused": True,
+        "timeout_secs": 1.5,
+    }
+    [draft] = (
+        given(Registration(TASK, [], [], has_parent=True))
+        .when("RegisterTask", goal="g", parent_task_id=OTHER, dedupe_key="k", **more)
+        .drafts()
+    )
+    assert draft.event == TaskRegistered(
+        "g",
+        0,
+        parent_task_id=OTHER,
+        labels={"a": "b"},
+        budget={"usd": 0},
+        spent=True,
+        paused=True,
+        timeout_at=NOW + 1_500,
+        dedupe_key="k",
+    )
+
+
+def test_a_task_that_goes_on_is_not_registered_again() -> None:
+    """Whatever else is wrong with the request: nothing of it is looked at."""
+    given(Registration(TASK, [NODE], [NODE], result_seq=7)).when(
+        "RegisterTask", goal="g", initial_nodes=[spec(1, 1)], parent_task_id=OTHER
+    ).then()
+
+
+def test_a_parent_that_is_not_there() -> None:
+    """The refusal names it."""
+    given(Registration(TASK, [], [])).when("RegisterTask", goal="g", parent_task_id=OTHER).refused(
+        TaskNotFound, OTHER
+    )
+
+
+def test_a_parent_that_is_cancelled() -> None:
+    """The refusal names it and the reason."""
+    cancelled = TaskCancelled("over", "me")
+    given(Registration(TASK, [], [], has_parent=True, parent_cancelled=cancelled)).when(
+        "RegisterTask", goal="g", parent_task_id=OTHER
+    ).refused(TaskIsCancelled, OTHER, "over")

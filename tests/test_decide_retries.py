@@ -11,13 +11,13 @@ from agentd.events import NodeRetried
 from agentd.journal import Draft
 from agentd.projections import NodeRow
 from tests.core import uid
-from tests.given import COMPLETED, FAILED, NODE, PENDING, RUNNING, TASK, TASK_ROW, given
+from tests.given import COMPLETED, FAILED, NODE, PENDING, RUNNING, STATE_ROW, TASK, given
 
 A, B, C = (replace(FAILED, node_id=uid(number)) for number in (0xA, 0xB, 0xC))
 
 
 def state(*nodes: FailedNode) -> RetryState:
-    return RetryState(TASK, 3, TASK_ROW, nodes)
+    return RetryState(TASK, 3, STATE_ROW, nodes)
 
 
 def failed(row: NodeRow, *dependents: NodeRow, satisfied: bool = False) -> FailedNode:

@@ -28,9 +28,15 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "ReleaseNode": LEASE,
     "RetryNode": TASK,
     "NodeStatus": NODE,
+    "CancelTask": TASK,
+    "PauseTask": TASK,
+    "ResumeTask": TASK,
+    "SetBudget": {**TASK, "budget": {"usd": 1}},
 }
 CHOSEN: dict[str, dict[str, Any]] = {"RetryNode": {"failed": True}}
 """What else a method needs, where it may choose."""
+MEANT = {("SetBudget", "budget")}
+"""Required fields that may be null: there it is something else than left out."""
 PAYLOADS = {"CommitEvent": "payload", "CompleteNode": "result_payload", "FailNode": "error_payload"}
 
 
@@ -100,7 +106,8 @@ def test_null_is_a_users_json(method: str, params: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "field"), [(m, field) for m, params in REQUIRED.items() for field in params]
+    ("method", "field"),
+    [(m, f) for m, params in REQUIRED.items() for f in params if (m, f) not in MEANT],
 )
 def test_null_is_no_required_field(method: str, field: str) -> None:
     """Whose task_id is missing must not get another's node: it is refused by its name."""
@@ -120,7 +127,61 @@ def test_the_interface_says_what_may_be_null() -> None:
         properties = schema["$defs"][method.params.__name__]["properties"]
         for field, described in properties.items():
             may = {"type": "null"} in described.get("anyOf", []) or "type" not in described
-            assert may == (field not in REQUIRED.get(method.name, {})), (method.name, field)
+            required = field in REQUIRED.get(method.name, {})
+            assert may == (not required or (method.name, field) in MEANT), (method.name, field)
+
+
+# Unknown fields
+
+
+@pytest.mark.parametrize("method", ["CancelTask", "PauseTask", "ResumeTask", "SetBudget"])
+def test_a_newer_method_refuses_unknown_fields(method: str) -> None:
+    """The refusal names the field, and the closest one that there is."""
+    told = refused(method, {**REQUIRED[method], "taskid": 1})
+    assert told == f'{method}: there is no field "taskid" in `$`: did you mean `task_id`?'
+    assert "there are task_id" in refused(method, {**REQUIRED[method], "\n": 1})
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"labels": {"": "x"}}, "$.labels"),
+        ({"labels": {"x": ""}}, "$.labels"),
+        ({"labels": {"x": "y" * 257}}, "$.labels"),
+        ({"labels": {f"{n}": "y" for n in range(65)}}, "$.labels"),
+        ({"labels": {"x": 1}}, "$.labels"),
+        ({"labels": []}, "$.labels"),
+        ({"budget": {"x": -1}}, "$.budget"),
+        ({"budget": {"x": 10**15 + 1}}, "$.budget"),
+        ({"budget": {"x": True}}, "$.budget"),
+        ({"budget": {f"{n}": 1 for n in range(65)}}, "$.budget"),
+        ({"paused": 1}, "$.paused"),
+        ({"timeout_secs": -1}, "$.timeout_secs"),
+        ({"timeout_secs": 31_536_001}, "$.timeout_secs"),
+        ({"dedupe_key": ""}, "$.dedupe_key"),
+        ({"dedupe_key": "x" * 257}, "$.dedupe_key"),
+        ({"parent_task_id": "x"}, "$.parent_task_id"),
+    ],
+)
+def test_a_registration_outside_its_limits(params: dict[str, Any], told: str) -> None:
+    """The refusal names the field."""
+    assert told in refused("RegisterTask", {"goal": "g", **params})
+
+
+@pytest.mark.parametrize("method", PAYLOADS)
+@pytest.mark.parametrize("usage", [{"x": -0.1}, {"x": "1"}, {"": 1}, {"x": None}, 5])
+def test_usage_outside_its_limits(method: str, usage: Any) -> None:
+    """The refusal names the field."""
+    assert "$.usage" in refused(method, {**LEASE, "usage": usage})
+
+
+@pytest.mark.parametrize("field", ["since", "until"])
+@pytest.mark.parametrize(
+    "moment", ["yesterday", "2026-01-31", "2026-01-31T12:00:00", 1e12, True, []]
+)
+def test_what_is_no_moment(field: str, moment: Any) -> None:
+    """A moment is Unix seconds or RFC 3339, which tells its offset; else the refusal names it."""
+    assert f"$.{field}" in refused("ListTasks", {field: moment})
 
 
 # Limits

@@ -102,7 +102,7 @@ def test_an_older_schema(home: Path) -> None:
     assert statuses(home) == {"database": WARNING, "journal": WARNING}
     found = [each for each in examined(home) if each.what == "database"][-1]
     assert found.finding == f"schema {older}, and this agentd works with {LATEST}"
-    assert "leaves a verified copy beside it, which takes 0.2 MiB until it is" in found.advice
+    assert "leaves a verified copy beside it, which takes 0.3 MiB until it is" in found.advice
 
 
 @pytest.mark.usefixtures("database")

@@ -72,7 +72,7 @@ def test_records_follow_each_other() -> None:
 def test_every_kind_of_event_is_read_as_it_was_written(kind: type[Any]) -> None:
     """What a record's `data` holds decodes to the very event."""
     settings = NodeSettings(-7, Retry(3, 0.5, on_expiry=False), 1_000, 1 << 53, 5, "continue")
-    examples = {
+    examples: dict[str, Any] = {
         "dependencies": (uid(3), uid(4)),
         "status": "FAILED",
         "warnings": ("ö",),
@@ -81,12 +81,15 @@ def test_every_kind_of_event_is_read_as_it_was_written(kind: type[Any]) -> None:
         "how": "expired",
         **dict.fromkeys(("counts", "satisfies", "satisfied"), True),
     }
+    examples |= {"labels": {"ö": "ü"}, "budget": {"ö": 1}, "usage": {"ö": 0.5}}
+    examples |= {"paused": True, "spent": True, "descendants": (uid(5),)}
     numbers = {
         "waiting_on": 2,
         "position": 9,
         "node_count": 0,
         **dict.fromkeys(("lease_expires_at", "deadline_at", "not_before", "previous"), 1 << 53),
         **dict.fromkeys(("attempt", "lease_ms", "number"), 7),
+        "timeout_at": 1,
     }
     fields = kind.__struct_fields__
     event = kind(**{name: {**examples, **numbers}.get(name, f"ö {name}") for name in fields})

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from msgspec import Raw
 
 from agentd import Client
-from agentd.errors import RequestTooLarge, Unsendable, WorkFailed
+from agentd.api import AcquireNextNodeResult
+from agentd.errors import LeaseLost, RequestTooLarge, Unsendable, WorkFailed
 from tests.daemon_process import DaemonProcess
 from tests.leases import actions, held, hold, outcome
 
@@ -45,6 +47,32 @@ def test_it_completes_the_node(client: Client, shared: DaemonProcess) -> None:
     with client.lease(acquired := next(nodes)) as lease:
         assert lease.inputs == {first: {"n": [1, None]}}
     assert outcome(shared, acquired) == ("COMPLETED", None)
+
+
+def test_it_tells_what_was_used(client: Client, shared: DaemonProcess) -> None:
+    """With a note, and with the end: with a result or an error, it was used."""
+    for error in (None, WorkFailed("no")):
+        acquired = hold(shared)
+        with suppress(WorkFailed), client.lease(acquired) as lease:
+            lease.commit("SAW", usage={"usd": 0.1})
+            lease.usage["usd"] = 0.2
+            if error is not None:
+                raise error
+        assert client.task_status(acquired.task_id, fields=["usage"]).usage == {"usd": 0.3}
+
+
+def _work_until_cancelled(client: Client, acquired: AcquireNextNodeResult) -> None:
+    with client.lease(acquired) as lease:
+        client.cancel_task(acquired.task_id, reason="enough", by="me")
+        lease.commit("SAW")
+
+
+def test_a_task_that_is_cancelled(client: Client, shared: DaemonProcess) -> None:
+    """Its holders have lost their leases, and are told why."""
+    acquired = hold(shared)
+    with pytest.raises(LeaseLost, match="was cancelled by me: enough"):
+        _work_until_cancelled(client, acquired)
+    assert outcome(shared, acquired) == ("PENDING", None)
 
 
 def test_it_fails_the_node(client: Client, shared: DaemonProcess) -> None:

@@ -15,6 +15,7 @@ LEGAL: dict[tuple[Status, str], Status] = {
     ("RUNNING", "timeout_rollback"): "PENDING",
     ("RUNNING", "release"): "PENDING",
     ("RUNNING", "retry"): "PENDING",
+    ("RUNNING", "revoke"): "PENDING",
     ("FAILED", "retry_failed"): "PENDING",
 }
 TRIGGERS = tuple(trigger for _status, trigger in LEGAL)

@@ -96,6 +96,7 @@ def test_acquire_next_node(core: Core) -> None:
         "result_payload": None,
         "acquired_at": SECONDS,
         "updated_at": SECONDS,
+        "usage": {},
         **lease,
         "name": None,
         "priority": 0,
@@ -202,6 +203,7 @@ def test_list_tasks(core: Core) -> None:
             "created_at": "2026-01-31T12:00:00.123Z",
             "counts": {"PENDING": 2},
             "runnable": True,
+            "state": "ACTIVE",
         },
         {
             "id": second,
@@ -209,6 +211,7 @@ def test_list_tasks(core: Core) -> None:
             "created_at": "2026-01-31T12:00:00.123Z",
             "counts": {"PENDING": 1, "FAILED": 1},
             "runnable": False,
+            "state": "FAILED",
         },
     ]
     last = core.do("ListTasks", limit=2, before=page["next"])
@@ -268,6 +271,10 @@ def test_every_alias_is_the_method() -> None:
         "ReleaseNode": ("release_node",),
         "RetryNode": ("retry_node",),
         "NodeStatus": ("node_status",),
+        "CancelTask": ("cancel_task",),
+        "PauseTask": ("pause_task",),
+        "ResumeTask": ("resume_task",),
+        "SetBudget": ("set_budget",),
     }
 
 

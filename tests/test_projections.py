@@ -9,10 +9,12 @@ from msgspec.structs import asdict, replace
 
 from agentd.events import (
     EVENTS,
+    BudgetSet,
     Event,
     EventCommitted,
     LeaseExpired,
     LeaseExtended,
+    LeaseRevoked,
     NodeAcquired,
     NodeAdded,
     NodeCompleted,
@@ -21,25 +23,31 @@ from agentd.events import (
     NodeReleased,
     NodeRetried,
     NodeSettings,
+    TaskCancelled,
+    TaskPaused,
     TaskRegistered,
+    TaskResumed,
 )
 from agentd.journal import Draft, Head, Recorded, record
 from agentd.projections import (
-    COUNTS,
     EDGES,
     NODES,
     PROJECTIONS,
+    TASK_STATES,
     TASKS,
     TOTALS,
-    CountsRow,
+    USAGE,
     EdgeRow,
     Key,
     NodeRow,
     Projection,
     TaskRow,
+    TaskStateRow,
     TotalsRow,
+    UsageRow,
     project,
 )
+from agentd.projections.usage import add
 from agentd.store.memory import MemoryTx
 from tests.core import NOW, Ids, record_drafts, registration, uid
 
@@ -68,7 +76,7 @@ NO_LEASE = {
 }
 ENDED = replace(PENDING, status="FAILED", attempt=2, counted=2, last_lease=LEASE, result_seq=6)
 TASK_ROW = TaskRow(TASK, 1, NOW)
-COUNTS_ROW = CountsRow(TASK, 10, 20, 30, 40)
+STATE_ROW = TaskStateRow(TASK, 10, 20, 30, 40)
 TOTALS_ROW = TotalsRow("database", 600, 7, 10, 20, 30, 40)
 
 REGISTERED = TaskRegistered("g", 1)
@@ -83,6 +91,11 @@ TRIED_AGAIN = NodeFailed(LEASE, "PENDING", not_before=LATER + 9)
 RELEASED = NodeReleased(LEASE, "PENDING", not_before=LATER + 9)
 RETRIED = NodeRetried("PENDING")
 DUE = NodeDue()
+REVOKED = LeaseRevoked(LEASE, "w", NOW + 9, "PENDING")
+CANCELLED = TaskCancelled("why", "who")
+PAUSED, RESUMED = TaskPaused("why", "who"), TaskResumed()
+BUDGET = BudgetSet({"tokens": 5}, spent=True)
+OF_TASKS = (REGISTERED, CANCELLED, PAUSED, RESUMED, BUDGET)
 EXAMPLES: Sequence[Event] = (
     REGISTERED,
     ADDED,
@@ -95,12 +108,17 @@ EXAMPLES: Sequence[Event] = (
     RELEASED,
     RETRIED,
     DUE,
+    REVOKED,
+    CANCELLED,
+    PAUSED,
+    RESUMED,
+    BUDGET,
 )
 
 
 def recorded(event: Event) -> Recorded:
     """The event as record 7 of the journal, 7th of its task, at LATER."""
-    node_id = None if isinstance(event, TaskRegistered) else NODE
+    node_id = None if event in OF_TASKS else NODE
     [one] = record(Head(6, b""), 7, TASK, [Draft(event, node_id, b"{}")], LATER, Ids())
     return one
 
@@ -157,6 +175,11 @@ def test_a_node_is_added() -> None:
             RUNNING,
             replace(EXPIRED, counts=True),
             {**NO_LEASE, "status": "PENDING", "strikes": 4, "rank": -4_999_998, "counted": 2},
+        ),
+        (
+            RUNNING,
+            REVOKED,
+            {**NO_LEASE, "status": "PENDING"},
         ),
         (
             RUNNING,
@@ -242,8 +265,9 @@ def test_a_node_is_added_with_its_settings() -> None:
 def test_which_nodes_an_event_concerns(event: Event) -> None:
     """An event concerns its node; a completion also who waits for it; a note nobody's row."""
     own: list[Key] = [(NODE,)]
-    expected = {TaskRegistered: [], EventCommitted: [], NodeCompleted: [*own, (WAITING,)]}
-    assert keys(NODES, event) == expected.get(type(event), own)
+    expected = {EventCommitted: [], NodeCompleted: [*own, (WAITING,)]}
+    none: list[Key] = []
+    assert keys(NODES, event) == (none if event in OF_TASKS else expected.get(type(event), own))
 
 
 # edges
@@ -272,6 +296,13 @@ DELTAS = {
     "NodeFailed": {"running": 19, "failed": 41},
     "NodeReleased": {"pending": 11, "running": 19},
     "NodeRetried": {"pending": 11, "failed": 39},
+    "LeaseRevoked": {"pending": 11, "running": 19},
+}
+HELD: dict[str, dict[str, Any]] = {
+    "TaskCancelled": {"cancelled_seq": 7},
+    "TaskPaused": {"paused_seq": 7},
+    "TaskResumed": {"paused_seq": None},
+    "BudgetSet": {"budget_seq": 7, "spent": True},
 }
 
 
@@ -312,19 +343,100 @@ def test_the_totals_begin_with_the_first_event() -> None:
 
 @pytest.mark.parametrize("event", EXAMPLES[2:], ids=lambda event: type(event).__name__)
 def test_the_counts_of_a_task_follow_its_nodes(event: Event) -> None:
-    """An event that changes a node's status counts it there; others concern no counts."""
-    changes = DELTAS.get(type(event).__name__, {})
-    expected = asdict(COUNTS_ROW) | changes
-    assert keys(COUNTS, event) == ([(TASK,)] if changes else [])
-    assert not changes or reduce(COUNTS, COUNTS_ROW, event, (TASK,)) == expected
+    """An event that changes a node's status counts it there, one about the task holds it."""
+    kind = type(event).__name__
+    changes = HELD.get(kind, {**DELTAS.get(kind, {})})
+    expected = asdict(STATE_ROW) | changes
+    assert keys(TASK_STATES, event) == ([(TASK,)] if changes else [])
+    assert not changes or reduce(TASK_STATES, STATE_ROW, event, (TASK,)) == expected
 
 
 def test_the_counts_of_a_task_begin_with_its_registration() -> None:
     """All its nodes are PENDING when it is registered, and are not counted again one by one."""
     registered = TaskRegistered("g", 7)
-    assert COUNTS.reduce(None, recorded(registered), (TASK,)) == CountsRow(TASK, 7, 0, 0, 0)
-    assert keys(COUNTS, registered) == [(TASK,)]
-    assert keys(COUNTS, ADDED) == []
+    assert TASK_STATES.reduce(None, recorded(registered), (TASK,)) == TaskStateRow(TASK, 7, 0, 0, 0)
+    assert keys(TASK_STATES, registered) == [(TASK,)]
+    assert keys(TASK_STATES, ADDED) == []
+
+
+def test_what_a_task_is_registered_with() -> None:
+    """Its budget, its pause and its parent are where it begins."""
+    registered = TaskRegistered(
+        "g",
+        7,
+        parent_task_id=uid(9),
+        labels={"a": "b"},
+        budget={"x": 0},
+        spent=True,
+        paused=True,
+        timeout_at=5,
+        dedupe_key="k",
+    )
+    assert TASK_STATES.reduce(None, recorded(registered), (TASK,)) == TaskStateRow(
+        TASK, 7, 0, 0, 0, None, 7, 7, spent=True, dedupe_key="k"
+    )
+    row = TASKS.reduce(None, recorded(registered), (TASK,))
+    assert row == TaskRow(TASK, 7, LATER, parent_task_id=uid(9), timeout_at=5)
+
+
+def test_a_budget_that_is_taken_away() -> None:
+    """Without a budget nothing is spent."""
+    row = replace(STATE_ROW, budget_seq=3, spent=True)
+    changed = reduce(TASK_STATES, row, BudgetSet(), (TASK,))
+    assert (changed["budget_seq"], changed["spent"]) == (None, False)
+
+
+@pytest.mark.parametrize("event", [COMMITTED, COMPLETED, FAILED], ids=lambda e: type(e).__name__)
+def test_usage_is_added_up(event: Event) -> None:
+    """For the task and for the node, by unit; the task's state says that there is some."""
+    told = replace(event, usage={"tokens": 3, "usd": 0.1}, spent=True)
+    scopes = f"task {TASK}", f"node {NODE}"
+    assert keys(USAGE, event) == []
+    assert keys(USAGE, told) == [(scope, unit) for scope in scopes for unit in ("tokens", "usd")]
+    first = USAGE.reduce(None, recorded(told), (scopes[0], "tokens"))
+    assert first == UsageRow(scopes[0], "tokens", 3)
+    assert USAGE.reduce(first, recorded(told), (scopes[0], "tokens")) == UsageRow(
+        scopes[0], "tokens", 6
+    )
+    changed = reduce(TASK_STATES, STATE_ROW, told, (TASK,))
+    assert (changed["spent"], changed["has_usage"]) == (True, True)
+    kept = reduce(TASK_STATES, replace(STATE_ROW, spent=True), replace(told, spent=False), (TASK,))
+    assert kept["spent"]
+
+
+def test_amounts_are_added_as_they_were_written() -> None:
+    """Integers stay integers while that is exact, and ten times 0.1 is 1."""
+    total: int | float = 0
+    for _ in range(10):
+        total = add(total, 0.1)
+    assert total == 1
+    assert add(2, 3) == 5
+    assert isinstance(add(2, 3), int)
+    assert isinstance(add(2**53 - 1, 1), float)
+    assert add(1e15, 0.25) == 1_000_000_000_000_000.25
+
+
+@pytest.mark.parametrize(
+    ("row", "has_ready", "state"),
+    [
+        (TaskStateRow(TASK, 0, 0, 0, 0), False, "ACTIVE"),
+        (TaskStateRow(TASK, 1, 0, 0, 0), True, "ACTIVE"),
+        (TaskStateRow(TASK, 0, 0, 2, 0), False, "COMPLETED"),
+        (TaskStateRow(TASK, 0, 0, 2, 0, paused_seq=9), False, "COMPLETED"),
+        (TaskStateRow(TASK, 0, 0, 2, 0, cancelled_seq=9), False, "CANCELLED"),
+        (TaskStateRow(TASK, 0, 0, 1, 1), False, "FAILED"),
+        (TaskStateRow(TASK, 1, 0, 1, 1), False, "FAILED"),
+        (TaskStateRow(TASK, 1, 0, 1, 1, paused_seq=9), False, "FAILED"),
+        (TaskStateRow(TASK, 1, 0, 0, 1), True, "ACTIVE"),
+        (TaskStateRow(TASK, 1, 1, 0, 1), False, "ACTIVE"),
+        (TaskStateRow(TASK, 1, 0, 0, 1, paused_seq=9), True, "PAUSED"),
+        (TaskStateRow(TASK, 1, 0, 0, 0, paused_seq=9), True, "PAUSED"),
+        (TaskStateRow(TASK, 1, 0, 0, 0, spent=True), True, "ACTIVE"),
+    ],
+)
+def test_the_state_of_a_task(row: TaskStateRow, has_ready: bool, state: str) -> None:  # noqa: FBT001
+    """The first that fits: cancelled, completed, failed, paused, else active."""
+    assert row.state(has_ready=has_ready) == state
 
 
 @pytest.mark.parametrize("projection", [TASKS, TOTALS], ids=lambda one: one.name)
@@ -341,7 +453,7 @@ def test_every_event_concerns_its_task_and_the_totals(projection: Projection, ev
 @pytest.mark.parametrize("event", EXAMPLES[2:], ids=lambda event: type(event).__name__)
 def test_an_event_about_nothing_makes_nothing(projection: Projection, event: Event) -> None:
     """An event about a row that is not there leaves it so."""
-    if event is not COMMITTED or projection is TASKS:
+    if event not in (COMMITTED, CANCELLED, PAUSED, RESUMED, BUDGET) or projection is TASKS:
         assert projection.reduce(None, recorded(event), (NODE,)) is None
 
 
@@ -360,7 +472,7 @@ def test_the_whole_of_a_small_task() -> None:
     assert (two.status, two.lease_owner, two.waiting_on) == ("RUNNING", "w", 0)
     assert tables.get(TASKS, (uid(1),)) == TaskRow(uid(1), 1, LATER)
     assert list(tables.rows(EDGES)) == [EdgeRow(uid(1), uid(2))]
-    assert list(tables.rows(COUNTS)) == [CountsRow(uid(1), 0, 1, 1, 0)]
+    assert list(tables.rows(TASK_STATES)) == [TaskStateRow(uid(1), 0, 1, 1, 0)]
     assert list(tables.rows(TOTALS)) == [TotalsRow("database", 6, 1, 0, 1, 1, 0)]
 
 
@@ -370,4 +482,4 @@ def test_folding_reaches_every_table() -> None:
     for draft in registration(1, 1, (2, 1)):
         [one] = tables.append(uid(1), tables.head(uid(1)).version, [draft], NOW, Ids())
         project(tables, one)
-    assert [len(list(tables.rows(projection))) for projection in PROJECTIONS] == [1, 2, 1, 1, 1]
+    assert [len(list(tables.rows(projection))) for projection in PROJECTIONS] == [1, 2, 1, 1, 1, 0]

@@ -54,7 +54,17 @@ def requests(core: Core) -> dict[str, dict[str, Any]]:
         "FailNode": other.params,
         "ReleaseNode": {**third.params, "after_secs": 1.5},
         "RetryNode": {"task_id": task_id, "node_id": uid(4)},
+        "CancelTask": {"task_id": core.register(spec(6)), "reason": "why"},
+        "PauseTask": {"task_id": task_id},
+        "ResumeTask": {"task_id": _paused(core)},
+        "SetBudget": {"task_id": task_id, "budget": {"usd": 1.5}},
     }
+
+
+def _paused(core: Core) -> str:
+    result = core.do("RegisterTask", goal="g", paused=True)
+    task_id: str = result["task_id"]
+    return task_id
 
 
 COMMANDS = [method.name for method in METHODS if method.command is not None]

@@ -9,7 +9,7 @@ import pytest
 
 from agentd.events import EventCommitted
 from agentd.journal import Draft
-from agentd.projections import COUNTS
+from agentd.projections import TASK_STATES
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import open_for_reading
 from agentd.store.sqlite.reader import SqliteReader
@@ -31,7 +31,15 @@ QUESTIONS: dict[str, Callable[[SqliteReader], object]] = {
         reader.records_without_heartbeats(uid(2), reader.last_seq() // 2, 2)
     ),
     "first events": lambda reader: list(reader.records_without_heartbeats(uid(2), 0, 2)),
-    "counts": lambda reader: reader.get(COUNTS, (uid(2),)),
+    "counts": lambda reader: reader.get(TASK_STATES, (uid(2),)),
+    "a page of nodes": lambda reader: list(reader.nodes(uid(2), 3, 2)),
+    "nothing ready": lambda reader: reader.has_ready(uid(1)),
+    "leased nodes": lambda reader: reader.leased_nodes(uid(2)),
+    "children": lambda reader: reader.children(uid(1), None, 2),
+    "open tasks": lambda reader: reader.open_tasks("k"),
+    "overdue tasks": lambda reader: reader.overdue_tasks(0, NOW),
+    "next time-out": lambda reader: reader.next_timeout(0),
+    "usage": lambda reader: reader.usage("task"),
 }
 
 

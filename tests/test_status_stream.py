@@ -41,7 +41,7 @@ def played(core: Core, nodes: int) -> str:
 def whole(core: Core, task: str) -> bytes:
     """The answer in one piece."""
     with core.store.read() as reader:
-        return msgspec.json.encode(task_status(reader, task))
+        return msgspec.json.encode(task_status(reader, TaskStatusParams(task_id=task)))
 
 
 def opened(reader: Reader, task: str) -> TaskStatusStream:

@@ -21,19 +21,21 @@ from agentd.events import (
 )
 from agentd.journal import GENESIS, Draft, Head, Recorded
 from agentd.projections import (
-    COUNTS,
     EDGES,
     NODES,
     PROJECTIONS,
+    TASK_STATES,
     TASKS,
     TOTALS,
-    CountsRow,
+    USAGE,
     EdgeRow,
     Key,
     NodeRow,
     Projection,
     TaskRow,
+    TaskStateRow,
     TotalsRow,
+    UsageRow,
 )
 from agentd.store import Store
 from tests.core import NOW, STORES, Ids, record_drafts, uid
@@ -60,8 +62,9 @@ ROWS: list[Examples] = [
         EDGES,
         [((uid(d), uid(n)), EdgeRow(uid(d), uid(n))) for d, n in ((1, 2), (1, 3), (2, 1))],
     ),
-    (COUNTS, [((uid(n),), CountsRow(uid(n), n, 2, 3, 4)) for n in (1, 2, 3)]),
+    (TASK_STATES, [((uid(n),), TaskStateRow(uid(n), n, 2, 3, 4)) for n in (1, 2, 3)]),
     (TOTALS, [((scope,), TotalsRow(scope, 1, 2, 3, 4, 5, 6)) for scope in ("a", "b", "c")]),
+    (USAGE, [(("a", unit), UsageRow("a", unit, 1.5)) for unit in ("x", "y", "z")]),
 ]
 each_projection = pytest.mark.parametrize(
     ("projection", "rows"), ROWS, ids=[projection.name for projection, _rows in ROWS]
@@ -107,10 +110,16 @@ def test_a_row_that_is_put_is_got(
 
 
 CHANGED: list[tuple[Projection, Key, Struct, Struct]] = [
-    (TASKS, (uid(1),), TaskRow(uid(1), 1, 2), TaskRow(uid(1), 9, 3)),
+    (TASKS, (uid(1),), TaskRow(uid(1), 1, 2), TaskRow(uid(1), 9, 3, uid(2), 4)),
     (NODES, (uid(1),), NODE, OTHER),
-    (COUNTS, (uid(1),), CountsRow(uid(1), 1, 2, 3, 4), CountsRow(uid(1), 9, 9, 9, 9)),
+    (
+        TASK_STATES,
+        (uid(1),),
+        TaskStateRow(uid(1), 1, 2, 3, 4),
+        TaskStateRow(uid(1), 9, 9, 9, 9, 5, 6, 7, spent=True, has_usage=True),
+    ),
     (TOTALS, ("a",), TotalsRow("a", 1, 2, 3, 4, 5, 6), TotalsRow("a", 9, 9, 9, 9, 9, 9)),
+    (USAGE, ("a", "x"), UsageRow("a", "x", 1), UsageRow("a", "x", 2.5)),
 ]
 
 

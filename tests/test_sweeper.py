@@ -13,7 +13,7 @@ from agentd.daemon.grace import Grace
 from agentd.daemon.sweeper import LONGEST_SLEEP_MS, Sweeper
 from agentd.daemon.writer import SubmittedCommand, Writer
 from agentd.errors import StorageError
-from agentd.methods import SETTLE_DUE
+from agentd.methods import SETTLE_DUE, TIME_OUT_TASK
 from agentd.store.memory import MemoryStore, MemoryTx
 from agentd.transact import Call, Outcome
 from tests.core import LEASE_MS, NOW, Core, uid
@@ -48,6 +48,11 @@ class Submissions(Writer):
     def tasks(self) -> set[str]:
         """The tasks whose leases are to be rolled back."""
         assert all(one.call.command is SETTLE_DUE for one in self.commands)
+        return self.named
+
+    @property
+    def named(self) -> set[str]:
+        """The tasks that the commands are about."""
         params = [one.call.params for one in self.commands]
         return {one.task_id for one in params if isinstance(one, TaskParams)}
 
@@ -111,6 +116,11 @@ class Scene:
         self.core.lease_ms = ends - self.core.now
         self.core.hold(task)
         return task
+
+    def timed(self, seconds: float) -> str:
+        """A task that times out so many seconds after the beginning."""
+        made = self.core.do("RegisterTask", goal="g", initial_nodes=[{}], timeout_secs=seconds)
+        return str(made["task_id"])
 
     @property
     def waits(self) -> int:
@@ -287,3 +297,45 @@ def test_a_stopped_sweeper(scene: Scene) -> None:
     scene.sweeper.sweep()
     scene.sweeper.stop()
     assert scene.loop.waits == []
+
+
+def test_a_task_whose_time_is_over(scene: Scene) -> None:
+    """Its time-out is submitted once, when it has come; then the next one is waited for."""
+    first, second = scene.timed(5), scene.timed(9)
+    scene.sweeper.sweep()
+    assert (scene.writer.commands, scene.waits) == ([], 5_001)
+    scene.look_at(NOW + 5_001)
+    assert scene.writer.named == {first}
+    assert scene.writer.commands[0].call.command is TIME_OUT_TASK
+    assert scene.waits == 4_000
+    scene.look_at(NOW + 9_001)
+    assert scene.writer.named == {first, second}
+    assert len(scene.writer.commands) == 2
+
+
+def test_what_timed_out_while_the_daemon_was_away(loop: Loop) -> None:
+    """It takes effect at the start: the grace is for leases."""
+    scene = Scene(loop, back=NOW + 60_000)
+    late = scene.timed(5)
+    scene.look_at(NOW + 60_000)
+    assert scene.writer.named == {late}
+
+
+def test_a_task_that_is_late_at_once(scene: Scene) -> None:
+    """Registered at the very moment of the last look, it is seen by the next one."""
+    scene.sweeper.sweep()
+    late = scene.timed(0)
+    scene.sweeper.wake_at(NOW)
+    scene.look_at(NOW + 1_000)
+    assert scene.writer.named == {late}
+
+
+def test_a_time_out_that_was_refused(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and looked for again a second after the last look."""
+    scene.timed(1)
+    scene.look_at(NOW + 2_000)
+    [command] = scene.writer.commands
+    scene.sweeper.answer(command, Outcome(None, refusal=StorageError("no room")))
+    assert caplog.messages == ["what is due could not be recorded: no room"]
+    scene.look_at(NOW + 3_001)
+    assert len(scene.writer.commands) == 2

@@ -11,7 +11,7 @@ import pytest
 from agentd import queries
 from agentd.api import ListTasksParams
 from agentd.errors import JournalDamaged
-from agentd.projections import COUNTS
+from agentd.projections import TASK_STATES
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.migrate import LATEST
 from tests.core import NOW, Core, open_memory, uid
@@ -233,7 +233,7 @@ def test_an_older_database_is_counted(tmp_path: Path) -> None:
 def rows(core: Core) -> list[Any]:
     """Every task's counts."""
     with core.store.read() as reader:
-        return list(reader.rows(COUNTS))
+        return list(reader.rows(TASK_STATES))
 
 
 def test_an_older_database_forgets_idle_polls(tmp_path: Path) -> None:
@@ -256,6 +256,6 @@ def test_counts_that_are_gone_are_damage(tmp_path: Path) -> None:
     core = Core(open_memory(tmp_path))
     task_id = core.register({})
     with core.store.write() as tx:
-        tx.put(COUNTS, (task_id,), None)
+        tx.put(TASK_STATES, (task_id,), None)
     with pytest.raises(JournalDamaged, match=task_id), core.store.read() as reader:
         queries.list_tasks(reader, ListTasksParams())

@@ -4,7 +4,17 @@ The rule this package keeps: these Structs decode the requests, encode the resul
 interface, so the three cannot disagree. The docstring of a method's params is its help.
 """
 
+from agentd.api.amounts import MOST_UNITS, Amount, Amounts, Text
 from agentd.api.attempts import MOST_LISTED, MOST_SHOWN, AttemptView, error_or_size
+from agentd.api.control import (
+    CancelTaskParams,
+    CancelTaskResult,
+    OkResult,
+    PauseTaskParams,
+    ReasonedParams,
+    ResumeTaskParams,
+    SetBudgetParams,
+)
 from agentd.api.daemon import (
     OTHER_KINDS,
     DatabaseMetrics,
@@ -40,7 +50,7 @@ from agentd.api.leases import (
     HeartbeatNodeParams,
     HeartbeatNodeResult,
 )
-from agentd.api.moments import fractional_seconds
+from agentd.api.moments import Moment, fractional_seconds, to_milliseconds
 from agentd.api.node_context import DependencyView, NodeContext
 from agentd.api.node_settings import (
     NodeDefaults,
@@ -57,6 +67,7 @@ from agentd.api.retries import RetryNodeParams, RetryNodeResult
 from agentd.api.tasks import (
     ListTasksParams,
     ListTasksResult,
+    StatusField,
     TaskStatusParams,
     TaskStatusResult,
     TaskSummary,
@@ -79,17 +90,23 @@ from agentd.api.types import (
     or_default,
     rfc3339,
 )
+from agentd.events import StateOfTask
 
 __all__ = [
     "EMPTY_OBJECT",
     "MOST_LISTED",
     "MOST_NODES",
     "MOST_SHOWN",
+    "MOST_UNITS",
     "NULL",
     "OTHER_KINDS",
     "AcquireNextNodeParams",
     "AcquireNextNodeResult",
+    "Amount",
+    "Amounts",
     "AttemptView",
+    "CancelTaskParams",
+    "CancelTaskResult",
     "CommitEventParams",
     "CompleteNodeParams",
     "DatabaseMetrics",
@@ -113,6 +130,7 @@ __all__ = [
     "MethodDescription",
     "MetricsParams",
     "MetricsResult",
+    "Moment",
     "NoParams",
     "NodeContext",
     "NodeDefaults",
@@ -122,23 +140,30 @@ __all__ = [
     "NodeStatusParams",
     "NodeStatusResult",
     "NodeView",
+    "OkResult",
     "OptionalJson",
     "OptionalObject",
     "OrNull",
     "Params",
+    "PauseTaskParams",
     "PayloadAlias",
     "Priority",
+    "ReasonedParams",
     "RecordedEventView",
     "RegisterTaskParams",
     "RegisterTaskResult",
     "ReleaseNodeParams",
     "ReleaseNodeResult",
     "RequestId",
+    "ResumeTaskParams",
     "RetryNodeParams",
     "RetryNodeResult",
     "RetrySpec",
     "RuntimeMetrics",
+    "SetBudgetParams",
     "StateModel",
+    "StateOfTask",
+    "StatusField",
     "TaskEventsParams",
     "TaskEventsResult",
     "TaskParams",
@@ -146,6 +171,7 @@ __all__ = [
     "TaskStatusResult",
     "TaskSummary",
     "TaskView",
+    "Text",
     "Timestamp",
     "UnixSeconds",
     "canonical_id",
@@ -156,4 +182,5 @@ __all__ = [
     "or_default",
     "own_settings",
     "rfc3339",
+    "to_milliseconds",
 ]

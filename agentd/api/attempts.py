@@ -8,7 +8,7 @@ from msgspec import Meta, Raw, Struct
 from agentd.api.moments import FractionalSeconds
 from agentd.api.types import NULL, Json
 
-HowEnded = Literal["failed", "timed_out", "expired", "released", "completed"]
+HowEnded = Literal["failed", "timed_out", "expired", "released", "revoked", "completed"]
 
 MOST_SHOWN = 20
 """The newest attempts that a worker is shown, and that a failure tells of."""

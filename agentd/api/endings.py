@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, field
 
+from agentd.api.amounts import Usage
 from agentd.api.events import EventResult
 from agentd.api.moments import FractionalSeconds, Seconds
 from agentd.api.params import LeaseParams, one_payload
@@ -16,6 +17,7 @@ class CompleteNodeParams(LeaseParams):
 
     payload: OptionalJson = UNSET
     result_payload: PayloadAlias = UNSET
+    usage: Usage = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -38,6 +40,7 @@ class FailNodeParams(LeaseParams):
         Annotated[str, Meta(min_length=1, max_length=64)] | None,
         Meta(description="a short word such as rate_limit: shown in attempts, counted in Metrics"),
     ] = None
+    usage: Usage = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Meta, Struct, field
 
+from agentd.api.amounts import Usage
 from agentd.api.pages import LARGEST_PLACE, Limit
 from agentd.api.params import NodeParams, TaskParams, one_payload
 from agentd.api.types import (
@@ -25,6 +26,7 @@ class CommitEventParams(NodeParams):
     action_type: OrNull[str] = "COMMIT_EVENT"
     payload: OptionalJson = UNSET
     event_payload: PayloadAlias = UNSET
+    usage: Usage = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()

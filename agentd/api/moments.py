@@ -1,7 +1,7 @@
 """Moments and durations: as clients write them, and in Unix milliseconds."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -12,8 +12,10 @@ LONGEST_SECS = 31_536_000
 _QUOTED = 40
 """Characters of what is no moment that a message repeats."""
 
-_LAST_SECONDS = 253_402_300_799
-"""The end of the year 9999."""
+_FIRST_SECONDS, _LAST_SECONDS = -62_135_596_800, 253_402_300_799
+"""The years 1 to 9999."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -27,10 +29,10 @@ FractionalSeconds = Annotated[float, Meta(description="Unix seconds, with their 
 def to_milliseconds(moment: float | str, place: str) -> int:
     """The moment in Unix milliseconds. Raises ValueError that names the place of what is none."""
     seconds = _seconds_of(moment) if isinstance(moment, str) else moment
-    if seconds is None or not 0 <= seconds <= _LAST_SECONDS:
+    if seconds is None or not _FIRST_SECONDS <= seconds <= _LAST_SECONDS:
         raise ValueError(
             f"`{place}`: {str(moment)[:_QUOTED]!r} is no moment; expected Unix seconds, or "
-            "RFC 3339 such as 2026-01-31T12:00:00Z, from 1970 to 9999"
+            "RFC 3339 such as 2026-01-31T12:00:00Z, of the years 1 to 9999"
         )
     return round(seconds * 1000)
 
@@ -39,7 +41,7 @@ def _seconds_of(text: str) -> float | None:
     if not _RFC3339.fullmatch(text):
         return None
     try:
-        return datetime.fromisoformat(text.upper()).timestamp()
+        return (datetime.fromisoformat(text.upper()) - _EPOCH).total_seconds()
     except (ValueError, OverflowError):
         return None
 

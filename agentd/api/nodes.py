@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from agentd.api.amounts import ResultAmounts
 from agentd.api.attempts import AttemptView
 from agentd.api.moments import FractionalSeconds
 from agentd.api.params import NodeParams
@@ -31,6 +32,7 @@ class NodeView(Struct):
     not_before: Annotated[
         FractionalSeconds | None, Meta(description="null unless the node waits for it")
     ] = None
+    usage: ResultAmounts = {}
     retry: Retry | UnsetType = UNSET
     lease_secs: int | UnsetType = UNSET
     timeout_secs: int | UnsetType = UNSET

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from agentd.api.amounts import Budget, Text
 from agentd.api.node_settings import (
     NodeDefaults,
     NodeSettingsSpec,
@@ -13,6 +14,11 @@ from agentd.api.node_settings import (
 )
 from agentd.api.params import Params
 from agentd.api.types import Id, OptionalObject, OrNull, ResultId, canonical_id, canonical_ref
+
+MOST_LABELS = 64
+
+LONGEST_SECONDS = 31_536_000
+"""A year."""
 
 MOST_NODES = 20_000
 """Nodes in one request: every other client waits while they are recorded, some 30 µs each. More of
@@ -24,6 +30,9 @@ NodeName = Annotated[
     str, Meta(description="1 to 128 characters, unique in the task, no UUID, no control characters")
 ]
 Dependency = Annotated[str, Meta(description="the id or the name of a node of this request")]
+Labels = Annotated[
+    dict[Text, Text], Meta(max_length=MOST_LABELS, description="what it is found by")
+]
 
 
 class NodeSpec(NodeSettingsSpec):
@@ -47,9 +56,25 @@ class RegisterTaskParams(Params, dict=True):
         Annotated[Priority, Meta(description="of the nodes that have none of their own")]
     ] = 0
     node_defaults: NodeDefaults | None = None
+    parent_task_id: Id | None = None
+    labels: OrNull[Labels] = field(default_factory=dict)
+    budget: Budget | None = None
+    paused: OrNull[bool] = False
+    timeout_secs: (
+        Annotated[
+            float,
+            Meta(ge=0, le=LONGEST_SECONDS, description="then it is cancelled, if it goes on"),
+        ]
+        | None
+    ) = None
+    dedupe_key: (
+        Annotated[Text, Meta(description="while a task with it goes on, that one is the answer")]
+        | None
+    ) = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.parent_task_id = self.parent_task_id and canonical_id(self.parent_task_id)
         # Here and not node by node: too many of them are refused before any of this is done.
         for number, node in enumerate(self.initial_nodes):
             node.id = node.id and canonical_id(node.id)
@@ -86,4 +111,8 @@ class RegisterTaskResult(Struct):
     warnings: Annotated[
         list[str] | UnsetType,
         Meta(description="fields of nodes that are not known; left out where there are none"),
+    ] = UNSET
+    existing: Annotated[
+        bool | UnsetType,
+        Meta(description="true where the task goes on that bears the dedupe_key; else left out"),
     ] = UNSET

@@ -1,14 +1,30 @@
 """TaskStatus and ListTasks: one task with its nodes, and which tasks there are."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from agentd.api.amounts import ResultAmounts
+from agentd.api.moments import Moment, to_milliseconds
 from agentd.api.nodes import NodeView
 from agentd.api.pages import LARGEST_PLACE, Limit
 from agentd.api.params import Params, TaskParams
-from agentd.api.types import Json, OrNull, ResultId, Timestamp, canonical_prefix
+from agentd.api.registration import Labels
+from agentd.api.types import (
+    Id,
+    Json,
+    OrNull,
+    ResultId,
+    Timestamp,
+    canonical_id,
+    canonical_prefix,
+)
+from agentd.events import StateOfTask
+
+StatusField = Literal["counts", "nodes", "usage"]
+
+_WhereSet = Meta(description="as registered; left out where it was not")
 
 
 class TaskView(Struct):
@@ -18,18 +34,41 @@ class TaskView(Struct):
     goal: str
     context: Json
     created_at: Timestamp
+    parent_task_id: Annotated[ResultId | UnsetType, _WhereSet] = UNSET
+    labels: Annotated[dict[str, str] | UnsetType, _WhereSet] = UNSET
 
 
 class TaskStatusParams(TaskParams):
-    """Show a task and all its nodes."""
+    """Show a task and all its nodes, or a page of them, or only some `fields`."""
+
+    fields: Annotated[
+        list[StatusField] | None,
+        Meta(description="only these, with `task` and `state`; `usage` brings `budget`"),
+    ] = None
+    limit: Limit | None = None
+    after: Annotated[
+        Annotated[int, Meta(ge=0, le=LARGEST_PLACE)] | None,
+        Meta(description="`next` of the page before this one"),
+    ] = None
+
+    def has(self, field: StatusField) -> bool:
+        """Whether the field is asked for."""
+        return self.fields is None or field in self.fields
 
 
 class TaskStatusResult(Struct):
-    """A task with all its nodes in registration order; `counts` has only statuses that occur."""
+    """A task with its nodes in registration order; `counts` has only statuses that occur.
+
+    What was not asked for is left out.
+    """
 
     task: TaskView
-    counts: dict[str, int]
-    nodes: list[NodeView]
+    counts: dict[str, int] = {}
+    nodes: list[NodeView] = []
+    state: StateOfTask | UnsetType = UNSET
+    usage: ResultAmounts = {}
+    budget: Annotated[ResultAmounts | None, Meta(description="null where there is none")] = None
+    next: Annotated[int | None, Meta(description="`after` of the next page of nodes")] = None
 
 
 class ListTasksParams(Params):
@@ -48,8 +87,18 @@ class ListTasksParams(Params):
     limit: OrNull[Limit] = 100
     before: Annotated[
         Annotated[int, Meta(ge=1, le=LARGEST_PLACE)] | None,
-        Meta(description="`next` of the page before this one, for the same prefix and `runnable`"),
+        Meta(description="`next` of the page before this one, all else being the same"),
     ] = None
+    state: StateOfTask | None = None
+    label: Annotated[
+        OrNull[Labels], Meta(description="only tasks that have all of these labels")
+    ] = field(default_factory=dict)
+    parent_task_id: Id | None = None
+    goal_contains: Annotated[
+        OrNull[str], Meta(description="a text in the goal, in either case")
+    ] = ""
+    since: Annotated[Moment | None, Meta(description="registered then or later")] = None
+    until: Annotated[Moment | None, Meta(description="registered before that")] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,6 +110,10 @@ class ListTasksParams(Params):
                 f"`$.prefix` does not begin a UUID: {given}; expected hexadecimal digits such as "
                 "123e4567-e89b, with the dashes of a UUID or without any"
             ) from None
+        self.parent_task_id = self.parent_task_id and canonical_id(self.parent_task_id)
+        for name in ("since", "until"):
+            if (moment := getattr(self, name)) is not None:
+                to_milliseconds(moment, f"$.{name}")  # it is kept as it was sent
 
 
 class TaskSummary(Struct):
@@ -71,11 +124,19 @@ class TaskSummary(Struct):
     created_at: Timestamp
     counts: dict[str, int]
     runnable: bool
+    state: StateOfTask | UnsetType = UNSET
+    parent_task_id: Annotated[ResultId | UnsetType, _WhereSet] = UNSET
+    labels: Annotated[dict[str, str] | UnsetType, _WhereSet] = UNSET
 
     @property
     def has_ended(self) -> bool:
-        """Nothing can run any more: no node is runnable, and none RUNNING could make one so."""
-        return not self.runnable and not self.counts.get("RUNNING")
+        """Nothing is to be done: no node is runnable, and nothing that goes on could make one so.
+
+        A daemon that tells no state has nothing that holds a task.
+        """
+        if self.runnable or self.counts.get("RUNNING"):
+            return False
+        return self.state not in ("ACTIVE", "PAUSED") or not self.counts
 
 
 class ListTasksResult(Struct):

@@ -28,6 +28,14 @@ BLOCKED = State("blocked", "⊘", "magenta")
 STATES = (RUNNING, FAILED, RUNNABLE, PENDING, BLOCKED, COMPLETED)
 """All of them, those that ask for attention first."""
 
+TASK_COLOURS = {
+    "COMPLETED": COMPLETED.colour,
+    "FAILED": FAILED.colour,
+    "PAUSED": RUNNABLE.colour,
+    "CANCELLED": BLOCKED.colour,
+}
+"""The colours of a task's states, but for the one that is nothing special."""
+
 _BY_STATUS = {state.word: state for state in (COMPLETED, FAILED, RUNNING)}
 
 

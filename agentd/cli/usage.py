@@ -5,6 +5,7 @@ understood is a failure like others, for whoever reads `--json` too.
 """
 
 import argparse
+import math
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -169,6 +170,26 @@ def duration(text: str) -> float:
     if not 0 <= number <= _LONGEST_SECS:
         raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, from 0 to {_LONGEST_SECS:,}")
     return number
+
+
+def label(text: str) -> tuple[str, str]:
+    """NAME=VALUE."""
+    name, separator, value = text.partition("=")
+    if not (name and separator and value):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE")
+    return name, value
+
+
+def amount(text: str) -> tuple[str, int | float]:
+    """UNIT=AMOUNT, a number as it was written."""
+    unit, _, number = text.partition("=")
+    try:
+        given = int(number) if number.isdigit() else float(number)
+    except ValueError:
+        given = -1
+    if not unit or not 0 <= given < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected UNIT=AMOUNT, such as usd=2.5")
+    return unit, given
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:

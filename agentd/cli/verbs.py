@@ -19,6 +19,10 @@ _TASK = (
     Verb("show", "task.show", "show a task and its nodes", task.add_task_id),
     Verb("graph", "task.graph", "draw a task's graph with its states", task.graph),
     Verb("events", "task.events", "show what happened in a task, the newest last", task.events),
+    Verb("cancel", "task.cancel", "cancel a task and its descendants", task.add_reason),
+    Verb("pause", "task.pause", "hand out nothing more of a task for now", task.add_reason),
+    Verb("resume", "task.resume", "hand out nodes of a paused task again", task.add_reason),
+    Verb("budget", "task.budget", "show what a task has used, or set its budget", task.budget),
 )
 _NODE = (
     Verb("acquire", "node.acquire", "lease the next runnable node of a task", node.acquire),

@@ -6,7 +6,7 @@ lease cancels the task that holds the node.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,9 +34,15 @@ class AsyncLease(BaseLease):
         self._task: asyncio.Task[Any] | None = None
         self._has_cancelled = False
 
-    async def commit(self, action_type: str, payload: Any = None) -> EventResult:
+    async def commit(
+        self,
+        action_type: str,
+        payload: Any = None,
+        *,
+        usage: Mapping[str, int | float] | None = None,
+    ) -> EventResult:
         """Journal an event about the node. Raises `LeaseLost`, or as `Client.commit_event`."""
-        return await run_async(self._commit(action_type, payload), self._ask)
+        return await run_async(self._commit(action_type, payload, usage), self._ask)
 
     def _lose(self, why: str) -> None:
         super()._lose(why)

@@ -21,6 +21,7 @@ from agentd.client.blocking import Client
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.repeats import OUTCOME_UNKNOWN, Repeats, is_repeatable, omit_unknown_outcome
 from agentd.client.requests import (
+    control,
     daemon,
     endings,
     events,
@@ -72,6 +73,10 @@ class AsyncClient:
     release_node = _async_method(endings.release_node)
     retry_node = _async_method(retries.retry_node)
     node_status = _async_method(nodes.node_status)
+    cancel_task = _async_method(control.cancel_task)
+    pause_task = _async_method(control.pause_task)
+    resume_task = _async_method(control.resume_task)
+    set_budget = _async_method(control.set_budget)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         self.socket_path = Path(socket_path or config.load().socket_path)

@@ -8,7 +8,7 @@ steps, for both kinds of lease.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -28,10 +28,11 @@ from agentd.errors import (
     NodeNotFound,
     RequestRefused,
     StaleLease,
+    TaskIsCancelled,
     TaskNotFound,
 )
 
-LEASE_GONE = (StaleLease, IllegalTransition, NodeNotFound, TaskNotFound)
+LEASE_GONE = (StaleLease, IllegalTransition, NodeNotFound, TaskNotFound, TaskIsCancelled)
 """How the daemon says that a lease is gone: it is another's, has ended, or never was."""
 
 
@@ -39,7 +40,7 @@ class BaseLease:
     """What both kinds of lease share: the node, whether it is still ours, and how it ends.
 
     `context` is the context that came with the node, its payloads as `msgspec.Raw`. `result` is
-    what the node will be completed with.
+    what the node will be completed with, and `usage` what that end will tell of it, by unit.
     """
 
     def __init__(self, acquired: AcquireNextNodeResult, heartbeats: Heartbeats) -> None:
@@ -48,6 +49,7 @@ class BaseLease:
         self.lease_id = acquired.lease_id
         self.context = acquired.context
         self.result: Any = None
+        self.usage: dict[str, int | float] = {}
         self._ids = (self.task_id, self.node_id, self.lease_id)
         node = acquired.context.node
         self._seconds = float((node.lease_expires_at or 0) - (node.acquired_at or 0))
@@ -112,7 +114,9 @@ class BaseLease:
     def _lose(self, why: str) -> None:
         self._why_lost = self._why_lost or why
 
-    def _commit(self, action_type: str, payload: Any) -> Steps[EventResult]:
+    def _commit(
+        self, action_type: str, payload: Any, usage: Mapping[str, int | float] | None
+    ) -> Steps[EventResult]:
         self.check()
         request = events.commit_event(
             self.task_id,
@@ -120,6 +124,7 @@ class BaseLease:
             lease_id=self.lease_id,
             action_type=action_type,
             payload=payload,
+            usage=usage,
         )
         with self._translate_errors():
             return (yield request)
@@ -150,7 +155,7 @@ class BaseLease:
                 result = encode_payload(self.result, "$.result_payload")
             except UNSENDABLE as unsendable:
                 return endings.fail_node(*self._ids, failure_payload(unsendable)), unsendable
-            return endings.complete_node(*self._ids, result), None
+            return endings.complete_node(*self._ids, result, usage=self.usage), None
         if isinstance(error, LeaseLost):
             if self.is_lost and error.args == LeaseLost().args:
                 error.args = (self._lost_message(),)  # it was raised from outside, without a reason
@@ -159,7 +164,8 @@ class BaseLease:
             and not isinstance(error, DaemonUnreachable)
             and not self._is_dropped
         ):
-            return endings.fail_node(*self._ids, failure_payload(error)), None
+            failure = failure_payload(error)
+            return endings.fail_node(*self._ids, failure, usage=self.usage), None
         return None, None
 
     def _failure_instead(self, refusal: RequestRefused) -> Request[EventResult]:

@@ -23,6 +23,7 @@ from agentd.client.heartbeats import Heartbeats
 from agentd.client.lease import Lease
 from agentd.client.repeats import OUTCOME_UNKNOWN, Repeats, is_repeatable, omit_unknown_outcome
 from agentd.client.requests import (
+    control,
     daemon,
     endings,
     events,
@@ -78,6 +79,10 @@ class Client:
     release_node = _blocking_method(endings.release_node)
     retry_node = _blocking_method(retries.retry_node)
     node_status = _blocking_method(nodes.node_status)
+    cancel_task = _blocking_method(control.cancel_task)
+    pause_task = _blocking_method(control.pause_task)
+    resume_task = _blocking_method(control.resume_task)
+    set_budget = _blocking_method(control.set_budget)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         if not 0 < timeout <= threading.TIMEOUT_MAX:

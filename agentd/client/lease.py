@@ -4,7 +4,7 @@ The rule this file keeps: what `base_lease` says of a block holds for a `with` b
 raises `LeaseLost` in the thread that holds the node, between two of its steps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,9 +37,15 @@ class Lease(BaseLease):
         self._ask = ask
         self._interrupt = ThreadInterrupt(LeaseLost)
 
-    def commit(self, action_type: str, payload: Any = None) -> EventResult:
+    def commit(
+        self,
+        action_type: str,
+        payload: Any = None,
+        *,
+        usage: Mapping[str, int | float] | None = None,
+    ) -> EventResult:
         """Journal an event about the node. Raises `LeaseLost`, or as `Client.commit_event`."""
-        return run(self._commit(action_type, payload), self._ask)
+        return run(self._commit(action_type, payload, usage), self._ask)
 
     def _lose(self, why: str) -> None:
         super()._lose(why)

@@ -27,6 +27,8 @@ from agentd.events import (
     NodeAdded,
     NodeFailed,
     NodeReleased,
+    TaskCancelled,
+    TaskRegistered,
 )
 from agentd.journal import Recorded
 from agentd.peers import peer_uid
@@ -93,6 +95,10 @@ class Service:
                 self._wake_for(event.not_before)
             elif isinstance(event, NodeAdded) and event.settings is not None:
                 self._wake_for(event.settings.not_before)
+            elif isinstance(event, TaskRegistered):
+                self._wake_for(event.timeout_at)
+            elif isinstance(event, TaskCancelled):
+                logger.info("cancelled task %s by %s", each.task_id, event.by or "a client")
 
     def _wake_for(self, moment: int | None) -> None:
         if moment is not None:

@@ -1,8 +1,9 @@
-"""The one timekeeper: leases that ran out, and nodes whose moment has come, without anybody asking.
+"""The one timekeeper: what is due without anybody asking.
 
-The rule this file keeps: it sleeps until the next moment, a second at a time, and looks at most
-once a second. It decides nothing: it submits what is due as a command, like anybody else, and
-looks again when that could not be done.
+That are leases that ran out, nodes whose moment has come, and tasks whose time is over. The rule
+this file keeps: it sleeps until the next moment, a second at a time, and looks at most once a
+second. It decides nothing: it submits what is due as a command, like anybody else, and looks again
+when that could not be done.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from agentd.daemon.grace import Grace
 from agentd.daemon.log import FAILURES_SECONDS, RateLimitedLog
 from agentd.daemon.writer import SubmittedCommand, Writer
 from agentd.errors import StorageError
-from agentd.methods import MOST_DUE, SETTLE_DUE
+from agentd.methods import MOST_DUE, SETTLE_DUE, TIME_OUT_TASK, Command
 from agentd.store import Store
 from agentd.transact import Call, Outcome
 
@@ -35,10 +36,11 @@ class Sweeper:
         self._timer: asyncio.TimerHandle | None = None
         self._due: int | None = None
         self._looked_at = 0
+        self._timed_out_until = 0  # tasks whose time was over by then are seen to; at a start, none
         self._failures = RateLimitedLog(FAILURES_SECONDS)
 
     def wake_at(self, at: int) -> None:
-        """Be awake when a lease ends that was granted or extended, or a node's moment comes."""
+        """Be awake at this moment: something will be due."""
         if self._due is None or at < self._due:
             self._sleep_until(at)
 
@@ -49,19 +51,23 @@ class Sweeper:
         self._grace.note_suspension(self._clock.suspended_ms(), now)
         honoured = self._grace.honoured_until(now)
         try:
-            tasks, next_moment = self._find_due(now, honoured)
+            tasks, late, next_moment = self._find_due(now, honoured)
         except StorageError as error:
             self._failures.error("cannot look for what is due: %s", error)
             self._sleep_until(now)
             return
+        self._timed_out_until = now - 1  # one may be registered at this moment, and be late at once
         for task_id in tasks:
-            self._writer.submit(SubmittedCommand(Call(SETTLE_DUE, TaskParams(task_id)), self))
+            self._submit(SETTLE_DUE, task_id)
+        for task_id in late:
+            self._submit(TIME_OUT_TASK, task_id)
         self._sleep_until(next_moment)
 
     def answer(self, _command: SubmittedCommand, outcome: Outcome) -> None:
         """The writer counts what was recorded; what was not is looked for again."""
         if outcome.refusal is not None:
             self._failures.error("what is due could not be recorded: %s", outcome.refusal)
+            self._timed_out_until = 0
             self.wake_at(self._looked_at)
 
     def stop(self) -> None:
@@ -69,17 +75,25 @@ class Sweeper:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _find_due(self, now: int, honoured: int) -> tuple[set[str], int | None]:
-        """The tasks in which something is due, and when something will be next."""
+    def _submit(self, command: Command, task_id: str) -> None:
+        self._writer.submit(SubmittedCommand(Call(command, TaskParams(task_id)), self))
+
+    def _find_due(self, now: int, honoured: int) -> tuple[set[str], list[str], int | None]:
+        """The tasks in which something is due, those whose time is over, and the next moment."""
         with self._store.read() as reader:
             due = reader.due_nodes(now, MOST_DUE)
             tasks = {node.task_id for node in (*reader.expired_leases(honoured, now), *due)}
-            moments = [reader.next_expiry(max(now, honoured)), reader.next_due(now)]
+            late = [task.task_id for task in reader.overdue_tasks(self._timed_out_until, now)]
+            moments = [
+                reader.next_expiry(max(now, honoured)),
+                reader.next_due(now),
+                reader.next_timeout(now),
+            ]
             if honoured and reader.expired_leases(0, honoured):
                 moments.append(self._grace.until)
             if len(due) == MOST_DUE:  # there may be more
                 moments.append(now)
-        return tasks, min((moment for moment in moments if moment is not None), default=None)
+        return tasks, late, min((each for each in moments if each is not None), default=None)
 
     def _sleep_until(self, moment: int | None) -> None:
         self.stop()

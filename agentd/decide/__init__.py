@@ -6,30 +6,47 @@ params and context always give the same events. A repeated command gives no even
 """
 
 from agentd.decide.context import Context
+from agentd.decide.control import (
+    Cancellable,
+    ControlState,
+    cancel_task,
+    pause_task,
+    resume_task,
+    set_budget,
+    time_out_task,
+)
 from agentd.decide.due import settle_due
 from agentd.decide.endings import complete_node, fail_node, release_node
 from agentd.decide.events import commit_event
 from agentd.decide.leases import acquire_next_node, heartbeat_node
 from agentd.decide.registration import Registration, register_task
 from agentd.decide.retries import FailedNode, RetryState, retry_node
-from agentd.decide.state import KnownNode, NamedNode, NodeState, TaskState
+from agentd.decide.state import KnownNode, Ledger, NamedNode, NodeState, TaskState
 
 __all__ = [
+    "Cancellable",
     "Context",
+    "ControlState",
     "FailedNode",
     "KnownNode",
+    "Ledger",
     "NamedNode",
     "NodeState",
     "Registration",
     "RetryState",
     "TaskState",
     "acquire_next_node",
+    "cancel_task",
     "commit_event",
     "complete_node",
     "fail_node",
     "heartbeat_node",
+    "pause_task",
     "register_task",
     "release_node",
+    "resume_task",
     "retry_node",
+    "set_budget",
     "settle_due",
+    "time_out_task",
 ]

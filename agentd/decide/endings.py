@@ -17,8 +17,9 @@ from agentd.api import (
 from agentd.decide.context import Context
 from agentd.decide.failures import Failure, fail, retry_or_fail
 from agentd.decide.leases import require_lease
-from agentd.decide.state import NodeState, next_status, require_node
-from agentd.events import Ending, NodeCompleted, NodeFailed, NodeReleased
+from agentd.decide.state import NodeState, cancelled_refusal, next_status, require_node
+from agentd.decide.usage import spends
+from agentd.events import Amounts, Ending, NodeCompleted, NodeFailed, NodeReleased
 from agentd.journal import Draft
 from agentd.projections import NodeRow
 
@@ -29,7 +30,15 @@ def complete_node(state: NodeState, params: CompleteNodeParams, _context: Contex
     if node is None:
         return []
     status, previous = next_status(node, "complete"), node.last_end_seq
-    event = NodeCompleted(params.lease_id, status, node.attempt, previous, node.lease_owner)
+    event = NodeCompleted(
+        params.lease_id,
+        status,
+        node.attempt,
+        previous,
+        node.lease_owner,
+        params.usage,
+        _spends(state, params.usage),
+    )
     return [Draft(event, node.node_id, or_default(params.payload, NULL))]
 
 
@@ -39,7 +48,8 @@ def fail_node(state: NodeState, params: FailNodeParams, context: Context) -> lis
     if node is None:
         return []
     error = or_default(params.payload, NULL)
-    failure = Failure(node, state.settings, error, kind=params.kind)
+    spent = _spends(state, params.usage)
+    failure = Failure(node, state.settings, error, "failed", params.kind, params.usage, spent)
     if not params.retryable:
         return [fail(failure)]
     return [retry_or_fail(failure, context, _milliseconds(params.retry_after_secs))]
@@ -60,6 +70,10 @@ def release_node(state: NodeState, params: ReleaseNodeParams, context: Context) 
     return [Draft(event, node.node_id, reason)]
 
 
+def _spends(state: NodeState, usage: Amounts) -> bool:
+    return bool(usage) and spends(state, usage)
+
+
 def _milliseconds(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * 1000)
 
@@ -67,11 +81,14 @@ def _milliseconds(seconds: float | None) -> int | None:
 def _node_to_end(state: NodeState, params: LeaseParams, kind: type[Ending]) -> NodeRow | None:
     """The node under its lease; None where this lease has ended it in this way already.
 
-    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, or leaves it to the machine to refuse.
+    Raises `TaskNotFound`, `NodeNotFound`, `TaskIsCancelled` and `StaleLease`, or leaves it to the
+    machine to refuse.
     """
     node = require_node(state, params)
     if _has_ended_it(state, node, params.lease_id, kind):
         return None
+    if state.cancelled is not None:
+        raise cancelled_refusal(state.task_id, state.cancelled)
     _require_lease_to_end(node, params.lease_id)
     return node
 

@@ -3,7 +3,8 @@
 from agentd.api import NULL, CommitEventParams, or_default
 from agentd.decide.context import Context
 from agentd.decide.leases import require_lease
-from agentd.decide.state import NodeState, require_node
+from agentd.decide.state import NodeState, cancelled_refusal, require_node
+from agentd.decide.usage import spends
 from agentd.errors import LeaseRequired
 from agentd.events import EventCommitted
 from agentd.journal import Draft
@@ -13,11 +14,14 @@ def commit_event(state: NodeState, params: CommitEventParams, _context: Context)
     """A note about a node, by the holder of its lease while there is one."""
     node = require_node(state, params)
     if params.lease_id is not None:
+        if state.cancelled is not None:
+            raise cancelled_refusal(state.task_id, state.cancelled)
         require_lease(node, params.lease_id)
     elif node.lease_id is not None:
         raise LeaseRequired(
             f"node {node.node_id} is {node.status}: send the lease_id that its holder acquired",
             node_id=node.node_id,
         )
-    payload = or_default(params.payload, NULL)
-    return [Draft(EventCommitted(params.action_type), node.node_id, payload)]
+    payload, usage = or_default(params.payload, NULL), params.usage
+    noted = EventCommitted(params.action_type, usage, bool(usage) and spends(state, usage))
+    return [Draft(noted, node.node_id, payload)]

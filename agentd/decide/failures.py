@@ -5,19 +5,21 @@ from msgspec import Struct
 from agentd.decide.context import Context
 from agentd.decide.retries import has_attempts_left, pause_ms
 from agentd.decide.state import next_status
-from agentd.events import HowFailed, NodeFailed, NodeSettings, Retry
+from agentd.events import Amounts, HowFailed, NodeFailed, NodeSettings, Retry
 from agentd.journal import Draft
 from agentd.projections import NodeRow
 
 
 class Failure(Struct, frozen=True):
-    """What came to nothing, and how; `payload` is the error."""
+    """What came to nothing, and how; `payload` is the error, `usage` what it has cost."""
 
     node: NodeRow
     settings: NodeSettings
     payload: bytes
     how: HowFailed = "failed"
     kind: str | None = None
+    usage: Amounts = {}
+    spent: bool = False
 
 
 def retry_or_fail(failure: Failure, context: Context, after_ms: int | None = None) -> Draft:
@@ -37,6 +39,8 @@ def retry_or_fail(failure: Failure, context: Context, after_ms: int | None = Non
         failure.how,
         failure.kind,
         not_before,
+        usage=failure.usage,
+        spent=failure.spent,
     )
     return Draft(event, node.node_id, failure.payload)
 
@@ -53,5 +57,7 @@ def fail(failure: Failure) -> Draft:
         failure.how,
         failure.kind,
         satisfies=failure.settings.on_failure == "continue",
+        usage=failure.usage,
+        spent=failure.spent,
     )
     return Draft(event, node.node_id, failure.payload)

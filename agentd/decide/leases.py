@@ -12,9 +12,16 @@ from msgspec.structs import replace
 from agentd.api import AcquireNextNodeParams, HeartbeatNodeParams, rfc3339
 from agentd.decide.context import Context
 from agentd.decide.due import settle_due
-from agentd.decide.state import KnownNode, NodeState, TaskState, require_known, require_node
+from agentd.decide.state import (
+    KnownNode,
+    NodeState,
+    TaskState,
+    cancelled_refusal,
+    require_known,
+    require_node,
+)
 from agentd.errors import StaleLease
-from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired, NodeFailed
+from agentd.events import Amounts, LeaseExpired, LeaseExtended, NodeAcquired, NodeFailed
 from agentd.journal import Draft
 from agentd.lifecycle import step
 from agentd.projections import NodeRow, is_runnable, with_strikes
@@ -23,19 +30,23 @@ from agentd.projections import NodeRow, is_runnable, with_strikes
 def acquire_next_node(
     state: TaskState, params: AcquireNextNodeParams, context: Context
 ) -> list[Draft]:
-    """What is due, then a lease on the first runnable node, if there is one."""
+    """What is due, then a lease on the first runnable node, if there is one.
+
+    A task that is cancelled or paused, or has spent its budget, hands out none.
+    """
     drafts = settle_due(state, params, context)
     if state.wanted is not None:
         require_known(state.wanted.row, state.task_id, state.wanted.name)
     node = _first_runnable(state, drafts)
     if node is not None:
-        drafts.append(_grant_lease(node, params, context))
+        usage = state.usage.get(node.row.node_id, {})
+        drafts.append(_grant_lease(node, params, context, usage))
     return drafts
 
 
 def _first_runnable(state: TaskState, settled: Sequence[Draft]) -> KnownNode | None:
     """The first of those that were runnable, and of those that become so by what is settled."""
-    if not state.expired:
+    if not state.expired or not state.hands_out:
         return state.runnable
     candidates = [*_given_back(state, settled), *_freed(state, settled)]
     if state.wanted is not None and state.wanted.row is not None:
@@ -71,7 +82,9 @@ def _freed(state: TaskState, settled: Sequence[Draft]) -> Iterator[tuple[int, Kn
             yield row.rank, node
 
 
-def _grant_lease(node: KnownNode, params: AcquireNextNodeParams, context: Context) -> Draft:
+def _grant_lease(
+    node: KnownNode, params: AcquireNextNodeParams, context: Context, usage: Amounts
+) -> Draft:
     settings, row = node.settings, node.row
     asked = None if params.lease_secs is None else params.lease_secs * 1000
     lease_ms = settings.lease_ms if asked is None else asked
@@ -84,6 +97,7 @@ def _grant_lease(node: KnownNode, params: AcquireNextNodeParams, context: Contex
         row.attempt + 1,
         deadline,
         lease_ms,
+        usage,
     )
     return Draft(event, row.node_id)
 
@@ -96,6 +110,8 @@ def _lease_end(lease_ms: int | None, deadline: int | None, context: Context) -> 
 def heartbeat_node(state: NodeState, params: HeartbeatNodeParams, context: Context) -> list[Draft]:
     """A longer lease for its holder."""
     node = require_node(state, params)
+    if state.cancelled is not None:
+        raise cancelled_refusal(state.task_id, state.cancelled)
     require_lease(node, params.lease_id)
     end = _lease_end(node.lease_ms, node.deadline_at, context)
     return [Draft(LeaseExtended(params.lease_id, end), node.node_id)]

@@ -5,7 +5,6 @@ node has of its own replaces what the task says for all.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from msgspec import Struct
 
@@ -20,8 +19,10 @@ from agentd.api import (
     own_settings,
 )
 from agentd.decide.context import Context
-from agentd.errors import InvalidGraph
-from agentd.events import NodeAdded, NodeSettings, TaskRegistered
+from agentd.decide.state import cancelled_refusal
+from agentd.decide.usage import is_reached
+from agentd.errors import InvalidGraph, TaskNotFound
+from agentd.events import NodeAdded, NodeSettings, TaskCancelled, TaskRegistered
 from agentd.journal import Draft
 
 _NO_SETTINGS = NodeSettings()
@@ -29,19 +30,30 @@ _NO_DEFAULTS = NodeDefaults()
 
 
 class Registration(Struct, frozen=True):
-    """The state RegisterTask decides on: the new ids, and which of the nodes' are taken already."""
+    """The state RegisterTask decides on: the new ids, and which of the nodes' are taken already.
+
+    `result_seq` points at the registration of a task that goes on and bears the same `dedupe_key`;
+    0 where there is none. `has_parent`: the parent that is named is there; `parent_cancelled` says
+    how that was cancelled, if it was.
+    """
 
     task_id: str
     node_ids: Sequence[str]
     taken: Sequence[str]
     version: int = 0
-    result_seq: ClassVar[int] = 0
+    result_seq: int = 0
+    has_parent: bool = False
+    parent_cancelled: TaskCancelled | None = None
 
 
-def register_task(
-    state: Registration, params: RegisterTaskParams, _context: Context
-) -> list[Draft]:
-    """A task and its nodes, if they form a graph of new nodes without a cycle."""
+def register_task(state: Registration, params: RegisterTaskParams, context: Context) -> list[Draft]:
+    """A task and its nodes, if they form a graph of new nodes without a cycle.
+
+    Nothing where a task goes on that bears the same `dedupe_key`.
+    """
+    if state.result_seq:
+        return []
+    _require_parent(state, params)
     nodes = list(zip(state.node_ids, params.initial_nodes, strict=True))
     named = _ids_by_name(nodes)
     dependencies = {node_id: _dependency_ids(node_id, spec, named) for node_id, spec in nodes}
@@ -49,7 +61,7 @@ def register_task(
     graph.check(state.node_ids, dependencies, state.taken, names)
     defaults = own_settings(params.node_defaults or _NO_DEFAULTS, params.priority)
     of_task = None if defaults == _NO_SETTINGS else defaults
-    registered = TaskRegistered(params.goal, len(nodes), params.warnings, of_task)
+    registered = _registered(params, len(nodes), of_task, context.now)
     drafts = [Draft(registered, payload=or_default(params.context, EMPTY_OBJECT))]
     for position, (node_id, spec) in enumerate(nodes):
         needed = tuple(dependencies[node_id])
@@ -57,6 +69,34 @@ def register_task(
         event = NodeAdded(position, needed, len(needed), "PENDING", spec.name, settings)
         drafts.append(Draft(event, node_id, or_default(spec.payload_schema, EMPTY_OBJECT)))
     return drafts
+
+
+def _require_parent(state: Registration, params: RegisterTaskParams) -> None:
+    if params.parent_task_id is None:
+        return
+    if not state.has_parent:
+        raise TaskNotFound.of(params.parent_task_id)
+    if state.parent_cancelled is not None:
+        raise cancelled_refusal(params.parent_task_id, state.parent_cancelled)
+
+
+def _registered(
+    params: RegisterTaskParams, nodes: int, defaults: NodeSettings | None, now: int
+) -> TaskRegistered:
+    timeout = params.timeout_secs
+    return TaskRegistered(
+        params.goal,
+        nodes,
+        params.warnings,
+        defaults,
+        params.parent_task_id,
+        params.labels,
+        params.budget,
+        is_reached(params.budget, {}),
+        params.paused,
+        None if timeout is None else now + round(timeout * 1000),
+        params.dedupe_key,
+    )
 
 
 def _ids_by_name(nodes: Sequence[tuple[str, NodeSpec]]) -> dict[str, str]:

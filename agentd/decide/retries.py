@@ -10,11 +10,11 @@ from msgspec import Struct
 
 from agentd.api import RetryNodeParams
 from agentd.decide.context import Context
-from agentd.decide.state import next_status, require_known, require_task
+from agentd.decide.state import cancelled_refusal, next_status, require_known, require_task
 from agentd.errors import NotRetryable
-from agentd.events import NodeRetried, NodeSettings, Retry
+from agentd.events import NodeRetried, NodeSettings, Retry, TaskCancelled
 from agentd.journal import Draft
-from agentd.projections import NodeRow, TaskRow
+from agentd.projections import NodeRow, TaskStateRow
 
 _ATTEMPTS, _PAUSE, _FACTOR, _LONGEST_PAUSE, _JITTER = 1, 1.0, 2.0, 300.0, 0.2
 
@@ -62,14 +62,17 @@ class RetryState(Struct, frozen=True):
 
     task_id: str
     version: int
-    task: TaskRow | None
+    task: TaskStateRow | None
     nodes: Sequence[FailedNode]
+    cancelled: TaskCancelled | None = None
     result_seq: int = 0
 
 
 def retry_node(state: RetryState, params: RetryNodeParams, _context: Context) -> list[Draft]:
     """The node is PENDING again, or all that can be."""
     require_task(state)
+    if state.cancelled is not None:
+        raise cancelled_refusal(state.task_id, state.cancelled)
     if params.failed:
         chosen = _retryable(state.nodes)
     else:

@@ -1,18 +1,26 @@
 """The states that commands decide on: a task, or one of its nodes.
 
-The rule this file keeps: what does not exist is refused here, in the same words for every command.
+The rule this file keeps: what does not exist, or is cancelled, is refused here, in the same words
+for every command.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
 from agentd.api import AttemptView
-from agentd.errors import IllegalTransition, NodeNotFound, TaskNotFound
-from agentd.events import Event, NodeSettings, Status
+from agentd.errors import IllegalTransition, NodeNotFound, TaskIsCancelled, TaskNotFound
+from agentd.events import Amounts, Event, NodeSettings, Status, TaskCancelled
 from agentd.lifecycle import step
-from agentd.projections import NodeRow, TaskRow
+from agentd.projections import NodeRow, TaskRow, TaskStateRow
+
+
+class Ledger(Struct, frozen=True):
+    """What a task has used by unit, and its budget, None where it has none."""
+
+    used: Amounts
+    budget: Amounts | None
 
 
 class KnownNode(Struct, frozen=True):
@@ -39,16 +47,20 @@ class TaskState(Struct, frozen=True):
     """The state of a task with what is due in it, and its first runnable node.
 
     `expired` are its leases that ran out, `due` its nodes whose moment has come. Where one node and
-    no other is `wanted`, that one is `runnable` or none is.
+    no other is `wanted`, that one is `runnable` or none is. Where it hands out none, whatever is
+    ready is not even looked for. `usage` is that of the nodes that may be handed out, by id, where
+    some was told.
     """
 
     task_id: str
     version: int
-    task: TaskRow | None
+    task: TaskStateRow | None
     expired: Sequence[KnownNode] = ()
     runnable: KnownNode | None = None
     due: Sequence[NodeRow] = ()
     wanted: NamedNode | None = None
+    hands_out: bool = True
+    usage: Mapping[str, Amounts] = {}
     result_seq: ClassVar[int] = 0
 
 
@@ -56,14 +68,18 @@ class NodeState(Struct, frozen=True):
     """The state of a task and one of its nodes, None where the task has no such node.
 
     `last_end` is how the newest attempt ended, where the lease that asks is the one it ended.
+    `cancelled` is how the task was cancelled, if it was; `ledger` what it has used, where the
+    command tells more of that.
     """
 
     task_id: str
     version: int
-    task: TaskRow | None
+    task: TaskStateRow | None
     node: NodeRow | None
     settings: NodeSettings = NodeSettings()
     last_end: Event | None = None
+    cancelled: TaskCancelled | None = None
+    ledger: Ledger | None = None
 
     @property
     def result_seq(self) -> int:
@@ -79,7 +95,7 @@ class HasTask(Protocol):
         """The id that was asked for."""
 
     @property
-    def task(self) -> TaskRow | None:
+    def task(self) -> TaskRow | TaskStateRow | None:
         """The task, or None."""
 
 
@@ -108,6 +124,19 @@ def require_known(node: NodeRow | None, task_id: str, named: str) -> NodeRow:
     if node is None:
         raise NodeNotFound.of(task_id, named)
     return node
+
+
+def cancelled_refusal(task_id: str, cancelled: TaskCancelled) -> TaskIsCancelled:
+    """The refusal that names the task, who cancelled it, and why."""
+    by = f" by {cancelled.by}" if cancelled.by else ""
+    why = f": {cancelled.reason}" if cancelled.reason else ""
+    above = f", with task {cancelled.ancestor}" if cancelled.ancestor else ""
+    return TaskIsCancelled(
+        f"task {task_id} was cancelled{by}{above}{why}",
+        task_id=task_id,
+        reason=cancelled.reason,
+        by=cancelled.by,
+    )
 
 
 def next_status(node: NodeRow, trigger: str) -> Status:

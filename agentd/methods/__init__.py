@@ -11,7 +11,18 @@ from msgspec import Struct
 
 from agentd import api
 from agentd.decide import Context
-from agentd.methods import daemon, endings, events, leases, nodes, registration, retries, tasks
+from agentd.methods import (
+    control,
+    daemon,
+    endings,
+    events,
+    leases,
+    nodes,
+    registration,
+    retries,
+    tasks,
+)
+from agentd.methods.control import TIME_OUT_TASK
 from agentd.methods.leases import SETTLE_DUE
 from agentd.methods.method import Command, Method
 from agentd.methods.state import MOST_DUE
@@ -77,8 +88,12 @@ METHODS: tuple[Method, ...] = (
     Method("ReleaseNode", api.ReleaseNodeParams, api.ReleaseNodeResult, endings.RELEASE_NODE),
     Method("RetryNode", api.RetryNodeParams, api.RetryNodeResult, retries.RETRY_NODE),
     Method("NodeStatus", api.NodeStatusParams, api.NodeStatusResult, query=nodes.node_status),
+    Method("CancelTask", api.CancelTaskParams, api.CancelTaskResult, control.CANCEL_TASK),
+    Method("PauseTask", api.PauseTaskParams, api.OkResult, control.PAUSE_TASK),
+    Method("ResumeTask", api.ResumeTaskParams, api.OkResult, control.RESUME_TASK),
+    Method("SetBudget", api.SetBudgetParams, api.OkResult, control.SET_BUDGET),
 )
 
 BY_NAME = {name: method for method in METHODS for name in (method.name, *method.aliases)}
 
-__all__ = ["BY_NAME", "METHODS", "MOST_DUE", "SETTLE_DUE", "Command", "Method"]
+__all__ = ["BY_NAME", "METHODS", "MOST_DUE", "SETTLE_DUE", "TIME_OUT_TASK", "Command", "Method"]

@@ -39,6 +39,7 @@ def describe_interface(methods: Iterable[Method]) -> DescribeInterfaceResult:
         "ReleaseNode": edge("release"),
         "retry": edge("retry"),
         "RetryNode": edge("retry_failed"),
+        "revoke": edge("revoke"),
     }
     return DescribeInterfaceResult(
         PROTOCOL,

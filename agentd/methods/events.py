@@ -5,7 +5,7 @@ from agentd.api import EventResult, TaskEventsParams, TaskEventsResult
 from agentd.decide import Context
 from agentd.journal import Recorded
 from agentd.methods.method import Command
-from agentd.methods.state import load_node
+from agentd.methods.state import load_node_to_charge
 from agentd.store import Reader
 
 
@@ -14,7 +14,7 @@ def show_event_id(_reader: Reader, recorded: Recorded, _context: Context) -> Eve
     return EventResult(recorded.event_id)
 
 
-COMMIT_EVENT = Command(load_node, decide.commit_event, show_event_id)
+COMMIT_EVENT = Command(load_node_to_charge, decide.commit_event, show_event_id)
 
 
 def task_events(reader: Reader, params: TaskEventsParams, _context: Context) -> TaskEventsResult:

@@ -1,5 +1,7 @@
 """AcquireNextNode, HeartbeatNode, and what is due without anybody asking."""
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from agentd import decide, queries
@@ -10,11 +12,11 @@ from agentd.api import (
     fractional_seconds,
 )
 from agentd.decide import Context, KnownNode, NamedNode, TaskState
-from agentd.events import LeaseExtended, NodeAcquired
+from agentd.events import Amounts, LeaseExtended, NodeAcquired
 from agentd.journal import Recorded
 from agentd.methods.method import Command
 from agentd.methods.state import load_node, load_task
-from agentd.projections import NodeRow, is_runnable
+from agentd.projections import NodeRow, TaskStateRow, is_runnable
 from agentd.store import Reader
 
 
@@ -24,16 +26,30 @@ def _load_queue(reader: Reader, params: AcquireNextNodeParams, context: Context)
     if state.task is None:
         return state
     if params.node_id is None:
-        wanted, row = None, reader.next_runnable(state.task_id)
+        wanted, row = None, reader.next_runnable(state.task_id) if state.hands_out else None
     else:
         row = queries.node_row(reader, state.task_id, params.node_id)
         wanted = NamedNode(params.node_id, row)
+    if not state.hands_out:
+        return replace(state, wanted=wanted)
     rows = [] if row is None else [row]
     now_due = [due for due in state.due if wanted is None or due == row]
     rows += [replace(due, not_before=None) for due in now_due]
     first = min(filter(is_runnable, rows), key=_order, default=None)
     runnable = None if first is None else KnownNode(first, queries.node_settings(reader, first))
-    return replace(state, runnable=runnable, wanted=wanted)
+    found = replace(state, runnable=runnable, wanted=wanted)
+    if not state.task.has_usage:
+        return found
+    return replace(found, usage=_usage(reader, found, state.task))
+
+
+def _usage(reader: Reader, state: TaskState, task: TaskStateRow) -> Mapping[str, Amounts]:
+    """What those nodes have used that may be handed out."""
+    nodes = [*state.expired, *(freed for node in state.expired for freed in node.dependents)]
+    if state.runnable is not None:
+        nodes.append(state.runnable)
+    node_ids = [node.row.node_id for node in nodes]
+    return {node_id: queries.usage_of_node(reader, task, node_id) for node_id in node_ids}
 
 
 def _order(row: NodeRow) -> tuple[int, int]:

@@ -20,16 +20,16 @@ _INNER_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class Command(NamedTuple):
-    """A method that may write. `view` shows the record that answers it.
+    """A method that may write. `view` shows the record that answers it; without one it is null.
 
-    Where nothing was to be done there is none, and it answers `idle`, which is remembered as any
-    answer is; one that is null is not, for who looked for work will look again.
+    `unchanged` shows, where there is something else to say, that nothing was recorded because it
+    was so already; it is given the earlier record that tells of it, if there is one.
     """
 
     load: Callable[[Reader, Any, Context], Any]
     decide: Callable[[Any, Any, Context], list[Any]]
     view: Callable[[Reader, Recorded, Context], Any]
-    idle: Any = None
+    unchanged: Callable[[Reader, Recorded | None, Context], Any] | None = None
 
 
 class Method(NamedTuple):

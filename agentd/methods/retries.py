@@ -17,8 +17,10 @@ def _load_failed(reader: Reader, params: RetryNodeParams, _context: Context) -> 
     else:
         row = queries.node_row(reader, task_id, params.node_id)
         rows = [] if row is None else [row]
-    task, version = queries.task_row(reader, task_id), reader.head(task_id).version
-    return RetryState(task_id, version, task, [_failed_node(reader, row) for row in rows])
+    task, version = queries.find_state_row(reader, task_id), reader.head(task_id).version
+    cancelled = None if task is None else queries.cancellation(reader, task)
+    nodes = [_failed_node(reader, row) for row in rows]
+    return RetryState(task_id, version, task, nodes, cancelled)
 
 
 def _failed_node(reader: Reader, row: NodeRow) -> FailedNode:
@@ -38,4 +40,8 @@ def _show_retried(reader: Reader, recorded: Recorded, _context: Context) -> Retr
     return RetryNodeResult([each.node_id or "" for each in records])
 
 
-RETRY_NODE = Command(_load_failed, decide.retry_node, _show_retried, RetryNodeResult([]))
+def _show_none(_reader: Reader, _recorded: Recorded | None, _context: Context) -> RetryNodeResult:
+    return RetryNodeResult([])
+
+
+RETRY_NODE = Command(_load_failed, decide.retry_node, _show_retried, _show_none)

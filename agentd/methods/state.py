@@ -2,10 +2,20 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from agentd import queries
-from agentd.api import MOST_SHOWN, LeaseParams, NodeParams, TaskParams
-from agentd.decide import Context, KnownNode, NodeState, TaskState
-from agentd.projections import NODES, NodeRow
+from agentd.api import (
+    MOST_SHOWN,
+    CommitEventParams,
+    CompleteNodeParams,
+    FailNodeParams,
+    NodeParams,
+    ReleaseNodeParams,
+    TaskParams,
+)
+from agentd.decide import Context, KnownNode, Ledger, NodeState, TaskState
+from agentd.projections import NODES, NodeRow, TaskStateRow
 from agentd.store import Reader
 
 MOST_DUE = 1_000
@@ -15,13 +25,14 @@ MOST_DUE = 1_000
 def load_task(reader: Reader, params: TaskParams, context: Context) -> TaskState:
     """The task with what is due in it."""
     task_id = params.task_id
-    task = queries.task_row(reader, task_id)
-    if task is None:
+    state = queries.find_state_row(reader, task_id)
+    if state is None:
         return TaskState(task_id, 0, None)
     expired = reader.expired_leases(context.honoured_until, context.now, task_id)
     known = [_held_node(reader, row) for row in expired]
+    version = reader.head(task_id).version
     due = reader.due_nodes(context.now, MOST_DUE, task_id)
-    return TaskState(task_id, reader.head(task_id).version, task, known, due=due)
+    return TaskState(task_id, version, state, known, due=due, hands_out=state.hands_out)
 
 
 def _held_node(reader: Reader, row: NodeRow) -> KnownNode:
@@ -42,18 +53,44 @@ def _known_nodes(reader: Reader, node_ids: Iterable[str]) -> list[KnownNode]:
 def load_node(reader: Reader, params: NodeParams, _context: Context) -> NodeState:
     """The task and the node, as far as they are there."""
     task_id = params.task_id
-    task = queries.task_row(reader, task_id)
+    state = queries.find_state_row(reader, task_id)
     node = queries.node_row(reader, task_id, params.node_id)
-    return NodeState(task_id, reader.head(task_id).version, task, node)
+    version = reader.head(task_id).version
+    if state is None or state.cancelled_seq is None:
+        return NodeState(task_id, version, state, node)
+    return NodeState(task_id, version, state, node, cancelled=queries.cancellation(reader, state))
 
 
-def load_ending(reader: Reader, params: LeaseParams, context: Context) -> NodeState:
+def load_ending(
+    reader: Reader,
+    params: CompleteNodeParams | FailNodeParams | ReleaseNodeParams,
+    context: Context,
+) -> NodeState:
     """The same, with the node's settings, and how the lease ended that asks, if it has."""
-    state = load_node(reader, params, context)
+    if isinstance(params, ReleaseNodeParams):
+        state = load_node(reader, params, context)
+    else:
+        state = load_node_to_charge(reader, params, context)
     node = state.node
     if node is None:
         return state
     has_ended = node.last_lease == params.lease_id and node.last_end_seq is not None
     last = reader.record_at(node.last_end_seq or 0).event if has_ended else None
-    settings = queries.node_settings(reader, node)
-    return NodeState(state.task_id, state.version, state.task, node, settings, last)
+    return replace(state, settings=queries.node_settings(reader, node), last_end=last)
+
+
+def load_node_to_charge(
+    reader: Reader,
+    params: CommitEventParams | CompleteNodeParams | FailNodeParams,
+    context: Context,
+) -> NodeState:
+    """The same, and what the task has used where more of that is told."""
+    found = load_node(reader, params, context)
+    if not params.usage or found.task is None:
+        return found
+    return replace(found, ledger=load_ledger(reader, found.task))
+
+
+def load_ledger(reader: Reader, state: TaskStateRow) -> Ledger:
+    """What the task has used, and its budget."""
+    return Ledger(queries.usage_of_task(reader, state), queries.budget_of(reader, state))

@@ -7,8 +7,8 @@ from agentd.store import Reader
 
 
 def task_status(reader: Reader, params: TaskStatusParams, _context: Context) -> TaskStatusResult:
-    """The task and all its nodes."""
-    return queries.task_status(reader, params.task_id)
+    """The task and its nodes."""
+    return queries.task_status(reader, params)
 
 
 def list_tasks(reader: Reader, params: ListTasksParams, _context: Context) -> ListTasksResult:

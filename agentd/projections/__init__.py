@@ -8,14 +8,15 @@ from msgspec import Struct
 from agentd.events import EVENTS
 from agentd.journal import Recorded
 from agentd.projections.base import Dependents, Key, Projection
-from agentd.projections.counts import COUNTS, CountsRow
 from agentd.projections.edges import EDGES, EdgeRow
 from agentd.projections.nodes import NODES, NodeRow, is_runnable
 from agentd.projections.rank import priority_of, with_strikes
+from agentd.projections.task_states import TASK_STATES, TaskStateRow
 from agentd.projections.tasks import TASKS, TaskRow
 from agentd.projections.totals import TOTALS, TotalsRow
+from agentd.projections.usage import USAGE, UsageRow
 
-PROJECTIONS: tuple[Projection, ...] = (TASKS, NODES, EDGES, COUNTS, TOTALS)
+PROJECTIONS: tuple[Projection, ...] = (TASKS, NODES, EDGES, TASK_STATES, TOTALS, USAGE)
 
 _PROJECTIONS_BY_EVENT = {kind: tuple(p for p in PROJECTIONS if kind in p.kinds) for kind in EVENTS}
 
@@ -42,13 +43,13 @@ def project(tables: Tables, recorded: Recorded) -> None:
 
 
 __all__ = [
-    "COUNTS",
     "EDGES",
     "NODES",
     "PROJECTIONS",
     "TASKS",
+    "TASK_STATES",
     "TOTALS",
-    "CountsRow",
+    "USAGE",
     "Dependents",
     "EdgeRow",
     "Key",
@@ -56,7 +57,9 @@ __all__ = [
     "Projection",
     "Tables",
     "TaskRow",
+    "TaskStateRow",
     "TotalsRow",
+    "UsageRow",
     "is_runnable",
     "priority_of",
     "project",

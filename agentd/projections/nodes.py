@@ -15,6 +15,7 @@ from agentd.events import (
     Event,
     LeaseExpired,
     LeaseExtended,
+    LeaseRevoked,
     NodeAcquired,
     NodeAdded,
     NodeCompleted,
@@ -184,6 +185,10 @@ def _release_node(row: NodeRow, recorded: Recorded, event: NodeReleased) -> Node
     return _end_lease(row, recorded, event, not_before=wait)
 
 
+def _revoke_lease(row: NodeRow, recorded: Recorded, event: LeaseRevoked) -> NodeRow:
+    return _end_lease(row, recorded, event)
+
+
 def _retry_node(row: NodeRow, recorded: Recorded, event: NodeRetried) -> NodeRow:
     return replace(
         row,
@@ -216,6 +221,7 @@ _REDUCERS: dict[type[Event], Callable[[NodeRow, Recorded, Any], NodeRow]] = {
     NodeReleased: _release_node,
     NodeRetried: _retry_node,
     NodeDue: _become_due,
+    LeaseRevoked: _revoke_lease,
 }
 
 NODES = Projection(

@@ -12,14 +12,17 @@ from agentd.projections.base import Dependents, Key, Projection
 
 
 class TaskRow(Struct, frozen=True):
-    """One task. `registered_seq` points at its TaskRegistered: goal and context are in the journal.
+    """One task. `registered_seq` points at its TaskRegistered, which has goal, labels and context.
 
-    `created_at` is Unix milliseconds.
+    `created_at` is Unix milliseconds, and so is `timeout_at`: when it is cancelled unless it has
+    ended.
     """
 
     task_id: str
     registered_seq: int
     created_at: int
+    parent_task_id: str | None = None
+    timeout_at: int | None = None
 
 
 def keys(recorded: Recorded, _dependents: Dependents) -> tuple[Key]:
@@ -29,9 +32,16 @@ def keys(recorded: Recorded, _dependents: Dependents) -> tuple[Key]:
 
 def reduce(row: TaskRow | None, recorded: Recorded, _key: Key) -> TaskRow | None:
     """Fold one event into its task's row."""
-    if not isinstance(recorded.event, TaskRegistered):
+    event = recorded.event
+    if not isinstance(event, TaskRegistered):
         return row
-    return TaskRow(recorded.task_id, recorded.seq, recorded.at)
+    return TaskRow(
+        recorded.task_id,
+        recorded.seq,
+        recorded.at,
+        event.parent_task_id,
+        event.timeout_at,
+    )
 
 
 TASKS = Projection(

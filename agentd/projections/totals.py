@@ -9,6 +9,7 @@ from agentd.events import (
     EVENTS,
     Event,
     LeaseExpired,
+    LeaseRevoked,
     NodeAcquired,
     NodeAdded,
     NodeCompleted,
@@ -42,6 +43,7 @@ DELTAS: Mapping[type[Event], Delta] = {
     NodeFailed: Delta(running=-1, failed=1),
     NodeReleased: Delta(pending=1, running=-1),
     NodeRetried: Delta(pending=1, failed=-1),
+    LeaseRevoked: Delta(pending=1, running=-1),
 }
 
 _TRIED_AGAIN = Delta(pending=1, running=-1)

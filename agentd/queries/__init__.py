@@ -9,20 +9,38 @@ from agentd.queries.metrics import database_metrics
 from agentd.queries.node_context import node_context
 from agentd.queries.nodes import node_row, node_settings, node_status, node_view
 from agentd.queries.registration import registration_warnings
-from agentd.queries.tasks import list_tasks, task_row, task_status, task_view
+from agentd.queries.task_list import list_tasks
+from agentd.queries.task_states import (
+    budget_of,
+    cancellation,
+    find_state_row,
+    state_of_task,
+    state_row,
+    usage_of_node,
+    usage_of_task,
+)
+from agentd.queries.tasks import read_status, task_row, task_status, task_view
 
 __all__ = [
+    "budget_of",
+    "cancellation",
     "database_metrics",
     "ended_attempts",
+    "find_state_row",
     "list_tasks",
     "node_context",
     "node_row",
     "node_settings",
     "node_status",
     "node_view",
+    "read_status",
     "registration_warnings",
+    "state_of_task",
+    "state_row",
     "task_events",
     "task_row",
     "task_status",
     "task_view",
+    "usage_of_node",
+    "usage_of_task",
 ]

@@ -7,7 +7,14 @@ from msgspec import Raw
 
 from agentd.api import NULL, AttemptView, error_or_size
 from agentd.api.attempts import HowEnded
-from agentd.events import Ending, LeaseExpired, NodeCompleted, NodeFailed, NodeReleased
+from agentd.events import (
+    Ending,
+    LeaseExpired,
+    LeaseRevoked,
+    NodeCompleted,
+    NodeFailed,
+    NodeReleased,
+)
 from agentd.journal import Recorded
 from agentd.projections import NodeRow
 from agentd.store import Reader
@@ -55,3 +62,5 @@ def _how_it_ended(event: Ending, payload: bytes | None) -> tuple[HowEnded, str |
             return "completed", None, Raw(NULL)
         case LeaseExpired():
             return "expired", None, Raw(NULL)
+        case LeaseRevoked():
+            return "revoked", None, Raw(NULL)

@@ -24,7 +24,7 @@ def node_context(reader: Reader, acquired: Recorded, limit: int) -> NodeContext:
     event = acquired.event
     if task is None or not isinstance(then, NodeRow) or not isinstance(event, NodeAcquired):
         raise JournalDamaged(f"record {acquired.seq} acquired a node that has no row")
-    view = node_view(reader, replace(then, attempt=event.attempt))
+    view = node_view(reader, replace(then, attempt=event.attempt), event.usage)
     return NodeContext(
         task_view(reader, task),
         view,

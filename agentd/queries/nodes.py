@@ -1,5 +1,6 @@
 """A node: its row, its settings, and what clients see of it."""
 
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Raw
@@ -14,14 +15,16 @@ from agentd.api import (
     is_id,
 )
 from agentd.errors import JournalDamaged, NodeNotFound, TaskNotFound
-from agentd.events import NodeAdded, NodeSettings
+from agentd.events import Amounts, NodeAdded, NodeSettings
 from agentd.journal import Recorded
-from agentd.projections import NODES, TASKS, NodeRow, priority_of
+from agentd.projections import NODES, NodeRow, priority_of
 from agentd.queries.attempts import ended_attempts
+from agentd.queries.task_states import find_state_row, usage_of_node
 from agentd.queries.values import payload_of, unix_seconds
 from agentd.store import Reader
 
 _NO_SETTINGS = NodeSettings()
+_NOTHING: Amounts = MappingProxyType({})
 
 
 def node_row(reader: Reader, task_id: str, node_id: str) -> NodeRow | None:
@@ -49,15 +52,17 @@ def _settings_in(recorded: Recorded) -> NodeSettings:
 def node_status(reader: Reader, params: NodeStatusParams) -> NodeStatusResult:
     """The node, and how its attempts ended. Raises `TaskNotFound` or `NodeNotFound`."""
     task_id = params.task_id
-    if reader.get(TASKS, (task_id,)) is None:
+    task = find_state_row(reader, task_id)
+    if task is None:
         raise TaskNotFound.of(task_id)
     row = node_row(reader, task_id, params.node_id)
     if row is None:
         raise NodeNotFound.of(task_id, params.node_id)
-    return NodeStatusResult(node_view(reader, row), ended_attempts(reader, row, MOST_LISTED))
+    view = node_view(reader, row, usage_of_node(reader, task, row.node_id))
+    return NodeStatusResult(view, ended_attempts(reader, row, MOST_LISTED))
 
 
-def node_view(reader: Reader, row: NodeRow) -> NodeView:
+def node_view(reader: Reader, row: NodeRow, usage: Amounts = _NOTHING) -> NodeView:
     """A node as clients see it."""
     added = reader.record_at(row.added_seq)
     if not isinstance(added.event, NodeAdded):
@@ -78,6 +83,7 @@ def node_view(reader: Reader, row: NodeRow) -> NodeView:
         priority_of(row.rank),
         row.attempt,
         fractional_seconds(row.not_before),
+        dict(usage),
     )
     if row.settings_seq is not None:
         same = row.settings_seq == row.added_seq

@@ -1,22 +1,24 @@
-"""A task with its nodes, and which tasks there are."""
+"""A task with its nodes."""
 
-from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from agentd.api import (
-    ListTasksParams,
-    ListTasksResult,
-    TaskStatusResult,
-    TaskSummary,
-    TaskView,
-    rfc3339,
-)
-from agentd.errors import JournalDamaged, TaskNotFound
-from agentd.events import STATUSES
-from agentd.projections import COUNTS, TASKS, CountsRow, TaskRow
+from msgspec import UNSET
+
+from agentd.api import TaskStatusParams, TaskStatusResult, TaskView, rfc3339
+from agentd.errors import TaskNotFound
+from agentd.events import Amounts
+from agentd.projections import TASKS, NodeRow, TaskRow
 from agentd.queries.counts import count_by_status
 from agentd.queries.nodes import node_view
-from agentd.queries.pages import take_page
 from agentd.queries.registration import registration_of
+from agentd.queries.task_states import (
+    budget_of,
+    state_of_task,
+    state_row,
+    usage_of_node,
+    usage_of_task,
+)
 from agentd.queries.values import payload_of
 from agentd.store import Reader
 
@@ -27,40 +29,71 @@ def task_row(reader: Reader, task_id: str) -> TaskRow | None:
     return row
 
 
-def task_status(reader: Reader, task_id: str) -> TaskStatusResult:
-    """A task and all its nodes. Raises `TaskNotFound`."""
-    row = task_row(reader, task_id)
-    if row is None:
-        raise TaskNotFound.of(task_id)
-    nodes = [node_view(reader, node) for node in reader.nodes(task_id)]
-    found = Counter(node.status for node in nodes)
-    counts: dict[str, int] = {status: found[status] for status in STATUSES if found[status]}
-    return TaskStatusResult(task_view(reader, row), counts, nodes)
-
-
-def list_tasks(reader: Reader, params: ListTasksParams) -> ListTasksResult:
-    """A page of the tasks."""
-    limit = params.limit + 1  # one more, to see whether this page is the last
-    if params.runnable:
-        rows = reader.runnable_tasks(params.prefix, params.before or 0, limit)
-    else:
-        rows = reader.tasks(params.prefix, params.before, limit)
-    page = take_page(
-        ((row.registered_seq, _task_summary(reader, row)) for row in rows), params.limit
-    )
-    return ListTasksResult(page.entries, page.last if page.more else None)
-
-
 def task_view(reader: Reader, row: TaskRow) -> TaskView:
     """A task as clients see it."""
     recorded, event = registration_of(reader, row)
-    return TaskView(row.task_id, event.goal, payload_of(recorded), rfc3339(row.created_at))
+    return TaskView(
+        row.task_id,
+        event.goal,
+        payload_of(recorded),
+        rfc3339(row.created_at),
+        row.parent_task_id or UNSET,
+        dict(event.labels) or UNSET,
+    )
 
 
-def _task_summary(reader: Reader, row: TaskRow) -> TaskSummary:
-    task = task_view(reader, row)
-    counts: CountsRow | None = reader.get(COUNTS, (row.task_id,))
-    if counts is None:
-        raise JournalDamaged(f"the nodes of task {row.task_id} are not counted")
-    runnable = reader.next_runnable(row.task_id) is not None
-    return TaskSummary(task.id, task.goal, task.created_at, count_by_status(counts), runnable)
+def task_status(reader: Reader, params: TaskStatusParams) -> TaskStatusResult:
+    """A task, and those of its nodes that are asked for. Raises `TaskNotFound`."""
+    status, nodes = read_status(reader, params)
+    if params.has("nodes"):
+        status.nodes = [node_view(reader, row, usage) for row, usage in nodes]
+    return status
+
+
+class NodeStatus(NamedTuple):
+    """A node, and what it has used."""
+
+    row: NodeRow
+    usage: Amounts
+
+
+def read_status(
+    reader: Reader, params: TaskStatusParams
+) -> tuple[TaskStatusResult, Iterator[NodeStatus]]:
+    """The status without its nodes, and these. Raises `TaskNotFound`."""
+    row = task_row(reader, params.task_id)
+    if row is None:
+        raise TaskNotFound.of(params.task_id)
+    state = state_row(reader, row.task_id)
+    left_out: Any = UNSET
+    asked = params.has("usage")
+    last = _last_of_page(reader, params)
+    status = TaskStatusResult(
+        task_view(reader, row),
+        count_by_status(state) if params.has("counts") else left_out,
+        left_out,
+        state_of_task(reader, state),
+        dict(usage_of_task(reader, state)) if asked else left_out,
+        _as_dict(budget_of(reader, state)) if asked else left_out,
+        last if params.has("nodes") else left_out,
+    )
+    rows = reader.nodes(row.task_id, _after(params), params.limit) if params.has("nodes") else ()
+    return status, (NodeStatus(node, usage_of_node(reader, state, node.node_id)) for node in rows)
+
+
+def _last_of_page(reader: Reader, params: TaskStatusParams) -> int | None:
+    """The position of the last node on the page, where there are more behind it."""
+    if params.limit is None or not params.has("nodes"):
+        return None
+    positions = [
+        node.position for node in reader.nodes(params.task_id, _after(params), params.limit + 1)
+    ]
+    return positions[-2] if len(positions) > params.limit else None
+
+
+def _after(params: TaskStatusParams) -> int:
+    return -1 if params.after is None else params.after
+
+
+def _as_dict(amounts: Amounts | None) -> dict[str, int | float] | None:
+    return None if amounts is None else dict(amounts)

@@ -19,6 +19,7 @@ from agentd.store.protocols.queue import QueueReader
 from agentd.store.protocols.requests import RequestReader, RequestTx
 from agentd.store.protocols.rows import RowReader, RowTx
 from agentd.store.protocols.tasks import TaskReader
+from agentd.store.protocols.usage import UsageReader
 
 
 class Reader(
@@ -29,6 +30,7 @@ class Reader(
     QueueReader,
     LeaseReader,
     RequestReader,
+    UsageReader,
     Protocol,
 ):
     """One consistent view of the database. Times are Unix milliseconds."""

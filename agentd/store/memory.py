@@ -19,11 +19,15 @@ from agentd.projections import (
     EDGES,
     NODES,
     PROJECTIONS,
+    TASK_STATES,
     TASKS,
+    USAGE,
     Key,
     NodeRow,
     Projection,
     TaskRow,
+    TaskStateRow,
+    UsageRow,
     is_runnable,
 )
 
@@ -66,10 +70,14 @@ class MemoryTx:
         moments = (node.not_before or 0 for node in self._waiting())
         return min((moment for moment in moments if moment > after), default=None)
 
-    def nodes(self, task_id: str) -> Iterator[NodeRow]:
+    def has_ready(self, task_id: str) -> bool:
+        """See `Reader.has_ready`."""
+        return any(n.status == "PENDING" and not n.waiting_on for n in self.nodes(task_id))
+
+    def nodes(self, task_id: str, after: int = -1, limit: int | None = None) -> Iterator[NodeRow]:
         """See `Reader.nodes`."""
-        nodes = (node for node in self._nodes() if node.task_id == task_id)
-        return iter(sorted(nodes, key=lambda node: node.position))
+        nodes = (n for n in self._nodes() if n.task_id == task_id and n.position > after)
+        return itertools.islice(sorted(nodes, key=lambda node: node.position), limit)
 
     def node_named(self, task_id: str, name: str) -> NodeRow | None:
         """See `Reader.node_named`."""
@@ -90,6 +98,34 @@ class MemoryTx:
         runnable = (task for task in newer if self.next_runnable(task.task_id) is not None)
         return sorted(runnable, key=lambda task: task.registered_seq)[:limit]
 
+    def children(self, task_id: str, before: int | None, limit: int) -> list[TaskRow]:
+        """See `Reader.children`."""
+        everything = self.tasks("", before, len(self.tables[TASKS.name]))
+        return [task for task in everything if task.parent_task_id == task_id][:limit]
+
+    def open_tasks(self, dedupe_key: str) -> list[TaskRow]:
+        """See `Reader.open_tasks`."""
+        states: list[TaskStateRow] = list(self.rows(TASK_STATES))  # type: ignore[arg-type]  # its rows
+        found = {s.task_id for s in states if s.dedupe_key == dedupe_key and s.may_go_on}
+        everything = self.tasks("", None, len(self.tables[TASKS.name]))
+        return [task for task in everything if task.task_id in found]
+
+    def overdue_tasks(self, after: int, until: int) -> list[TaskRow]:
+        """See `Reader.overdue_tasks`."""
+        timed = [task for task in self._tasks("") if after < (task.timeout_at or after) <= until]
+        timed = [t for t in timed if self.get(TASK_STATES, (t.task_id,)).may_go_on]
+        return sorted(timed, key=lambda task: (task.timeout_at, task.registered_seq))
+
+    def next_timeout(self, after: int) -> int | None:
+        """See `Reader.next_timeout`."""
+        ends = (task.timeout_at or 0 for task in self._tasks("") if task.timeout_at is not None)
+        return min((end for end in ends if end > after), default=None)
+
+    def usage(self, scope: str) -> list[UsageRow]:
+        """See `Reader.usage`."""
+        rows: list[UsageRow] = list(self.rows(USAGE))  # type: ignore[arg-type]  # its rows
+        return [row for row in rows if row.scope == scope]
+
     def dependents(self, node_id: str) -> list[str]:
         """See `Reader.dependents`."""
         return sorted(node for dependency, node in self.tables[EDGES.name] if dependency == node_id)
@@ -103,6 +139,10 @@ class MemoryTx:
             if after < (node.lease_expires_at or 0) <= until or _is_over(node.deadline_at, until)
         ]
         return sorted(expired, key=lambda node: (node.lease_expires_at, node.node_id))
+
+    def leased_nodes(self, task_id: str) -> list[NodeRow]:
+        """See `Reader.leased_nodes`."""
+        return [node for node in self.nodes(task_id) if node.lease_expires_at is not None]
 
     def next_expiry(self, after: int) -> int | None:
         """See `Reader.next_expiry`."""

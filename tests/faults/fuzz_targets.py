@@ -134,6 +134,12 @@ def seeds() -> list[bytes]:
         ("TaskStatus", task),
         ("ListTasks", {"prefix": "0", "runnable": True, "limit": 2}),
         ("TaskEvents", {**task, "after": 1, "limit": 2}),
+        ("CancelTask", {**task, "reason": "r"}),
+        ("PauseTask", {**task, "by": "b"}),
+        ("ResumeTask", task),
+        ("SetBudget", {**task, "budget": {"usd": 0.5}}),
+        ("CommitEvent", {**held, "usage": {"usd": 1, "t": 0.25}}),
+        ("ListTasks", {"state": "PAUSED", "label": {"a": "b"}, "since": "2026-01-31T12:00:00Z"}),
     ]
     lines = [line(*call) for call in calls]
     pairs = [b"\n".join([one, b"@299999", other]) for one in lines for other in lines[3:]]

@@ -9,7 +9,7 @@ from typing import Any
 from tests.core import uid
 from tests.property.model import Model
 from tests.property.node_model import Object
-from tests.property.strategies import Ask, Dag
+from tests.property.strategies import OF_TASKS, Ask, Dag
 
 UNKNOWN = uid(0xDEAD)
 LAST_PICK = 19
@@ -40,8 +40,12 @@ class Asker:
             return "AcquireNextNode", self.acquisition(ask)
         if ask.method == "RetryNode":
             return ask.method, self.retry(ask)
-        if ask.method == "settle_due":
+        if ask.method in ("settle_due", "time_out_task"):
             return ask.method, {"task_id": self.task_id(ask)}
+        if ask.method == "SetBudget":
+            return ask.method, {"task_id": self.task_id(ask), "budget": ask.usage or None}
+        if ask.method in OF_TASKS:
+            return ask.method, {"task_id": self.task_id(ask), "reason": "why", "by": ask.owner}
         believes_in_one = ask.lease in ("current", "none") and held
         chosen = held if believes_in_one else [*self.model.nodes.values()]
         some_task = next(iter(self.model.tasks), UNKNOWN)
@@ -52,7 +56,7 @@ class Asker:
         if ask.lease != "none" or ask.method != "CommitEvent":
             params["lease_id"] = self.lease(ask, node)
         if ask.method not in ("HeartbeatNode", "ReleaseNode"):
-            params["payload"] = ask.payload
+            params |= {"payload": ask.payload, "usage": ask.usage}
         params |= {name: ask.more[name] for name in SAYS.get(ask.method, ()) if name in ask.more}
         return ask.method, self.by_name(node, params)
 
@@ -119,6 +123,10 @@ class Asker:
             specs.reverse()
         if dag.anonymous:
             specs.append({"dependencies": ids[-1:]})
+        holds = dag.holds._asdict()
+        parent = holds.pop("parent")
+        if parent is not None and (tasks := [*self.model.tasks]):
+            holds["parent_task_id"] = tasks[parent] if parent < len(tasks) else UNKNOWN
         return {
             "goal": f"goal {len(self.model.tasks)}",
             "context": dag.schema,
@@ -129,6 +137,7 @@ class Asker:
                 if "node_defaults" in dag.of_task
                 else {}
             ),
+            **holds,
         }
 
     def moments(self, settings: Any) -> Object:

@@ -3,9 +3,11 @@
 The rule this file keeps: like the model, it imports nothing of agentd.
 """
 
+from datetime import datetime
 from typing import Any
 
-from tests.property.model import Model, Refused, counts
+from tests.property.holding import Refused
+from tests.property.model import Model, counts, found_by
 from tests.property.node_model import Object
 
 
@@ -14,6 +16,7 @@ def list_tasks(model: Model, params: Object) -> Object:
     runnable, before = params.get("runnable", False), params.get("before")
     listed = [(task["seqs"][0], _summary(model, task)) for task in model.tasks.values()]
     listed = [entry for entry in listed if entry[1]["id"].startswith(params.get("prefix", ""))]
+    listed = [entry for entry in listed if _fits(model.tasks[entry[1]["id"]], entry[1], params)]
     if runnable:
         listed = [entry for entry in listed if entry[1]["runnable"] and entry[0] > (before or 0)]
     else:
@@ -38,6 +41,19 @@ def task_events(model: Model, params: Object) -> Object:
     return {"events": page, "last_seq": last, "more": len(page) < len(behind)}
 
 
+def _fits(task: Object, summary: Object, params: Object) -> bool:
+    until = params.get("until", 10**10)
+    if isinstance(until, str):
+        until = datetime.fromisoformat(until).timestamp()
+    return (
+        params.get("state") in (None, summary["state"])
+        and params.get("parent_task_id") in (None, task["parent"])
+        and params.get("label", {}).items() <= task["labels"].items()
+        and params.get("goal_contains", "").lower() in task["goal"].lower()
+        and params.get("since", 0) * 1000 <= task["at"] < until * 1000
+    )
+
+
 def _summary(model: Model, task: Object) -> Object:
     return {
         "id": task["id"],
@@ -45,4 +61,6 @@ def _summary(model: Model, task: Object) -> Object:
         "created_at": task["created_at"],
         "counts": counts([model.nodes[node_id] for node_id in task["nodes"]]),
         "runnable": any(map(model.is_runnable, task["nodes"])),
+        "state": model.state(task),
+        **found_by(task),
     }

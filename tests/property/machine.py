@@ -23,8 +23,9 @@ from agentd.projections import PROJECTIONS, project
 from agentd.store import Store
 from tests.core import NOW, Core, command, to_params, uid
 from tests.property.asker import Asker, Call
+from tests.property.holding import Refused
 from tests.property.lists import list_tasks, task_events
-from tests.property.model import Model, Refused
+from tests.property.model import Model
 from tests.property.node_model import Object
 from tests.property.strategies import (
     Ask,
@@ -32,6 +33,7 @@ from tests.property.strategies import (
     asks,
     dags,
     event_limits,
+    filters,
     lease_lengths,
     prefix_lengths,
     waits,
@@ -147,11 +149,22 @@ class CoreMachine(Asker, RuleBasedStateMachine):
             shown = self.core.do("NodeStatus", **params)
             assert shown == self.model.answer("NodeStatus", params, {})
 
-    @rule(ask=asks, length=prefix_lengths, runnable=st.booleans(), limit=st.integers(1, 3))
-    def list_tasks(self, ask: Ask, length: int, limit: int, *, runnable: bool) -> None:
+    @rule(
+        ask=asks,
+        length=prefix_lengths,
+        runnable=st.booleans(),
+        limit=st.integers(1, 3),
+        narrow=st.just({}) | filters,
+        below=st.booleans(),
+    )
+    def list_tasks(
+        self, ask: Ask, length: int, limit: int, narrow: Object, *, runnable: bool, below: bool
+    ) -> None:
         """Page by page, from the first to the last."""
-        prefix = self.task_id(ask)[:length]
-        params: Object = {"prefix": prefix, "runnable": runnable, "limit": limit}
+        prefix = "" if below else self.task_id(ask)[:length]
+        params: Object = {"prefix": prefix, "runnable": runnable, "limit": limit, **narrow}
+        if below:
+            params["parent_task_id"] = self.task_id(ask)
         while params.get("before", 0) is not None:
             page = self.core.do("ListTasks", **params)
             assert page == list_tasks(self.model, params)
@@ -242,12 +255,12 @@ class CoreMachine(Asker, RuleBasedStateMachine):
         """The same request with an id of its own, where a client may send one; some do not."""
         self.sent += 1
         method, params = call
-        if method == "settle_due" or self.sent % 3 == 0:
+        if method in ("settle_due", "time_out_task") or self.sent % 3 == 0:
             return call
         return method, {**params, "request_id": uid(0x1_0000_0000 + self.sent)}
 
     def compare(self, call: Call, answer: Any) -> None:
-        method, _params = call
+        method, params = call
         expected = self.expected(call, answer)
         if isinstance(expected, Refused):
             assert isinstance(answer, RequestRefused), (call, answer, expected.kinds)
@@ -255,7 +268,8 @@ class CoreMachine(Asker, RuleBasedStateMachine):
             return
         assert answer == expected
         if method in ("CompleteNode", "FailNode", "ReleaseNode"):
-            self.finished.append(call)
+            unnamed = {name: value for name, value in params.items() if name != "request_id"}
+            self.finished.append((method, unnamed))
         if method == "AcquireNextNode" and answer is not None:
             self.leases.setdefault(answer["node_id"], []).append(answer["lease_id"])
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import ANY
 
+from tests.property.holding import Holding, Refused
 from tests.property.node_model import (
     Object,
     end_attempt,
@@ -27,15 +28,7 @@ STATUSES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 GRACE_MS = 10_000
 
 
-class Refused(Exception):
-    """The state does not allow it; `kinds` are the `data.kind`s that may say so."""
-
-    def __init__(self, *kinds: str) -> None:
-        super().__init__(*kinds)
-        self.kinds = kinds
-
-
-class Model:
+class Model(Holding):
     """What a daemon with these settings has to answer. `now` is set from outside."""
 
     def __init__(self, now: int, lease_ms: int, event_limit: int) -> None:
@@ -62,6 +55,11 @@ class Model:
             "NodeStatus": self._node_status,
             "TaskStatus": self._status,
             "settle_due": self._sweep,
+            "CancelTask": self._cancel,
+            "PauseTask": self._pause,
+            "ResumeTask": self._resume,
+            "SetBudget": self._set_budget,
+            "time_out_task": self._time_out,
         }
         fresh = fresh if isinstance(fresh, dict) else {}
         if method in ("CompleteNode", "FailNode", "ReleaseNode"):
@@ -96,6 +94,10 @@ class Model:
 
     def _register(self, params: Object, fresh: Object) -> Object:
         specs = params["initial_nodes"]
+        if (existing := self._bearer(params.get("dedupe_key"))) is not None:
+            return {"task_id": existing["id"], "node_ids": existing["nodes"], "existing": True}
+        if (parent := params.get("parent_task_id")) is not None:
+            self._refuse_cancelled(self._task({"task_id": parent}))
         self._refuse_graph(specs)
         new_ids = fresh.get("node_ids") or [None] * len(specs)
         task_id = self._new(fresh.get("task_id"))
@@ -116,6 +118,15 @@ class Model:
             "nodes": order,
             "events": [],
             "seqs": [],
+            "at": self.now,
+            "parent": params.get("parent_task_id"),
+            "labels": params.get("labels") or {},
+            "budget": params.get("budget"),
+            "paused": params.get("paused", False),
+            "ends": self._end_of(params.get("timeout_secs")),
+            "dedupe_key": params.get("dedupe_key"),
+            "cancelled": False,
+            "usage": {},
         }
         for node_id in (ANY, *order):  # the task's own event, then one for each node
             self._event(task_id, node_id)
@@ -230,15 +241,19 @@ class Model:
         lease_id = params.get("lease_id")
         if lease_id is None and node["status"] == "RUNNING":
             raise Refused("lease_required")
+        if lease_id is not None:
+            self._refuse_cancelled(self._task(params))
         if lease_id not in (None, node["lease_id"]):
             raise Refused("stale_lease")
         event_id = self._new(fresh.get("event_id"))
+        self._use(node, params)
         action_type = params.get("action_type", "COMMIT_EVENT")
         self._event(node["task_id"], node["id"], event_id, action_type, params.get("payload"))
         return {"event_id": event_id}
 
     def _heartbeat(self, params: Object, _fresh: Object) -> Object:
         node = self._node(params)
+        self._refuse_cancelled(self._task(params))
         if params["lease_id"] != node["lease_id"]:
             raise Refused("stale_lease")
         node["ends"] = self._lease_end(node)
@@ -252,6 +267,7 @@ class Model:
         if node["said"] is not None and node["said"][:2] == said:
             answer: Object = node["said"][2]
             return answer
+        self._refuse_cancelled(self._task(params))
         if params["lease_id"] != node["lease_id"]:
             raise Refused(*self._why_not(node, params["lease_id"]))
         finish = {
@@ -259,6 +275,7 @@ class Model:
             "FailNode": self._fail_by_hand,
             "ReleaseNode": self._release,
         }
+        self._use(node, params)
         answer = {"event_id": self._new(fresh.get("event_id"))}
         answer |= finish[params["method"]](node, params, answer["event_id"])
         node["said"] = (*said, answer)
@@ -293,6 +310,7 @@ class Model:
         }
 
     def _retry(self, params: Object, _fresh: Object) -> Object:
+        self._refuse_cancelled(self._task(params))
         if params.get("failed"):
             nodes = [self.nodes[node_id] for node_id in self._task(params)["nodes"]]
             chosen = [node for node in nodes if node["status"] == "FAILED"]
@@ -324,6 +342,10 @@ class Model:
             "task": _task_view(task),
             "counts": counts(nodes),
             "nodes": [node_view(node, self.now) for node in nodes],
+            "state": self.state(task),
+            "usage": task["usage"],
+            "budget": task["budget"],
+            "next": None,
         }
 
     # What they are made of
@@ -354,9 +376,14 @@ class Model:
     def is_runnable(self, node_id: str) -> bool:
         """Whether the node could be acquired now."""
         node = self.nodes[node_id]
+        is_ready = self.can_run(node_id) and node["not_before"] is None
+        return is_ready and self.hands_out(self.tasks[node["task_id"]])
+
+    def can_run(self, node_id: str) -> bool:
+        """Whether the node waits for no other, be it for a moment."""
+        node = self.nodes[node_id]
         before = [self.nodes[dependency] for dependency in node["dependencies"]]
-        waits = node["not_before"] is not None or not all(map(is_satisfied, before))
-        return node["status"] == "PENDING" and not waits
+        return node["status"] == "PENDING" and all(map(is_satisfied, before))
 
     def _refuse_graph(self, specs: list[Object]) -> None:
         ids = [spec["id"] for spec in specs if "id" in spec]
@@ -414,7 +441,14 @@ def counts(nodes: Any) -> dict[str, int]:
 
 
 def _task_view(task: Object) -> Object:
-    return {name: task[name] for name in ("id", "goal", "context", "created_at")}
+    view = {name: task[name] for name in ("id", "goal", "context", "created_at")}
+    return {**view, **found_by(task)}
+
+
+def found_by(task: Object) -> Object:
+    """What a task is shown with where it was given."""
+    given = {"parent_task_id": task["parent"], "labels": task["labels"]}
+    return {name: value for name, value in given.items() if value}
 
 
 def _rfc3339(at: int) -> str:

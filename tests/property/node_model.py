@@ -27,6 +27,7 @@ def new_node(node_id: str, task_id: str, spec: Object, params: Object, now: int)
         "result_payload": None,
         "acquired_at": None,
         "updated_at": now,
+        "usage": {},
         **NO_LEASE,
         "name": spec.get("name"),
         "priority": spec.get("priority", params.get("priority", 0)),

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 Lease = Literal["current", "over", "unknown", "none"]
 Flaw = Literal["", "cycle", "itself", "unknown", "duplicate", "taken"]
 
+Object = dict[str, Any]
+
 JSON: st.SearchStrategy[object] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
     lambda inner: (
@@ -35,6 +37,18 @@ class Dag(NamedTuple):
     settings: list[dict[str, object]]
     of_task: dict[str, object]
     named: bool
+    holds: "Holds"
+
+
+class Holds(NamedTuple):
+    """What a new task is held by, and found by; `parent` picks one that is there, or none."""
+
+    parent: int | None
+    budget: Object | None
+    paused: bool
+    timeout_secs: float | None
+    dedupe_key: str | None
+    labels: Object
 
 
 class Ask(NamedTuple):
@@ -46,6 +60,7 @@ class Ask(NamedTuple):
     owner: str
     payload: object
     more: dict[str, object]
+    usage: Object
 
 
 SAID: dict[str, list[object]] = {
@@ -91,6 +106,19 @@ FLAWS: list[Flaw] = ["cycle", "itself", "unknown", "duplicate", "taken"]
 GOOD: list[Flaw] = [""] * 20
 flaws = st.sampled_from(GOOD + FLAWS)
 
+AMOUNTS = [0, 1, 2, 0.1, 0.5, 2.5]
+amounts = st.dictionaries(st.sampled_from(["usd", "tokens"]), st.sampled_from(AMOUNTS))
+labels = st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["x", "y"]))
+holds = st.builds(
+    Holds,
+    st.sampled_from([None, None, None, 0, 0, 1, 2]),
+    st.none() | st.none() | amounts,
+    st.sampled_from([False, False, False, True]),
+    st.sampled_from([None, None, 0, 0.5, 30]),
+    st.sampled_from([None, None, "k1", "k2"]),
+    labels,
+)
+
 
 @st.composite
 def dags(draw: st.DrawFn) -> Dag:
@@ -99,13 +127,16 @@ def dags(draw: st.DrawFn) -> Dag:
     places = [st.lists(st.integers(0, at - 1), max_size=3) if at else None for at in range(size)]
     shape = [[] if place is None else draw(place) for place in places]
     known = draw(st.booleans()), draw(flaws), draw(st.booleans()), draw(JSON)
-    return Dag(shape, *known, draw(many_settings), draw(of_tasks), draw(st.booleans()))
+    told = draw(many_settings), draw(of_tasks), draw(st.booleans()), draw(holds)
+    return Dag(shape, *known, *told)
 
 
 METHODS = (
     *("AcquireNextNode", "CompleteNode", "HeartbeatNode", "CommitEvent", "FailNode"),
     *("ReleaseNode", "RetryNode"),
 )
+OF_TASKS = ("CancelTask", "PauseTask", "ResumeTask", "SetBudget", "time_out_task")
+RARER = ("settle_due", *OF_TASKS)
 BELIEFS: list[Lease] = ["over", "over", "unknown", "none"]
 CURRENT: list[Lease] = ["current"] * 6
 
@@ -114,7 +145,7 @@ leases = st.sampled_from(CURRENT + BELIEFS)
 owners = st.sampled_from(["w1", "w2", "ö"])
 asks = st.builds(
     Ask,
-    st.sampled_from([*METHODS, "AcquireNextNode", "CompleteNode", "settle_due"]),
+    st.sampled_from([*METHODS, *METHODS, "AcquireNextNode", "CompleteNode", *RARER]),
     which,
     leases,
     owners,
@@ -122,6 +153,17 @@ asks = st.builds(
     st.dictionaries(st.sampled_from([*SAID]), st.integers(0, 5), max_size=2).map(
         lambda drawn: {name: SAID[name][at % len(SAID[name])] for name, at in drawn.items()}
     ),
+    st.just({}) | amounts,
+)
+filters = st.fixed_dictionaries(
+    {},
+    optional={
+        "state": st.sampled_from(["ACTIVE", "PAUSED", "COMPLETED", "FAILED", "CANCELLED"]),
+        "label": labels,
+        "goal_contains": st.sampled_from(["GOAL", "1", "x"]),
+        "since": st.sampled_from([0, 1_769_860_800.124]),
+        "until": st.sampled_from(["2026-01-31T12:00:01Z", 2_000_000_000]),
+    },
 )
 waits = st.sampled_from([0, 1, 499, 1_000, 9_999, 10_000, 29_999, 30_000, 60_000])
 lease_lengths = st.sampled_from([0, 1_000, 30_000])

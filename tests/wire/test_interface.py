@@ -26,6 +26,13 @@ PARAMS: dict[str, tuple[set[str], set[str]]] = {  # method → (required, option
     "TaskStatus": ({"task_id"}, set()),
     "ListTasks": (set(), {"prefix", "runnable", "limit", "before"}),
     "TaskEvents": ({"task_id"}, {"after", "limit"}),
+    "ReleaseNode": ({"task_id", "node_id", "lease_id"}, {"reason", "after_secs"}),
+    "RetryNode": ({"task_id"}, {"node_id", "failed", "reason", "by"}),
+    "NodeStatus": ({"task_id", "node_id"}, set()),
+    "CancelTask": ({"task_id"}, {"reason", "by"}),
+    "PauseTask": ({"task_id"}, {"reason", "by"}),
+    "ResumeTask": ({"task_id"}, {"reason", "by"}),
+    "SetBudget": ({"task_id", "budget"}, set()),
 }
 PAYLOADS = {
     "CommitEvent": "payload",
@@ -45,6 +52,13 @@ RESULTS = {
     "TaskStatus": {"task", "counts", "nodes"},
     "ListTasks": {"tasks", "next"},
     "TaskEvents": {"events", "last_seq", "more"},
+    "ReleaseNode": {"event_id", "status", "not_before"},
+    "RetryNode": {"node_ids"},
+    "NodeStatus": {"node", "attempts"},
+    "CancelTask": {"ok", "cancelled"},
+    "PauseTask": {"ok"},
+    "ResumeTask": {"ok"},
+    "SetBudget": {"ok"},
 }
 ALIASES = {
     "DescribeInterface": ["describe_interface"],
@@ -59,6 +73,13 @@ ALIASES = {
     "TaskStatus": ["task_status", "GetTaskStatus", "get_task_status"],
     "ListTasks": ["list_tasks"],
     "TaskEvents": ["task_events"],
+    "ReleaseNode": ["release_node"],
+    "RetryNode": ["retry_node"],
+    "NodeStatus": ["node_status"],
+    "CancelTask": ["cancel_task"],
+    "PauseTask": ["pause_task"],
+    "ResumeTask": ["resume_task"],
+    "SetBudget": ["set_budget"],
 }
 EVERY_ALIAS = [(name, alias) for name, aliases in ALIASES.items() for alias in aliases]
 ERROR_CODES = [-32700, -32600, -32601, -32602, -32603, -32000, -32001]
@@ -117,6 +138,10 @@ def test_node_statuses_are_in_order(interface: Object) -> None:
         ("CompleteNode", "RUNNING", "COMPLETED"),
         ("FailNode", "RUNNING", "FAILED"),
         ("timeout_rollback", "RUNNING", "PENDING"),
+        ("ReleaseNode", "RUNNING", "PENDING"),
+        ("retry", "RUNNING", "PENDING"),
+        ("RetryNode", "FAILED", "PENDING"),
+        ("revoke", "RUNNING", "PENDING"),
     ],
 )
 def test_transitions_are_named(interface: Object, trigger: str, before: str, after: str) -> None:
@@ -126,9 +151,10 @@ def test_transitions_are_named(interface: Object, trigger: str, before: str, aft
 
 
 def test_there_are_no_other_transitions(interface: Object) -> None:
-    """The four transitions are all there are."""
+    """These transitions are all there are."""
     transitions = interface["state_model"]["strict_transitions"]
-    names = {"AcquireNextNode", "CompleteNode", "FailNode", "timeout_rollback"}
+    names = {"AcquireNextNode", "CompleteNode", "FailNode", "timeout_rollback", "revoke"}
+    names |= {"ReleaseNode", "retry", "RetryNode"}
     assert set(transitions) == names
 
 
@@ -196,6 +222,7 @@ def test_the_schema_decodes_the_requests(
 ) -> None:
     """What the schema calls required is refused, by name, when it is missing."""
     samples: dict[str, Any] = {"task_id": new_id(), "node_id": new_id(), "lease_id": new_id()}
+    samples["budget"] = {"usd": 1}
     required = struct(described(interface, method)["params"]).get("required", [])
     for missing in required:
         params = {name: samples.get(name, "x") for name in required if name != missing}

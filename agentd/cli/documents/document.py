@@ -8,7 +8,7 @@ once, with the document, the line, the node and the field. The same document und
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,6 +17,7 @@ from agentd.api import NodeDefaults, NodeSpec, Priority
 from agentd.cli.documents import json_form
 from agentd.cli.documents.faults import BadDocument, DocumentText, Faults, Place
 from agentd.cli.documents.fields import TASK, Fields
+from agentd.cli.documents.holds import read_holds
 from agentd.cli.documents.node import DocumentNode, check_moment, node_spec, read_node
 from agentd.cli.ids import parse_id
 from agentd.errors import InvalidGraph
@@ -29,7 +30,10 @@ _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
 class Document(NamedTuple):
-    """A task as it is to be registered, and the names of its nodes by their ids."""
+    """A task as it is to be registered, and the names of its nodes by their ids.
+
+    `holds` are the other fields of the request that are given.
+    """
 
     request_id: str
     goal: str
@@ -38,6 +42,7 @@ class Document(NamedTuple):
     names: dict[str, str]
     priority: int
     node_defaults: NodeDefaults | None
+    holds: dict[str, Any]
 
     def replace_ids(self, message: str) -> str:
         """The message with names in the place of ids that were made for them."""
@@ -91,6 +96,7 @@ def _document(task: Fields, request_id: str | None, *, empty: bool) -> Document:
         task.place.fault("`goal` is missing: it says what is to be done")
     goal = task.get("goal", str, "a text", "")
     request_id = _request_id(task, request_id)
+    holds = read_holds(task)
     nodes = _nodes(task, uuid.UUID(request_id), empty=empty)
     _check_unique(nodes, "name", lambda each: each.name)
     _check_unique(nodes, "id", lambda each: each.node_id)
@@ -106,7 +112,7 @@ def _document(task: Fields, request_id: str | None, *, empty: bool) -> Document:
     if defaults is not None:
         check_moment(task, defaults.not_before)
     priority = task.sent("priority", Priority) or 0
-    return Document(request_id, goal, context, specs, names, priority, defaults)
+    return Document(request_id, goal, context, specs, names, priority, defaults, holds)
 
 
 def _request_id(task: Fields, beside: str | None) -> str:

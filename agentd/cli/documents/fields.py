@@ -42,7 +42,10 @@ class ObjectKind(NamedTuple):
 _STATUS_ADVICE = "a node begins as PENDING: leave out what is done, or put it under `payload`"
 
 TASK = ObjectKind(
-    ("goal", "context", "nodes", "initial_nodes", "request_id", "priority", "node_defaults"),
+    (
+        *("goal", "context", "nodes", "initial_nodes", "request_id", "priority", "node_defaults"),
+        *("parent_task_id", "labels", "budget", "paused", "timeout_secs", "dedupe_key"),
+    ),
     "context",
     {
         "nodes": ("tasks", "subtasks", "steps", "jobs", "stages", "items", "todos"),

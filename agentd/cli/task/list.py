@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agentd.api import ListTasksResult, TaskSummary
-from agentd.cli.ids import shorten_ids
+from agentd.cli.ids import find_task_id, shorten_ids
 from agentd.cli.printing import print_data
 from agentd.cli.screen import (
     console,
@@ -15,7 +15,7 @@ from agentd.cli.screen import (
     print_line,
     print_table,
 )
-from agentd.cli.states import COMPLETED, FAILED, RUNNING
+from agentd.cli.states import COMPLETED, FAILED, RUNNING, TASK_COLOURS
 from agentd.cli.times import format_age
 from agentd.client import Client
 from agentd.events import STATUSES
@@ -35,11 +35,11 @@ bits of chance (RFC 9562, version 7). To ask for each whether others begin so wo
 def run(options: argparse.Namespace) -> int:
     """Print the tasks. Raises `DaemonUnreachable`."""
     with Client() as client:
-        found = _list_tasks(client, options.limit, runnable=options.runnable)
+        found = _list_tasks(client, options)
     if options.json:
         print_data(found)
     elif is_terminal():
-        _show(found, is_all=found.next is None and not options.runnable)
+        _show(found, is_all=found.next is None and not _is_narrowed(options))
     else:
         for task in found.tasks:
             counts = (task.counts.get(status, 0) for status in STATUSES)
@@ -47,19 +47,34 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _list_tasks(client: Client, limit: int, *, runnable: bool) -> ListTasksResult:
-    """As many pages as it takes: one may be shorter than what was asked for."""
+def _list_tasks(client: Client, options: argparse.Namespace) -> ListTasksResult:
+    """As many pages as it takes: one may be shorter than what was asked for, even empty."""
+    parent = options.parent and find_task_id(client, options.parent)
     tasks: list[TaskSummary] = []
     place: int | None = None
-    while len(tasks) < limit:
+    while len(tasks) < options.limit:
         page = client.list_tasks(
-            runnable=runnable, limit=min(limit - len(tasks), _PAGE), before=place
+            runnable=options.runnable,
+            limit=min(options.limit - len(tasks), _PAGE),
+            before=place,
+            state=options.state,
+            label=dict(options.label),
+            parent_task_id=parent,
+            goal_contains=options.goal or "",
+            since=options.since,
+            until=options.until,
         )
         tasks += page.tasks
         place = page.next
         if place is None:
             break
     return ListTasksResult(tasks, place)
+
+
+def _is_narrowed(options: argparse.Namespace) -> bool:
+    """Whether there may be tasks that are not shown, though the list is at its end."""
+    narrow = options.runnable, options.state, options.label, options.parent, options.goal
+    return any((*narrow, options.since, options.until))
 
 
 def _show(found: ListTasksResult, *, is_all: bool) -> None:
@@ -69,18 +84,27 @@ def _show(found: ListTasksResult, *, is_all: bool) -> None:
         return
     ids = (task.id for task in found.tasks)
     short = shorten_ids(ids) if is_all else shorten_ids(ids, _TELLING_LENGTH)
+    # The others are told by the nodes' numbers.
+    is_told = any(task.state in ("PAUSED", "CANCELLED") for task in found.tasks)
     rows = [
         (
             plain_text(short[task.id]),
             plain_text(task.goal),
+            *([_state_cell(task)] if is_told else []),
             *_progress_cells(task.counts),
             plain_text(format_age(task.created_at)),
         )
         for task in found.tasks
     ]
-    print_table(screen, ("TASK", "GOAL", "DONE", "RUNNING", "FAILED", "AGE"), rows, flexible=1)
+    state = ("STATE",) if is_told else ()
+    names = ("TASK", "GOAL", *state, "DONE", "RUNNING", "FAILED", "AGE")
+    print_table(screen, names, rows, flexible=1)
     if found.next is not None:
         print_line(screen, "there are more: `agentd task list --limit N` shows N of them")
+
+
+def _state_cell(task: TaskSummary) -> "Text":
+    return plain_text(task.state or "", TASK_COLOURS.get(task.state or "", ""))
 
 
 def _progress_cells(counts: dict[str, int]) -> "Sequence[Text]":

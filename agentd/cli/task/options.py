@@ -1,6 +1,9 @@
 """What the verbs of tasks take."""
 
-from agentd.cli.usage import Parser, whole_number
+from typing import get_args
+
+from agentd.api import StateOfTask
+from agentd.cli.usage import Parser, amount, label, whole_number
 
 _MOST_TASKS = 100_000
 _MOST_EVENTS = 1000
@@ -29,6 +32,21 @@ def list_tasks(verb: Parser) -> None:
     verb.add_argument(
         "--runnable", action="store_true", help="only those with a runnable node, the oldest first"
     )
+    verb.add_argument("--state", choices=get_args(StateOfTask), help="only those in this state")
+    verb.add_argument(
+        "--label",
+        metavar="NAME=VALUE",
+        action="append",
+        type=label,
+        default=[],
+        help="only those that have this label; may be given again",
+    )
+    verb.add_argument("--parent", metavar="TASK", help="only the children of this task")
+    verb.add_argument("--goal", metavar="TEXT", help="only those with this text in their goal")
+    verb.add_argument(
+        "--since", metavar="TIME", help="only those registered then or later: 2026-01-31T12:00:00Z"
+    )
+    verb.add_argument("--until", metavar="TIME", help="only those registered before that")
     verb.add_argument(
         "--limit",
         metavar="N",
@@ -36,6 +54,26 @@ def list_tasks(verb: Parser) -> None:
         default=100,
         help="at most so many (default: 100)",
     )
+
+
+def add_reason(verb: Parser) -> None:
+    """`agentd task cancel`, `pause` and `resume`."""
+    add_task_id(verb)
+    verb.add_argument("--reason", metavar="TEXT", help="why; holders of its leases are told")
+    verb.add_argument("--by", metavar="NAME", help="who says so")
+
+
+def budget(verb: Parser) -> None:
+    """`agentd task budget`."""
+    add_task_id(verb)
+    verb.add_argument(
+        "amounts",
+        metavar="UNIT=AMOUNT",
+        nargs="*",
+        type=amount,
+        help="the whole new budget: where one of them is used up, nothing more is handed out",
+    )
+    verb.add_argument("--none", action="store_true", help="take the budget away")
 
 
 def graph(verb: Parser) -> None:

@@ -23,6 +23,7 @@ from agentd.errors import (
     RequestTooLarge,
     StorageError,
 )
+from agentd.text import printable
 
 _FORMS = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 
@@ -32,7 +33,9 @@ def run(options: argparse.Namespace) -> int:
     document = _read(options)
     with _say_how_to_repeat(options, document.request_id), Client() as client:
         made = _register(client, options.path, document)
-    if options.json:
+    if made.existing:
+        _print_existing(made, as_json=options.json)
+    elif options.json:
         ids = {name: node_id for node_id, name in document.names.items()}
         print_data({"task_id": made.task_id, "node_ids": made.node_ids, "names": ids})
     elif is_terminal():
@@ -67,6 +70,7 @@ def _register(client: Client, path: str, document: Document) -> RegisterTaskResu
                 priority=document.priority,
                 node_defaults=document.node_defaults,
                 request_id=document.request_id,
+                **document.holds,
             )
     except InvalidGraph as refusal:
         raise InvalidGraph(document.replace_ids(refusal.message)) from refusal
@@ -93,6 +97,16 @@ def _say_how_to_repeat(options: argparse.Namespace, request_id: str) -> Iterator
 
 def _without_full_stop(error: Exception) -> str:
     return str(error).removesuffix(".")
+
+
+def _print_existing(made: RegisterTaskResult, *, as_json: bool) -> None:
+    """A task goes on that has the same `dedupe_key`: this document is not its own."""
+    if as_json:
+        print_data({"task_id": made.task_id, "node_ids": made.node_ids, "existing": True})
+    elif is_terminal():
+        print(printable(f"not registered: task {made.task_id} goes on, with the same dedupe_key"))
+    else:
+        print_fields(made.task_id)
 
 
 def _print_registered(document: Document, made: RegisterTaskResult) -> None:

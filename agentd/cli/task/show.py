@@ -19,7 +19,16 @@ from agentd.cli.screen import (
     state_counts,
     state_text,
 )
-from agentd.cli.states import COMPLETED, FAILED, RUNNING, STATES, State, node_states
+from agentd.cli.states import (
+    COMPLETED,
+    FAILED,
+    RUNNING,
+    STATES,
+    TASK_COLOURS,
+    State,
+    node_states,
+)
+from agentd.cli.task.budget import amounts
 from agentd.cli.times import format_age, format_duration
 from agentd.client import Client
 
@@ -53,6 +62,11 @@ def _show(status: TaskStatusResult) -> None:
     screen = console()
     print_line(screen, plain_text(task.goal, "bold"))
     print_line(screen, f"task     {task.id}, registered {format_age(task.created_at)} ago")
+    if status.state:
+        state = plain_text(status.state, TASK_COLOURS.get(status.state, ""))
+        print_line(screen, "state    ", state)
+    for unit, used, most in amounts(status):
+        print_line(screen, f"used     {unit} {used}" + ("" if most is None else f" of {most}"))
     print_line(screen, "nodes    ", state_counts(found.values()) if found else "none")
     if bytes(task.context) != _EMPTY:
         print_line(screen, "context  ", plain_text(task.context))

@@ -1,5 +1,6 @@
 """The end of an attempt, under its lease: COMPLETED, failed, or given back."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from agentd import api
@@ -8,22 +9,30 @@ from agentd.client.values import encode
 
 
 def complete_node(
-    task_id: Id, node_id: Id, lease_id: Id, result_payload: Any = None
+    task_id: Id,
+    node_id: Id,
+    lease_id: Id,
+    result_payload: Any = None,
+    *,
+    usage: Mapping[str, int | float] | None = None,
 ) -> Request[api.EventResult]:
     """Complete a node with its result; a repeat with the same lease gets the first answer.
 
-    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`.
+    `usage` is added up by unit: {"input_tokens": 900, "cost_usd": 0.02}.
+
+    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`, `TaskIsCancelled`.
     """
     params = api.CompleteNodeParams(
         task_id=str(task_id),
         node_id=str(node_id),
         lease_id=str(lease_id),
         result_payload=encode(result_payload, "$.result_payload"),
+        usage=dict(usage or {}),
     )
     return Request("CompleteNode", params, api.EventResult)
 
 
-def fail_node(
+def fail_node(  # noqa: PLR0913 - one for each field of the request
     task_id: Id,
     node_id: Id,
     lease_id: Id,
@@ -32,6 +41,7 @@ def fail_node(
     retryable: bool = True,
     retry_after_secs: float | None = None,
     kind: str | None = None,
+    usage: Mapping[str, int | float] | None = None,
 ) -> Request[api.FailNodeResult]:
     """Fail a node with its error; a repeat with the same lease gets the first answer.
 
@@ -39,7 +49,9 @@ def fail_node(
     or for exactly `retry_after_secs`; else, or unless `retryable`, it is FAILED. `kind` is a short
     word such as rate_limit, shown in `attempts` and counted in the metrics.
 
-    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`.
+    `usage` is added up by unit, as in `complete_node`.
+
+    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`, `TaskIsCancelled`.
     """
     params = api.FailNodeParams(
         task_id=str(task_id),
@@ -49,6 +61,7 @@ def fail_node(
         retryable=retryable,
         retry_after_secs=retry_after_secs,
         kind=kind,
+        usage=dict(usage or {}),
     )
     return Request("FailNode", params, api.FailNodeResult)
 

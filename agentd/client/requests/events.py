@@ -1,5 +1,6 @@
 """Events: one journalled about a node, and those of a task shown."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from agentd import api
@@ -14,11 +15,15 @@ def commit_event(
     lease_id: Id | None = None,
     action_type: str = "COMMIT_EVENT",
     payload: Any = None,
+    usage: Mapping[str, int | float] | None = None,
     request_id: Id | None = None,
 ) -> Request[api.EventResult]:
     """Journal an event about a node; needs the lease while the node is RUNNING.
 
-    Raises `TaskNotFound`, `NodeNotFound`, `LeaseRequired`, `StaleLease`, `RequestIdReused`.
+    `usage` is added up by unit, as in `complete_node`.
+
+    Raises `TaskNotFound`, `NodeNotFound`, `LeaseRequired`, `StaleLease`, `TaskIsCancelled`,
+    `RequestIdReused`.
     """
     params = api.CommitEventParams(
         task_id=str(task_id),
@@ -26,6 +31,7 @@ def commit_event(
         lease_id=None if lease_id is None else str(lease_id),
         action_type=action_type,
         payload=encode(payload, "$.payload"),
+        usage=dict(usage or {}),
         request_id=request_id_or_new(request_id),
     )
     return Request("CommitEvent", params, api.EventResult)

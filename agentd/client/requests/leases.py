@@ -38,7 +38,7 @@ def acquire_next_node(
 def heartbeat_node(task_id: Id, node_id: Id, lease_id: Id) -> Request[api.HeartbeatNodeResult]:
     """Extend a lease to now + its length; answers its new end in Unix seconds.
 
-    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`.
+    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`, `TaskIsCancelled`.
     """
     params = api.HeartbeatNodeParams(
         task_id=str(task_id), node_id=str(node_id), lease_id=str(lease_id)

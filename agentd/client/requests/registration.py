@@ -12,13 +12,19 @@ from agentd.client.values import encode_optional
 from agentd.errors import InvalidParams
 
 
-def register_task(
+def register_task(  # noqa: PLR0913 - one for each field of the request
     goal: str,
     *,
     context: Any = msgspec.UNSET,
     initial_nodes: Sequence[api.NodeSpec | Mapping[str, Any]] = (),
     priority: int = 0,
     node_defaults: api.NodeDefaults | Mapping[str, Any] | None = None,
+    parent_task_id: Id | None = None,
+    labels: Mapping[str, str] | None = None,
+    budget: Mapping[str, int | float] | None = None,
+    paused: bool = False,
+    timeout_secs: float | None = None,
+    dedupe_key: str | None = None,
     request_id: Id | None = None,
 ) -> Request[api.RegisterTaskResult]:
     """Register a goal and its graph of nodes, all or nothing.
@@ -28,7 +34,13 @@ def register_task(
     `retry`, `lease_secs`, `timeout_secs`, `not_before` (Unix seconds or RFC 3339) and `on_failure`.
     At most 20,000. `priority` and `node_defaults` are of those that say nothing.
 
-    Raises `InvalidGraph` (a duplicate id, an unknown dependency, a cycle), `RequestIdReused`, and
+    `labels` are what it is found by. Once a unit of its `budget` is reached, or while it is
+    `paused`, none of its nodes is handed out. It is cancelled with its parent, and when
+    `timeout_secs` are over. While a task goes on that bears the `dedupe_key`, that one is the
+    answer, with `existing`, and the rest is ignored.
+
+    Raises `InvalidGraph` (a duplicate id, an unknown dependency, a cycle), `TaskNotFound` and
+    `TaskIsCancelled` (of the parent), `InvalidParams`, `RequestIdReused`, and
     `TypeError`, before anything is sent, where nodes have other fields. What a daemon of another
     version passes over is in the answer's `warnings`, and a Python warning, not an exception: the
     task is registered, and whoever caught one would register it again.
@@ -42,6 +54,12 @@ def register_task(
             initial_nodes=nodes,
             priority=priority,
             node_defaults=defaults,
+            parent_task_id=None if parent_task_id is None else str(parent_task_id),
+            labels=dict(labels or {}),
+            budget=None if budget is None else dict(budget),
+            paused=paused,
+            timeout_secs=timeout_secs,
+            dedupe_key=dedupe_key,
             request_id=request_id_or_new(request_id),
         )
     except ValueError as error:  # what the daemon would say of it

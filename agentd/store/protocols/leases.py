@@ -14,5 +14,8 @@ class LeaseReader(Protocol):
         Those whose deadline is at `until` or before are among them, however early the lease ends.
         """
 
+    def leased_nodes(self, task_id: str) -> list[NodeRow]:
+        """The nodes of the task that are held, in registration order."""
+
     def next_expiry(self, after: int) -> int | None:
         """When the first lease ends, or reaches its deadline, that does so later than `after`."""

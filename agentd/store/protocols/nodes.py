@@ -9,8 +9,8 @@ from agentd.projections import NodeRow
 class NodeReader(Protocol):
     """What is asked of nodes."""
 
-    def nodes(self, task_id: str) -> Iterator[NodeRow]:
-        """The task's nodes in registration order."""
+    def nodes(self, task_id: str, after: int = -1, limit: int | None = None) -> Iterator[NodeRow]:
+        """The task's first `limit` nodes behind that position, in registration order."""
 
     def node_named(self, task_id: str, name: str) -> NodeRow | None:
         """The node of the task that has this name."""

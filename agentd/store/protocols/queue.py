@@ -16,3 +16,6 @@ class QueueReader(Protocol):
 
     def next_due(self, after: int) -> int | None:
         """The first `not_before` of a node that is later than `after`."""
+
+    def has_ready(self, task_id: str) -> bool:
+        """Whether a PENDING node of the task waits for no other node."""

@@ -17,5 +17,23 @@ class TaskReader(Protocol):
     def runnable_tasks(self, prefix: str, after: int, limit: int) -> list[TaskRow]:
         """The first `limit` tasks, registered behind seq `after`, that have a runnable node.
 
-        Oldest first; their ids begin with `prefix`.
+        Oldest first; their ids begin with `prefix`. Whether anything holds the task is not asked.
         """
+
+    def children(self, task_id: str, before: int | None, limit: int) -> list[TaskRow]:
+        """The newest `limit` tasks whose parent is this one, newest first.
+
+        With `before` they are the newest of those that were registered before that seq.
+        """
+
+    def open_tasks(self, dedupe_key: str) -> list[TaskRow]:
+        """The tasks that bear the key and `may_go_on`, newest first."""
+
+    def overdue_tasks(self, after: int, until: int) -> list[TaskRow]:
+        """The tasks that time out later than `after`, at `until` or before, soonest first.
+
+        Those that do not `may_go_on` are left out.
+        """
+
+    def next_timeout(self, after: int) -> int | None:
+        """When the first task times out that does so later than `after`."""

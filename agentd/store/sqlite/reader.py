@@ -11,9 +11,12 @@ from agentd.store.sqlite.tables.nodes import NodeReader
 from agentd.store.sqlite.tables.queue import QueueReader
 from agentd.store.sqlite.tables.requests import RequestReader
 from agentd.store.sqlite.tables.tasks import TaskReader
+from agentd.store.sqlite.tables.usage import UsageReader
 
 
-class SqliteReader(JournalReader, TaskReader, NodeReader, QueueReader, LeaseReader, RequestReader):
+class SqliteReader(
+    JournalReader, TaskReader, NodeReader, QueueReader, LeaseReader, RequestReader, UsageReader
+):
     """One connection's view; consistent while a transaction is open on it."""
 
     def schema(self) -> tuple[int, int]:

@@ -17,9 +17,10 @@ from agentd.store.sqlite.tables.nodes import NodeTx
 from agentd.store.sqlite.tables.queue import QueueTx
 from agentd.store.sqlite.tables.requests import RequestTx
 from agentd.store.sqlite.tables.tasks import TaskTx
+from agentd.store.sqlite.tables.usage import UsageTx
 
 
-class SqliteTx(JournalTx, TaskTx, NodeTx, QueueTx, LeaseTx, RequestTx, SqliteReader):
+class SqliteTx(JournalTx, TaskTx, NodeTx, QueueTx, LeaseTx, RequestTx, UsageTx, SqliteReader):
     """One transaction on the write connection; `SqliteStore.write` begins and ends it."""
 
     def __init__(self, connection: apsw.Connection, cache: Cache) -> None:

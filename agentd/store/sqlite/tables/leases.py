@@ -19,6 +19,9 @@ _OVERDUE = (
     f"{SELECT_NODES} WHERE deadline_at <= ?2 AND +lease_expires_at <= ?1 "
     "AND (?3 IS NULL OR +task_id = ?3)"
 )
+_LEASED = (  # there are as many leases as there are workers, and many more nodes in a task
+    f"{SELECT_NODES} WHERE lease_expires_at IS NOT NULL AND +task_id = ? ORDER BY position"
+)
 _NEXT_EXPIRY = "SELECT min(lease_expires_at) FROM nodes WHERE lease_expires_at > ?"
 _NEXT_DEADLINE = "SELECT min(deadline_at) FROM nodes WHERE deadline_at > ?"
 
@@ -35,6 +38,10 @@ class LeaseReader(RowReader):
             found += self._all(_OVERDUE, (after, until, task_id))
         nodes = [NodeRow(*row) for row in found]
         return sorted(nodes, key=lambda node: (node.lease_expires_at, node.node_id))
+
+    def leased_nodes(self, task_id: str) -> list[NodeRow]:
+        """See `Reader.leased_nodes`."""
+        return [NodeRow(*row) for row in self._execute(_LEASED, (task_id,))]
 
     def next_expiry(self, after: int) -> int | None:
         """See `Reader.next_expiry`."""
@@ -55,6 +62,11 @@ class LeaseTx(RowTx, LeaseReader):
         cache.first_expiry = None  # whoever asks is about to roll these back
         self._write_rows(NODES.name)
         return super().expired_leases(after, until, task_id)
+
+    def leased_nodes(self, task_id: str) -> list[NodeRow]:
+        """See `Reader.leased_nodes`."""
+        self._write_rows(NODES.name)
+        return super().leased_nodes(task_id)
 
     def next_expiry(self, after: int) -> int | None:
         """See `Reader.next_expiry`."""

@@ -7,7 +7,7 @@ from agentd.projections import EDGES, NODES, NodeRow
 from agentd.store.sqlite.statements import SELECT_NODES
 from agentd.store.sqlite.tables.rows import RowReader, RowTx
 
-_TASK_NODES = f"{SELECT_NODES} WHERE task_id = ? ORDER BY position"
+_TASK_NODES = f"{SELECT_NODES} WHERE task_id = ? AND position > ? ORDER BY position LIMIT ?"
 _NAMED = f"{SELECT_NODES} WHERE task_id = ? AND name = ?"
 _FAILED = f"{SELECT_NODES} WHERE task_id = ? AND status = 'FAILED' ORDER BY position"
 _TAKEN = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM nodes WHERE node_id = value)"
@@ -16,9 +16,10 @@ _TAKEN = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM nodes WHERE
 class NodeReader(RowReader):
     """See `protocols.nodes`."""
 
-    def nodes(self, task_id: str) -> Iterator[NodeRow]:
+    def nodes(self, task_id: str, after: int = -1, limit: int | None = None) -> Iterator[NodeRow]:
         """See `Reader.nodes`."""
-        return (NodeRow(*row) for row in self._execute(_TASK_NODES, (task_id,)))
+        most = -1 if limit is None else limit
+        return (NodeRow(*row) for row in self._execute(_TASK_NODES, (task_id, after, most)))
 
     def node_named(self, task_id: str, name: str) -> NodeRow | None:
         """See `Reader.node_named`."""
@@ -41,10 +42,10 @@ class NodeReader(RowReader):
 class NodeTx(RowTx, NodeReader):
     """Nodes in a write transaction."""
 
-    def nodes(self, task_id: str) -> Iterator[NodeRow]:
+    def nodes(self, task_id: str, after: int = -1, limit: int | None = None) -> Iterator[NodeRow]:
         """See `Reader.nodes`."""
         self._write_rows(NODES.name)
-        return super().nodes(task_id)
+        return super().nodes(task_id, after, limit)
 
     def node_named(self, task_id: str, name: str) -> NodeRow | None:
         """See `Reader.node_named`."""

@@ -21,6 +21,11 @@ _DUE = (
 )
 _NEXT_DUE = "SELECT min(not_before) FROM nodes WHERE not_before > ?"
 
+_WAITING = (
+    "SELECT 1 FROM nodes WHERE task_id = ? AND not_before IS NOT NULL "
+    "AND status = 'PENDING' AND waiting_on = 0 LIMIT 1"
+)
+
 _NEVER = sys.maxsize
 
 _AHEAD = 16
@@ -34,6 +39,10 @@ class QueueReader(RowReader):
         """See `Reader.next_runnable`."""
         found = self._first_runnable(task_id, 1)
         return found[0] if found else None
+
+    def has_ready(self, task_id: str) -> bool:
+        """See `Reader.has_ready`."""
+        return self.next_runnable(task_id) is not None or bool(self._all(_WAITING, (task_id,)))
 
     def _first_runnable(self, task_id: str, limit: int) -> list[NodeRow]:
         """The first runnable nodes of the task, by rank and then in registration order."""

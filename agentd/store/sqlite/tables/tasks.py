@@ -5,7 +5,7 @@ were registered together, so many may share a prefix: few are sorted, many are m
 of registration. The + in the SQL keeps the planner on the one index or the other.
 """
 
-from agentd.projections import TASKS, TaskRow
+from agentd.projections import TASK_STATES, TASKS, TaskRow
 from agentd.store.sqlite.statements import LARGEST_INTEGER, columns
 from agentd.store.sqlite.tables.queue import IS_RUNNABLE
 from agentd.store.sqlite.tables.rows import RowReader, RowTx
@@ -27,6 +27,22 @@ _RUNNABLE_OF_FEW = (
 _SHARING = "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE task_id >= ? AND task_id < ? LIMIT ?)"
 _FEW = 4_000
 """Tasks that share a prefix and are sorted, in some milliseconds."""
+
+_CHILDREN = (
+    f"{_TASKS} WHERE parent_task_id = ? AND registered_seq < ? ORDER BY registered_seq DESC LIMIT ?"
+)
+# As in the index of those that bear a dedupe_key.
+_MAY_GO_ON = "cancelled_seq IS NULL AND (pending + running > 0 OR completed + failed = 0)"
+_OPEN = (
+    f"{_TASKS} WHERE task_id IN (SELECT task_id FROM task_states WHERE dedupe_key = ? "
+    f"AND dedupe_key IS NOT NULL AND {_MAY_GO_ON}) ORDER BY +registered_seq DESC"
+)
+_OVERDUE = (
+    f"{_TASKS} WHERE timeout_at > ? AND timeout_at <= ? AND EXISTS (SELECT 1 FROM task_states "
+    f"WHERE task_states.task_id = tasks.task_id AND {_MAY_GO_ON}) "
+    "ORDER BY timeout_at, registered_seq"
+)
+_NEXT_TIMEOUT = "SELECT min(timeout_at) FROM tasks WHERE timeout_at > ?"
 
 _NEXT_TASK = "SELECT min(registered_seq) FROM tasks WHERE registered_seq > ?"
 _FIRST_RUNNABLE = (
@@ -58,6 +74,25 @@ class TaskReader(RowReader):
                 tasks.append(task)
         return tasks
 
+    def children(self, task_id: str, before: int | None, limit: int) -> list[TaskRow]:
+        """See `Reader.children`."""
+        last = LARGEST_INTEGER if before is None else before
+        return [TaskRow(*row) for row in self._all(_CHILDREN, (task_id, last, limit))]
+
+    def open_tasks(self, dedupe_key: str) -> list[TaskRow]:
+        """See `Reader.open_tasks`."""
+        return [TaskRow(*row) for row in self._all(_OPEN, (dedupe_key,))]
+
+    def overdue_tasks(self, after: int, until: int) -> list[TaskRow]:
+        """See `Reader.overdue_tasks`."""
+        return [TaskRow(*row) for row in self._all(_OVERDUE, (after, until))]
+
+    def next_timeout(self, after: int) -> int | None:
+        """See `Reader.next_timeout`."""
+        [(found,)] = self._all(_NEXT_TIMEOUT, (after,))
+        moment: int | None = found
+        return moment
+
     def _have_few(self, prefix: str) -> bool:
         if not prefix:  # which all have
             return False
@@ -83,6 +118,28 @@ class TaskTx(RowTx, TaskReader):
         """See `Reader.runnable_tasks`."""
         self._write_tasks_and_nodes()
         return super().runnable_tasks(prefix, after, limit)
+
+    def children(self, task_id: str, before: int | None, limit: int) -> list[TaskRow]:
+        """See `Reader.children`."""
+        self._write_rows(TASKS.name)
+        return super().children(task_id, before, limit)
+
+    def open_tasks(self, dedupe_key: str) -> list[TaskRow]:
+        """See `Reader.open_tasks`."""
+        self._write_rows(TASKS.name)
+        self._write_rows(TASK_STATES.name)
+        return super().open_tasks(dedupe_key)
+
+    def overdue_tasks(self, after: int, until: int) -> list[TaskRow]:
+        """See `Reader.overdue_tasks`."""
+        self._write_rows(TASKS.name)
+        self._write_rows(TASK_STATES.name)
+        return super().overdue_tasks(after, until)
+
+    def next_timeout(self, after: int) -> int | None:
+        """See `Reader.next_timeout`."""
+        self._write_rows(TASKS.name)
+        return super().next_timeout(after)
 
 
 def _id_range(prefix: str) -> tuple[str, str]:
