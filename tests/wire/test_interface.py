@@ -17,15 +17,21 @@ PARAMS: dict[str, tuple[set[str], set[str]]] = {  # method → (required, option
     "DescribeInterface": (set(), set()),
     "Health": (set(), set()),
     "Metrics": (set(), set()),
-    "RegisterTask": ({"goal"}, {"context", "initial_nodes"}),
-    "AcquireNextNode": ({"task_id"}, {"lease_owner"}),
+    "RegisterTask": ({"goal"}, {"context", "initial_nodes", "priority", "node_defaults"}),
+    "AcquireNextNode": ({"task_id"}, {"lease_owner", "node_id", "lease_secs"}),
     "CommitEvent": ({"task_id", "node_id"}, {"lease_id", "action_type"}),
     "HeartbeatNode": ({"task_id", "node_id", "lease_id"}, set()),
     "CompleteNode": ({"task_id", "node_id", "lease_id"}, set()),
-    "FailNode": ({"task_id", "node_id", "lease_id"}, set()),
+    "FailNode": (
+        {"task_id", "node_id", "lease_id"},
+        {"retryable", "retry_after_secs", "kind"},
+    ),
     "TaskStatus": ({"task_id"}, set()),
     "ListTasks": (set(), {"prefix", "runnable", "limit", "before"}),
     "TaskEvents": ({"task_id"}, {"after", "limit"}),
+    "ReleaseNode": ({"task_id", "node_id", "lease_id"}, {"reason", "after_secs"}),
+    "RetryNode": ({"task_id"}, {"node_id", "failed", "reason", "by"}),
+    "NodeStatus": ({"task_id", "node_id"}, set()),
 }
 PAYLOADS = {
     "CommitEvent": "payload",
@@ -41,10 +47,13 @@ RESULTS = {
     "CommitEvent": {"event_id"},
     "HeartbeatNode": {"ok", "lease_expires_at"},
     "CompleteNode": {"event_id"},
-    "FailNode": {"event_id"},
+    "FailNode": {"event_id", "status", "attempt", "not_before"},
     "TaskStatus": {"task", "counts", "nodes"},
     "ListTasks": {"tasks", "next"},
     "TaskEvents": {"events", "last_seq", "more"},
+    "ReleaseNode": {"event_id", "status", "not_before"},
+    "RetryNode": {"node_ids"},
+    "NodeStatus": {"node", "attempts", "checkpoint"},
 }
 ALIASES = {
     "DescribeInterface": ["describe_interface"],
@@ -57,6 +66,9 @@ ALIASES = {
     "CompleteNode": ["complete_node"],
     "FailNode": ["fail_node"],
     "TaskStatus": ["task_status", "GetTaskStatus", "get_task_status"],
+    "ReleaseNode": ["release_node"],
+    "RetryNode": ["retry_node"],
+    "NodeStatus": ["node_status"],
     "ListTasks": ["list_tasks"],
     "TaskEvents": ["task_events"],
 }
@@ -126,9 +138,10 @@ def test_transitions_are_named(interface: Object, trigger: str, before: str, aft
 
 
 def test_there_are_no_other_transitions(interface: Object) -> None:
-    """The four transitions are all there are."""
+    """These transitions are all there are."""
     transitions = interface["state_model"]["strict_transitions"]
     names = {"AcquireNextNode", "CompleteNode", "FailNode", "timeout_rollback"}
+    names |= {"ReleaseNode", "retry", "RetryNode"}
     assert set(transitions) == names
 
 
