@@ -33,7 +33,7 @@ VERBS = (
 )
 BELOW = {
     "task": ("register", "list", "show", "graph", "events"),
-    "node": ("acquire", "heartbeat", "commit", "complete", "fail"),
+    "node": ("acquire", "heartbeat", "commit", "complete", "fail", "release", "retry", "show"),
 }
 ALL_VERBS = [(), *((verb,) for verb in VERBS)]
 ALL_VERBS += [(group, verb) for group, below in BELOW.items() for verb in below]

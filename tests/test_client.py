@@ -13,7 +13,16 @@ import pytest
 
 import agentd
 from agentd import AsyncClient, Client, api
-from agentd.client.requests import daemon, endings, events, leases, registration, tasks
+from agentd.client.requests import (
+    daemon,
+    endings,
+    events,
+    leases,
+    nodes,
+    registration,
+    retries,
+    tasks,
+)
 from agentd.errors import BadSetting, NoSocket
 from agentd.methods import METHODS, Method
 from tests.clients import blocking, each_client
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
 
     from tests.daemon_process import DaemonProcess
 
-REQUESTS = (daemon, endings, events, leases, registration, tasks)
+REQUESTS = (daemon, endings, events, leases, nodes, registration, retries, tasks)
 NODE = {"payload_schema": {"name": "a"}}
 
 
@@ -56,6 +65,16 @@ def committed(client: Any, held: Any) -> Any:
     return client.commit_event(task_id, node_id, lease_id=lease_id, action_type="SAW", payload=1)
 
 
+def failed(client: Any) -> str:
+    """A task whose node "a" failed."""
+    task_id = registered(client, {"name": "a", "retry": {"max_attempts": 2}})
+    held = client.acquire_next_node(task_id, node_id="a", lease_secs=9)
+    ended = client.fail_node(*ids(held), "why", kind="k", retry_after_secs=0.0)
+    assert (ended.status, ended.attempt) == ("PENDING", 1)
+    client.fail_node(*ids(client.acquire_next_node(task_id)), retryable=False)
+    return task_id
+
+
 EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "DescribeInterface": lambda client: client.describe_interface(),
     "Health": lambda client: client.health(),
@@ -69,6 +88,9 @@ EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "TaskStatus": lambda client: client.task_status(registered(client)),
     "ListTasks": lambda client: client.list_tasks(limit=1),
     "TaskEvents": lambda client: client.task_events(registered(client), limit=1),
+    "ReleaseNode": lambda client: client.release_node(*ids(acquired(client)), reason="r"),
+    "RetryNode": lambda client: client.retry_node(failed(client), failed=True),
+    "NodeStatus": lambda client: client.node_status(failed(client), "a"),
 }
 
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)

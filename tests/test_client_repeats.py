@@ -40,7 +40,7 @@ LONGER = 1.0
 
 ID = str(uuid.UUID(int=7))
 OK = {"event_id": ID}
-WITHOUT_A_REPEAT = {"RegisterTask", "AcquireNextNode", "CommitEvent"}
+WITHOUT_A_REPEAT = {"RegisterTask", "AcquireNextNode", "CommitEvent", "RetryNode"}
 """What has a second effect, unless it carries a request_id."""
 
 
@@ -67,14 +67,25 @@ def test_a_lost_answer_has_one_effect(daemon: DaemonProcess, opened: Any, path: 
             events = client.task_events(task_id).events
             assert [event.id for event in events][-2:] == [seen.event_id, ended.event_id]
         assert client.task_status(task_id).counts == {"COMPLETED": 1, "FAILED": 1}
+        give_back_what_failed(client, held)
         assert [task.id for task in client.list_tasks().tasks] == [task_id]
         database = client.metrics().database
         client.health()
         client.describe_interface()
     assert database.total_tasks == 1
     again = 1  # a heartbeat may come twice
-    assert database.total_events == len(["task", "node", "node"]) + 2 * len(events[3:7]) + again
+    ended = len(["task", "node", "node"]) + 2 * len(events[3:7])
+    assert database.total_events == ended + len(["retry", "acquire", "release"]) + again
     assert set(lost) == {method.name for method in METHODS}
+
+
+def give_back_what_failed(client: Any, failed: Any) -> None:
+    """Try the node again, and release it."""
+    assert client.retry_node(failed.task_id, failed=True).node_ids == [failed.node_id]
+    held = client.acquire_next_node(failed.task_id)
+    released = client.release_node(held.task_id, held.node_id, held.lease_id)
+    assert client.node_status(held.task_id, held.node_id).attempts[-1].how == "released"
+    assert client.task_events(held.task_id).events[-1].id == released.event_id
 
 
 @each_client
