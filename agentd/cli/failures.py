@@ -37,6 +37,7 @@ NEXT_STEPS: Mapping[str, str] = {
     "storage_full": "free some space, and repeat it",
     "request_id_reused": "choose a new request_id",
     "too_many_connections": "close some connections, or try again later",
+    "not_retryable": "`agentd node show TASK NODE` shows what became of it",
     "refused": "`agentd doctor` says more",
     "lease_lost": "drop the work, and acquire a node again",
     "usage": "`agentd --help` lists the verbs, `agentd VERB --help` what each takes",

@@ -51,8 +51,7 @@ def _action_and_payload(recorded: Recorded) -> tuple[str, Raw]:
         case NodeRetried():
             shown = "RETRY_NODE", to_json({"reason": event.reason, "by": event.by})
         case NodeAdded():
-            named = {} if event.name is None else {"name": event.name}
-            shown = "ADD_NODE", to_json({"dependencies": event.dependencies, **named})
+            shown = "ADD_NODE", to_json({"dependencies": event.dependencies})
         case TaskRegistered():
             shown = "REGISTER_TASK", to_json({"goal": event.goal, "node_count": event.node_count})
         case _:
