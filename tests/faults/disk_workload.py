@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from agentd.errors import RequestRefused, StorageError
 from agentd.store.sqlite import SqliteStore
 from tests.core import NOW, Core
-from tests.property.model import Model, Refused
+from tests.property.model import Model
+from tests.property.model_state import Refused
 
 Call = tuple[str, dict[str, Any]]
 

@@ -5,7 +5,8 @@ The rule this file keeps: like the model, it imports nothing of agentd.
 
 from typing import Any
 
-from tests.property.model import Model, Refused, counts
+from tests.property.model import Model
+from tests.property.model_state import Refused, counts
 from tests.property.node_model import Object
 
 

@@ -24,7 +24,8 @@ from agentd.store import Store
 from tests.core import NOW, Core, command, to_params, uid
 from tests.property.asker import Asker, Call
 from tests.property.lists import list_tasks, task_events
-from tests.property.model import Model, Refused
+from tests.property.model import Model
+from tests.property.model_state import Refused
 from tests.property.node_model import Object
 from tests.property.strategies import (
     Ask,
