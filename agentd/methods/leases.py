@@ -9,31 +9,38 @@ from agentd.api import (
     HeartbeatNodeResult,
     fractional_seconds,
 )
-from agentd.decide import Context, KnownNode, NamedNode, TaskState
+from agentd.decide import Context, NamedNode, TaskState
 from agentd.events import LeaseExtended, NodeAcquired
 from agentd.journal import Recorded
 from agentd.methods.method import Command
-from agentd.methods.state import load_node, load_task
+from agentd.methods.state import known_node, load_due, load_node, load_task
 from agentd.projections import NodeRow, is_runnable
 from agentd.store import Reader
 
 
 def _load_queue(reader: Reader, params: AcquireNextNodeParams, context: Context) -> TaskState:
     """The task with what is due in it, and the node to hand out."""
-    state = load_task(reader, params, context)
-    if state.task is None:
-        return state
+    task_id = params.task_id
+    task = queries.task_row(reader, task_id)
+    if task is None:
+        return TaskState(task_id, 0, None)
+    expired, due = load_due(reader, task_id, context)
+    version, wanted = reader.head(task_id).version, None
     if params.node_id is None:
-        wanted, row = None, reader.next_runnable(state.task_id)
+        row = reader.next_runnable(task_id)
     else:
-        row = queries.node_row(reader, state.task_id, params.node_id)
+        row = queries.node_row(reader, task_id, params.node_id)
         wanted = NamedNode(params.node_id, row)
-    rows = [] if row is None else [row]
-    now_due = [due for due in state.due if wanted is None or due == row]
-    rows += [replace(due, not_before=None) for due in now_due]
-    first = min(filter(is_runnable, rows), key=_order, default=None)
-    runnable = None if first is None else KnownNode(first, queries.node_settings(reader, first))
-    return replace(state, runnable=runnable, wanted=wanted)
+    first = _first_runnable(row, due if wanted is None else [each for each in due if each == row])
+    runnable = None if first is None else known_node(reader, first)
+    return TaskState(task_id, version, task, expired, runnable, due, wanted)
+
+
+def _first_runnable(row: NodeRow | None, due: list[NodeRow]) -> NodeRow | None:
+    """The first of them that waits for nothing, those that are due no longer for their moment."""
+    rows = [replace(each, not_before=None) for each in due]
+    rows += [] if row is None else [row]
+    return min(filter(is_runnable, rows), key=_order, default=None)
 
 
 def _order(row: NodeRow) -> tuple[int, int]:
