@@ -21,10 +21,7 @@ _RUNNABLE = "WHERE status = 'PENDING' AND waiting_on = 0"
 
 _UNDO = {
     7: (
-        *(
-            f"DROP INDEX nodes_{index}"
-            for index in ("queue", "queue_of_all", "due", "deadline", "name", "failed", "runnable")
-        ),
+        *(f"DROP INDEX nodes_{index}" for index in ("queue", "due", "name", "failed", "runnable")),
         *(
             f"ALTER TABLE nodes DROP COLUMN {column}"
             for column in (

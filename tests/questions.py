@@ -20,6 +20,20 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
         "last": (reader.last_seq(), reader.last_at()),
         "next_expiry": [reader.next_expiry(after) for after in MOMENTS],
         "expired": [reader.expired_leases(0, until) for until in MOMENTS],
+        "next_due": [reader.next_due(after) for after in MOMENTS],
+        "due": [
+            reader.due_nodes(until, limit, task_id)
+            for until in MOMENTS
+            for limit in (1, 9)
+            for task_id in (None, *task_ids)
+        ],
+        "expired beside those honoured": [reader.expired_leases(10, until) for until in MOMENTS],
+        "named": {
+            (task_id, name): reader.node_named(task_id, name)
+            for task_id in task_ids
+            for name in ("n1", "n3", "a")
+        },
+        "failed": {task_id: reader.failed_nodes(task_id) for task_id in task_ids},
         "runnable": {task_id: reader.next_runnable(task_id) for task_id in task_ids},
         "heads": {task_id: reader.head(task_id) for task_id in task_ids},
         "tails": {

@@ -147,7 +147,14 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
     "node heartbeat": [lambda s: [*s.held], lambda s: [s.task, HOSTILE[1:], s.held[2]]],
     "node commit": [lambda s: [*s.held, "--type", SHORT], lambda s: [*s.held, SHORT]],
     "node complete": [lambda s: [s.task, s.held[1], SHORT]],
-    "node fail": [lambda s: [s.task, SHORT, s.held[2]]],
+    "node fail": [
+        lambda s: [s.task, SHORT, s.held[2]],
+        lambda s: [*s.held, "--kind", SHORT * 40],
+        lambda s: [*s.held, "--retry-after", SHORT],
+    ],
+    "node release": [lambda s: [s.task, SHORT, s.held[2], "--reason", SHORT]],
+    "node retry": [lambda s: [s.task, SHORT], lambda s: [s.task, s.held[1]]],
+    "node show": [lambda s: [*s.held[:2]], lambda s: [s.task, SHORT]],
     "work": [
         lambda s: ["--task", fresh(s), "--", "sh", "-c", SAYS, "sh", s.folder / "said"],
         lambda s: ["--task", fresh(s), "--", SHORT],

@@ -55,7 +55,8 @@ def test_a_session(shared: DaemonProcess) -> None:
     assert data(agentd_here(home, "node", "heartbeat", *lease))["ok"] is True
     assert list(data(agentd_here(home, "node", "commit", *lease))) == ["event_id"]
     assert data(agentd_here(home, "node", "acquire", task, "--json")) is None
-    assert list(data(agentd_here(home, "node", "fail", *lease))) == ["event_id"]
+    failed = data(agentd_here(home, "node", "fail", *lease))
+    assert list(failed) == ["event_id", "status", "attempt", "not_before"]
     status = data(agentd_here(home, "task", "show", task, "--json"))
     assert status["counts"] == {"PENDING": 3, "FAILED": 1}
     events = data(agentd_here(home, "task", "events", task, "--json"))

@@ -154,3 +154,38 @@ def test_payloads_go_on_as_they_were_written(shared: DaemonProcess) -> None:
     assert '"n":1.50' in shown.replace(" ", "")
     assert "12345678901234567890123" in shown
     assert json.loads(shown)["ok"] is True
+
+
+def test_a_node_that_is_given_back_fails_and_is_tried_again(shared: DaemonProcess) -> None:
+    """Release, fail, retry, and what became of each attempt."""
+    task = register(shared)
+    node_id, lease = acquire(shared, task)
+    ended = agentd(shared.home, "node", "release", task, node_id, lease, "--reason", "lunch")
+    assert str(UUID(ended.out.strip())) == ended.out.strip()
+    ended = agentd_here(
+        shared.home, "node", "acquire", task, "--node", node_id, "--lease", "7", "--owner", "me"
+    )
+    lease = ended.out.split("\t")[2]
+    failing = ("node", "fail", task, node_id, lease, '"e"', "--kind", "k", "--retry-after", "1.5")
+    agentd(shared.home, *failing, "--not-retryable")
+    assert node(shared, task, 0)["status"] == "FAILED"
+    ended = agentd(shared.home, "node", "retry", task, node_id, "--by", "me")
+    assert ended.out == f"{node_id}\n"
+    assert agentd(shared.home, "node", "retry", task, "--failed").out == ""
+    lines = agentd(shared.home, "node", "show", task, node_id).out.splitlines()
+    shown = [line.split("\t") for line in lines]
+    assert [(row[0], row[1], row[2], row[4], row[5]) for row in shown] == [
+        ("1", "released", "me", "", '"lunch"'),
+        ("2", "failed", "me", "k", '"e"'),
+    ]
+    envelope = json.loads(agentd(shared.home, "node", "show", task, node_id, "--json").out)
+    assert envelope["data"]["node"]["attempt"] == 2
+
+
+def test_which_nodes_are_tried_again_has_to_be_said(shared: DaemonProcess) -> None:
+    """One of the two: a node, or all that failed."""
+    task = register(shared)
+    for words in ((), (NOBODYS, "--failed")):
+        ended = agentd(shared.home, "node", "retry", task, *words)
+        assert (ended.code, ended.out) == (2, "")
+        assert "--failed" in ended.err

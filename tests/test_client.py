@@ -66,6 +66,16 @@ def committed(client: Any, held: Any) -> Any:
     return client.commit_event(task_id, node_id, lease_id=lease_id, action_type="SAW", payload=1)
 
 
+def failed(client: Any) -> str:
+    """A task whose node "a" failed."""
+    task_id = registered(client, {"name": "a", "retry": {"max_attempts": 2}})
+    held = client.acquire_next_node(task_id, node_id="a", lease_secs=9)
+    ended = client.fail_node(*ids(held), "why", kind="k", retry_after_secs=0.0)
+    assert (ended.status, ended.attempt) == ("PENDING", 1)
+    client.fail_node(*ids(client.acquire_next_node(task_id)), retryable=False)
+    return task_id
+
+
 EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "DescribeInterface": lambda client: client.describe_interface(),
     "Health": lambda client: client.health(),
@@ -79,9 +89,9 @@ EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "TaskStatus": lambda client: client.task_status(registered(client)),
     "ListTasks": lambda client: client.list_tasks(limit=1),
     "TaskEvents": lambda client: client.task_events(registered(client), limit=1),
-    "ReleaseNode": lambda client: client.release_node(*ids(acquired(client)), reason="why"),
-    "RetryNode": lambda client: client.retry_node(registered(client), failed=True),
-    "NodeStatus": lambda client: client.node_status(*ids(acquired(client))[:2]),
+    "ReleaseNode": lambda client: client.release_node(*ids(acquired(client)), reason="r"),
+    "RetryNode": lambda client: client.retry_node(failed(client), failed=True),
+    "NodeStatus": lambda client: client.node_status(failed(client), "a"),
     "CancelTask": lambda client: client.cancel_task(registered(client), reason="why", by="me"),
     "PauseTask": lambda client: client.pause_task(registered(client), reason="why"),
     "ResumeTask": lambda client: client.resume_task(registered(client), by="me"),

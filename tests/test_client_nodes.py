@@ -49,7 +49,8 @@ def test_unknown_fields_of_nodes(tmp_path: Path, opened: Any) -> None:
         "initial_nodes[2] has no field 'depends_on' (did you mean dependencies?); "
         "initial_nodes[2] has no field 'prompt' (put it into payload_schema); "
         "initial_nodes[3] is no NodeSpec and no mapping: str. "
-        "The fields of a node are id, dependencies, payload_schema"
+        "The fields of a node are id, dependencies, payload_schema, name, retry, lease_secs, "
+        "timeout_secs, not_before, on_failure, priority"
     )
 
 
@@ -63,7 +64,7 @@ def test_the_field_that_was_meant(tmp_path: Path, opened: Any, name: str) -> Non
 @each_client
 def test_many_unknown_fields(tmp_path: Path, opened: Any) -> None:
     """A message stays short, however many nodes are wrong."""
-    told = refused(tmp_path, opened, [{"name": "x"}] * 1000)
+    told = refused(tmp_path, opened, [{"title": "x"}] * 1000)
     assert told.count("has no field") == 10
     assert re.search(r"; and 990 more\. The fields", told)
 

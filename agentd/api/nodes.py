@@ -38,6 +38,12 @@ class NodeView(Struct):
     timeout_secs: int | UnsetType = UNSET
     on_failure: OnFailure | UnsetType = UNSET
 
+    @property
+    def satisfies_dependents(self) -> bool:
+        """Its dependents wait for it no longer: it completed, or failed and they run on."""
+        runs_on = self.on_failure == "continue"
+        return self.status == "COMPLETED" or (self.status == "FAILED" and runs_on)
+
 
 class NodeStatusParams(NodeParams, forbid_unknown_fields=True):
     """Show a node, and how its attempts ended."""

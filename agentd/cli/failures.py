@@ -35,6 +35,7 @@ NEXT_STEPS: Mapping[str, str] = {
     "too_many_connections": "close some connections, or try again later",
     "task_cancelled": "drop the work on it",
     "task_ended": "`agentd task show TASK` shows what became of it",
+    "not_retryable": "`agentd node show TASK NODE` shows what became of it",
     "refused": "`agentd doctor` says more",
     "lease_lost": "drop the work, and acquire a node again",
     "usage": "`agentd --help` lists the verbs, `agentd VERB --help` what each takes",

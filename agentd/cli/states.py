@@ -1,7 +1,7 @@
 """The states of a task's nodes as a person looks for them.
 
 The rule this file keeps: the four statuses are shown by their own names. What is PENDING is told
-apart by what it waits for: nothing (runnable), other nodes, or one that will never complete.
+apart by what it waits for: nothing (runnable), other nodes or a moment, or one that has failed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,16 +42,18 @@ _BY_STATUS = {state.word: state for state in (COMPLETED, FAILED, RUNNING)}
 def node_states(nodes: Sequence[NodeView]) -> dict[str, State]:
     """The state of every node, by its id."""
     found = {node.id: _BY_STATUS.get(node.status, PENDING) for node in nodes}
+    satisfied = {node.id for node in nodes if node.satisfies_dependents}
     for node in in_dependency_order(nodes):  # what blocks a node is known before the node is
         if found[node.id] is PENDING:
-            found[node.id] = _pending_state({found[other] for other in node.dependencies})
+            needed = {found[other] for other in node.dependencies if other not in satisfied}
+            found[node.id] = _pending_state(node, needed)
     return found
 
 
-def _pending_state(needed: set[State]) -> State:
+def _pending_state(node: NodeView, needed: set[State]) -> State:
     if needed & {FAILED, BLOCKED}:
         return BLOCKED
-    return PENDING if needed - {COMPLETED} else RUNNABLE
+    return PENDING if needed or node.not_before is not None else RUNNABLE
 
 
 def in_dependency_order(nodes: Sequence[NodeView]) -> list[NodeView]:

@@ -19,8 +19,13 @@ Kind = TypeVar("Kind", NodeDefaults, RetrySpec)
 
 _FIELDS = NodeSpec.__struct_fields__
 
-_ALIKE = 0.5
+_ALIKE = 0.6
 """How much of two names has to be the same, from 0 to 1: `depends_on` is 0.64 `dependencies`."""
+
+_LESS_ALIKE = 0.5
+"""Is enough for the fields that have many names elsewhere: `deps` is 0.5 `dependencies`."""
+
+_OFTEN_MEANT = ("id", "dependencies", "payload_schema")
 
 _MOST_FAULTS = 10
 """Faults that an error names."""
@@ -55,6 +60,7 @@ def _faults(nodes: Sequence[NodeSpec | Mapping[str, Any]]) -> Iterator[str]:
 
 def _advice(name: str) -> str:
     alike = get_close_matches(name.lower(), _FIELDS, n=1, cutoff=_ALIKE)
+    alike = alike or get_close_matches(name.lower(), _OFTEN_MEANT, n=1, cutoff=_LESS_ALIKE)
     return f"did you mean {alike[0]}?" if alike else "put it into payload_schema"
 
 

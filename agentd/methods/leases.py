@@ -11,36 +11,42 @@ from agentd.api import (
     HeartbeatNodeResult,
     fractional_seconds,
 )
-from agentd.decide import Context, KnownNode, NamedNode, TaskState
+from agentd.decide import Context, NamedNode, TaskState
 from agentd.events import Amounts, LeaseExtended, NodeAcquired
 from agentd.journal import Recorded
 from agentd.methods.method import Command
-from agentd.methods.state import load_node, load_task
+from agentd.methods.state import known_node, load_due, load_node, load_task
 from agentd.projections import NodeRow, TaskStateRow, is_runnable
 from agentd.store import Reader
 
 
 def _load_queue(reader: Reader, params: AcquireNextNodeParams, context: Context) -> TaskState:
     """The task with what is due in it, and the node to hand out."""
-    state = load_task(reader, params, context)
-    if state.task is None:
-        return state
+    task_id = params.task_id
+    task = queries.find_state_row(reader, task_id)
+    if task is None:
+        return TaskState(task_id, 0, None)
+    expired, due = load_due(reader, task_id, context)
+    version, wanted = reader.head(task_id).version, None
     if params.node_id is None:
-        wanted, row = None, reader.next_runnable(state.task_id) if state.hands_out else None
+        row = reader.next_runnable(task_id) if task.hands_out else None
     else:
-        row = queries.node_row(reader, state.task_id, params.node_id)
+        row = queries.node_row(reader, task_id, params.node_id)
         wanted = NamedNode(params.node_id, row)
-    if not state.hands_out:
-        return replace(state, wanted=wanted)
-    rows = [] if row is None else [row]
-    now_due = [due for due in state.due if wanted is None or due == row]
-    rows += [replace(due, not_before=None) for due in now_due]
-    first = min(filter(is_runnable, rows), key=_order, default=None)
-    runnable = None if first is None else KnownNode(first, queries.node_settings(reader, first))
-    found = replace(state, runnable=runnable, wanted=wanted)
-    if not state.task.has_usage:
-        return found
-    return replace(found, usage=_usage(reader, found, state.task))
+    state = TaskState(task_id, version, task, expired, None, due, wanted, task.hands_out)
+    if not task.hands_out:
+        return state
+    first = _first_runnable(row, due if wanted is None else [each for each in due if each == row])
+    runnable = None if first is None else known_node(reader, first)
+    found = replace(state, runnable=runnable)
+    return replace(found, usage=_usage(reader, found, task)) if task.has_usage else found
+
+
+def _first_runnable(row: NodeRow | None, due: list[NodeRow]) -> NodeRow | None:
+    """The first of them that waits for nothing, those that are due no longer for their moment."""
+    rows = [replace(each, not_before=None) for each in due]
+    rows += [] if row is None else [row]
+    return min(filter(is_runnable, rows), key=_order, default=None)
 
 
 def _usage(reader: Reader, state: TaskState, task: TaskStateRow) -> Mapping[str, Amounts]:

@@ -28,11 +28,24 @@ def load_task(reader: Reader, params: TaskParams, context: Context) -> TaskState
     state = queries.find_state_row(reader, task_id)
     if state is None:
         return TaskState(task_id, 0, None)
-    expired = reader.expired_leases(context.honoured_until, context.now, task_id)
-    known = [_held_node(reader, row) for row in expired]
+    expired, due = load_due(reader, task_id, context)
     version = reader.head(task_id).version
+    return TaskState(task_id, version, state, expired, due=due, hands_out=state.hands_out)
+
+
+def load_due(
+    reader: Reader, task_id: str, context: Context
+) -> tuple[list[KnownNode], list[NodeRow]]:
+    """The task's leases that ran out, and its nodes whose moment has come."""
+    expired = reader.expired_leases(context.honoured_until, context.now, task_id)
     due = reader.due_nodes(context.now, MOST_DUE, task_id)
-    return TaskState(task_id, version, state, known, due=due, hands_out=state.hands_out)
+    return [_held_node(reader, row) for row in expired], due
+
+
+def known_node(reader: Reader, row: NodeRow) -> KnownNode:
+    """The node with its settings."""
+    plain = row.settings_seq is None
+    return KnownNode(row) if plain else KnownNode(row, queries.node_settings(reader, row))
 
 
 def _held_node(reader: Reader, row: NodeRow) -> KnownNode:
@@ -47,7 +60,7 @@ def _held_node(reader: Reader, row: NodeRow) -> KnownNode:
 
 def _known_nodes(reader: Reader, node_ids: Iterable[str]) -> list[KnownNode]:
     rows: list[NodeRow] = [reader.get(NODES, (node_id,)) for node_id in node_ids]
-    return [KnownNode(row, queries.node_settings(reader, row)) for row in rows]
+    return [known_node(reader, row) for row in rows]
 
 
 def load_node(reader: Reader, params: NodeParams, _context: Context) -> NodeState:
@@ -72,7 +85,7 @@ def load_ending(
     else:
         state = load_node_to_charge(reader, params, context)
     node = state.node
-    if node is None:
+    if node is None or (node.settings_seq is None and node.lease_id == params.lease_id):
         return state
     has_ended = node.last_lease == params.lease_id and node.last_end_seq is not None
     last = reader.record_at(node.last_end_seq or 0).event if has_ended else None

@@ -121,19 +121,30 @@ def _add_node(recorded: Recorded, event: NodeAdded) -> NodeRow:
 
 
 def _begin_lease(row: NodeRow, recorded: Recorded, event: NodeAcquired) -> NodeRow:
-    return replace(
-        row,
-        status=event.status,
-        updated_at=recorded.at,
-        acquired_at=recorded.at,
-        lease_id=event.lease_id,
-        lease_owner=event.lease_owner,
-        lease_expires_at=event.lease_expires_at,
-        result_seq=None,
-        attempt=row.attempt + 1,
-        not_before=None,
-        deadline_at=event.deadline_at,
-        lease_ms=event.lease_ms,
+    return NodeRow(
+        row.node_id,
+        row.task_id,
+        row.position,
+        row.added_seq,
+        event.status,
+        row.waiting_on,
+        recorded.at,
+        recorded.at,
+        event.lease_id,
+        event.lease_owner,
+        event.lease_expires_at,
+        row.last_lease,
+        None,
+        row.name,
+        row.rank,
+        row.attempt + 1,
+        row.counted,
+        row.strikes,
+        None,
+        event.deadline_at,
+        event.lease_ms,
+        row.last_end_seq,
+        row.settings_seq,
     )
 
 
@@ -141,48 +152,55 @@ def _extend_lease(row: NodeRow, recorded: Recorded, event: LeaseExtended) -> Nod
     return replace(row, updated_at=recorded.at, lease_expires_at=event.lease_expires_at)
 
 
-def _end_lease(row: NodeRow, recorded: Recorded, event: Ending, **changes: Any) -> NodeRow:
-    """The node without its lease; what `changes` says besides."""
-    known: dict[str, Any] = {
-        "status": event.status,
-        "updated_at": recorded.at,
-        "acquired_at": None,
-        "lease_id": None,
-        "lease_owner": None,
-        "lease_expires_at": None,
-        "last_lease": event.lease_id,
-        "result_seq": None,
-        "strikes": 0,
-        "deadline_at": None,
-        "lease_ms": None,
-        "last_end_seq": recorded.seq,
-        **changes,
-    }
-    return replace(row, rank=with_strikes(row.rank, known["strikes"]), **known)
+def _end_lease(
+    row: NodeRow,
+    recorded: Recorded,
+    event: Ending,
+    *,
+    counted: int = 0,
+    strikes: int = 0,
+    not_before: int | None = None,
+) -> NodeRow:
+    """The node without its lease; `counted` is 1 for an attempt that counts."""
+    has_ended = event.status != "PENDING"
+    return NodeRow(
+        row.node_id,
+        row.task_id,
+        row.position,
+        row.added_seq,
+        event.status,
+        row.waiting_on,
+        recorded.at,
+        row.acquired_at if has_ended else None,
+        None,
+        None,
+        None,
+        event.lease_id,
+        recorded.seq if has_ended else None,
+        row.name,
+        with_strikes(row.rank, strikes) if row.strikes or strikes else row.rank,
+        row.attempt,
+        row.counted + counted,
+        strikes,
+        not_before,
+        None,
+        None,
+        recorded.seq,
+        row.settings_seq,
+    )
 
 
 def _roll_back(row: NodeRow, recorded: Recorded, event: LeaseExpired) -> NodeRow:
-    counted, strikes = row.counted + event.counts, row.strikes + 1
-    return _end_lease(row, recorded, event, counted=counted, strikes=strikes)
-
-
-def _complete_node(row: NodeRow, recorded: Recorded, event: NodeCompleted) -> NodeRow:
-    at, seq = row.acquired_at, recorded.seq
-    return _end_lease(row, recorded, event, acquired_at=at, result_seq=seq)
+    return _end_lease(row, recorded, event, counted=int(event.counts), strikes=row.strikes + 1)
 
 
 def _fail_node(row: NodeRow, recorded: Recorded, event: NodeFailed) -> NodeRow:
-    counted = row.counted + 1
-    if event.status == "PENDING":
-        wait = _if_ahead(event.not_before, recorded)
-        return _end_lease(row, recorded, event, counted=counted, not_before=wait)
-    at, seq = row.acquired_at, recorded.seq
-    return _end_lease(row, recorded, event, counted=counted, acquired_at=at, result_seq=seq)
+    wait = _if_ahead(event.not_before, recorded)
+    return _end_lease(row, recorded, event, counted=1, not_before=wait)
 
 
 def _release_node(row: NodeRow, recorded: Recorded, event: NodeReleased) -> NodeRow:
-    wait = _if_ahead(event.not_before, recorded)
-    return _end_lease(row, recorded, event, not_before=wait)
+    return _end_lease(row, recorded, event, not_before=_if_ahead(event.not_before, recorded))
 
 
 def _revoke_lease(row: NodeRow, recorded: Recorded, event: LeaseRevoked) -> NodeRow:
@@ -216,7 +234,7 @@ _REDUCERS: dict[type[Event], Callable[[NodeRow, Recorded, Any], NodeRow]] = {
     NodeAcquired: _begin_lease,
     LeaseExtended: _extend_lease,
     LeaseExpired: _roll_back,
-    NodeCompleted: _complete_node,
+    NodeCompleted: _end_lease,
     NodeFailed: _fail_node,
     NodeReleased: _release_node,
     NodeRetried: _retry_node,

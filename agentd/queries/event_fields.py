@@ -78,8 +78,7 @@ def _show_retry(_recorded: Recorded, event: NodeRetried) -> tuple[str, Raw]:
 
 
 def _show_node(_recorded: Recorded, event: NodeAdded) -> tuple[str, Raw]:
-    named = {} if event.name is None else {"name": event.name}
-    return "ADD_NODE", to_json({"dependencies": event.dependencies, **named})
+    return "ADD_NODE", to_json({"dependencies": event.dependencies})
 
 
 def _show_registration(_recorded: Recorded, event: TaskRegistered) -> tuple[str, Raw]:

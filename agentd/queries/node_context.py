@@ -1,7 +1,5 @@
 """What the worker that acquired a node needs to know."""
 
-from msgspec.structs import replace
-
 from agentd.api import MOST_SHOWN, DependencyView, NodeContext
 from agentd.errors import JournalDamaged
 from agentd.events import NodeAcquired, NodeFailed
@@ -24,14 +22,15 @@ def node_context(reader: Reader, acquired: Recorded, limit: int) -> NodeContext:
     event = acquired.event
     if task is None or not isinstance(then, NodeRow) or not isinstance(event, NodeAcquired):
         raise JournalDamaged(f"record {acquired.seq} acquired a node that has no row")
-    view = node_view(reader, replace(then, attempt=event.attempt), event.usage)
+    view = node_view(reader, then, event.usage)
+    view.attempt = event.attempt
     return NodeContext(
         task_view(reader, task),
         view,
         [_dependency_view(reader, each, acquired.seq) for each in view.dependencies],
         limit,
         event_journal(reader.tail(task_id, limit, acquired.version)),
-        [] if row is None else ended_attempts(reader, row, MOST_SHOWN, acquired.seq),
+        ended_attempts(reader, row, MOST_SHOWN, acquired.seq) if row and row.last_end_seq else [],
     )
 
 

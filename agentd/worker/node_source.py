@@ -8,7 +8,7 @@ asked again as it was: the daemon may have leased a node for it.
 import logging
 import uuid
 
-from agentd.api import AcquireNextNodeResult
+from agentd.api import AcquireNextNodeResult, TaskSummary
 from agentd.client import AsyncClient
 from agentd.client.repeats import TRANSIENT
 from agentd.errors import RequestRefused
@@ -73,12 +73,23 @@ class NodeSource:
             acquired = await self._acquire_from(self._task_id)
             if acquired is None:
                 (task,) = (await self._client.list_tasks(prefix=self._task_id)).tasks
-                self.is_exhausted = task.has_ended
+                self.is_exhausted = task.has_ended and not await self._waits_for_moment(task)
             return acquired
         for task in (await self._client.list_tasks(runnable=True, limit=_TASKS_PER_LIST)).tasks:
             if (acquired := await self._acquire_from(task.id)) is not None:
                 return acquired
         return None
+
+    async def _waits_for_moment(self, task: TaskSummary) -> bool:
+        """Whether a node waits for nothing but time, such as the pause before its next try."""
+        if not task.counts.get("PENDING"):
+            return False
+        nodes = (await self._client.task_status(task.id)).nodes
+        satisfied = {node.id for node in nodes if node.satisfies_dependents}
+        return any(
+            node.not_before is not None and satisfied.issuperset(node.dependencies)
+            for node in nodes
+        )
 
     async def _acquire_from(self, task_id: str) -> AcquireNextNodeResult | None:
         request_id = uuid.uuid4()

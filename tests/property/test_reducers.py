@@ -12,7 +12,11 @@ from agentd.events import (
     NodeAcquired,
     NodeAdded,
     NodeCompleted,
+    NodeDue,
     NodeFailed,
+    NodeReleased,
+    NodeRetried,
+    NodeSettings,
     TaskRegistered,
 )
 from agentd.journal import GENESIS, Draft, Recorded, record
@@ -32,6 +36,9 @@ class Life:
         self.task: dict[int, int] = {}
         self.waits: dict[int, list[int]] = {}
         self.lease: dict[int, str | None] = {}
+        self.runs_on: set[int] = set()
+        self.attempts: dict[int, int] = {}
+        self.in_a_row: dict[int, int] = {}
         self.ids = Ids(0)
         for task, shape in enumerate(dependencies, 1):
             self.drafts.append((task, Draft(TaskRegistered("g", len(shape)), payload=b"{}")))
@@ -46,14 +53,17 @@ class Life:
         self.drafts.append((task, Draft(added, uid(node), b"{}")))
 
     def waiting_on(self, node: int) -> int:
-        return sum(self.status[before] != "COMPLETED" for before in self.waits[node])
+        satisfied = {node for node, status in self.status.items() if status == "COMPLETED"}
+        return len({*self.waits[node]} - satisfied - self.runs_on)
 
     def move(self, choice: int, kind: int) -> None:
         """One legal event about one of the nodes that can have one."""
         able = [
             node
             for node, status in self.status.items()
-            if status == "RUNNING" or (status == "PENDING" and not self.waiting_on(node))
+            if status == "RUNNING"
+            or (status == "PENDING" and not self.waiting_on(node))
+            or (status == "FAILED" and kind == 0)
         ]
         if able:
             node = able[choice % len(able)]
@@ -61,22 +71,36 @@ class Life:
             self.drafts.append((self.task[node], Draft(event, uid(node), b"null")))
 
     def event(self, node: int, kind: int) -> Any:
+        """One that the node can have in its state."""
         lease = self.lease[node]
+        if self.status[node] == "FAILED":
+            self.status[node], satisfied = "PENDING", node in self.runs_on
+            self.runs_on.discard(node)
+            self.in_a_row[node] = 0
+            return NodeRetried("PENDING", satisfied)
         if lease is None:
             lease = self.lease[node] = self.ids()
             self.status[node] = "RUNNING"
-            return NodeAcquired(lease, "w", NOW, "RUNNING")
-        if kind == 0:
-            return EventCommitted("NOTE")
-        if kind == 1:
-            return LeaseExtended(lease, NOW + 1)
+            self.attempts[node] = self.attempts.get(node, 0) + 1
+            return NodeAcquired(lease, "w", NOW, "RUNNING", self.attempts[node])
+        if kind < 2:
+            return EventCommitted("NOTE") if kind else LeaseExtended(lease, NOW + 1)
+        return self.end(node, lease, kind)
+
+    def end(self, node: int, lease: str, kind: int) -> Any:
+        """The end of an attempt."""
         self.lease[node] = None
+        self.in_a_row[node] = self.in_a_row.get(node, 0) + 1 if kind == 2 else 0
         if kind == 2:
             self.status[node] = "PENDING"
             return LeaseExpired(lease, "w", NOW, "PENDING")
-        if kind == 3:
+        if kind in (3, 7):
             self.status[node] = "FAILED"
-            return NodeFailed(lease, "FAILED")
+            self.runs_on |= {node} if kind == 7 else set()
+            return NodeFailed(lease, "FAILED", satisfies=kind == 7)
+        if kind in (5, 8):
+            self.status[node] = "PENDING"
+            return NodeFailed(lease, "PENDING") if kind == 5 else NodeReleased(lease, "PENDING")
         self.status[node] = "COMPLETED"
         return NodeCompleted(lease, "COMPLETED")
 
@@ -98,7 +122,7 @@ def shapes() -> st.SearchStrategy[list[list[int]]]:
 def lives(draw: st.DrawFn) -> Life:
     """Some tasks, and then legal events about their nodes in any order."""
     life = Life(draw(st.lists(shapes(), min_size=1, max_size=TASKS_MAX)))
-    for choice, kind in draw(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 6)))):
+    for choice, kind in draw(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 8)))):
         life.move(choice, kind)
     return life
 
@@ -123,6 +147,9 @@ def test_rows_of_legal_events_are_the_recount(life: Life) -> None:
         assert (row.task_id, row.status) == (uid(life.task[node]), status)
         assert row.waiting_on == life.waiting_on(node)
         assert row.lease_id == life.lease[node]
+        assert row.attempt == life.attempts.get(node, 0)
+        assert row.strikes == life.in_a_row.get(node, 0)
+        assert row.rank == max(row.strikes - 2, 0)
         assert (row.lease_owner is None) == (row.lease_expires_at is None) == (row.lease_id is None)
         assert (row.result_seq is not None) == (status in ("COMPLETED", "FAILED"))
 
@@ -174,12 +201,25 @@ moments = st.integers(0, 2**53)
 events = st.one_of(
     st.builds(TaskRegistered, st.text(max_size=3), st.integers(0, 9)),
     st.builds(NodeAdded, st.integers(0, 9), st.lists(ids).map(tuple), st.integers(-9, 9), statuses),
+    st.builds(
+        NodeAdded,
+        st.integers(0, 9),
+        st.just(()),
+        st.integers(-9, 9),
+        statuses,
+        st.text(max_size=3),
+        st.builds(NodeSettings, st.integers(-100, 100), not_before=moments),
+    ),
     st.builds(NodeAcquired, ids, st.text(max_size=3), moments, statuses),
     st.builds(LeaseExtended, ids, moments),
     st.builds(LeaseExpired, ids, st.text(max_size=3), moments, statuses),
     st.builds(EventCommitted, st.text(max_size=3)),
     st.builds(NodeCompleted, ids, statuses),
     st.builds(NodeFailed, ids, statuses),
+    st.builds(NodeFailed, ids, statuses, not_before=moments, satisfies=st.booleans()),
+    st.builds(NodeReleased, ids, statuses, not_before=moments),
+    st.builds(NodeRetried, statuses, st.booleans()),
+    st.builds(NodeDue),
 )
 
 

@@ -106,9 +106,21 @@ def test_an_id_of_a_wrong_type_is_named(connection: Connection, method: str, val
     assert_invalid(connection, method, "$.task_id", **with_payload(method, **params))
 
 
-@pytest.mark.parametrize("field", ["task_id", "node_id", "lease_id"])
+NO_UUIDS = ["", "not-a-uuid", "z" * 36, "0b0e7d6c-3a7f-4c39-9f3f", "é" * 36]
+
+
 @pytest.mark.parametrize("method", NODE_METHODS)
-@pytest.mark.parametrize("value", ["", "not-a-uuid", "z" * 36, "0b0e7d6c-3a7f-4c39-9f3f", "é" * 36])
+@pytest.mark.parametrize("value", NO_UUIDS)
+def test_what_is_no_uuid_is_a_name(connection: Connection, method: str, value: str) -> None:
+    """Where a node may be named, that is no malformed UUID; as a name it is not known."""
+    params = {"task_id": register(connection).id, "node_id": value, "lease_id": new_id()}
+    refused = refusal(connection, method, **with_payload(method, **params))
+    assert (refused.code, refused.data["kind"]) == (-32000, "node_not_found")
+
+
+@pytest.mark.parametrize("field", ["task_id", "lease_id"])
+@pytest.mark.parametrize("method", NODE_METHODS)
+@pytest.mark.parametrize("value", NO_UUIDS)
 def test_a_malformed_uuid_is_named(
     connection: Connection, method: str, field: str, value: str
 ) -> None:
@@ -127,7 +139,7 @@ def test_a_malformed_uuid_is_named(
         ("$.initial_nodes", {"goal": "g", "initial_nodes": [5]}),
         ("$.initial_nodes", {"goal": "g", "initial_nodes": [{"id": "no"}]}),
         ("$.initial_nodes", {"goal": "g", "initial_nodes": [{"dependencies": 5}]}),
-        ("$.initial_nodes", {"goal": "g", "initial_nodes": [{"dependencies": ["no"]}]}),
+        ("$.initial_nodes", {"goal": "g", "initial_nodes": [{"dependencies": [5]}]}),
     ],
 )
 def test_register_task_names_the_field(connection: Connection, field: str, params: Object) -> None:

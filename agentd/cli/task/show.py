@@ -29,7 +29,7 @@ from agentd.cli.states import (
     node_states,
 )
 from agentd.cli.task.budget import amounts
-from agentd.cli.times import format_age, format_duration
+from agentd.cli.times import format_age, format_clock, format_duration
 from agentd.client import Client
 
 _MOST = 100
@@ -98,6 +98,8 @@ def _describe_node(node: NodeView, found: dict[str, State], called: dict[str, st
     if found[node.id] in (COMPLETED, FAILED):
         return _result(node)
     waits = [called[other] for other in node.dependencies if found[other] is not COMPLETED]
+    if node.not_before is not None:
+        waits.append(format_clock(int(node.not_before)))
     return f"waits for {', '.join(waits)}" if waits else ""
 
 

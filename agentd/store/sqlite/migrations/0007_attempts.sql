@@ -30,19 +30,16 @@ FROM (
 ) AS history
 WHERE history.node_id = nodes.node_id;
 
--- The runnable nodes in the order in which they are handed out, of a task and of all; and as they were
--- registered, for the list of tasks that have any.
+-- The runnable nodes in the order in which they are handed out; and as they were registered, for the
+-- list of tasks that have any.
 DROP INDEX nodes_runnable;
 CREATE INDEX nodes_runnable ON nodes (added_seq)
 WHERE status = 'PENDING' AND waiting_on = 0 AND not_before IS NULL;
 CREATE INDEX nodes_queue ON nodes (task_id, rank, added_seq)
 WHERE status = 'PENDING' AND waiting_on = 0 AND not_before IS NULL;
-CREATE INDEX nodes_queue_of_all ON nodes (rank, added_seq)
-WHERE status = 'PENDING' AND waiting_on = 0 AND not_before IS NULL;
 
--- Few nodes are in each of these: they wait for a moment, are held until one, have a name, have failed.
+-- Few nodes are in each of these: they wait for a moment, have a name, have failed.
 CREATE INDEX nodes_due ON nodes (not_before, added_seq) WHERE not_before IS NOT NULL;
-CREATE INDEX nodes_deadline ON nodes (deadline_at) WHERE deadline_at IS NOT NULL;
 CREATE INDEX nodes_name ON nodes (task_id, name) WHERE name IS NOT NULL;
 CREATE INDEX nodes_failed ON nodes (task_id, position) WHERE status = 'FAILED';
 

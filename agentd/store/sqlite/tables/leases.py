@@ -10,20 +10,23 @@ from agentd.projections import NODES, NodeRow
 from agentd.store.sqlite.statements import SELECT_NODES
 from agentd.store.sqlite.tables.rows import RowReader, RowTx
 
-# The + keeps the planner on the index of the leased nodes, or of those with a deadline.
+# The + keeps the planner on the lease index: it holds only leased nodes.
 _EXPIRED = (
     f"{SELECT_NODES} WHERE lease_expires_at > ?1 AND lease_expires_at <= ?2 "
     "AND (?3 IS NULL OR +task_id = ?3)"
 )
 _OVERDUE = (
-    f"{SELECT_NODES} WHERE deadline_at <= ?2 AND +lease_expires_at <= ?1 "
+    f"{SELECT_NODES} WHERE lease_expires_at <= ?1 AND +deadline_at <= ?2 "
     "AND (?3 IS NULL OR +task_id = ?3)"
 )
 _LEASED = (  # there are as many leases as there are workers, and many more nodes in a task
     f"{SELECT_NODES} WHERE lease_expires_at IS NOT NULL AND +task_id = ? ORDER BY position"
 )
 _NEXT_EXPIRY = "SELECT min(lease_expires_at) FROM nodes WHERE lease_expires_at > ?"
-_NEXT_DEADLINE = "SELECT min(deadline_at) FROM nodes WHERE deadline_at > ?"
+# No lease reaches beyond its deadline, so one that ends later need not be asked for it.
+_NEXT_DEADLINE = (
+    "SELECT min(deadline_at) FROM nodes WHERE lease_expires_at <= ?1 AND deadline_at > ?1"
+)
 
 _NEVER = sys.maxsize
 
