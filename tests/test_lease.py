@@ -63,10 +63,10 @@ def test_it_tells_what_was_used(client: Client, shared: DaemonProcess) -> None:
 def test_a_task_that_is_cancelled(client: Client, shared: DaemonProcess) -> None:
     """Its holders have lost their leases, and are told why."""
     acquired = hold(shared)
-    with pytest.raises(LeaseLost, match="was cancelled by me: enough"):
-        with client.lease(acquired) as lease:
-            client.cancel_task(acquired.task_id, reason="enough", by="me")
-            lease.commit("SAW")
+    told = pytest.raises(LeaseLost, match="was cancelled by me: enough")
+    with told, client.lease(acquired) as lease:
+        client.cancel_task(acquired.task_id, reason="enough", by="me")
+        lease.commit("SAW")
     assert outcome(shared, acquired) == ("PENDING", None)
 
 

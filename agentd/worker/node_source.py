@@ -8,7 +8,7 @@ asked again as it was: the daemon may have leased a node for it.
 import logging
 import uuid
 
-from agentd.api import AcquireNextNodeResult
+from agentd.api import AcquireNextNodeResult, TaskSummary
 from agentd.client import AsyncClient
 from agentd.client.repeats import TRANSIENT
 from agentd.errors import RequestRefused
@@ -75,10 +75,19 @@ class NodeSource:
                 (task,) = (await self._client.list_tasks(prefix=self._task_id)).tasks
                 self.is_exhausted = task.has_ended
             return acquired
-        for task in (await self._client.list_tasks(runnable=True, limit=_TASKS_PER_LIST)).tasks:
+        for task in await self._runnable_tasks():
             if (acquired := await self._acquire_from(task.id)) is not None:
                 return acquired
         return None
+
+    async def _runnable_tasks(self) -> list[TaskSummary]:
+        """The first tasks that hand out nodes; a page may be empty and lead on to them."""
+        page = await self._client.list_tasks(runnable=True, limit=_TASKS_PER_LIST)
+        while not page.tasks and page.next is not None:
+            page = await self._client.list_tasks(
+                runnable=True, limit=_TASKS_PER_LIST, before=page.next
+            )
+        return page.tasks
 
     async def _acquire_from(self, task_id: str) -> AcquireNextNodeResult | None:
         request_id = uuid.uuid4()
