@@ -209,6 +209,7 @@ def test_the_schema_decodes_the_requests(
 ) -> None:
     """What the schema calls required is refused, by name, when it is missing."""
     samples: dict[str, Any] = {"task_id": new_id(), "node_id": new_id(), "lease_id": new_id()}
+    samples["budget"] = {"usd": 1}
     required = struct(described(interface, method)["params"]).get("required", [])
     for missing in required:
         params = {name: samples.get(name, "x") for name in required if name != missing}
