@@ -42,8 +42,8 @@ def test_in_bash(home: Path) -> None:
     script = agentd_here(home, "completion", "bash").out
     assert {"task", "node", "status"} <= completed(script, "agentd ")
     assert completed(script, "agentd sta") == {"status"}
-    assert completed(script, "agentd task re") == {"register"}
-    assert completed(script, "agentd task list --l") == {"--limit"}
+    assert completed(script, "agentd task re") == {"register", "resume"}
+    assert completed(script, "agentd task list --li") == {"--limit"}
     assert completed(script, "agentd task graph x --format m") == {"mermaid"}
 
 

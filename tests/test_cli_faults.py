@@ -17,7 +17,7 @@ ADVICE = [
     ("gaol: h", "line 2: there is no field `gaol`: did you mean `goal`?"),
     ("objective: h", "line 2: there is no field `objective`: did you mean `goal`?"),
     ("goal: g\nobjective: h", "line 3: there is no field `objective`: put it under `context`"),
-    ("goal: g\nbudget: 3", "line 3: there is no field `budget`: put it under `context`"),
+    ("goal: g\ncolour: 3", "line 3: there is no field `colour`: put it under `context`"),
     ("goal: g\ntasks: [{}]", "line 3: there is no field `tasks`: did you mean `nodes`?"),
     ("goal: g\nsteps: []", "line 3: there is no field `steps`: did you mean `nodes`?"),
     ("goal: g\nnode: []", "line 3: there is no field `node`: did you mean `nodes`?"),

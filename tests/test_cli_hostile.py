@@ -128,6 +128,14 @@ def fresh(stage: Stage) -> str:
     return str(made["task_id"])
 
 
+def cancelled_before(stage: Stage) -> list[str]:
+    """A task that was cancelled for a hostile reason."""
+    task = fresh(stage)
+    with stage.daemon.connect() as connection:
+        connection.call("CancelTask", task_id=task, reason=HOSTILE, by=HOSTILE)
+    return [task]
+
+
 SAYS = 'cat "$1"; cat "$1" >&2; exit 1'
 
 VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
@@ -136,13 +144,26 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
         lambda s: [s.folder / "faults.json"],
         lambda s: [s.folder / SHORT],
     ],
-    "task list": [lambda _: []],
+    "task list": [
+        lambda _: [],
+        lambda _: ["--state", "CANCELLED"],
+        lambda _: ["--since", SHORT],
+        lambda _: ["--label", SHORT],
+    ],
     "task show": [lambda s: [s.task], lambda _: [SHORT], lambda _: ["0"]],
     "task graph": [
         lambda s: [s.task],
         *(lambda s, f=f: [s.task, "--format", f] for f in ("mermaid", "dot", "svg")),
     ],
     "task events": [lambda s: [s.task]],
+    "task cancel": [lambda s: [fresh(s), "--reason", SHORT, "--by", SHORT], cancelled_before],
+    "task pause": [lambda s: [fresh(s), "--reason", SHORT], cancelled_before],
+    "task resume": [lambda s: [fresh(s)], cancelled_before],
+    "task budget": [
+        lambda s: [fresh(s), f"{SHORT}=1", "--none"],
+        lambda s: [fresh(s), f"{SHORT}=1"],
+        lambda _: ["x", SHORT],
+    ],
     "node acquire": [lambda s: [s.task, "--owner", SHORT]],
     "node heartbeat": [lambda s: [*s.held], lambda s: [s.task, HOSTILE[1:], s.held[2]]],
     "node commit": [lambda s: [*s.held, "--type", SHORT], lambda s: [*s.held, SHORT]],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agentd import queries
+from agentd import queries, replay
 from agentd.api import ListTasksParams
 from agentd.errors import JournalDamaged
 from agentd.projections import TASK_STATES
@@ -16,7 +16,7 @@ from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.migrate import LATEST
 from tests.core import NOW, Core, open_memory, uid
 from tests.databases import make_older
-from tests.history import play
+from tests.history import TASK, play
 from tests.wire.steps import acquire, complete, flat, held, new_id, refusal, register
 
 if TYPE_CHECKING:
@@ -227,6 +227,24 @@ def test_an_older_database_is_counted(tmp_path: Path) -> None:
     assert (core.do("ListTasks"), rows(core)) == (tasks, counts)
     [free] = core.do("ListTasks", runnable=True)["tasks"]
     assert core.hold(free["id"]).node_id == uid(11)
+    core.store.close()
+
+
+def test_an_older_database_goes_on(tmp_path: Path) -> None:
+    """Nothing holds its tasks; they are cancelled like others, and a request is known as ever."""
+    path = tmp_path / "state.db"
+    core = Core(SqliteStore.open(path, NOW))
+    play(core)
+    asked = {"task_id": TASK, "node_id": uid(1), "payload": 1, "request_id": uid(500)}
+    answer = core.do("CommitEvent", **asked)
+    tasks, status = core.do("ListTasks"), core.do("TaskStatus", task_id=TASK)
+    core.store.close()
+    assert make_older(path, 6) < LATEST
+    core.store = SqliteStore.open(path, NOW)
+    assert (core.do("ListTasks"), core.do("TaskStatus", task_id=TASK)) == (tasks, status)
+    assert core.do("CommitEvent", **asked) == answer
+    core.do("CancelTask", task_id=TASK)
+    assert list(replay.check(core.store, lambda _seq: None)) == []
     core.store.close()
 
 

@@ -5,10 +5,10 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from agentd import AsyncClient, Client
-from agentd.api import AcquireNextNodeResult
+from agentd.api import AcquireNextNodeResult, ListTasksResult
 from agentd.worker.node_source import NodeSource
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 
@@ -88,6 +88,51 @@ def test_an_answer_that_came_much_too_late(shared: DaemonProcess) -> None:
     acquired = asyncio.run(ask())
     assert acquired is not None
     assert acquired.node_id == ids[2]
+
+
+def test_a_pause_is_waited_for(shared: DaemonProcess) -> None:
+    """While a node waits only for its next try, the task is not exhausted."""
+    with Client(shared.socket_path) as client:
+        nodes: list[Any] = [{"name": "a", "retry": {"max_attempts": 9}}]
+        nodes += [{"dependencies": ["a"]}, {"name": "b", "priority": -1}]
+        task_id = client.register_task("g", initial_nodes=nodes).task_id
+        first, second = (client.acquire_next_node(task_id) for _ in range(2))
+        assert first is not None
+        assert second is not None
+        client.fail_node(task_id, "a", first.lease_id, retry_after_secs=3600.0)
+        client.complete_node(task_id, "b", second.lease_id)
+
+    async def is_exhausted() -> bool:
+        async with AsyncClient(shared.socket_path) as client:
+            source = NodeSource(client, task_id, "me")
+            assert await source.next() is None
+            return source.is_exhausted
+
+    assert not asyncio.run(is_exhausted())
+
+
+def test_pages_without_a_task_are_passed_by(shared: DaemonProcess) -> None:
+    """The daemon looks at so many tasks a call: an empty page leads on to those that have work."""
+
+    class Pages(AsyncClient):
+        asked: ClassVar[list[int | None]] = []
+
+        async def list_tasks(self, **params: Any) -> ListTasksResult:
+            self.asked.append(params.get("before"))
+            if len(self.asked) < 3:
+                return ListTasksResult([], len(self.asked))
+            return await super().list_tasks(prefix=task_id, runnable=True)
+
+    task_id, ids = registered(shared)
+
+    async def ask() -> AcquireNextNodeResult | None:
+        async with Pages(shared.socket_path) as client:
+            return await NodeSource(client, None, "me").next()
+
+    acquired = asyncio.run(ask())
+    assert acquired is not None
+    assert acquired.node_id == ids[0]
+    assert Pages.asked == [None, 1, 2]
 
 
 def test_a_pause_is_waited_for(shared: DaemonProcess) -> None:

@@ -27,6 +27,7 @@ from agentd.events import (
     NodeAdded,
     NodeFailed,
     NodeReleased,
+    NodeRetried,
     TaskCancelled,
     TaskRegistered,
 )
@@ -97,6 +98,8 @@ class Service:
                 self._wake_for(event.settings.not_before)
             elif isinstance(event, TaskRegistered):
                 self._wake_for(event.timeout_at)
+            elif isinstance(event, NodeRetried) and event.number == 1:
+                self.sweeper.check_time_of(each.task_id)
             elif isinstance(event, TaskCancelled):
                 logger.info("cancelled task %s by %s", each.task_id, event.by or "a client")
 

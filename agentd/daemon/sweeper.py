@@ -70,6 +70,10 @@ class Sweeper:
             self._timed_out_until = 0
             self.wake_at(self._looked_at)
 
+    def check_time_of(self, task_id: str) -> None:
+        """The task goes on again: cancel it where its time was over meanwhile."""
+        self._submit(TIME_OUT_TASK, task_id)
+
     def stop(self) -> None:
         """Wake no more."""
         if self._timer is not None:

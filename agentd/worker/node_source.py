@@ -75,7 +75,7 @@ class NodeSource:
                 (task,) = (await self._client.list_tasks(prefix=self._task_id)).tasks
                 self.is_exhausted = task.has_ended and not await self._waits_for_moment(task)
             return acquired
-        for task in (await self._client.list_tasks(runnable=True, limit=_TASKS_PER_LIST)).tasks:
+        for task in await self._runnable_tasks():
             if (acquired := await self._acquire_from(task.id)) is not None:
                 return acquired
         return None
@@ -90,6 +90,15 @@ class NodeSource:
             node.not_before is not None and satisfied.issuperset(node.dependencies)
             for node in nodes
         )
+
+    async def _runnable_tasks(self) -> list[TaskSummary]:
+        """The first tasks that hand out nodes; a page may be empty and lead on to them."""
+        page = await self._client.list_tasks(runnable=True, limit=_TASKS_PER_LIST)
+        while not page.tasks and page.next is not None:
+            page = await self._client.list_tasks(
+                runnable=True, limit=_TASKS_PER_LIST, before=page.next
+            )
+        return page.tasks
 
     async def _acquire_from(self, task_id: str) -> AcquireNextNodeResult | None:
         request_id = uuid.uuid4()
