@@ -45,7 +45,9 @@ def keep_copy(database: Path, schema: int, progress: Progress) -> Path | None:
                 f"; it takes {_size(room_for_copy(database))} in {database.parent} until it is "
                 "verified, and less than half of that from then on"
             )
-        without = "or start `agentd serve --no-backup`, which migrates without a copy"
+        without = (
+            "set that right, or start `agentd serve --no-backup`, which migrates without a copy"
+        )
         raise type(error)(f"{told}; {without}") from error
 
 
