@@ -133,24 +133,3 @@ def test_pages_without_a_task_are_passed_by(shared: DaemonProcess) -> None:
     assert acquired is not None
     assert acquired.node_id == ids[0]
     assert Pages.asked == [None, 1, 2]
-
-
-def test_a_pause_is_waited_for(shared: DaemonProcess) -> None:
-    """While a node waits only for its next try, the task is not exhausted."""
-    with Client(shared.socket_path) as client:
-        nodes: list[Any] = [{"name": "a", "retry": {"max_attempts": 9}}]
-        nodes += [{"dependencies": ["a"]}, {"name": "b", "priority": -1}]
-        task_id = client.register_task("g", initial_nodes=nodes).task_id
-        first, second = (client.acquire_next_node(task_id) for _ in range(2))
-        assert first is not None
-        assert second is not None
-        client.fail_node(task_id, "a", first.lease_id, retry_after_secs=3600.0)
-        client.complete_node(task_id, "b", second.lease_id)
-
-    async def is_exhausted() -> bool:
-        async with AsyncClient(shared.socket_path) as client:
-            source = NodeSource(client, task_id, "me")
-            assert await source.next() is None
-            return source.is_exhausted
-
-    assert not asyncio.run(is_exhausted())
