@@ -185,11 +185,13 @@ class Model(Holding):
         return {"node_id": node_id, "result_payload": node["result_payload"], **failed}
 
     def _sweep(self, params: Object, _fresh: Object) -> None:
-        task = self._task(params)
-        for node in map(self.nodes.__getitem__, task["nodes"]):
-            if node["status"] == "RUNNING":
-                self._sweep_lease(node)
-            elif node["not_before"] is not None and node["not_before"] <= self.now:
+        nodes = [self.nodes[node_id] for node_id in self._task(params)["nodes"]]
+        running = [node for node in nodes if node["status"] == "RUNNING"]
+        waiting = [node for node in nodes if node["not_before"] is not None]
+        for node in sorted(running, key=lambda node: (node["ends"], node["id"])):  # soonest first
+            self._sweep_lease(node)
+        for node in waiting:
+            if node["not_before"] <= self.now:
                 node["not_before"] = None
                 self.event_count += 1  # that a moment has come is recorded and not shown
 
