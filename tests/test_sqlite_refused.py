@@ -9,8 +9,8 @@ import pytest
 
 from agentd.errors import DatabaseRefused
 from agentd.store.sqlite import SqliteStore
+from agentd.store.sqlite.header import ANEW
 from agentd.store.sqlite.migrate import LATEST
-from agentd.store.sqlite.opening import ANEW
 from tests.core import NOW, Core, spec
 
 OPEN: dict[str, Callable[[Path], SqliteStore]] = {

@@ -32,7 +32,8 @@ from agentd.progress import Progress
 from agentd.store.sqlite.aside import files_set_aside
 from agentd.store.sqlite.claim import refuse_elsewhere
 from agentd.store.sqlite.copying import copy_untouched, migrate_copy, settle_wal
-from agentd.store.sqlite.opening import refuse_foreign, refuse_unusable
+from agentd.store.sqlite.header import refuse_foreign
+from agentd.store.sqlite.opening import refuse_unusable
 from agentd.store.sqlite.untouched import file_state
 
 _LOGS = (WAL, JOURNAL)

@@ -51,7 +51,7 @@ def serve(settings: Settings, *, backup: bool) -> None:
 def _refuse_strangers(database: Path) -> None:
     """Raise `DatabaseRefused` where a file is not agentd's, before a lock is made beside it."""
     if database.exists() and not database_lock(database).path.exists():
-        from agentd.store.sqlite.opening import refuse_header  # noqa: PLC0415 - it is rarely needed
+        from agentd.store.sqlite.header import refuse_header  # noqa: PLC0415 - it is rarely needed
 
         refuse_header(database)
 

@@ -20,7 +20,7 @@ from agentd.errors import AlreadyRunning, BadSetting, DatabaseRefused
 from agentd.journal import Recorded
 from agentd.progress import Advance, Progress, begin
 from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.opening import refuse_header
+from agentd.store.sqlite.header import refuse_header
 from agentd.text import printable
 
 _MOST_DIFFERENCES = 20

@@ -8,7 +8,6 @@ is asked on a read-only connection.
 """
 
 import os
-import struct
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -25,8 +24,8 @@ from agentd.store.sqlite.checkpointing import (
 )
 from agentd.store.sqlite.claim import refuse_elsewhere
 from agentd.store.sqlite.driver_errors import is_failed_sync
+from agentd.store.sqlite.header import ANEW, refuse_header
 from agentd.store.sqlite.migrate import (
-    APPLICATION_ID,
     LATEST,
     BeforeMigration,
     migrate,
@@ -48,12 +47,6 @@ _LOOKS = 3
 look depends on who does.
 """
 
-ANEW = "`agentd restore` a backup, or move it away to start anew"
-"""What to do about a database that is corrupt."""
-
-_HEADER_SIZE = 100
-_MAGIC = b"SQLite format 3\0"
-_RUST_TABLES = {"global_tasks", "dag_nodes", "event_journal"}
 # What is cheap to read of a database of any size: both ends of the large tables, all of the small.
 _ENDS = (
     *(
@@ -221,65 +214,6 @@ def refuse_old_sqlite() -> str:
             "install a newer apsw"
         )
     return version
-
-
-def _read_header(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_HEADER_SIZE)
-
-
-def refuse_header(path: Path, advice: str = ANEW) -> None:
-    """As `refuse_unusable`, as far as the header tells: that needs nobody's leave."""
-    try:
-        header = _read_header(path)
-    except OSError as error:
-        raise DatabaseRefused(f"{path} cannot be read: {error.strerror}") from error
-    if not header:
-        raise DatabaseRefused(f"{path} is empty (0 bytes) where a database is expected: {advice}")
-    if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
-        told = f"{path} is not a SQLite database, or its header is corrupt"
-        raise DatabaseRefused(f"{told}; if it is the file that is meant, {advice}")
-    refuse_foreign(path)
-    _refuse_truncated(path, header, advice)
-
-
-def refuse_foreign(path: Path) -> None:
-    """Raise `DatabaseRefused` where `path` is a SQLite database of another program's."""
-    header = _read_header(path)
-    if len(header) == _HEADER_SIZE and header.startswith(_MAGIC):
-        # Offsets: https://sqlite.org/fileformat.html#the_database_header
-        (application_id,) = struct.unpack_from(">I", header, 68)
-        if application_id != APPLICATION_ID:
-            raise DatabaseRefused(_foreign_message(path))
-
-
-def _refuse_truncated(path: Path, header: bytes, advice: str) -> None:
-    (page_size,) = struct.unpack_from(">H", header, 16)
-    (pages,) = struct.unpack_from(">I", header, 28)
-    expected = (65_536 if page_size == 1 else page_size) * pages
-    size = path.stat().st_size
-    if size >= expected:
-        return
-    if not wal_size(path) or has_foreign_wal(path):  # else the WAL may have them
-        raise DatabaseRefused(
-            f"{path} is corrupt: {size:,} bytes where its header says {expected:,}; {advice}"
-        )
-
-
-def _foreign_message(path: Path) -> str:
-    try:
-        with open_untouched(path) as connection:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
-    except apsw.Error as error:
-        return f"{path} is not agentd's database, or corrupt: {error}; {ANEW}"
-    if tables >= _RUST_TABLES:
-        return (
-            f"{path} belongs to the earlier agentd written in Rust: this one keeps its own journal "
-            "and does not convert it; set AGENTD_HOME or AGENTD_DATABASE_URL to another place"
-        )
-    return (
-        f"{path} is a SQLite database, but not agentd's: set AGENTD_DATABASE_URL to another place"
-    )
 
 
 def open_another_reader(path: Path) -> apsw.Connection:
