@@ -37,7 +37,9 @@ from tests.documents import blocks, found, quoted, rows, section, text
 from tests.protocol_page import (
     PAGE,
     check_table,
+    compare,
     every_method,
+    filled,
     nested,
     params_of,
     part,
@@ -231,11 +233,6 @@ def depth_of(line: bytes) -> int:
 
 # The session
 
-CHANGING = re.compile(
-    r"(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
-    r"|(?P<moment>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)|(?P<seconds>\b1\d{9}\b)"
-)
-
 
 def test_the_session(daemon: DaemonProcess) -> None:
     """What the page sends is sent, and what comes back is what stands there, byte for byte.
@@ -253,26 +250,6 @@ def test_the_session(daemon: DaemonProcess) -> None:
         connection.finish_sending()
         assert (side, connection.at_eof()) == ("< ", True)
     assert len(set(ids.values())) == len(ids)
-
-
-def filled(request: str, ids: dict[str, str]) -> str:
-    """The request with the daemon's ids; one that is new is the client's own choice."""
-    for each in CHANGING.finditer(request):
-        ids.setdefault(each[0], each[0])
-    return CHANGING.sub(lambda each: ids[each[0]], request)
-
-
-def compare(told: str, answer: str, ids: dict[str, str]) -> None:
-    """Compare two answers. An id that the page has for the first time stands for the daemon's."""
-    ours, theirs = list(CHANGING.finditer(told)), list(CHANGING.finditer(answer))
-    for our, their in zip(ours, theirs, strict=False):
-        if our.lastgroup == their.lastgroup == "id":
-            ids.setdefault(our[0], their[0])
-    expected = CHANGING.sub(lambda each: ids.get(each[0], f"<{each.lastgroup}>"), told)
-    shown = CHANGING.sub(
-        lambda each: each[0] if each.lastgroup == "id" else f"<{each.lastgroup}>", answer
-    )
-    assert shown == expected, f"the daemon answers\n< {answer}"
 
 
 # Where it is pointed at
