@@ -10,10 +10,13 @@ import re
 from collections.abc import Iterator
 from inspect import signature
 
+import msgspec
 import pytest
 
 from agentd.answers import KEPT_MS
-from agentd.api import MOST_NODES
+from agentd.api import MOST_LISTED as MOST_ATTEMPTS_LISTED
+from agentd.api import MOST_NODES, MOST_SHOWN, RetrySpec
+from agentd.api.attempts import LARGEST_ERROR
 from agentd.api.pages import MOST_LISTED
 from agentd.client.repeats import backoff
 from agentd.client.starting import START_SECONDS
@@ -30,6 +33,7 @@ from agentd.methods import METHODS, Method
 from agentd.methods.daemon import PROTOCOL, describe_interface
 from agentd.protocol import DEPTH_LIMIT, LINE_LIMIT
 from agentd.queries.pages import PAGE_BYTES
+from agentd.queries.task_list import MOST_LOOKED_AT
 from agentd.unknown_fields import MOST_WARNINGS
 from agentd.worker.worker import FIRST_WAIT, LONGEST_WAIT
 from tests.daemon_process import REPOSITORY, Connection, DaemonProcess
@@ -82,6 +86,24 @@ def test_what_a_method_takes(method: Method) -> None:
 def test_what_a_method_answers(method: Method) -> None:
     """The fields of the result, and whether there may be none."""
     check_table(part(method.name), *result_of(method))
+
+
+def test_who_refuses_what_is_not_known() -> None:
+    """The methods that refuse params that are not known are told by their names."""
+    told = re.search(r"by ((?:\w+, )+\w+ and \w+), and so", " ".join(text(PAGE).split()))
+    strict = [each for each in METHODS if each.params.__struct_config__.forbid_unknown_fields]
+    assert told
+    assert re.split(", | and ", told[1]) == [method.name for method in strict]
+
+
+def test_what_holds_where_nothing_is_said_of_retries() -> None:
+    """The table says what the schema says that is not in its defaults."""
+    told = {quoted(row[0])[0]: row[-1] for row in tables(text(PAGE))["RetrySpec"]}
+    fields = msgspec.json.schema(RetrySpec)["$defs"]["RetrySpec"]["properties"]
+    for name, field in fields.items():
+        default = re.search(r"(\S+) where it is left out", field["description"])
+        assert default
+        assert told[name].split()[-1] == default[1]
 
 
 def test_what_every_method_takes() -> None:
@@ -201,6 +223,11 @@ def test_the_other_numbers() -> None:
     assert f"{first * 1000:g} ms at first, then twice as long, up to {longest:g} s" in page
     assert f"after {FIRST_WAIT * 1000:g} ms" in page
     assert f"up to every {LONGEST_WAIT:g} s" in page
+    assert f"A call looks at {MOST_LOOKED_AT:,} tasks at most" in page
+    assert f"each with the newest {MOST_SHOWN} as `AttemptView`" in page
+    assert f"ended: the newest {MOST_SHOWN}, oldest first" in page
+    assert f"the newest {MOST_ATTEMPTS_LISTED:,} that ended" in page
+    assert f"more than {LARGEST_ERROR:,} bytes" in page
 
 
 def test_the_depth_of_answers(connection: Connection) -> None:
