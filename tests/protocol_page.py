@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from agentd.api import Params
+from agentd.events import Retry
 from agentd.methods import METHODS, Method
 from tests.daemon_process import REPOSITORY
 from tests.documents import Rows, rows, section
@@ -19,6 +20,23 @@ PAGE = REPOSITORY / "docs" / "protocol.md"
 
 Schema = dict[str, Any]
 Table = list[tuple[str, ...]]
+
+LEFT_OUT = {
+    "TaskStatusResult": {"counts", "nodes", "usage", "budget", "next"},  # what is not asked for
+    "Retry": {each.name for each in msgspec.structs.fields(Retry)},  # what was not set
+}
+"""Fields of answers that may be missing although their types have a default for them. Other
+defaults are for clients of a daemon that is older than the field.
+"""
+
+WORDS = {
+    "Unix seconds": "Unix seconds",
+    "Unix seconds, with their fraction": "Unix seconds with a fraction",
+    "Unix seconds, or RFC 3339": "any moment",
+    "the node's id, or its name in this task": "uuid or name",
+    "the id or the name of a node of this request": "uuid or name",
+}
+"""Types that the schemas tell by their description."""
 
 
 # What the page says
@@ -95,13 +113,16 @@ def _definitions(kind: Any) -> dict[str, Schema]:
 def rows_of(schema: Schema, *, sent: bool) -> Table:
     """A row a field: its name and type, and where it is `sent` what it is when it is left out."""
     made: Table = []
-    required = schema["required"]
+    required, left_out = schema["required"], LEFT_OUT.get(schema["title"], set())
     for name, field in schema["properties"].items():
-        kind = type_of(field, sent=sent)
+        # Null is a word of its own where it is answered, and where it has to be sent.
+        is_told = name in required if sent else schema["title"] != "Retry"
+        kind = type_of(field, null=is_told)
         if sent:
             made.append((f"`{name}`", kind, "required" if name in required else _default(field)))
         else:
-            made.append((f"`{name}`", kind if name in required else f"{kind}, or left out"))
+            is_there = name not in left_out and (name in required or "default" in field)
+            made.append((f"`{name}`", kind if is_there else f"{kind}, or left out"))
     return made
 
 
@@ -110,11 +131,15 @@ def _default(field: Schema) -> str:
     return "none" if default is None else f"`{json.dumps(default)}`"
 
 
-def type_of(schema: Schema, *, sent: bool) -> str:
-    """The type in words. What is sent as null counts as left out, so that goes without saying."""
+def type_of(schema: Schema, *, null: bool) -> str:
+    """The type in words; without `null` it goes without saying that null counts as left out."""
+    if word := WORDS.get(schema.get("description", "")):
+        return word
     if kinds := schema.get("anyOf"):
-        words = [type_of(kind, sent=sent) for kind in kinds if kind != {"type": "null"}]
-        is_null = len(words) < len(kinds) and not sent
+        words = [type_of(kind, null=null) for kind in kinds if kind != {"type": "null"}]
+        is_null = len(words) < len(kinds) and null
+        whole = {word.replace("number", "integer", 1) for word in words if word[:6] == "number"}
+        words = [word for word in words if word not in whole]  # an integer is a number
         return " or ".join([*words, "null"] if is_null else words)
     if "$ref" in schema:
         return f"`{schema['$ref'].rpartition('/')[2]}`"
@@ -122,15 +147,15 @@ def type_of(schema: Schema, *, sent: bool) -> str:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     match schema.get("type"):
         case "array":
-            word = f"array of {type_of(schema['items'], sent=sent)}"
+            word = f"array of {type_of(schema['items'], null=null)}"
         case "object" if values := schema.get("additionalProperties"):
-            word = f"object of {type_of(values, sent=sent)}"
+            word = f"object of {type_of(values, null=null)}"
         case "string":
             word = _text(schema)
         case None:
             word = "any JSON"
         case other:
-            word = "Unix seconds" if schema.get("description") == "Unix seconds" else other
+            word = other
     return word + _bounds(schema)
 
 
@@ -142,7 +167,7 @@ def _text(schema: Schema) -> str:
 
 def _bounds(schema: Schema) -> str:
     """The bounds of a number, a length or a count, in words."""
-    units = {"imum": "", "Length": " characters", "Items": ""}
+    units = {"imum": "", "Length": " characters", "Items": "", "Properties": " keys"}
     for name, unit in units.items():
         least, most = schema.get(f"min{name}"), schema.get(f"max{name}")
         if least is not None and most is not None:
@@ -152,3 +177,31 @@ def _bounds(schema: Schema) -> str:
         if most is not None:
             return f", at most {most:,}{unit}"
     return ""
+
+
+# The session
+
+CHANGING = re.compile(
+    r"(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+    r"|(?P<moment>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)|(?P<fraction>\b1\d{9}\.\d{1,3}\b)|(?P<seconds>\b1\d{9}\b)"
+)
+
+
+def filled(request: str, ids: dict[str, str]) -> str:
+    """The request with the daemon's ids; one that is new is the client's own choice."""
+    for each in CHANGING.finditer(request):
+        ids.setdefault(each[0], each[0])
+    return CHANGING.sub(lambda each: ids[each[0]], request)
+
+
+def compare(told: str, answer: str, ids: dict[str, str]) -> None:
+    """Compare two answers. An id that the page has for the first time stands for the daemon's."""
+    ours, theirs = list(CHANGING.finditer(told)), list(CHANGING.finditer(answer))
+    for our, their in zip(ours, theirs, strict=False):
+        if our.lastgroup == their.lastgroup == "id":
+            ids.setdefault(our[0], their[0])
+    expected = CHANGING.sub(lambda each: ids.get(each[0], f"<{each.lastgroup}>"), told)
+    shown = CHANGING.sub(
+        lambda each: each[0] if each.lastgroup == "id" else f"<{each.lastgroup}>", answer
+    )
+    assert shown == expected, f"the daemon answers\n< {answer}"

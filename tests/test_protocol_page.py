@@ -10,10 +10,13 @@ import re
 from collections.abc import Iterator
 from inspect import signature
 
+import msgspec
 import pytest
 
 from agentd.answers import KEPT_MS
-from agentd.api import MOST_NODES
+from agentd.api import MOST_LISTED as MOST_ATTEMPTS_LISTED
+from agentd.api import MOST_NODES, MOST_SHOWN, RetrySpec
+from agentd.api.attempts import LARGEST_ERROR
 from agentd.api.pages import MOST_LISTED
 from agentd.client.repeats import backoff
 from agentd.client.starting import START_SECONDS
@@ -30,6 +33,7 @@ from agentd.methods import METHODS, Method
 from agentd.methods.daemon import PROTOCOL, describe_interface
 from agentd.protocol import DEPTH_LIMIT, LINE_LIMIT
 from agentd.queries.pages import PAGE_BYTES
+from agentd.queries.task_list import MOST_LOOKED_AT
 from agentd.unknown_fields import MOST_WARNINGS
 from agentd.worker.worker import FIRST_WAIT, LONGEST_WAIT
 from tests.daemon_process import REPOSITORY, Connection, DaemonProcess
@@ -37,7 +41,9 @@ from tests.documents import blocks, found, quoted, rows, section, text
 from tests.protocol_page import (
     PAGE,
     check_table,
+    compare,
     every_method,
+    filled,
     nested,
     params_of,
     part,
@@ -80,6 +86,24 @@ def test_what_a_method_takes(method: Method) -> None:
 def test_what_a_method_answers(method: Method) -> None:
     """The fields of the result, and whether there may be none."""
     check_table(part(method.name), *result_of(method))
+
+
+def test_who_refuses_what_is_not_known() -> None:
+    """The methods that refuse params that are not known are told by their names."""
+    told = re.search(r"by ((?:\w+, )+\w+ and \w+), and so", " ".join(text(PAGE).split()))
+    strict = [each for each in METHODS if each.params.__struct_config__.forbid_unknown_fields]
+    assert told
+    assert re.split(", | and ", told[1]) == [method.name for method in strict]
+
+
+def test_what_holds_where_nothing_is_said_of_retries() -> None:
+    """The table says what the schema says that is not in its defaults."""
+    told = {quoted(row[0])[0]: row[-1] for row in tables(text(PAGE))["RetrySpec"]}
+    fields = msgspec.json.schema(RetrySpec)["$defs"]["RetrySpec"]["properties"]
+    for name, field in fields.items():
+        default = re.search(r"(\S+) where it is left out", field["description"])
+        assert default
+        assert told[name].split()[-1] == default[1]
 
 
 def test_what_every_method_takes() -> None:
@@ -199,6 +223,11 @@ def test_the_other_numbers() -> None:
     assert f"{first * 1000:g} ms at first, then twice as long, up to {longest:g} s" in page
     assert f"after {FIRST_WAIT * 1000:g} ms" in page
     assert f"up to every {LONGEST_WAIT:g} s" in page
+    assert f"A call looks at {MOST_LOOKED_AT:,} tasks at most" in page
+    assert f"each with the newest {MOST_SHOWN} as `AttemptView`" in page
+    assert f"ended: the newest {MOST_SHOWN}, oldest first" in page
+    assert f"the newest {MOST_ATTEMPTS_LISTED:,} that ended" in page
+    assert f"more than {LARGEST_ERROR:,} bytes" in page
 
 
 def test_the_depth_of_answers(connection: Connection) -> None:
@@ -231,11 +260,6 @@ def depth_of(line: bytes) -> int:
 
 # The session
 
-CHANGING = re.compile(
-    r"(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
-    r"|(?P<moment>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)|(?P<seconds>\b1\d{9}\b)"
-)
-
 
 def test_the_session(daemon: DaemonProcess) -> None:
     """What the page sends is sent, and what comes back is what stands there, byte for byte.
@@ -253,26 +277,6 @@ def test_the_session(daemon: DaemonProcess) -> None:
         connection.finish_sending()
         assert (side, connection.at_eof()) == ("< ", True)
     assert len(set(ids.values())) == len(ids)
-
-
-def filled(request: str, ids: dict[str, str]) -> str:
-    """The request with the daemon's ids; one that is new is the client's own choice."""
-    for each in CHANGING.finditer(request):
-        ids.setdefault(each[0], each[0])
-    return CHANGING.sub(lambda each: ids[each[0]], request)
-
-
-def compare(told: str, answer: str, ids: dict[str, str]) -> None:
-    """Compare two answers. An id that the page has for the first time stands for the daemon's."""
-    ours, theirs = list(CHANGING.finditer(told)), list(CHANGING.finditer(answer))
-    for our, their in zip(ours, theirs, strict=False):
-        if our.lastgroup == their.lastgroup == "id":
-            ids.setdefault(our[0], their[0])
-    expected = CHANGING.sub(lambda each: ids.get(each[0], f"<{each.lastgroup}>"), told)
-    shown = CHANGING.sub(
-        lambda each: each[0] if each.lastgroup == "id" else f"<{each.lastgroup}>", answer
-    )
-    assert shown == expected, f"the daemon answers\n< {answer}"
 
 
 # Where it is pointed at
