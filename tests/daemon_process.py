@@ -146,7 +146,8 @@ class DaemonProcess:
     An `env` value of None takes that variable out of the environment.
     """
 
-    command = SERVE
+    command: list[str] | None = None
+    """What is run in the place of `SERVE`."""
 
     def __init__(self, home: Path, **env: str | None) -> None:
         self.home = home
@@ -160,7 +161,7 @@ class DaemonProcess:
         """Start the process and return once Health answers."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command,
+                self.command or SERVE,
                 cwd=REPOSITORY,
                 env=environment(self.home, self.env),
                 stdin=subprocess.DEVNULL,

@@ -1,10 +1,12 @@
 """`agentd task cancel`, `pause`, `resume` and `budget`, lists that are narrowed, and task files."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from agentd.cli.task.options import STATES
+from agentd.events import StateOfTask
 from tests.command_line import agentd_here
 from tests.daemon_process import DaemonProcess
 
@@ -132,3 +134,8 @@ def test_a_file_that_is_wrong(shared: DaemonProcess, field: str, told: str) -> N
     ended = agentd_here(shared.home, "task", "register", "-", stdin=document.encode())
     assert ended.code == 2
     assert told in ended.err
+
+
+def test_the_states_of_a_list() -> None:
+    """`task list --state` takes every state that a task may be in."""
+    assert get_args(StateOfTask) == STATES

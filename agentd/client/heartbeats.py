@@ -32,6 +32,9 @@ _RETRY = 2.0
 _NAP = 2.0
 """Seconds between two looks at the clock: whoever waits does not notice that the machine slept."""
 
+_LOOK = 0.25
+"""Seconds in which a machine, however busy, says that nobody listens."""
+
 _LINGER = 10.0
 """Seconds that the thread waits for another lease before it ends."""
 
@@ -59,9 +62,12 @@ class HeldLease:
         self.due_at = now + max(self.every - max(age, 0.0), 0.0)
 
     def patience(self, now: float) -> float:
-        """Seconds that a heartbeat may take: what is over when the lease is, is told in time."""
+        """Seconds that a heartbeat may take: what is over when the lease is, is told in time.
+
+        Even the last one has the time to find out whether anybody listens.
+        """
         left = self.confirmed_at + self.seconds - now
-        return min(self.every, left) if left > 0 else self.every
+        return min(self.every, max(left, _LOOK)) if left > 0 else self.every
 
 
 class Heartbeats:

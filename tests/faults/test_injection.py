@@ -82,9 +82,10 @@ def is_no_id(connection: Connection, text: str) -> None:
     """Check that the text is refused wherever an id or a method is expected, as a value."""
     good = {"task_id": new_id(), "node_id": new_id(), "lease_id": new_id()}
     asked: list[tuple[str, Object, int]] = [
-        *(("HeartbeatNode", {**good, name: text}, -32602) for name in good),
+        *(("HeartbeatNode", {**good, name: text}, -32602) for name in ("task_id", "lease_id")),
+        ("HeartbeatNode", {**good, "node_id": text}, -32000),  # a name that no node has
         ("RegisterTask", {"goal": text, "initial_nodes": [{"id": text}]}, -32602),
-        ("RegisterTask", {"goal": text, "initial_nodes": [{"dependencies": [text]}]}, -32602),
+        ("RegisterTask", {"goal": text, "initial_nodes": [{"dependencies": [text]}]}, -32000),
         ("Health", {"request_id": text}, -32602),
         (f"{text} ", {}, -32601),
     ]

@@ -88,7 +88,7 @@ def test_a_rollback_that_failed_is_done_later(home: Path) -> None:
         with closing(sqlite3.connect(daemon.database, isolation_level=None)) as other:
             acquire(client, task)
             other.execute("BEGIN IMMEDIATE")
-            assert soon(lambda: "a rollback failed: " in daemon.stderr())
+            assert soon(lambda: "what is due could not be recorded: " in daemon.stderr())
             assert node_of(client, task)["status"] == "RUNNING"
             other.execute("ROLLBACK")
         assert soon(lambda: node_of(client, task)["status"] == "PENDING", 3)
