@@ -1,7 +1,7 @@
 """Safe repeats: what a request that was answered before is answered again.
 
-The rule this file keeps: the answer is not kept, only the place in the journal of the record that
-it shows, because that record does not change. A request is the same when its method and its params
+The rule this file keeps: the answer is not kept, only the place in the journal of the records that
+it shows, because records do not change. A request is the same when its method and its params
 are; one that was refused, or found nothing to hand out, is not remembered: it changed nothing.
 """
 
@@ -26,8 +26,9 @@ class Answered(Struct, frozen=True):
     """A request that was answered `at` (Unix milliseconds).
 
     `digest` stands for its method and params. `seq` is the journal's record that the answer shows,
-    0 for none, and `event_limit` how many events it may show beside it. `found`: the request
-    recorded nothing, because what it asked for was so already.
+    0 for none; with `first_seq` it shows all from that one on. `event_limit` is how many events it
+    may show beside them, and `context_bytes` how many bytes of these; None where there was no
+    bound. `found`: it recorded nothing, because what it asked for was so already.
     """
 
     request_id: str
@@ -36,6 +37,8 @@ class Answered(Struct, frozen=True):
     event_limit: int
     at: int
     found: bool = False
+    first_seq: int = 0
+    context_bytes: int | None = None
 
 
 def digest(params: Params) -> bytes:

@@ -275,5 +275,19 @@ TOLD: tuple[type[Event], ...] = (EventCommitted, NodeCompleted, NodeFailed)
 HIDDEN: tuple[type[Event], ...] = (LeaseExtended, NodeDue)
 """What no view of a task's events shows."""
 
+MAKES_WORK: tuple[type[Event], ...] = (
+    NodeAdded,
+    NodeCompleted,
+    NodeFailed,
+    NodeReleased,
+    NodeRetried,
+    NodeDue,
+    LeaseExpired,
+    TaskResumed,
+    TaskCancelled,
+    BudgetSet,
+)
+"""What there may be work behind, or the end of all work: those who wait for some look again."""
+
 Ending = LeaseExpired | LeaseRevoked | NodeCompleted | NodeFailed | NodeReleased
 """How an attempt ended."""

@@ -4,6 +4,7 @@ The rule this file keeps: the kernel says it, never the other end.
 """
 
 import ctypes
+import select
 import socket
 import struct
 
@@ -36,3 +37,10 @@ def peer(connection: socket.socket) -> tuple[int | str, int]:
     if libc.getpeereid(connection.fileno(), ctypes.byref(user), ctypes.byref(group)) != 0:
         raise OSError(ctypes.get_errno(), "getpeereid failed")
     return "unknown", user.value
+
+
+def has_hung_up(descriptor: int) -> bool:
+    """Whether the other end is gone, and has not only closed its sending side."""
+    watched = select.poll()
+    watched.register(descriptor, 0)  # hanging up is told in any case
+    return bool(watched.poll(0))

@@ -3,7 +3,7 @@
 The rule this file keeps: all of it is one transaction. A refusal comes before the first write, so
 it leaves no trace; anything else that goes wrong undoes the transaction, and then the requests that
 shared it are run again one by one, so that a request that breaks disturbs no other. An answer is a
-view of one record, so a request with a `request_id` that was answered before is answered again.
+view of records, so a request with a `request_id` that was answered before is answered again.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,23 +38,52 @@ class Call(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What became of one request: a result and what was recorded, or the refusal."""
+    """What became of one request: a result and what was recorded, or the refusal.
+
+    `may_wait`: nothing was found, and who is willing to wait may get something later.
+    """
 
     result: Any
     recorded: Sequence[Recorded] = ()
     refusal: RequestRefused | None = None
+    may_wait: bool = False
 
 
 def transact(tx: Tx, call: Call, context: Context) -> Outcome:
     """Run one command. Raises `RequestRefused` before anything is written."""
     command, params = call.command, call.params
     if (answered := _find_answer(tx, params)) is not None:
-        return Outcome(_show_again(tx, command, answered, context))
+        return Outcome(_show_again(tx, call, answered, context))
+    state, recorded = _carry_out(tx, command, params, context)
+    if command.more is not None:
+        for following, its_params in command.more(tx, params, context, recorded):
+            recorded += _carry_out(tx, following, its_params, context)[1]
+    shown = recorded or _earlier_record(tx, state.result_seq)
+    was_so_already = not recorded and command.unchanged is not None
+    if was_so_already:
+        result = _show_unchanged(tx, call, shown, context)
+    else:
+        result = _show(tx, call, shown, context)
+    if not result:  # nothing was found, so there is nothing that a repeat could do twice
+        worth_waiting = command.worth_waiting is not None and command.worth_waiting(tx, params)
+        return Outcome(result, recorded, may_wait=worth_waiting)
+    if params.request_id is not None and (shown or was_so_already):
+        tx.remember(_answered(call, params.request_id, shown, context, found=was_so_already))
+    return Outcome(result, recorded)
+    # 5. commit: when the block of `store.write` ends
+
+
+def _carry_out(
+    tx: Tx, command: Command, params: Any, context: Context
+) -> tuple[Any, list[Recorded]]:
+    """The state that was loaded, and what was recorded on the ground of it."""
     for attempt in range(1, ATTEMPTS + 1):
         state = command.load(tx, params, context)  # 1. load
         drafts = command.decide(state, params, context)  # 2. decide
+        if not drafts:
+            return state, []
         try:  # 3. append
-            if drafts and drafts[-1].task_id is not None:
+            if drafts[-1].task_id is not None:
                 recorded = _append_to_several(tx, state, drafts, context)
             else:
                 new_id = context.new_id
@@ -65,24 +94,12 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
                 raise
     for event in recorded:  # 4. project
         project(tx, event)
-    answer = recorded[-1] if recorded else _earlier_record(tx, state.result_seq)
-    has_nothing_to_do = not recorded and command.unchanged is not None
-    if answer is None and not has_nothing_to_do:
-        return Outcome(None)  # nothing was done, so there is nothing that a repeat could do twice
-    show: Any = command.unchanged if has_nothing_to_do else command.view
-    result = show(tx, answer, context)
-    if result is not None and (request_id := params.request_id) is not None:
-        # Who found nothing looks for it again: a repeat of that is a new try.
-        seq, digest = 0 if answer is None else answer.seq, answers.digest(params)
-        limit, at = context.event_limit, context.now
-        tx.remember(Answered(request_id, digest, seq, limit, at, has_nothing_to_do))
-    return Outcome(result, recorded)
-    # 5. commit: when the block of `store.write` ends
+    return state, recorded
 
 
 def _append_to_several(
     tx: Tx, state: Any, drafts: Sequence[Draft], context: Context
-) -> Sequence[Recorded]:
+) -> list[Recorded]:
     """Record drafts that say which task they are about, each at the end of that one's stream."""
     recorded: list[Recorded] = []
     for task_id, together in groupby(drafts, lambda draft: draft.task_id or state.task_id):
@@ -99,15 +116,48 @@ def _find_answer(tx: Tx, params: Params) -> Answered | None:
     return answered
 
 
-def _show_again(tx: Tx, command: Command, answered: Answered, context: Context) -> Any:
+def _show_again(tx: Tx, call: Call, answered: Answered, context: Context) -> Any:
     """The answer as it was given, under the settings of then."""
-    then = replace(context, event_limit=answered.event_limit)
-    show: Any = command.unchanged if answered.found else command.view
-    return show(tx, _earlier_record(tx, answered.seq), then)
+    then = replace(context, event_limit=answered.event_limit, context_bytes=answered.context_bytes)
+    if answered.found:
+        return _show_unchanged(tx, call, _earlier_record(tx, answered.seq), then)
+    places = range(answered.first_seq or answered.seq, answered.seq + 1)
+    return _show(tx, call, [tx.record_at(seq) for seq in places], then)
 
 
-def _earlier_record(tx: Tx, seq: int) -> Recorded | None:
-    return tx.record_at(seq) if seq else None
+def _earlier_record(tx: Tx, seq: int) -> list[Recorded]:
+    return [tx.record_at(seq)] if seq else []
+
+
+def _show(tx: Tx, call: Call, records: Sequence[Recorded], context: Context) -> Any:
+    """The answer that these records make."""
+    command = call.command
+    if command.show is not None:
+        return command.show(tx, records, call.params, context)
+    return command.view(tx, records[-1], context) if command.view and records else None
+
+
+def _show_unchanged(tx: Tx, call: Call, records: Sequence[Recorded], context: Context) -> Any:
+    """The answer that it was so already, as the earlier record tells, if there is one."""
+    show = call.command.unchanged
+    return None if show is None else show(tx, records[-1] if records else None, context)
+
+
+def _answered(
+    call: Call, request_id: str, records: Sequence[Recorded], context: Context, *, found: bool
+) -> Answered:
+    """What is remembered of a request and the answer that these records make."""
+    shows_all = call.command.show is not None and not found
+    return Answered(
+        request_id,
+        answers.digest(call.params),
+        records[-1].seq if records else 0,
+        context.event_limit,
+        context.now,
+        found,
+        records[0].seq if shows_all else 0,
+        context.context_bytes,
+    )
 
 
 def run_batch(

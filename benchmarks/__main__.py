@@ -13,7 +13,9 @@ from pathlib import Path
 
 from benchmarks import (
     client,
+    dispatch,
     growth,
+    heartbeats,
     machine,
     others,
     processes,
@@ -40,6 +42,9 @@ MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
     "call": processes.call,
     "client": client.client,
     "growth": growth.growth,
+    "dispatch": dispatch.dispatch,
+    "heartbeats": heartbeats.heartbeats,
+    "one-call": throughput.one_call,
     **side_by_side.MEASUREMENTS,
 }
 FIGURES = Path(__file__).parent / "figures"

@@ -32,10 +32,10 @@ def register_flat(socket: Path, nodes: int) -> str:
     return task_id
 
 
-def drain_flat(socket: Path, nodes: int, workers: int) -> Load:
-    """Register a flat task and let worker processes drain it."""
+def drain_flat(socket: Path, nodes: int, workers: int, worker: str = "benchmarks.worker") -> Load:
+    """Register a flat task and let worker processes of that module drain it."""
     task_id = register_flat(socket, nodes)
-    return measure_drain(run_workers(["benchmarks.worker", str(socket), task_id], workers), nodes)
+    return measure_drain(run_workers([worker, str(socket), task_id], workers), nodes)
 
 
 def measure_drain(accounts: list[Account], nodes: int) -> Load:

@@ -24,9 +24,9 @@ def idle(_: Run) -> list[Row]:
             # The sweeper has an expiry to wait for: one that polls shows here.
             wire.call("AcquireNextNode", {"task_id": register_flat(daemon.socket, 1)})
         sleep(SETTLE_SECONDS)
-        busy, began = _cpu_seconds(daemon.pid), monotonic()
+        busy, began = cpu_seconds(daemon.pid), monotonic()
         sleep(IDLE_SECONDS)
-        percent = (_cpu_seconds(daemon.pid) - busy) / (monotonic() - began) * 100
+        percent = (cpu_seconds(daemon.pid) - busy) / (monotonic() - began) * 100
         resident = resident_megabytes(daemon.pid)
     return [
         at_most("idle, resident memory", resident, 60, "MB"),
@@ -42,7 +42,8 @@ def resident_megabytes(pid: int) -> float:
     raise RuntimeError(f"/proc/{pid}/status does not tell the resident memory")
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time of a process, in seconds."""
     # schedstat counts nanoseconds per thread. The ticks of /proc/PID/stat are 10 ms long,
     # which is the whole bar: 0.1 % of ten seconds.
     threads = Path(f"/proc/{pid}/task").glob("*/schedstat")

@@ -6,8 +6,9 @@ payload of 200 bytes, and every answer is on disk.
 
 from benchmarks.daemons import agentd, floor, fresh_home
 from benchmarks.load import Load, drain_flat
-from benchmarks.report import Row, at_most, over_floor, share_of_floor
+from benchmarks.report import Row, at_least, at_most, over_floor, share_of_floor
 from benchmarks.run import Run
+from benchmarks.stats import median
 
 NODES = 4_000
 Pair = tuple[Load, Load]
@@ -36,6 +37,23 @@ def one_worker(run: Run) -> list[Row]:
     return [
         over_floor("call p50, 1 worker, context 0", _rounds(run, workers=1, events=0), 0.15),
         over_floor("call p50, 1 worker, context 50", _rounds(run, workers=1, events=50), 0.15),
+    ]
+
+
+def one_call(run: Run) -> list[Row]:
+    """Eight workers who ask for the next node with the end of the last, beside those who do not."""
+    ratios, rates = [], []
+    for _ in range(run.rounds):
+        with fresh_home() as home, agentd(home, events=0) as daemon:
+            two_calls = drain_flat(daemon.socket, NODES, 8)
+        with fresh_home() as home, agentd(home, events=0) as daemon:
+            one = drain_flat(daemon.socket, NODES, 8, "benchmarks.one_call_worker")
+        ratios.append(one.cycles_per_second / two_calls.cycles_per_second)
+        rates.append(one.cycles_per_second)
+    return [
+        at_least(
+            "one call, 8 workers, of two", median(ratios), 1.5, "x", cycles_per_second=median(rates)
+        )
     ]
 
 

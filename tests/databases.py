@@ -60,6 +60,12 @@ _UNDO = {
         "ALTER TABLE task_states RENAME TO counts",
         "ALTER TABLE requests DROP COLUMN found",
     ),
+    9: (
+        "DROP INDEX nodes_queue_of_all",
+        "DROP INDEX journal_notes",
+        "ALTER TABLE requests DROP COLUMN context_bytes",
+        "ALTER TABLE requests DROP COLUMN first_seq",
+    ),
     6: (
         "DROP INDEX journal_stream",
         """ALTER TABLE journal

@@ -10,7 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from agentd import decide
-from agentd.decide import Context, ControlState, KnownNode, NodeState, TaskState
+from agentd.api import HeldLease
+from agentd.decide import Context, ControlState, KnownNode, NodesState, NodeState, TaskState
 from agentd.errors import RequestRefused
 from agentd.events import NodeSettings
 from agentd.journal import Draft
@@ -38,7 +39,7 @@ _DECIDES: Mapping[str, Callable[..., list[Draft]]] = {
     "AcquireNextNode": decide.acquire_next_node,
     "settle_due": decide.settle_due,
     "CommitEvent": decide.commit_event,
-    "HeartbeatNode": decide.heartbeat_node,
+    "HeartbeatNode": decide.heartbeat,
     "CompleteNode": decide.complete_node,
     "FailNode": decide.fail_node,
     "ReleaseNode": decide.release_node,
@@ -111,6 +112,18 @@ def task(
 def control(**more: Any) -> ControlState:
     """A known task that goes on, but for what is said otherwise."""
     return ControlState(**{"task_id": TASK, "version": 3, "task": TASK_ROW, **more})
+
+
+def nodes(*known: tuple[NodeRow | None, str]) -> NodesState:
+    """A known task with these nodes, each with the lease that its holder believes in."""
+    return NodesState(
+        TASK,
+        3,
+        [
+            (node(row), HeldLease(TASK, NODE if row is None else row.node_id, lease))
+            for row, lease in known
+        ],
+    )
 
 
 def held(lease_id: str = LEASE) -> dict[str, Any]:

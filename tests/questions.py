@@ -9,6 +9,7 @@ from agentd.store import Reader
 
 LIMITS = (0, 1, 3, 50)
 PREFIXES = ("", "0", "00000000-0000-4000-8000-000000000002")
+KINDS = (["EventCommitted", "NodeFailed", "NodeAdded"], ["LeaseExtended", "NodeCompleted"])
 MOMENTS = (0, 10, 20, 30, 2**53)
 DEDUPE_KEYS = ("k1", "k2")
 
@@ -35,6 +36,25 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
         },
         "failed": {task_id: reader.failed_nodes(task_id) for task_id in task_ids},
         "runnable": {task_id: reader.next_runnable(task_id) for task_id in task_ids},
+        "runnable of all": reader.next_runnable(),
+        "reach": [
+            reader.reach(after, entries, task_id)
+            for task_id in (None, *task_ids)
+            for after in (0, 4, 99)
+            for entries in (1, 5, 10_000)
+        ],
+        "of kinds": [
+            list(reader.records_of_kinds(after, until, task_id, kinds))
+            for task_id in (None, *task_ids)
+            for after, until in ((0, 8), (3, 99))
+            for kinds in KINDS
+        ],
+        "tails of nodes": [
+            reader.tail_of_nodes(task_id, node_ids, limit, until)
+            for task_id in task_ids
+            for limit in LIMITS
+            for until in (3, 99)
+        ],
         "heads": {task_id: reader.head(task_id) for task_id in task_ids},
         "tails": {
             (task_id, limit): reader.tail(task_id, limit)

@@ -85,6 +85,8 @@ def connected(
         admits=lambda _socket: True,
         add_connection=lambda _connection: None,
         count_acquire=lambda _nanoseconds: None,
+        forget_wait=lambda _connection: None,
+        is_waiting=lambda _connection: False,
         stalls=SimpleNamespace(watch=lambda _reader: None),
         writer=SimpleNamespace(submit=submitted.append, submit_large=turn),
         queries=SimpleNamespace(submit=lambda *_query: None),

@@ -30,6 +30,8 @@ VERBS = (
     "doctor",
     "skill",
     "completion",
+    "events",
+    "workers",
 )
 BELOW = {
     "task": (
@@ -37,6 +39,7 @@ BELOW = {
         *("cancel", "pause", "resume", "budget"),
     ),
     "node": ("acquire", "heartbeat", "commit", "complete", "fail", "release", "retry", "show"),
+    "events": ("watch",),
 }
 ALL_VERBS = [(), *((verb,) for verb in VERBS)]
 ALL_VERBS += [(group, verb) for group, below in BELOW.items() for verb in below]

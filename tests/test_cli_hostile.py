@@ -138,6 +138,9 @@ def cancelled_before(stage: Stage) -> list[str]:
 
 SAYS = 'cat "$1"; cat "$1" >&2; exit 1'
 
+ENDLESS = ("serve", "events watch")
+"""Verbs that go on until they are stopped."""
+
 VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
     "task register": [
         lambda s: [s.folder / "cycle.json"],
@@ -188,6 +191,7 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
         lambda _: ["TaskStatus", json.dumps({"task_id": HOSTILE})],
     ],
     "status": [lambda _: []],
+    "workers": [lambda _: []],
     "replay": [
         lambda _: ["--check"],
         lambda s: ["--until", "99", "--task", s.task],
@@ -215,7 +219,7 @@ def every_verb(of: Parser, so_far: str = "") -> Iterator[str]:
 
 def test_every_verb_is_tried() -> None:
     """A new verb is tried like the others."""
-    assert set(every_verb(parser())) == {*VERBS, "serve"}
+    assert set(every_verb(parser())) == {*VERBS, *ENDLESS}
 
 
 @pytest.mark.parametrize("verb", VERBS)

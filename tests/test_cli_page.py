@@ -17,16 +17,15 @@ LONGEST = 200
 def test_its_verbs(shared: DaemonProcess) -> None:
     """The verbs of tasks and nodes are all there, with the arguments that their help has."""
     told = [quoted(row[0])[0] for row in rows(section("Verbs", PAGE))]
-    for group in ("task", "node"):
+    for group in ("task", "node", "events"):
         listed = re.findall(
             r"^    (\w+)  ", agentd_here(shared.home, group, "--help").out, re.MULTILINE
         )
         assert [line.split()[2] for line in told if line.split()[1] == group] == listed
     for line in told:
-        _, group, verb, *arguments = line.split()
-        usage = " ".join(
-            agentd_here(shared.home, group, verb, "--help").out.split("\n\n")[0].split()
-        )
+        verb = [word for word in line.split()[1:] if word.islower()]
+        arguments = line.split()[1 + len(verb) :]
+        usage = " ".join(agentd_here(shared.home, *verb, "--help").out.split("\n\n")[0].split())
         assert usage.endswith(" ".join(arguments))
 
 

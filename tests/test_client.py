@@ -23,6 +23,7 @@ from agentd.client.requests import (
     registration,
     retries,
     tasks,
+    workers,
 )
 from agentd.errors import BadSetting, NoSocket
 from agentd.methods import METHODS, Method
@@ -35,8 +36,12 @@ if TYPE_CHECKING:
 
     from tests.daemon_process import DaemonProcess
 
-REQUESTS = (control, daemon, endings, events, leases, nodes, registration, retries, tasks)
+REQUESTS = (
+    *(control, daemon, endings, events, leases, nodes, registration, retries, tasks),
+    workers,
+)
 NODE = {"payload_schema": {"name": "a"}}
+HEARTBEAT_FORMS = (api.HeartbeatNodeResult, api.HeartbeatNodesResult)
 
 
 def snake(method: str) -> str:
@@ -96,6 +101,9 @@ EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "PauseTask": lambda client: client.pause_task(registered(client), reason="why"),
     "ResumeTask": lambda client: client.resume_task(registered(client), by="me"),
     "SetBudget": lambda client: client.set_budget(registered(client), {"usd": 1.5}),
+    "AcquireNodes": lambda client: client.acquire_nodes(2, registered(client, NODE, NODE)),
+    "WatchEvents": lambda client: client.watch_events(after_seq=0, limit=1),
+    "ListWorkers": lambda client: client.list_workers(),
 }
 
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
@@ -113,7 +121,8 @@ def test_a_method_answers_with_its_struct(
     with opened(shared.socket_path) as client:
         answer = EXAMPLES[method.name](client)
     # What the daemon encodes from its Struct is what the client decodes into it.
-    assert type(answer) in getattr(method.result, "__args__", (method.result,))
+    forms = getattr(method.result, "__args__", (method.result,))
+    assert type(answer) in {"HeartbeatNode": HEARTBEAT_FORMS}.get(method.name, forms)
 
 
 @each_method
@@ -136,7 +145,11 @@ def test_every_parameter_of_the_wire_can_be_given(method: Method) -> None:
     """What a method takes on the wire, its Python method takes, under the wire's preferred name."""
     given = set(inspect.signature(getattr(Client, snake(method.name))).parameters) - {"self"}
     fields = set(method.params.__struct_fields__)
-    aliases = {"CommitEvent": {"event_payload"}, "CompleteNode": {"payload"}}
+    aliases = {
+        "CommitEvent": {"event_payload"},
+        "CompleteNode": {"payload"},
+        "HeartbeatNode": {"leases"},  # which `heartbeat_nodes` takes
+    }
     fields -= aliases.get(method.name, {"payload"})
     if "request_id" not in given:  # what needs none to be repeated
         fields -= {"request_id"}

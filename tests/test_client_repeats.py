@@ -41,10 +41,8 @@ LONGER = 1.0
 ID = str(uuid.UUID(int=7))
 OK = {"event_id": ID}
 OF_TASKS = {"CancelTask", "PauseTask", "ResumeTask", "SetBudget"}
-WITHOUT_A_REPEAT = {
-    *("RegisterTask", "AcquireNextNode", "CommitEvent", "RetryNode"),
-    *OF_TASKS,
-}
+ACQUIRING = {"AcquireNextNode", "AcquireNodes"}
+WITHOUT_A_REPEAT = {"RegisterTask", "CommitEvent", "RetryNode", *ACQUIRING, *OF_TASKS}
 """What has a second effect, unless it carries a request_id."""
 
 
@@ -85,8 +83,11 @@ def test_a_lost_answer_has_one_effect(daemon: DaemonProcess, opened: Any, path: 
     """Every answer is lost after the work was done; the caller gets it all the same."""
     with losing_answers(daemon, path) as lost, opened(path) as client:
         task_id = client.register_task("g", initial_nodes=[{}, {}]).task_id
-        for end in (client.complete_node, client.fail_node):
-            held = client.acquire_next_node(task_id)
+        for acquire, end in (
+            (client.acquire_next_node, client.complete_node),
+            (lambda task_id: client.acquire_nodes(1, task_id).leases[0], client.fail_node),
+        ):
+            held = acquire(task_id)
             ids = held.task_id, held.node_id, held.lease_id
             seen = client.commit_event(*ids[:2], lease_id=ids[2], action_type="SAW")
             assert client.heartbeat_node(*ids).ok
@@ -95,6 +96,8 @@ def test_a_lost_answer_has_one_effect(daemon: DaemonProcess, opened: Any, path: 
             assert [event.id for event in events][-2:] == [seen.event_id, ended.event_id]
         assert client.task_status(task_id).counts == {"COMPLETED": 1, "FAILED": 1}
         assert [task.id for task in client.list_tasks().tasks] == [task_id]
+        assert client.watch_events(after_seq=0, limit=1).last_seq == 1
+        assert client.list_workers().workers
         database = client.metrics().database
         hold(client)
         try_again(client)

@@ -115,11 +115,11 @@ def test_the_command_line_waits(start: Start, home: Path) -> None:
 
 def test_a_worker_waits(start: Start, path: Path) -> None:
     """A worker that is started with its daemon asks it for nodes, which this one has none of."""
-    with Client(path) as client, pytest.raises(NotAgentd, match="task_id"):
+    with Client(path) as client, pytest.raises(NotAgentd, match="protocol"):
         Worker(client, print, task_id="00000000-0000-0000-0000-000000000001").run()
     assert start.looks >= WAITED_FOR
     assert start.daemon is not None
-    assert start.daemon.methods == ["AcquireNextNode"]
+    assert start.daemon.methods == ["DescribeInterface"]
 
 
 def test_where_no_daemon_starts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,18 @@
 import pytest
 from msgspec.structs import replace
 
-from agentd.decide import Ledger
-from agentd.errors import IllegalTransition, StaleLease, TaskIsCancelled
+from agentd.decide import Ledger, NamedNode, TaskState
+from agentd.errors import (
+    IllegalTransition,
+    NodeNotFound,
+    StaleLease,
+    TaskIsCancelled,
+    TaskNotFound,
+)
 from agentd.events import Event, NodeCompleted, NodeFailed, TaskCancelled
 from agentd.journal import Draft
 from agentd.projections import NodeRow
-from tests.core import LEASE_MS, NOW, context
+from tests.core import LEASE_MS, NOW, context, uid
 from tests.given import (
     COMPLETED,
     FAILED,
@@ -20,6 +26,7 @@ from tests.given import (
     PENDING,
     ROLLED_BACK,
     RUNNING,
+    STATE_ROW,
     TASK,
     given,
     held,
@@ -140,3 +147,24 @@ def test_an_end_that_tells_its_usage(amount: float, spent: bool) -> None:  # noq
             b"null",
         )
     )
+
+
+@pytest.mark.parametrize(("method", "row", "end"), ENDS)
+def test_the_next_node_of_an_unknown_task(method: str, row: NodeRow, end: Event) -> None:
+    """Both or neither: the node does not end either. A repeat asks for nothing more."""
+    gone = TaskState(uid(9), 0, None)
+    wanted = {"task_id": uid(9)}
+    given(replace(node(RUNNING), next_task=gone)).when(
+        method, **held(), acquire_next=wanted
+    ).refused(TaskNotFound, uid(9))
+    ended = node(row, last_end=end, next_task=gone)
+    given(ended).when(method, **held(), acquire_next=wanted).then()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_next_node_that_is_unknown(method: str) -> None:
+    """The node does not end either."""
+    wanted = TaskState(TASK, 3, STATE_ROW, wanted=NamedNode("no such name", None))
+    given(replace(node(RUNNING), next_task=wanted)).when(
+        method, **held(), acquire_next={"task_id": TASK, "node_id": "no such name"}
+    ).refused(NodeNotFound, "no such name")

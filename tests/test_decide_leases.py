@@ -3,6 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
+from agentd.api import HeldLease
+from agentd.decide import TaskState, refused_heartbeat
 from agentd.errors import StaleLease, TaskIsCancelled
 from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired, TaskCancelled
 from agentd.journal import Draft
@@ -24,6 +26,7 @@ from tests.given import (
     given,
     held,
     node,
+    nodes,
     task,
 )
 
@@ -167,3 +170,27 @@ def test_no_heartbeat_in_a_cancelled_task(row: NodeRow) -> None:
     given(cancelled).when("HeartbeatNode", **held()).refused(
         TaskIsCancelled, TASK, "by me", "no need"
     )
+    refusal = refused_heartbeat(cancelled, HeldLease(TASK, NODE, LEASE), context())
+    assert isinstance(refusal, TaskIsCancelled)
+
+
+def test_nothing_in_any_task() -> None:
+    """Where any task would do and none has a node, nothing happens, and nothing is refused."""
+    given(TaskState("", 0, None)).when("AcquireNextNode").then()
+
+
+# Several heartbeats
+
+
+def test_all_that_are_current_are_extended() -> None:
+    """Each lease that is still its node's lasts until now + timeout; the others do nothing."""
+    state = nodes((RUNNING, LEASE), (RUNNING, OTHER_LEASE), (None, LEASE), (COMPLETED, LEASE))
+    given(state).when("HeartbeatNode", leases=[]).then(Draft(LeaseExtended(LEASE, ENDS), NODE))
+
+
+@pytest.mark.parametrize("row", [PENDING, ROLLED_BACK, HELD_AGAIN, COMPLETED, FAILED, None])
+def test_stale_leases_are_told_one_by_one(row: NodeRow | None) -> None:
+    """Why each is not extended is what a heartbeat of its own would be refused with."""
+    refusal = refused_heartbeat(node(row), HeldLease(TASK, NODE, OLD_LEASE), context())
+    assert refusal is not None
+    given(node(row)).when("HeartbeatNode", **held(OLD_LEASE)).refused(type(refusal), str(refusal))

@@ -31,6 +31,10 @@ from tests.databases import (
 from tests.restoring import restore
 
 OLDER = LATEST - 1
+REMEMBER = (
+    "INSERT INTO requests (number, request_id, digest, seq, event_limit, at) "
+    "VALUES (1, 'told', x'00', 0, 0, 0)"
+)
 
 
 class WithoutCopy(DaemonProcess):
@@ -101,7 +105,7 @@ def test_what_is_said_of_it(home: Path, database: Path) -> None:
 def test_what_is_in_the_wal_is_in_the_copy(home: Path, database: Path) -> None:
     """What a killed daemon has acknowledged is copied, wherever it is written."""
     with closing(sqlite3.connect(database)) as writer:
-        writer.execute("INSERT INTO requests VALUES (1, 'told', x'00', 0, 0, 0)")
+        writer.execute(REMEMBER)
         writer.commit()
         killed = home.parent / "killed"
         killed.mkdir()
@@ -210,7 +214,7 @@ def test_a_request_that_was_remembered_since(home: Path, database: Path) -> None
     """An answer that was given without an event is in the copy, too."""
     started(home)
     make_older(database)
-    tamper(database, "INSERT INTO requests VALUES (1, 'told', x'00', 0, 0, 0)")
+    tamper(database, REMEMBER)
     started(home)
     assert copies(database) == {copy_of(database), copy_of(database, more="-2")}
 

@@ -15,6 +15,7 @@ from agentd.daemon.answer_memory import AnswerMemory
 from agentd.daemon.clock import Clock
 from agentd.daemon.context_factory import ContextFactory
 from agentd.daemon.counters import new_counters
+from agentd.daemon.event_waiters import EventWaiters
 from agentd.daemon.grace import Grace
 from agentd.daemon.log import RateLimitedLog, logger, set_up
 from agentd.daemon.queries import Queries
@@ -130,6 +131,9 @@ class Asking:
         assert rest is None
         self.answered.set_result(piece)
 
+    def hold_nothing(self) -> None:
+        pytest.fail("nobody asked for that")
+
     def break_off(self) -> None:
         pytest.fail("it is no answer in pieces")
 
@@ -145,7 +149,8 @@ def answer_to(method: Method, params: Struct) -> bytes:
         contexts = ContextFactory(
             Clock(), Grace(NOW, LEASE_MS), new_counters(), LEASE_MS, EVENT_LIMIT
         )
-        queries = Queries(TidyStore(), contexts, AnswerMemory(lambda: None))
+        waiters = EventWaiters(0, new_counters())
+        queries = Queries(TidyStore(), contexts, AnswerMemory(lambda: None), waiters)
         queries.submit(method, params, b"1", asking)
         try:
             return await asyncio.wait_for(asking.answered, PATIENCE_SECONDS)

@@ -241,6 +241,7 @@ def test_task_events(core: Core) -> None:
         "action_type": "NOTE",
         "payload": [1],
         "timestamp": "2026-01-31T12:00:00.123Z",
+        "by_client": True,
     }
     newest = core.do("TaskEvents", task_id=task_id, limit=1)
     assert newest == {"events": [note], "last_seq": 5, "more": False}
@@ -275,6 +276,9 @@ def test_every_alias_is_the_method() -> None:
         "PauseTask": ("pause_task",),
         "ResumeTask": ("resume_task",),
         "SetBudget": ("set_budget",),
+        "AcquireNodes": ("acquire_nodes",),
+        "WatchEvents": ("watch_events",),
+        "ListWorkers": ("list_workers",),
     }
 
 

@@ -13,6 +13,7 @@ from agentd.daemon.answer_memory import AnswerMemory
 from agentd.daemon.clock import Clock
 from agentd.daemon.context_factory import ContextFactory
 from agentd.daemon.counters import new_counters
+from agentd.daemon.event_waiters import EventWaiters
 from agentd.daemon.grace import Grace
 from agentd.daemon.queries import FEW_NODES, Queries
 from agentd.errors import StorageError
@@ -84,6 +85,9 @@ class Client:
         if rest is None:
             self.done.set()
 
+    def hold_nothing(self) -> None:
+        pytest.fail("nobody asked for that")
+
     def break_off(self) -> None:
         self.broken_off = True
         self.done.set()
@@ -106,7 +110,7 @@ class Scene:
             Clock(), Grace(NOW, LEASE_MS), new_counters(), LEASE_MS, EVENT_LIMIT
         )
         self.room = AnswerMemory(lambda: None)
-        self.queries = Queries(self.store, contexts, self.room)
+        self.queries = Queries(self.store, contexts, self.room, EventWaiters(0, new_counters()))
 
     def client(self) -> Client:
         """Somebody who asks."""

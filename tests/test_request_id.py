@@ -6,8 +6,10 @@ from typing import Any
 
 import apsw
 import pytest
+from msgspec.structs import replace
 
 from agentd.answers import KEPT_MS
+from agentd.decide import Context
 from agentd.decoding import decode
 from agentd.errors import InvalidParams, RequestRefused
 from agentd.methods import METHODS
@@ -25,7 +27,7 @@ from tests.core import (
     uid,
 )
 from tests.daemon_process import encoded
-from tests.databases import Trace, traces
+from tests.databases import Trace, make_older, traces
 
 ID = uid(500)
 OTHER = uid(501)
@@ -41,7 +43,7 @@ def core(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Core]:
 
 def requests(core: Core) -> dict[str, dict[str, Any]]:
     """A request of each command, all of which have an effect, with the same request_id."""
-    task_id = core.register(*map(spec, range(1, 6)))
+    task_id = core.register(*map(spec, range(1, 7)))
     held, other, third, failed = (core.hold(task_id) for _ in range(4))
     core.do("FailNode", **failed.params)
     free = {"task_id": task_id, "node_id": uid(5)}
@@ -54,10 +56,11 @@ def requests(core: Core) -> dict[str, dict[str, Any]]:
         "FailNode": other.params,
         "ReleaseNode": {**third.params, "after_secs": 1.5},
         "RetryNode": {"task_id": task_id, "node_id": uid(4)},
-        "CancelTask": {"task_id": core.register(spec(6)), "reason": "why"},
+        "CancelTask": {"task_id": core.register(spec(7)), "reason": "why"},
         "PauseTask": {"task_id": task_id},
         "ResumeTask": {"task_id": _paused(core)},
         "SetBudget": {"task_id": task_id, "budget": {"usd": 1.5}},
+        "AcquireNodes": {"task_id": task_id, "count": 2},
     }
 
 
@@ -65,6 +68,10 @@ def _paused(core: Core) -> str:
     result = core.do("RegisterTask", goal="g", paused=True)
     task_id: str = result["task_id"]
     return task_id
+
+
+RECORDED = {"RegisterTask": 3, "AcquireNodes": 2}
+"""Events of these requests, where they are not one."""
 
 
 COMMANDS = [method.name for method in METHODS if method.command is not None]
@@ -98,7 +105,7 @@ def test_a_repeat_in_the_same_batch(core: Core, method: str) -> None:
     first, again = core.batch((method, params), (method, params))
     recorded = len(core.journal()) - before
     assert again == first
-    assert recorded == (3 if method == "RegisterTask" else 1)
+    assert recorded == RECORDED.get(method, 1)
 
 
 def test_a_repeat_after_much_has_happened(core: Core) -> None:
@@ -350,3 +357,26 @@ def test_old_answers_make_room(tmp_path: Path) -> None:
         core.do("RegisterTask", goal="g", request_id=uid(1_000 + number))
     store.close()
     assert remembered(tmp_path / "agent_state.db") == 60
+
+
+def test_what_was_remembered_before_an_upgrade(tmp_path: Path) -> None:
+    """A request that an earlier agentd answered is answered alike, contexts without a bound too."""
+    core = Core(open_sqlite(tmp_path))
+    task_id = core.register(spec(1), spec(2, 1))
+    held = core.hold(task_id)
+    core.do("CommitEvent", **held.params, payload="x" * 1_000)
+    ended = core.do("CompleteNode", **held.params, payload="y" * 1_000, request_id=ID)
+    acquired = core.do("AcquireNextNode", task_id=task_id, request_id=OTHER)
+    core.store.close()
+    make_older(tmp_path / "agent_state.db", 6)
+    later = Bounded(open_sqlite(tmp_path))
+    assert later.do("CompleteNode", **held.params, payload="y" * 1_000, request_id=ID) == ended
+    assert later.do("AcquireNextNode", task_id=task_id, request_id=OTHER) == acquired
+    later.store.close()
+
+
+class Bounded(Core):
+    """A daemon of today, whose contexts are bounded."""
+
+    def context(self) -> Context:
+        return replace(super().context(), context_bytes=10)

@@ -40,6 +40,16 @@ QUESTIONS: dict[str, Callable[[SqliteReader], object]] = {
     "overdue tasks": lambda reader: reader.overdue_tasks(0, NOW),
     "next time-out": lambda reader: reader.next_timeout(0),
     "usage": lambda reader: reader.usage("task"),
+    "the first runnable node of all": lambda reader: reader.next_runnable(),
+    "what was told of a node": lambda reader: reader.tail_of_nodes(uid(2), [uid(1)], 2, 10**6),
+    "how far to look": lambda reader: (reader.reach(1, 3), reader.reach(1, 3, uid(2))),
+    "what of all tasks to look at": lambda reader: list(
+        reader.records_of_kinds(5, 9, None, ["NodeAdded"])
+    ),
+    "what of a task to look at": lambda reader: list(
+        reader.records_of_kinds(5, 9, uid(2), ["NodeAdded"])
+    ),
+    "size of a payload": lambda reader: reader.payload_size(1),
 }
 
 

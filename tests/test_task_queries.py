@@ -192,7 +192,7 @@ def test_events_are_those_of_the_context(connection: Connection) -> None:
     assert len(told) == 6
     assert [
         {**event, "seq": None} for event in told if event["action_type"] == "COMPLETE_NODE"
-    ] == [{**event, "seq": None} for event in context["event_journal"]]
+    ] == [{**event, "seq": None, "by_client": False} for event in context["event_journal"]]
     seqs = [event["seq"] for event in told]
     assert seqs == sorted(set(seqs))
 

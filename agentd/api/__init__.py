@@ -31,6 +31,7 @@ from agentd.api.daemon import (
 )
 from agentd.api.endings import (
     CompleteNodeParams,
+    EndingResult,
     FailNodeParams,
     FailNodeResult,
     ReleaseNodeParams,
@@ -44,11 +45,24 @@ from agentd.api.events import (
     TaskEventsParams,
     TaskEventsResult,
 )
-from agentd.api.leases import (
-    AcquireNextNodeParams,
-    AcquireNextNodeResult,
+from agentd.api.heartbeats import (
+    HeartbeatError,
     HeartbeatNodeParams,
     HeartbeatNodeResult,
+    HeartbeatNodesResult,
+    HeartbeatOutcome,
+    HeartbeatResult,
+    HeldLease,
+)
+from agentd.api.leases import (
+    LONGEST_WAIT,
+    AcquireNext,
+    AcquireNextNodeParams,
+    AcquireNextNodeResult,
+    AcquireNodesParams,
+    AcquireNodesResult,
+    Acquisition,
+    ContextScope,
 )
 from agentd.api.moments import Moment, fractional_seconds, to_milliseconds
 from agentd.api.node_context import DependencyView, NodeContext
@@ -90,18 +104,25 @@ from agentd.api.types import (
     or_default,
     rfc3339,
 )
+from agentd.api.watch import WatchEventsParams, WatchEventsResult
+from agentd.api.workers import ListWorkersParams, ListWorkersResult, WorkerView
 from agentd.events import StateOfTask
 
 __all__ = [
     "EMPTY_OBJECT",
+    "LONGEST_WAIT",
     "MOST_LISTED",
     "MOST_NODES",
     "MOST_SHOWN",
     "MOST_UNITS",
     "NULL",
     "OTHER_KINDS",
+    "AcquireNext",
     "AcquireNextNodeParams",
     "AcquireNextNodeResult",
+    "AcquireNodesParams",
+    "AcquireNodesResult",
+    "Acquisition",
     "Amount",
     "Amounts",
     "AttemptView",
@@ -109,10 +130,12 @@ __all__ = [
     "CancelTaskResult",
     "CommitEventParams",
     "CompleteNodeParams",
+    "ContextScope",
     "DatabaseMetrics",
     "DependencyView",
     "DescribeInterfaceParams",
     "DescribeInterfaceResult",
+    "EndingResult",
     "ErrorDescription",
     "EventResult",
     "EventView",
@@ -120,13 +143,20 @@ __all__ = [
     "FailNodeResult",
     "HealthParams",
     "HealthResult",
+    "HeartbeatError",
     "HeartbeatNodeParams",
     "HeartbeatNodeResult",
+    "HeartbeatNodesResult",
+    "HeartbeatOutcome",
+    "HeartbeatResult",
+    "HeldLease",
     "Id",
     "Json",
     "LeaseParams",
     "ListTasksParams",
     "ListTasksResult",
+    "ListWorkersParams",
+    "ListWorkersResult",
     "MethodDescription",
     "MetricsParams",
     "MetricsResult",
@@ -174,6 +204,9 @@ __all__ = [
     "Text",
     "Timestamp",
     "UnixSeconds",
+    "WatchEventsParams",
+    "WatchEventsResult",
+    "WorkerView",
     "canonical_id",
     "check_name",
     "error_or_size",

@@ -85,6 +85,7 @@ class RuntimeMetrics(Struct):
     failures_by_kind: Annotated[
         dict[str, int], Meta(description="the 64 most frequent kinds, the others as `other`")
     ] = field(default_factory=dict)
+    waiting_requests: Annotated[int, Meta(description="those that wait now")] = 0
 
 
 class DatabaseMetrics(Struct):

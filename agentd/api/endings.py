@@ -1,11 +1,12 @@
-"""CompleteNode, FailNode and ReleaseNode: how the work on a node ends."""
+"""CompleteNode, FailNode and ReleaseNode: how the work on a node ends, and what comes next."""
 
 from typing import Annotated
 
-from msgspec import UNSET, Meta, field
+from msgspec import UNSET, Meta, UnsetType, field
 
 from agentd.api.amounts import Usage
 from agentd.api.events import EventResult
+from agentd.api.leases import AcquireNext, AcquireNextNodeResult
 from agentd.api.moments import FractionalSeconds, Seconds
 from agentd.api.params import LeaseParams, one_payload
 from agentd.api.types import OptionalJson, OrNull, PayloadAlias
@@ -18,6 +19,7 @@ class CompleteNodeParams(LeaseParams):
     payload: OptionalJson = UNSET
     result_payload: PayloadAlias = UNSET
     usage: Usage = field(default_factory=dict)
+    acquire_next: AcquireNext | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -41,6 +43,7 @@ class FailNodeParams(LeaseParams):
         Meta(description="a short word such as rate_limit: shown in attempts, counted in Metrics"),
     ] = None
     usage: Usage = field(default_factory=dict)
+    acquire_next: AcquireNext | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,7 +51,16 @@ class FailNodeParams(LeaseParams):
         self.error_payload = UNSET
 
 
-class FailNodeResult(EventResult):
+class EndingResult(EventResult):
+    """The id of the recorded event; `next` is what `acquire_next` asked for, or null."""
+
+    next: Annotated[
+        AcquireNextNodeResult | UnsetType | None,
+        Meta(description="left out where `acquire_next` is"),
+    ] = UNSET
+
+
+class FailNodeResult(EndingResult):
     """The recorded event; the node is FAILED, or PENDING: then it is tried again."""
 
     status: Status = "FAILED"
@@ -61,9 +73,10 @@ class ReleaseNodeParams(LeaseParams, forbid_unknown_fields=True):
 
     reason: str | None = None
     after_secs: Annotated[Seconds | None, Meta(description="not handed out sooner")] = None
+    acquire_next: AcquireNext | None = None
 
 
-class ReleaseNodeResult(EventResult):
+class ReleaseNodeResult(EndingResult):
     """The recorded event; the node is PENDING again."""
 
     status: Status = "PENDING"

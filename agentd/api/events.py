@@ -1,4 +1,4 @@
-"""CommitEvent and TaskEvents: what agents write into the journal, and what they read of it."""
+"""CommitEvent, TaskEvents and WatchEvents: what agents write into the journal, and read of it."""
 
 from typing import Annotated
 
@@ -75,6 +75,9 @@ class RecordedEventView(Struct):
     payload: Json
     timestamp: Timestamp
     seq: int
+    by_client: Annotated[
+        bool, Meta(description="CommitEvent wrote it, whatever it calls itself")
+    ] = False
 
 
 class TaskEventsResult(Struct):

@@ -13,21 +13,28 @@ from msgspec import NODEFAULT, UNSET, Raw, Struct, UnsetType
 from agentd.api.types import Id, NodeRef, RequestId, canonical_id, canonical_ref
 
 
-class Params(Struct, kw_only=True, omit_defaults=True):
-    """What every method takes."""
-
-    request_id: RequestId | None = None
+class Nullable(Struct, omit_defaults=True):
+    """An object in which a field that is null counts as left out."""
 
     def __post_init__(self) -> None:
         for name, default in _null_defaults(type(self)):
             if getattr(self, name) is None:
                 setattr(self, name, default)
+
+
+class Params(Nullable, kw_only=True, omit_defaults=True):
+    """What every method takes."""
+
+    request_id: RequestId | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.request_id is not None:
             self.request_id = canonical_id(self.request_id)
 
 
 @cache
-def _null_defaults(kind: type[Params]) -> tuple[tuple[str, Any], ...]:
+def _null_defaults(kind: type[Nullable]) -> tuple[tuple[str, Any], ...]:
     """The fields that may be null, and what they are then. No request changes a default."""
     return tuple(
         (field.name, default)

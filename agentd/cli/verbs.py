@@ -7,6 +7,7 @@ its noun, and what it does in the module that is named here.
 from agentd import __version__
 from agentd.cli.daemon import options as daemon
 from agentd.cli.database import options as database
+from agentd.cli.events import options as events
 from agentd.cli.node import options as node
 from agentd.cli.task import options as task
 from agentd.cli.texts import options as texts
@@ -34,6 +35,9 @@ _NODE = (
     Verb("retry", "node.retry", "make nodes that failed PENDING again", node.retry),
     Verb("show", "node.show", "show a node, and how its attempts ended", node.show),
 )
+_EVENTS = (
+    Verb("watch", "events.watch", "show what happens in all tasks, or in one", events.watch),
+)
 # fmt: off
 VERBS = (
     Verb("serve", "daemon.serve", "run the daemon in the foreground (also when no verb is given)",
@@ -58,6 +62,8 @@ VERBS = (
          json=False),
     Verb("completion", "texts.completion", "print a script that completes agentd's command lines",
          texts.completion, json=False),
+    Group("events", "watch what happens", _EVENTS),
+    Verb("workers", "worker.list", "list who waits for work, and who held some lately"),
 )
 # fmt: on
 

@@ -2,7 +2,8 @@
 
 The rule this file keeps: all calls of one event loop share one connection. The daemon answers in
 the order of the requests, so each answer belongs to the call that has waited longest; a call that
-gives up leaves its place in that order behind.
+gives up leaves its place in that order behind. A call that lets the daemon wait has a connection of
+its own: nothing must wait behind it.
 """
 
 import asyncio
@@ -30,11 +31,13 @@ from agentd.client.requests import (
     registration,
     retries,
     tasks,
+    workers,
 )
-from agentd.client.requests.request import Request, request_line
+from agentd.client.requests.request import Request, request_line, wait_secs
 from agentd.client.stream import Stream
 from agentd.client.unreachable import connect_error
 from agentd.client.values import decode_value, encode
+from agentd.client.waiting_streams import WaitingStreams
 from agentd.errors import DaemonUnreachable
 
 Result = TypeVar("Result")
@@ -77,6 +80,10 @@ class AsyncClient:
     pause_task = _async_method(control.pause_task)
     resume_task = _async_method(control.resume_task)
     set_budget = _async_method(control.set_budget)
+    acquire_nodes = _async_method(leases.acquire_nodes)
+    heartbeat_nodes = _async_method(leases.heartbeat_nodes)
+    watch_events = _async_method(events.watch_events)
+    list_workers = _async_method(workers.list_workers)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         self.socket_path = Path(socket_path or config.load().socket_path)
@@ -84,6 +91,7 @@ class AsyncClient:
         self._path = str(self.socket_path)
         self._opening: asyncio.Task[Stream] | None = None
         self._stream: Stream | None = None
+        self._waiting = WaitingStreams(self._path)
         # Heartbeats must not wait for a handler that blocks the event loop.
         self._beside = Client(self.socket_path, timeout)
         self._heartbeats = Heartbeats(self._beside.ask)
@@ -92,7 +100,7 @@ class AsyncClient:
         """The typed answer to a request that may be repeated."""
         line = request_line(request.method, request.params)
         try:
-            answer = await self._answer(line, repeat=True)
+            answer = await self._answer(line, repeat=True, waits=wait_secs(request.params))
         except OUTCOME_UNKNOWN as error:
             omit_unknown_outcome(error, request.method)
             raise
@@ -111,7 +119,8 @@ class AsyncClient:
         """As `call`, but the result is JSON as the daemon wrote it."""
         line = request_line(method, encode(params or {}, "$"))
         try:
-            answer = await self._answer(line, repeat=is_repeatable(method, params))
+            repeat = is_repeatable(method, params)
+            answer = await self._answer(line, repeat=repeat, waits=wait_secs(params))
         except OUTCOME_UNKNOWN as error:
             omit_unknown_outcome(error, method)
             raise
@@ -128,6 +137,7 @@ class AsyncClient:
             opening.add_done_callback(_close)
         elif opening is not None:
             _close(opening)
+        self._waiting.close()
         self._beside.close()
 
     async def _ask_patiently(self, request: Request[Result]) -> Result:
@@ -135,25 +145,29 @@ class AsyncClient:
         line = request_line(request.method, request.params)
         return decode_answer(await self._answer(line, repeat=True, patient=True), request.result)
 
-    async def _answer(self, line: bytes, *, repeat: bool, patient: bool = False) -> bytes:
+    async def _answer(
+        self, line: bytes, *, repeat: bool, patient: bool = False, waits: float = 0.0
+    ) -> bytes:
         """The line that answers this one, sent again after a lost connection where it may be."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.timeout
+        loop, seconds = asyncio.get_running_loop(), self.timeout + waits
+        deadline = loop.time() + seconds
         stream, failure = self._stream, None
-        if stream is not None and stream.is_open_in(loop):
+        if stream is not None and stream.is_open_in(loop) and not waits:
             try:
-                return await stream.exchange(line, deadline, self.timeout)
+                return await stream.exchange(line, deadline, seconds)
             except DaemonUnreachable as error:
                 failure = error
-        repeats = Repeats(self.timeout, failure, repeat=repeat, patient=patient)
+        repeats = Repeats(seconds, failure, repeat=repeat, patient=patient)
         while True:
             wait = repeats.next_wait(deadline - loop.time())
             if repeats.has_lost:
                 await asyncio.sleep(wait)
             repeats.check_time(deadline - loop.time())
             try:
+                if waits:
+                    return await self._waiting.exchange(line, deadline, seconds)
                 stream = await self._connect(loop, deadline)
-                return await stream.exchange(line, deadline, self.timeout)
+                return await stream.exchange(line, deadline, seconds)
             except DaemonUnreachable as error:
                 repeats.record(error)
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from agentd.api import AcquireNextNodeResult, EventResult
+from agentd.api import AcquireNext, AcquireNextNodeResult, EndingResult, EventResult, FailNodeResult
 from agentd.client.heartbeats import Heartbeats, HeldLease
 from agentd.client.payloads import UNSENDABLE, encode_payload, failure_payload
 from agentd.client.repeats import TRANSIENT
@@ -40,7 +40,9 @@ class BaseLease:
     """What both kinds of lease share: the node, whether it is still ours, and how it ends.
 
     `context` is the context that came with the node, its payloads as `msgspec.Raw`. `result` is
-    what the node will be completed with, and `usage` what that end will tell of it, by unit.
+    what the node will be completed with, and `usage` what that end will tell of it, by unit. Where
+    `acquire_next` is set, the call that ends the node asks for the next one as well, which is
+    `next` then.
     """
 
     def __init__(self, acquired: AcquireNextNodeResult, heartbeats: Heartbeats) -> None:
@@ -50,6 +52,8 @@ class BaseLease:
         self.context = acquired.context
         self.result: Any = None
         self.usage: dict[str, int | float] = {}
+        self.acquire_next: AcquireNext | None = None
+        self.next: AcquireNextNodeResult | None = None
         self._ids = (self.task_id, self.node_id, self.lease_id)
         node = acquired.context.node
         self._seconds = float((node.lease_expires_at or 0) - (node.acquired_at or 0))
@@ -135,12 +139,22 @@ class BaseLease:
         if request is not None:
             try:
                 with self._translate_errors(error):
-                    yield request
+                    self._note_next((yield request))
             except RequestRefused as refusal:
-                yield self._failure_instead(refusal)
+                self._note_next((yield self._failure_instead(refusal)))
                 raise
         if problem is not None:
             raise problem
+
+    def _note_next(self, ended: EventResult) -> None:
+        if isinstance(ended, EndingResult):
+            self.next = ended.next or None
+
+    def _fail(
+        self, payload: bytes, usage: Mapping[str, int | float] | None = None
+    ) -> Request[FailNodeResult]:
+        wanted = self.acquire_next
+        return endings.fail_node(*self._ids, payload, usage=usage, acquire_next=wanted)
 
     def _end_request(
         self, error: BaseException | None
@@ -154,8 +168,10 @@ class BaseLease:
             try:
                 result = encode_payload(self.result, "$.result_payload")
             except UNSENDABLE as unsendable:
-                return endings.fail_node(*self._ids, failure_payload(unsendable)), unsendable
-            return endings.complete_node(*self._ids, result, usage=self.usage), None
+                return self._fail(failure_payload(unsendable)), unsendable
+            wanted, usage = self.acquire_next, self.usage
+            request = endings.complete_node(*self._ids, result, usage=usage, acquire_next=wanted)
+            return request, None
         if isinstance(error, LeaseLost):
             if self.is_lost and error.args == LeaseLost().args:
                 error.args = (self._lost_message(),)  # it was raised from outside, without a reason
@@ -164,8 +180,7 @@ class BaseLease:
             and not isinstance(error, DaemonUnreachable)
             and not self._is_dropped
         ):
-            failure = failure_payload(error)
-            return endings.fail_node(*self._ids, failure, usage=self.usage), None
+            return self._fail(failure_payload(error), self.usage), None
         return None, None
 
     def _failure_instead(self, refusal: RequestRefused) -> Request[EventResult]:
@@ -175,7 +190,7 @@ class BaseLease:
         """
         if isinstance(refusal, TRANSIENT):
             raise refusal
-        return endings.fail_node(*self._ids, failure_payload(refusal))
+        return self._fail(failure_payload(refusal))
 
     @contextmanager
     def _translate_errors(self, error: BaseException | None = None) -> Iterator[None]:

@@ -32,8 +32,9 @@ from agentd.client.requests import (
     registration,
     retries,
     tasks,
+    workers,
 )
-from agentd.client.requests.request import Request, request_line
+from agentd.client.requests.request import Request, request_line, wait_secs
 from agentd.client.values import decode_value, encode
 from agentd.errors import DaemonUnreachable
 
@@ -57,7 +58,8 @@ class Client:
 
     `socket_path` is found as the daemon finds it where it is left out: `AGENTD_SOCKET_PATH`,
     `AGENTD_HOME`, the env file. `timeout` is in seconds and bounds each call as a whole: after a
-    lost connection the call connects again and repeats its request until that time is over.
+    lost connection the call connects again and repeats its request until that time is over. What
+    a call lets the daemon wait (`wait_secs`) comes on top of it.
 
     Raises `BadSetting` when the settings that say where the socket is do not parse. Each method
     raises `DaemonUnreachable` or a `RequestRefused`; see `agentd.errors`. Safe to share among
@@ -83,6 +85,10 @@ class Client:
     pause_task = _blocking_method(control.pause_task)
     resume_task = _blocking_method(control.resume_task)
     set_budget = _blocking_method(control.set_budget)
+    acquire_nodes = _blocking_method(leases.acquire_nodes)
+    heartbeat_nodes = _blocking_method(leases.heartbeat_nodes)
+    watch_events = _blocking_method(events.watch_events)
+    list_workers = _blocking_method(workers.list_workers)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         if not 0 < timeout <= threading.TIMEOUT_MAX:
@@ -98,7 +104,8 @@ class Client:
         """The typed answer to a request that may be repeated; `timeout` is in seconds."""
         line = request_line(request.method, request.params)
         try:
-            answer = self._answer(line, timeout or self.timeout, repeat=True)
+            seconds = (timeout or self.timeout) + wait_secs(request.params)
+            answer = self._answer(line, seconds, repeat=True)
         except OUTCOME_UNKNOWN as error:
             omit_unknown_outcome(error, request.method)
             raise
@@ -123,7 +130,7 @@ class Client:
         repeat = is_repeatable(method, params)
         line = request_line(method, encode(params or {}, "$"))
         try:
-            answer = self._answer(line, self.timeout, repeat=repeat)
+            answer = self._answer(line, self.timeout + wait_secs(params), repeat=repeat)
         except OUTCOME_UNKNOWN as error:
             omit_unknown_outcome(error, method)
             raise

@@ -35,6 +35,8 @@ _QUERIES = frozenset(
         "listtasks",
         "taskevents",
         "nodestatus",
+        "watchevents",
+        "listworkers",
     }
 )
 """Names of methods, in lower case without underscores."""

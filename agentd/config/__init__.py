@@ -23,6 +23,7 @@ SOCKET_NAME = "agentd.sock"
 ROOT = 0
 DEFAULT_TIMEOUT_SECS = 300
 DEFAULT_EVENT_LIMIT = 50
+DEFAULT_CONTEXT_BYTES = 262_144
 
 
 class Settings(NamedTuple):
@@ -36,6 +37,7 @@ class Settings(NamedTuple):
     log_level: int
     warnings: tuple[str, ...] = ()
     allowed_uids: tuple[int, ...] = (0,)
+    context_bytes: int = DEFAULT_CONTEXT_BYTES
 
 
 class Setting(NamedTuple):
@@ -71,6 +73,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         _log_level(values),
         tuple(_warnings(values, environment, file)),
         _allowed_uids(values),
+        _context_bytes(values),
     )
 
 
@@ -128,6 +131,10 @@ def _event_limit(values: Values) -> int:
     return values.whole_number("AGENTD_CONTEXT_EVENT_LIMIT", DEFAULT_EVENT_LIMIT, "events")
 
 
+def _context_bytes(values: Values) -> int:
+    return values.whole_number("AGENTD_CONTEXT_BYTES", DEFAULT_CONTEXT_BYTES, "bytes")
+
+
 def _log_level(values: Values) -> int:
     if (value := values.get("AGENTD_LOG")) is not None:
         with values.locate_errors("AGENTD_LOG"):
@@ -168,6 +175,7 @@ _SETTINGS: Mapping[str, Callable[[Values], Any]] = {
     "AGENTD_ALLOW_UID": _allowed_uids,
     "AGENTD_NODE_TIMEOUT_SECS": _node_timeout,
     "AGENTD_CONTEXT_EVENT_LIMIT": _event_limit,
+    "AGENTD_CONTEXT_BYTES": _context_bytes,
     "AGENTD_LOG": _log_level,
 }
 """How each variable is read."""

@@ -15,17 +15,26 @@ import asyncio
 import time
 from typing import cast
 
-from agentd.api import AcquireNextNodeParams
 from agentd.daemon.answer_memory import TIGHT
 from agentd.daemon.connection_needs import ConnectionNeeds
 from agentd.daemon.incoming import Incoming
-from agentd.daemon.jobs import LARGE, Job, Query, answer_line, decode_request, is_large
+from agentd.daemon.jobs import (
+    LARGE,
+    Job,
+    Query,
+    acquisition,
+    answer_line,
+    decode_request,
+    is_large,
+    note_contexts,
+    once_more,
+)
 from agentd.daemon.log import logger
 from agentd.daemon.long_line_permits import LONG
 from agentd.daemon.outgoing import Outgoing
 from agentd.daemon.writer import SubmittedCommand
 from agentd.errors import StorageError
-from agentd.peers import peer_name
+from agentd.peers import has_hung_up, peer_name
 from agentd.protocol import Request, encode_error
 from agentd.status_stream import TaskStatusStream
 from agentd.transact import Outcome
@@ -98,6 +107,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """The client sends no more; it may still be waiting for answers."""
+        if self._service.is_waiting(self) and self._has_left():
+            self.abort()
+            return False
         self._incoming.end()
         self.stop_reading()
         return True
@@ -124,18 +136,41 @@ class Connection(asyncio.BufferedProtocol):
 
     def answer(self, command: SubmittedCommand, outcome: Outcome) -> None:
         """See `writer.Client`."""
+        if command.wait_secs and self._goes_on_waiting(command, outcome):
+            return
         self._commands -= 1
         line = answer_line(command.id, outcome)
-        if isinstance(params := command.call.params, AcquireNextNodeParams):
+        if (wanted := acquisition(command.call.params)) is not None:
             self._service.count_acquire(time.perf_counter_ns() - command.since)
-            if outcome.result is not None:
-                self._service.sizes.set(params.task_id, len(line))
+            if outcome.result:
+                note_contexts(wanted, outcome.result, len(line), self._service.sizes)
         self._send(line)
         if command.answer_bytes >= LARGE:
             self._outgoing.account_unread()
         incoming = self._incoming
         if self._next or incoming.found or incoming.unread or self._ended or self._paused:
             self._proceed()
+
+    def _goes_on_waiting(self, command: SubmittedCommand, outcome: Outcome) -> bool:
+        """Whether the command waits for what is not there yet."""
+        waits = not self._has_left() and self._service.waiters.keep(command, outcome)
+        if waits:
+            self.hold_nothing()
+        return waits
+
+    def try_again(self, command: SubmittedCommand) -> bool:
+        """See `waiters.WaitingClient`."""
+        if self._has_left():
+            self.abort()
+            return False
+        self._commands -= 1
+        self._start(once_more(command, self._service.sizes))
+        return True
+
+    def _has_left(self) -> bool:
+        """Whether the client is gone, and has not only closed its sending side."""
+        closing = self._transport.is_closing()
+        return closing or has_hung_up(self._transport.get_extra_info("socket").fileno())
 
     def begin(self) -> SubmittedCommand | None:
         """See `writer.LargeClient`."""
@@ -153,6 +188,7 @@ class Connection(asyncio.BufferedProtocol):
     def refuse(self) -> None:
         """See `answer_memory.WaitingClient`."""
         waiting = self._waiting.id if self._waiting is not None else self._query_id
+        self._service.forget_wait(self)
         self._waiting = self._query_id = None
         self._send(encode_error(waiting or b"", _NOT_BEGUN))
         self._outgoing.account_unread()
@@ -168,6 +204,11 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._query_id = b""  # it is in the first piece, and may be long
             self._take_more()
+
+    def hold_nothing(self) -> None:
+        """See `queries.Client`."""
+        self._outgoing.account_unread()
+        self._end_long_line()
 
     def break_off(self) -> None:
         """See `queries.Client`."""
@@ -271,6 +312,9 @@ class Connection(asyncio.BufferedProtocol):
     def _send(self, line: bytes) -> None:
         """Send an answer, the first part of one or more of it; the long line before it is over."""
         self._outgoing.write(line)
+        self._end_long_line()
+
+    def _end_long_line(self) -> None:
         if self._has_permit:
             self._has_permit = False
             self._service.permits.leave(self)

@@ -11,10 +11,11 @@ from agentd.daemon.context_sizes import ContextSizes
 from agentd.daemon.long_line_permits import LongLinePermits, Sender
 from agentd.daemon.queries import Queries
 from agentd.daemon.stall_detector import StallDetector
+from agentd.daemon.waiters import Waiters, WaitingClient
 from agentd.daemon.writer import LargeClient, Writer
 
 
-class ServedConnection(LargeClient, queries.Client, Sender, Protocol):
+class ServedConnection(LargeClient, WaitingClient, queries.Client, Sender, Protocol):
     """A connection as the service sees it."""
 
     def stop_reading(self) -> None:
@@ -28,6 +29,7 @@ class ConnectionNeeds(Protocol):
     """What all connections share. `buffer` is where what arrives goes through."""
 
     writer: Writer
+    waiters: Waiters
     queries: Queries
     memory: AnswerMemory
     permits: LongLinePermits
@@ -41,5 +43,11 @@ class ConnectionNeeds(Protocol):
     def forget_connection(self, connection: ServedConnection) -> None:
         """It is gone."""
 
+    def is_waiting(self, connection: ServedConnection) -> bool:
+        """Whether a request of it waits for work or for events."""
+
+    def forget_wait(self, connection: ServedConnection) -> None:
+        """No request of it waits any more."""
+
     def count_acquire(self, nanoseconds: int) -> None:
-        """Count an AcquireNextNode, waiting and commit included."""
+        """Count a question for a node, from when it was read or woken to its commit."""

@@ -1,8 +1,9 @@
 """What methods may know: made anew for every batch and every query."""
 
+from collections.abc import Callable, Sequence
 from random import random
 
-from agentd.api import RuntimeMetrics
+from agentd.api import RuntimeMetrics, WorkerView
 from agentd.daemon.clock import Clock, new_id
 from agentd.daemon.grace import Grace
 from agentd.decide import Context
@@ -12,13 +13,22 @@ class ContextFactory:
     """Makes the context of this moment."""
 
     def __init__(
-        self, clock: Clock, grace: Grace, counters: RuntimeMetrics, lease_ms: int, event_limit: int
+        self,
+        clock: Clock,
+        grace: Grace,
+        counters: RuntimeMetrics,
+        lease_ms: int,
+        event_limit: int,
+        context_bytes: int | None = None,
+        workers: Callable[[], Sequence[WorkerView]] = tuple,
     ) -> None:
         self._clock = clock
         self._grace = grace
         self._counters = counters
         self._lease_ms = lease_ms
         self._event_limit = event_limit
+        self._context_bytes = context_bytes
+        self._workers = workers
         self._started_at = clock.now()
 
     def make(self) -> Context:
@@ -34,4 +44,6 @@ class ContextFactory:
             random,
             self._started_at,
             self._grace.honoured_until(now),
+            self._context_bytes,
+            self._workers,
         )

@@ -5,17 +5,24 @@ decoded where that is possible: decoding a large one is work too, and what comes
 """
 
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
+from msgspec.structs import replace
 
 from agentd.api import (
     AcquireNextNodeParams,
+    AcquireNodesParams,
+    AcquireNodesResult,
+    Acquisition,
     CommitEventParams,
     CompleteNodeParams,
+    EndingResult,
     FailNodeParams,
+    HeartbeatNodeParams,
     Params,
     RegisterTaskParams,
+    ReleaseNodeParams,
 )
 from agentd.daemon.context_sizes import ContextSizes
 from agentd.daemon.log import logger
@@ -42,7 +49,11 @@ _NODE_ID = 39
 """Bytes of an id in a list, comma included."""
 
 
+_OUTCOME = 60
+"""Bytes that tell what became of one of several heartbeats."""
+
 _WRITING = CommitEventParams, CompleteNodeParams, FailNodeParams
+_ENDING = CompleteNodeParams, FailNodeParams, ReleaseNodeParams
 
 
 class Query(NamedTuple):
@@ -78,28 +89,59 @@ def decode_request(
     if method.command is None:
         return Query(request.id, method, params)
     size = len(request.params) + len(request.id)
-    answer = _note_size(params, size, sizes)
+    if isinstance(params, _WRITING):
+        sizes.add(params.task_id, size)  # later contexts show it
+    answer = _answer_bytes(params, sizes)
+    wait_secs = params.wait_secs if isinstance(params, AcquireNextNodeParams) else 0
     return SubmittedCommand(
         Call(method.command, params),
         client,
         request.id,
         time.perf_counter_ns(),
         answer,
-        size >= LARGE or answer >= ALONE,
+        size >= LARGE or answer >= ALONE or wait_secs > 0,
+        wait_secs,
     )
 
 
-def _note_size(params: Params, size: int, sizes: ContextSizes) -> int:
-    """Note what the request adds to later contexts.
+def once_more(command: SubmittedCommand, sizes: ContextSizes) -> SubmittedCommand:
+    """The command, as it is to be submitted now."""
+    answer = _answer_bytes(command.call.params, sizes)
+    return replace(command, since=time.perf_counter_ns(), answer_bytes=answer)
 
-    Returns about how many bytes its answer will have, where they may be many; else 0.
-    """
-    if isinstance(params, _WRITING):
-        sizes.add(params.task_id, size)
-    elif isinstance(params, AcquireNextNodeParams):
-        return sizes.estimate(params.task_id)
-    elif isinstance(params, RegisterTaskParams):
+
+def acquisition(params: Params) -> Acquisition | None:
+    """The node that is asked for, if one is."""
+    if isinstance(params, AcquireNextNodeParams):
+        return params
+    return params.acquire_next if isinstance(params, _ENDING) else None
+
+
+def note_contexts(wanted: Acquisition, result: Any, size: int, sizes: ContextSizes) -> None:
+    """Note how large the contexts were in an answer of so many bytes."""
+    leases = result.leases if isinstance(result, AcquireNodesResult) else [result]
+    if isinstance(result, EndingResult):
+        leases = [result.next] if result.next else []
+    each = size // max(len(leases), 1)
+    if not leases:
+        return
+    if not isinstance(wanted.task_id, UnsetType):
+        sizes.set(wanted.task_id, each)
+        return
+    sizes.set_of_any(each)
+    for lease in leases:
+        sizes.set(lease.task_id, each)
+
+
+def _answer_bytes(params: Params, sizes: ContextSizes) -> int:
+    """About how many bytes the answer will have, where they may be many; else 0."""
+    if (wanted := acquisition(params)) is not None:
+        most = params.count if isinstance(params, AcquireNodesParams) else 1
+        return sizes.estimate(wanted.task_id) * most
+    if isinstance(params, RegisterTaskParams):
         return _NODE_ID * len(params.initial_nodes)
+    if isinstance(params, HeartbeatNodeParams):
+        return _OUTCOME * len(params.leases or ())
     return 0
 
 

@@ -22,8 +22,10 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from agentd.api import WatchEventsParams, WatchEventsResult
 from agentd.daemon.answer_memory import AnswerMemory, WaitingClient
 from agentd.daemon.context_factory import ContextFactory
+from agentd.daemon.event_waiters import EventWaiters
 from agentd.daemon.writer import log_fault
 from agentd.decide import Context
 from agentd.errors import InternalError, RequestRefused, StorageError
@@ -45,6 +47,9 @@ class Client(WaitingClient, Protocol):
     def take_piece(self, piece: bytes, rest: TaskStatusStream | None) -> None:
         """A part of the answer's line, and what the rest is made of; None where that was all."""
 
+    def hold_nothing(self) -> None:
+        """The answer may be long in coming: no room is kept for it meanwhile."""
+
     def break_off(self) -> None:
         """The rest of the answer cannot be had."""
 
@@ -59,10 +64,14 @@ class _Query(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A part of an answer; without a line the rest cannot be had."""
+    """A part of an answer; without a line the rest cannot be had.
+
+    `nothing_until` is the place up to which nothing was found by a query that may wait.
+    """
 
     line: bytes | None
     rest: TaskStatusStream | None = None
+    nothing_until: int | None = None
 
 
 class _Large(NamedTuple):
@@ -79,11 +88,16 @@ class Queries:
     """Answers queries with encoded lines, on the event loop's thread."""
 
     def __init__(
-        self, store: CheckpointedStore, contexts: ContextFactory, memory: AnswerMemory
+        self,
+        store: CheckpointedStore,
+        contexts: ContextFactory,
+        memory: AnswerMemory,
+        waiters: EventWaiters,
     ) -> None:
         self._store = store
         self._contexts = contexts
         self._memory = memory
+        self._waiters = waiters
         self._loop = asyncio.get_running_loop()
         self._brief, self._pages, self._large = (
             ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("brief", "page", "large")
@@ -94,6 +108,17 @@ class Queries:
 
     def submit(self, method: Method, params: Struct, request_id: bytes, client: Client) -> None:
         """Run the query, when there is room for its answer, and let the client take that."""
+        if isinstance(params, WatchEventsParams) and params.wait_secs:
+            self._waiters.begin(
+                client,
+                params,
+                lambda params: self._submit(method, params, request_id, client),
+                lambda result: client.take_piece(encode_result(request_id, result), None),
+            )
+        else:
+            self._submit(method, params, request_id, client)
+
+    def _submit(self, method: Method, params: Struct, request_id: bytes, client: Client) -> None:
         query = _Query(request_id, method, params, self._contexts.make())
         if method.brief:
             self._start(self._brief, client, self._run_query, self._answer, query)
@@ -165,6 +190,8 @@ class Queries:
             self._start_with_room(
                 client, outcome.nodes * NODE_BYTES, self._large, self._begin_large, outcome.query
             )
+        elif self._waiters.keep(client, outcome.nothing_until):
+            client.hold_nothing()
         elif outcome.line is None:
             client.break_off()
         else:
@@ -190,8 +217,11 @@ class Queries:
             return _Part(None)
 
     def _answer(self, query: _Query) -> _Part:
+        result = self._result(query.method, query.params, query.context)
+        found_nothing = isinstance(result, WatchEventsResult) and not result
         return _Part(
-            encode_result(query.id, self._result(query.method, query.params, query.context))
+            encode_result(query.id, result),
+            nothing_until=result.last_seq if found_nothing else None,
         )
 
     def _page(self, query: _Query) -> _Outcome:
@@ -212,7 +242,7 @@ class Queries:
         with self._store.read() as reader:
             yield reader
 
-    def _result(self, method: Method, params: Any, context: Context) -> object:
+    def _result(self, method: Method, params: Any, context: Context) -> Any:
         assert method.query is not None  # noqa: S101 - commands go to the writer
         try:
             with self._store.read() as reader:

@@ -125,6 +125,7 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener, most
         settings.node_timeout_secs * 1000,
         settings.context_event_limit,
         give_up=stopped.set,
+        context_bytes=settings.context_bytes,
     )
     for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

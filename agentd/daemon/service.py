@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 
+from agentd.api.pages import LARGEST_PLACE
 from agentd.daemon.answer_memory import AnswerMemory
 from agentd.daemon.clock import Clock
 from agentd.daemon.connection import RECEIVED_AT_ONCE, Connection
@@ -13,12 +14,15 @@ from agentd.daemon.connection_needs import ServedConnection
 from agentd.daemon.context_factory import ContextFactory
 from agentd.daemon.context_sizes import ContextSizes
 from agentd.daemon.counters import count_attempt, count_event, count_failure, new_counters
+from agentd.daemon.event_waiters import EventWaiters
 from agentd.daemon.grace import Grace
 from agentd.daemon.log import RateLimitedLog, logger
 from agentd.daemon.long_line_permits import LongLinePermits
 from agentd.daemon.queries import Queries
 from agentd.daemon.stall_detector import StallDetector
 from agentd.daemon.sweeper import Sweeper
+from agentd.daemon.waiters import Waiters
+from agentd.daemon.workers import Workers
 from agentd.daemon.writer import Writer
 from agentd.events import (
     LeaseExpired,
@@ -49,17 +53,30 @@ class Service:
         lease_ms: int,
         event_limit: int,
         give_up: Callable[[], None],
+        context_bytes: int | None = None,
     ) -> None:
         """`give_up` is called when the disk can no longer be trusted."""
         self._counters = new_counters()
         self._store = store
         self.grace = Grace(clock.now(), lease_ms)
-        contexts = ContextFactory(clock, self.grace, self._counters, lease_ms, event_limit)
+        with store.read() as reader:
+            self.workers = Workers(clock.now, reader.expired_leases(-1, LARGEST_PLACE))
+            self.event_waiters = EventWaiters(reader.last_seq(), self._counters)
+        self.waiters = Waiters(self._counters, self.workers)
+        contexts = ContextFactory(
+            clock,
+            self.grace,
+            self._counters,
+            lease_ms,
+            event_limit,
+            context_bytes,
+            self.workers.list,
+        )
         self.memory = AnswerMemory(self._resume_waiting)
         self.permits = LongLinePermits(StallDetector(), self._has_room)
         self.sizes = ContextSizes()
         self.writer = Writer(store, contexts, self._after_commit, give_up, self._has_room)
-        self.queries = Queries(store, contexts, self.memory)
+        self.queries = Queries(store, contexts, self.memory, self.event_waiters)
         self.sweeper = Sweeper(store, self.writer, clock, self.grace)
         self.stalls = StallDetector(lambda: self.memory.is_tight)
         self.connections: set[ServedConnection] = set()
@@ -77,7 +94,7 @@ class Service:
         return uid in self._allowed
 
     def count_acquire(self, nanoseconds: int) -> None:
-        """Count an AcquireNextNode, waiting and commit included."""
+        """Count a question for a node, from when it was read or woken to its commit."""
         count_attempt(self._counters, nanoseconds // 1_000)
 
     def _after_commit(self, recorded: Sequence[Recorded]) -> None:
@@ -102,6 +119,9 @@ class Service:
                 self.sweeper.check_time_of(each.task_id)
             elif isinstance(event, TaskCancelled):
                 logger.info("cancelled task %s by %s", each.task_id, event.by or "a client")
+        self.workers.committed(recorded)
+        self.event_waiters.committed(recorded)
+        self.waiters.committed(recorded)
 
     def _wake_for(self, moment: int | None) -> None:
         if moment is not None:
@@ -119,6 +139,15 @@ class Service:
                 event.status,
                 why,
             )
+
+    def forget_wait(self, connection: ServedConnection) -> None:
+        """No request of it waits any more."""
+        self.waiters.forget(connection)
+        self.event_waiters.forget(connection)
+
+    def is_waiting(self, connection: ServedConnection) -> bool:
+        """Whether a request of it waits for work or for events."""
+        return connection in self.waiters or connection in self.event_waiters
 
     def _has_room(self) -> bool:
         return not self.memory.is_tight
@@ -150,6 +179,7 @@ class Service:
         self.permits.leave(connection)
         self.queries.forget(connection)
         self.writer.withdraw(connection)
+        self.forget_wait(connection)
         if not self.connections:
             self._all_gone.set()
 
@@ -160,6 +190,8 @@ class Service:
         """
         self.sweeper.stop()
         seconds = max(seconds - self.writer.stop(), SHORTEST_DRAIN_SECONDS)
+        self.waiters.stop()
+        self.event_waiters.stop()
         self.queries.stop()
         for connection in list(self.connections):
             connection.stop_reading()

@@ -69,7 +69,8 @@ class SubmittedCommand(Struct, frozen=True):
     """A request on its way through the writer. `since` is in perf_counter nanoseconds.
 
     `answer_bytes` is about how many its answer will have, 0 where they are few; what goes `alone`
-    has no other command of its client beside it.
+    has no other command of its client beside it. Its client is willing to wait for `wait_secs`
+    where there is nothing yet.
     """
 
     call: Call
@@ -78,6 +79,7 @@ class SubmittedCommand(Struct, frozen=True):
     since: int = 0
     answer_bytes: int = 0
     alone: bool = False
+    wait_secs: float = 0
 
 
 class Writer:

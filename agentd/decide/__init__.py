@@ -18,20 +18,41 @@ from agentd.decide.control import (
 from agentd.decide.due import settle_due
 from agentd.decide.endings import complete_node, fail_node, release_node
 from agentd.decide.events import commit_event
-from agentd.decide.leases import acquire_next_node, heartbeat_node
+from agentd.decide.leases import (
+    Place,
+    acquire_next_node,
+    first_in_line,
+    heartbeat,
+    heartbeat_node,
+    heartbeat_nodes,
+    refused_heartbeat,
+)
 from agentd.decide.registration import Registration, register_task
 from agentd.decide.retries import FailedNode, RetryState, retry_node
-from agentd.decide.state import KnownNode, Ledger, NamedNode, NodeState, TaskState
+from agentd.decide.state import (
+    HeldNode,
+    KnownNode,
+    Ledger,
+    NamedNode,
+    NodeOfTask,
+    NodesState,
+    NodeState,
+    TaskState,
+)
 
 __all__ = [
     "Cancellable",
     "Context",
     "ControlState",
     "FailedNode",
+    "HeldNode",
     "KnownNode",
     "Ledger",
     "NamedNode",
+    "NodeOfTask",
     "NodeState",
+    "NodesState",
+    "Place",
     "Registration",
     "RetryState",
     "TaskState",
@@ -40,8 +61,12 @@ __all__ = [
     "commit_event",
     "complete_node",
     "fail_node",
+    "first_in_line",
+    "heartbeat",
     "heartbeat_node",
+    "heartbeat_nodes",
     "pause_task",
+    "refused_heartbeat",
     "register_task",
     "release_node",
     "resume_task",

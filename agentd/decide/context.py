@@ -1,10 +1,10 @@
 """What a method may know besides the state."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from agentd.api import RuntimeMetrics
+from agentd.api import RuntimeMetrics, WorkerView
 
 
 class Context(Struct, frozen=True):
@@ -12,7 +12,9 @@ class Context(Struct, frozen=True):
 
     `now` and `started_at` (the daemon's start) are Unix milliseconds. A lease that ended at or
     before `honoured_until` (Unix milliseconds) is still honoured, because the daemon was away when
-    it ran out; 0 honours none. `random` gives chance, from 0 to 1.
+    it ran out; 0 honours none. `random` gives chance, from 0 to 1. A node's context shows events
+    up to `event_limit`, and up to `context_bytes` of their payloads, None being no bound. `workers`
+    are those that there are now.
     """
 
     now: int
@@ -23,3 +25,5 @@ class Context(Struct, frozen=True):
     random: Callable[[], float]
     started_at: int = 0
     honoured_until: int = 0
+    context_bytes: int | None = None
+    workers: Callable[[], Sequence[WorkerView]] = tuple

@@ -17,7 +17,14 @@ from agentd.api import (
 from agentd.decide.context import Context
 from agentd.decide.failures import Failure, fail, retry_or_fail
 from agentd.decide.leases import require_lease
-from agentd.decide.state import NodeState, cancelled_refusal, next_status, require_node
+from agentd.decide.state import (
+    NodeState,
+    cancelled_refusal,
+    next_status,
+    require_known,
+    require_node,
+    require_task,
+)
 from agentd.decide.usage import spends
 from agentd.events import Amounts, Ending, NodeCompleted, NodeFailed, NodeReleased
 from agentd.journal import Draft
@@ -90,7 +97,17 @@ def _node_to_end(state: NodeState, params: LeaseParams, kind: type[Ending]) -> N
     if state.cancelled is not None:
         raise cancelled_refusal(state.task_id, state.cancelled)
     _require_lease_to_end(node, params.lease_id)
+    _require_next(state)
     return node
+
+
+def _require_next(state: NodeState) -> None:
+    """Refuse the end of a node where what is wanted next is not there: both happen, or neither."""
+    wanted = state.next_task
+    if wanted is not None:
+        require_task(wanted)
+        if wanted.wanted is not None:
+            require_known(wanted.wanted.row, wanted.task_id, wanted.wanted.name)
 
 
 def _has_ended_it(state: NodeState, node: NodeRow, lease_id: str, kind: type[Ending]) -> bool:

@@ -6,30 +6,44 @@ attempt lasts longer than the attempt may.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from agentd.api import AcquireNextNodeParams, HeartbeatNodeParams, rfc3339
+from agentd.api import Acquisition, HeartbeatNodeParams, rfc3339
 from agentd.decide.context import Context
 from agentd.decide.due import settle_due
 from agentd.decide.state import (
+    HeldNode,
     KnownNode,
+    NodesState,
     NodeState,
     TaskState,
     cancelled_refusal,
     require_known,
     require_node,
 )
-from agentd.errors import StaleLease
+from agentd.errors import RequestRefused, StaleLease
 from agentd.events import Amounts, LeaseExpired, LeaseExtended, NodeAcquired, NodeFailed
 from agentd.journal import Draft
 from agentd.lifecycle import step
 from agentd.projections import NodeRow, is_runnable, with_strikes
 
 
-def acquire_next_node(
-    state: TaskState, params: AcquireNextNodeParams, context: Context
-) -> list[Draft]:
+class Place(NamedTuple):
+    """A node that could be handed out, and where it stands among all: the least comes first."""
+
+    rank: int
+    added_seq: int
+    node: KnownNode
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """By which places are compared."""
+        return self.rank, self.added_seq
+
+
+def acquire_next_node(state: TaskState, params: Acquisition, context: Context) -> list[Draft]:
     """What is due, then a lease on the first runnable node, if there is one.
 
     A task that is cancelled or paused, or has spent its budget, hands out none.
@@ -37,38 +51,46 @@ def acquire_next_node(
     drafts = settle_due(state, params, context)
     if state.wanted is not None:
         require_known(state.wanted.row, state.task_id, state.wanted.name)
-    node = _first_runnable(state, drafts)
-    if node is not None:
-        usage = state.usage.get(node.row.node_id, {})
-        drafts.append(_grant_lease(node, params, context, usage))
+    first = _first_of(state, drafts)
+    if first is not None:
+        usage = state.usage.get(first.node.row.node_id, {})
+        drafts.append(_grant_lease(first.node, params, context, usage))
     return drafts
 
 
-def _first_runnable(state: TaskState, settled: Sequence[Draft]) -> KnownNode | None:
+def first_in_line(state: TaskState, context: Context) -> Place | None:
+    """The node that is handed out next, once what is due is settled."""
+    return _first_of(state, settle_due(state, None, context))
+
+
+def _first_of(state: TaskState, settled: Sequence[Draft]) -> Place | None:
     """The first of those that were runnable, and of those that become so by what is settled."""
-    if not state.expired or not state.hands_out:
-        return state.runnable
-    candidates = [*_given_back(state, settled), *_freed(state, settled)]
+    if not state.hands_out:
+        return None
+    candidates = [*_given_back(state, settled), *_freed(state, settled)] if state.expired else []
     if state.wanted is not None and state.wanted.row is not None:
         wanted = state.wanted.row.node_id
-        candidates = [each for each in candidates if each[1].row.node_id == wanted]
+        candidates = [each for each in candidates if each.node.row.node_id == wanted]
     if state.runnable is not None:
-        candidates.append((state.runnable.row.rank, state.runnable))
-    first = min(candidates, key=lambda each: (each[0], each[1].row.added_seq), default=None)
-    return None if first is None else first[1]
+        candidates.append(_place(state.runnable.row.rank, state.runnable))
+    return min(candidates, key=lambda place: place.order, default=None)
 
 
-def _given_back(state: TaskState, settled: Sequence[Draft]) -> Iterator[tuple[int, KnownNode]]:
+def _place(rank: int, node: KnownNode) -> Place:
+    return Place(rank, node.row.added_seq, node)
+
+
+def _given_back(state: TaskState, settled: Sequence[Draft]) -> Iterator[Place]:
     """Those whose lease ran out, and that wait for nothing, each with the rank that it has then."""
     for node, draft in zip(state.expired, settled, strict=False):
         event, row = draft.event, node.row
         if isinstance(event, LeaseExpired):
-            yield with_strikes(row.rank, row.strikes + 1), node
+            yield _place(with_strikes(row.rank, row.strikes + 1), node)
         elif isinstance(event, NodeFailed) and event.status == "PENDING" and not event.not_before:
-            yield with_strikes(row.rank, 0), node
+            yield _place(with_strikes(row.rank, 0), node)
 
 
-def _freed(state: TaskState, settled: Sequence[Draft]) -> Iterator[tuple[int, KnownNode]]:
+def _freed(state: TaskState, settled: Sequence[Draft]) -> Iterator[Place]:
     """Those that waited for nothing but what has failed now, and is no longer waited for."""
     waited: Counter[str] = Counter()
     known: dict[str, KnownNode] = {}
@@ -79,12 +101,10 @@ def _freed(state: TaskState, settled: Sequence[Draft]) -> Iterator[tuple[int, Kn
     for node_id, node in known.items():
         row = node.row if node.row not in state.due else replace(node.row, not_before=None)
         if is_runnable(replace(row, waiting_on=row.waiting_on - waited[node_id])):
-            yield row.rank, node
+            yield _place(row.rank, node)
 
 
-def _grant_lease(
-    node: KnownNode, params: AcquireNextNodeParams, context: Context, usage: Amounts
-) -> Draft:
+def _grant_lease(node: KnownNode, params: Acquisition, context: Context, usage: Amounts) -> Draft:
     settings, row = node.settings, node.row
     asked = None if params.lease_secs is None else params.lease_secs * 1000
     lease_ms = settings.lease_ms if asked is None else asked
@@ -107,14 +127,42 @@ def _lease_end(lease_ms: int | None, deadline: int | None, context: Context) -> 
     return end if deadline is None else min(end, deadline)
 
 
-def heartbeat_node(state: NodeState, params: HeartbeatNodeParams, context: Context) -> list[Draft]:
+def heartbeat_node(state: NodeState, held: HeldNode, context: Context) -> list[Draft]:
     """A longer lease for its holder."""
-    node = require_node(state, params)
+    node = require_node(state, held)
     if state.cancelled is not None:
         raise cancelled_refusal(state.task_id, state.cancelled)
-    require_lease(node, params.lease_id)
+    require_lease(node, held.lease_id)
     end = _lease_end(node.lease_ms, node.deadline_at, context)
-    return [Draft(LeaseExtended(params.lease_id, end), node.node_id)]
+    return [Draft(LeaseExtended(held.lease_id, end), node.node_id)]
+
+
+def heartbeat(
+    state: NodeState | NodesState, params: HeartbeatNodeParams, context: Context
+) -> list[Draft]:
+    """A longer lease for its holder, or several of one task."""
+    if isinstance(state, NodesState):
+        return heartbeat_nodes(state, params, context)
+    return heartbeat_node(state, params.only, context)
+
+
+def heartbeat_nodes(state: NodesState, _params: object, context: Context) -> list[Draft]:
+    """A longer lease for each of a task's nodes that its holder still holds."""
+    return [
+        draft
+        for node, held in state.nodes
+        if refused_heartbeat(node, held, context) is None
+        for draft in heartbeat_node(node, held, context)
+    ]
+
+
+def refused_heartbeat(state: NodeState, held: HeldNode, context: Context) -> RequestRefused | None:
+    """Why the lease is not extended, if it is not: one that is refused spoils no other."""
+    try:
+        heartbeat_node(state, held, context)
+    except RequestRefused as refusal:
+        return refusal
+    return None
 
 
 def require_lease(node: NodeRow, lease_id: str) -> None:

@@ -50,6 +50,8 @@ class TaskState(Struct, frozen=True):
     no other is `wanted`, that one is `runnable` or none is. Where it hands out none, whatever is
     ready is not even looked for. `usage` is that of the nodes that may be handed out, by id, where
     some was told.
+
+    Where any task would do, it is the one whose node is next; without an id where there is none.
     """
 
     task_id: str
@@ -69,7 +71,7 @@ class NodeState(Struct, frozen=True):
 
     `last_end` is how the newest attempt ended, where the lease that asks is the one it ended.
     `cancelled` is how the task was cancelled, if it was; `ledger` what it has used, where the
-    command tells more of that.
+    command tells more of that. `next_task` is the one whose node is wanted next, where it is named.
     """
 
     task_id: str
@@ -80,6 +82,7 @@ class NodeState(Struct, frozen=True):
     last_end: Event | None = None
     cancelled: TaskCancelled | None = None
     ledger: Ledger | None = None
+    next_task: TaskState | None = None
 
     @property
     def result_seq(self) -> int:
@@ -87,12 +90,21 @@ class NodeState(Struct, frozen=True):
         return (self.node.last_end_seq or 0) if self.node else 0
 
 
+class NodesState(Struct, frozen=True):
+    """The state of nodes of one task, each with the lease that somebody believes in."""
+
+    task_id: str
+    version: int
+    nodes: Sequence[tuple[NodeState, "HeldNode"]]
+    result_seq: ClassVar[int] = 0
+
+
 class HasTask(Protocol):
     """A state in which a task may be missing."""
 
     @property
     def task_id(self) -> str:
-        """The id that was asked for."""
+        """The id that was asked for; empty where any task would do, and there is none."""
 
     @property
     def task(self) -> TaskRow | TaskStateRow | None:
@@ -107,9 +119,29 @@ class NamesNode(Protocol):
         """Its id, or its name."""
 
 
+class NodeOfTask(Protocol):
+    """Whatever names a node and its task."""
+
+    @property
+    def task_id(self) -> str:
+        """The id of the task."""
+
+    @property
+    def node_id(self) -> str:
+        """Its id, or its name."""
+
+
+class HeldNode(NodeOfTask, Protocol):
+    """Whatever names a node and the lease that it is held under."""
+
+    @property
+    def lease_id(self) -> str:
+        """The id of the lease."""
+
+
 def require_task(state: HasTask) -> None:
     """Raise `TaskNotFound` where there is no such task."""
-    if state.task is None:
+    if state.task is None and state.task_id:
         raise TaskNotFound.of(state.task_id)
 
 

@@ -16,11 +16,14 @@ from agentd.methods import (
     daemon,
     endings,
     events,
+    heartbeats,
     leases,
     nodes,
     registration,
     retries,
     tasks,
+    watch,
+    workers,
 )
 from agentd.methods.control import TIME_OUT_TASK
 from agentd.methods.leases import SETTLE_DUE
@@ -71,9 +74,12 @@ METHODS: tuple[Method, ...] = (
     ),
     Method("CommitEvent", api.CommitEventParams, api.EventResult, events.COMMIT_EVENT),
     Method(
-        "HeartbeatNode", api.HeartbeatNodeParams, api.HeartbeatNodeResult, leases.HEARTBEAT_NODE
+        "HeartbeatNode",
+        api.HeartbeatNodeParams,
+        api.HeartbeatResult,
+        heartbeats.HEARTBEAT_NODE,
     ),
-    Method("CompleteNode", api.CompleteNodeParams, api.EventResult, endings.COMPLETE_NODE),
+    Method("CompleteNode", api.CompleteNodeParams, api.EndingResult, endings.COMPLETE_NODE),
     Method("FailNode", api.FailNodeParams, api.FailNodeResult, endings.FAIL_NODE),
     Method(
         "TaskStatus",
@@ -92,6 +98,20 @@ METHODS: tuple[Method, ...] = (
     Method("PauseTask", api.PauseTaskParams, api.OkResult, control.PAUSE_TASK),
     Method("ResumeTask", api.ResumeTaskParams, api.OkResult, control.RESUME_TASK),
     Method("SetBudget", api.SetBudgetParams, api.OkResult, control.SET_BUDGET),
+    Method("AcquireNodes", api.AcquireNodesParams, api.AcquireNodesResult, leases.ACQUIRE_NODES),
+    Method(
+        "WatchEvents",
+        api.WatchEventsParams,
+        api.WatchEventsResult,
+        query=watch.watch_events,
+    ),
+    Method(
+        "ListWorkers",
+        api.ListWorkersParams,
+        api.ListWorkersResult,
+        query=workers.list_workers,
+        brief=True,
+    ),
 )
 
 BY_NAME = {name: method for method in METHODS for name in (method.name, *method.aliases)}

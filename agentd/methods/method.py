@@ -1,12 +1,12 @@
 """What a method and a command are.
 
-The rule this file keeps: a command has load, decide and view; a query has query, and `unready`
-where it has an answer even when the database does not. A command's answer is a view of one record
-of the journal, so that it can be given again.
+The rule this file keeps: a command has load, decide and a view; a query has query, and `unready`
+where it has an answer even when the database does not. A command's answer is a view of records of
+the journal, so that it can be given again.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from agentd.api import Params
@@ -20,16 +20,28 @@ _INNER_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class Command(NamedTuple):
-    """A method that may write. `view` shows the record that answers it; without one it is null.
+    """A method that may write.
+
+    `view` shows the record that answers it; without one it is null. Where `show` stands in its
+    place, it shows all that was recorded, be it nothing, to who sent these params.
 
     `unchanged` shows, where there is something else to say, that nothing was recorded because it
     was so already; it is given the earlier record that tells of it, if there is one.
+
+    `more` are the commands, with their params, that the same transaction carries out behind it, in
+    the light of what has been recorded so far. `worth_waiting` says, where nothing was found,
+    whether those who are willing to wait may get something later.
     """
 
     load: Callable[[Reader, Any, Context], Any]
     decide: Callable[[Any, Any, Context], list[Any]]
-    view: Callable[[Reader, Recorded, Context], Any]
+    view: Callable[[Reader, Recorded, Context], Any] | None = None
     unchanged: Callable[[Reader, Recorded | None, Context], Any] | None = None
+    show: Callable[[Reader, Sequence[Recorded], Any, Context], Any] | None = None
+    more: (
+        Callable[[Reader, Any, Context, Sequence[Recorded]], Iterator[tuple["Command", Any]]] | None
+    ) = None
+    worth_waiting: Callable[[Reader, Any], bool] | None = None
 
 
 class Method(NamedTuple):

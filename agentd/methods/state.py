@@ -10,11 +10,10 @@ from agentd.api import (
     CommitEventParams,
     CompleteNodeParams,
     FailNodeParams,
-    NodeParams,
     ReleaseNodeParams,
     TaskParams,
 )
-from agentd.decide import Context, KnownNode, Ledger, NodeState, TaskState
+from agentd.decide import Context, KnownNode, Ledger, NodeOfTask, NodeState, TaskState
 from agentd.projections import NODES, NodeRow, TaskStateRow
 from agentd.store import Reader
 
@@ -24,7 +23,11 @@ MOST_DUE = 1_000
 
 def load_task(reader: Reader, params: TaskParams, context: Context) -> TaskState:
     """The task with what is due in it."""
-    task_id = params.task_id
+    return find_task(reader, params.task_id, context)
+
+
+def find_task(reader: Reader, task_id: str, context: Context) -> TaskState:
+    """The same, by its id."""
     state = queries.find_state_row(reader, task_id)
     if state is None:
         return TaskState(task_id, 0, None)
@@ -63,11 +66,11 @@ def _known_nodes(reader: Reader, node_ids: Iterable[str]) -> list[KnownNode]:
     return [known_node(reader, row) for row in rows]
 
 
-def load_node(reader: Reader, params: NodeParams, _context: Context) -> NodeState:
+def load_node(reader: Reader, named: NodeOfTask, _context: Context) -> NodeState:
     """The task and the node, as far as they are there."""
-    task_id = params.task_id
+    task_id = named.task_id
     state = queries.find_state_row(reader, task_id)
-    node = queries.node_row(reader, task_id, params.node_id)
+    node = queries.node_row(reader, task_id, named.node_id)
     version = reader.head(task_id).version
     if state is None or state.cancelled_seq is None:
         return NodeState(task_id, version, state, node)

@@ -6,7 +6,7 @@ The rule this package keeps: a query writes nothing and refuses only what does n
 from agentd.queries.attempts import ended_attempts
 from agentd.queries.events import task_events
 from agentd.queries.metrics import database_metrics
-from agentd.queries.node_context import node_context
+from agentd.queries.node_context import ContextBounds, context_size, node_context
 from agentd.queries.nodes import node_row, node_settings, node_status, node_view
 from agentd.queries.registration import registration_warnings
 from agentd.queries.task_list import list_tasks
@@ -14,19 +14,25 @@ from agentd.queries.task_states import (
     budget_of,
     cancellation,
     find_state_row,
+    has_ended,
     state_of_task,
     state_row,
     usage_of_node,
     usage_of_task,
 )
 from agentd.queries.tasks import read_status, task_row, task_status, task_view
+from agentd.queries.watch import fits_watch, watch_events
 
 __all__ = [
+    "ContextBounds",
     "budget_of",
     "cancellation",
+    "context_size",
     "database_metrics",
     "ended_attempts",
     "find_state_row",
+    "fits_watch",
+    "has_ended",
     "list_tasks",
     "node_context",
     "node_row",
@@ -43,4 +49,5 @@ __all__ = [
     "task_view",
     "usage_of_node",
     "usage_of_task",
+    "watch_events",
 ]

@@ -7,7 +7,7 @@ from msgspec import Raw
 from agentd.api import EventView, RecordedEventView, TaskEventsParams, TaskEventsResult
 from agentd.errors import TaskNotFound
 from agentd.journal import Recorded
-from agentd.queries.event_fields import event_fields
+from agentd.queries.event_fields import event_fields, is_by_client
 from agentd.queries.pages import take_page
 from agentd.queries.tasks import task_row
 from agentd.queries.values import to_json
@@ -30,8 +30,13 @@ def task_events(reader: Reader, params: TaskEventsParams) -> TaskEventsResult:
     records = reader.records_without_heartbeats(
         task_id, after, limit if after is None else limit + 1
     )
-    page = take_page(((r.seq, RecordedEventView(*event_fields(r), r.seq)) for r in records), limit)
+    page = take_page(((r.seq, recorded_event_view(r)) for r in records), limit)
     return TaskEventsResult(page.entries, page.last or after or 0, page.more)
+
+
+def recorded_event_view(recorded: Recorded) -> RecordedEventView:
+    """Any event, with its place in the journal."""
+    return RecordedEventView(*event_fields(recorded), recorded.seq, is_by_client(recorded))
 
 
 def event_journal(tail: list[Recorded]) -> list[EventView]:

@@ -65,13 +65,11 @@ def node_status(reader: Reader, params: NodeStatusParams) -> NodeStatusResult:
 def node_view(reader: Reader, row: NodeRow, usage: Amounts = _NOTHING) -> NodeView:
     """A node as clients see it."""
     added = reader.record_at(row.added_seq)
-    if not isinstance(added.event, NodeAdded):
-        raise JournalDamaged(f"record {added.seq} did not add node {row.node_id}")
     view = NodeView(
         row.node_id,
         row.task_id,
         row.status,
-        list(added.event.dependencies),
+        list(added_dependencies(added)),
         payload_of(added),
         payload_of(reader.record_at(row.result_seq)) if row.result_seq is not None else Raw(NULL),
         unix_seconds(row.acquired_at),
@@ -89,6 +87,13 @@ def node_view(reader: Reader, row: NodeRow, usage: Amounts = _NOTHING) -> NodeVi
         same = row.settings_seq == row.added_seq
         _show_settings(view, _settings_in(added) if same else node_settings(reader, row))
     return view
+
+
+def added_dependencies(added: Recorded) -> tuple[str, ...]:
+    """What the node that this record added depends on."""
+    if not isinstance(added.event, NodeAdded):
+        raise JournalDamaged(f"record {added.seq} did not add node {added.node_id}")
+    return added.event.dependencies
 
 
 def _show_settings(view: NodeView, settings: NodeSettings) -> None:

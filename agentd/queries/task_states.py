@@ -3,6 +3,7 @@
 from agentd.errors import JournalDamaged
 from agentd.events import Amounts, BudgetSet, StateOfTask, TaskCancelled, TaskRegistered
 from agentd.projections import TASK_STATES, TaskStateRow
+from agentd.projections.task_states import ENDED
 from agentd.projections.usage import node_scope, task_scope
 from agentd.store import Reader
 
@@ -24,6 +25,11 @@ def state_row(reader: Reader, task_id: str) -> TaskStateRow:
 def state_of_task(reader: Reader, row: TaskStateRow) -> StateOfTask:
     """The task's state: of its nodes no more is asked than whether any is ready."""
     return row.state(has_ready=row.may_be_stuck and reader.has_ready(row.task_id))
+
+
+def has_ended(reader: Reader, task_id: str) -> bool:
+    """Whether the task has ended, so that there is nothing to wait for; it may be revived."""
+    return state_of_task(reader, state_row(reader, task_id)) in ENDED
 
 
 def cancellation(reader: Reader, row: TaskStateRow) -> TaskCancelled | None:

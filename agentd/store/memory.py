@@ -54,9 +54,10 @@ class MemoryTx:
         table = self.tables[projection.name]
         return (table[key] for key in sorted(table))
 
-    def next_runnable(self, task_id: str) -> NodeRow | None:
+    def next_runnable(self, task_id: str | None = None) -> NodeRow | None:
         """See `Reader.next_runnable`."""
-        runnable = filter(is_runnable, self.nodes(task_id))
+        nodes = self._open_nodes() if task_id is None else self.nodes(task_id)
+        runnable = filter(is_runnable, nodes)
         return min(runnable, key=lambda node: (node.rank, node.added_seq), default=None)
 
     def due_nodes(self, until: int, limit: int, task_id: str | None = None) -> list[NodeRow]:
@@ -181,6 +182,29 @@ class MemoryTx:
         stream = itertools.islice(self.journal(0, task_id), until)
         return _newest([r for r in stream if isinstance(r.event, TOLD)], limit)
 
+    def tail_of_nodes(
+        self, task_id: str, node_ids: Sequence[str], limit: int, until: int
+    ) -> list[Recorded]:
+        """See `Reader.tail_of_nodes`."""
+        told = self.tail(task_id, len(self.records), until)
+        return _newest([recorded for recorded in told if recorded.node_id in node_ids], limit)
+
+    def payload_size(self, seq: int) -> int:
+        """See `Reader.payload_size`."""
+        return len(self.record_at(seq).payload or b"")
+
+    def reach(self, after: int, entries: int, task_id: str | None = None) -> int:
+        """See `Reader.reach`."""
+        behind = [recorded.seq for recorded in self.journal(after, task_id)]
+        return behind[entries - 1] if len(behind) > entries else max(after, self.last_seq())
+
+    def records_of_kinds(
+        self, after: int, until: int, task_id: str | None, kinds: Sequence[str]
+    ) -> Iterator[Recorded]:
+        """See `Reader.records_of_kinds`."""
+        behind = self.journal(after, task_id)
+        return (r for r in behind if r.seq <= until and r.kind in kinds)
+
     def records_without_heartbeats(
         self, task_id: str, after: int | None, limit: int
     ) -> Iterator[Recorded]:
@@ -236,6 +260,9 @@ class MemoryTx:
 
     def _nodes(self) -> list[NodeRow]:
         return list(self.tables[NODES.name].values())  # type: ignore[arg-type]  # NODES holds NodeRows
+
+    def _open_nodes(self) -> list[NodeRow]:
+        return [n for n in self._nodes() if self.get(TASK_STATES, (n.task_id,)).hands_out]
 
     def _waiting(self) -> list[NodeRow]:
         return [node for node in self._nodes() if node.not_before is not None]

@@ -15,9 +15,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from agentd.api import AcquireNextNodeResult
+from agentd.api import AcquireNext, AcquireNextNodeResult
 from agentd.client import AsyncClient, AsyncLease, Client, Lease
-from agentd.client.base_lease import LEASE_GONE
+from agentd.client.base_lease import LEASE_GONE, BaseLease
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.payloads import failure_payload
 from agentd.client.repeats import TRANSIENT, backoff
@@ -57,19 +57,28 @@ class NodeRunner:
     """
 
     def __init__(
-        self, client: AsyncClient, handler: Handler, is_signalled: Callable[[], bool]
+        self,
+        client: AsyncClient,
+        handler: Handler,
+        is_signalled: Callable[[], bool],
+        wanted: Callable[[], AcquireNext | None],
     ) -> None:
+        """`wanted` says which node the call that ends one may ask for, if any."""
         self._client = client
         self._handler = handler
         self._is_signalled = is_signalled
+        self._wanted = wanted
+        self._next: dict[str, AcquireNextNodeResult] = {}  # by the lease that it came with
         self._blocking = Client(client.socket_path, client.timeout)
         self._heartbeats = Heartbeats(self._blocking.ask)
         self._is_async = _is_async(handler)
         self.outcomes: Counter[str] = Counter()
         self._counting = threading.Lock()
 
-    async def work(self, acquired: AcquireNextNodeResult) -> None:
+    async def work(self, acquired: AcquireNextNodeResult) -> AcquireNextNodeResult | None:
         """Run the handler on the node and end the node with what came of it.
+
+        Returns the next one, where the call that ended this one was given it.
 
         What the handler raises is logged: the node has failed with it. Cancelled, or told that the
         daemon is away, it lets go of the node.
@@ -91,6 +100,7 @@ class NodeRunner:
         except Exception as error:  # noqa: BLE001 - whatever it is, the next node is another matter
             told = " ".join([_describe(error), *getattr(error, "__notes__", ())])
             logger.warning("node %s failed: %s", node, printable(told))
+        return self._next.pop(acquired.lease_id, None)
 
     def close(self) -> None:
         """Close the connections."""
@@ -98,18 +108,22 @@ class NodeRunner:
 
     async def _run_async(self, acquired: AcquireNextNodeResult) -> None:
         handler = cast("AsyncHandler", self._handler)
-        async with AsyncLease(acquired, self._ask, self._heartbeats) as lease:
-            try:
-                lease.result = await handler(lease)
-            except SystemExit as exit_:
-                raise _exit_error(exit_) from exit_
-            except _DELIBERATE:
-                raise
-            except Exception as error:
-                if not self._is_signalled():  # the news may be on its way
-                    await asyncio.sleep(SIGNAL_SPREAD_SECONDS)
-                self._let_go_if_signalled(error)
-                raise
+        lease = AsyncLease(acquired, self._ask, self._heartbeats)
+        with self._next_of(lease):
+            async with lease:
+                try:
+                    lease.result = await handler(lease)
+                except SystemExit as exit_:
+                    raise _exit_error(exit_) from exit_
+                except _DELIBERATE:
+                    raise
+                except Exception as error:
+                    if not self._is_signalled():  # the news may be on its way
+                        await asyncio.sleep(SIGNAL_SPREAD_SECONDS)
+                    self._let_go_if_signalled(error)
+                    raise
+                finally:
+                    lease.acquire_next = self._wanted()
 
     async def _run_in_thread(self, acquired: AcquireNextNodeResult) -> None:
         """In a thread of its own, that the program does not wait for at its end."""
@@ -127,7 +141,8 @@ class NodeRunner:
         )
         threading.Thread(target=run, name=f"node-{lease.node_id[:8]}", daemon=True).start()
         try:
-            await asyncio.shield(ended)
+            with self._next_of(lease):
+                await asyncio.shield(ended)
         except asyncio.CancelledError:
             stopped.set()
             lease.drop("the worker was stopped")
@@ -150,11 +165,22 @@ class NodeRunner:
                         time.sleep(SIGNAL_SPREAD_SECONDS)
                     self._let_go_if_signalled(error)
                     raise
+                finally:
+                    lease.acquire_next = self._wanted()
         except StopIteration as stop:  # no future takes it
             return RuntimeError(repr(stop))
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             return error
         return None
+
+    @contextmanager
+    def _next_of(self, lease: BaseLease) -> Iterator[None]:
+        """Around the work under a lease: keep what the call that ended it was given."""
+        try:
+            yield
+        finally:
+            if lease.next is not None:
+                self._next[lease.lease_id] = lease.next
 
     def _let_go_if_signalled(self, error: Exception) -> None:
         """Let go of the node where the signal may be what the handler raised of."""

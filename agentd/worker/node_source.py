@@ -2,19 +2,26 @@
 
 The rule this file keeps: a daemon that goes away for a while is waited for, but one that never was
 there is an error, and so is a task that does not exist. A question whose answer did not come is
-asked again as it was: the daemon may have leased a node for it.
+asked again as it was: the daemon may have leased a node for it. Nothing polls, unless the daemon is
+an older one.
 """
 
 import logging
 import uuid
+from typing import NamedTuple
 
-from agentd.api import AcquireNextNodeResult, TaskSummary
+from msgspec import UNSET
+
+from agentd.api import AcquireNext, AcquireNextNodeResult, TaskSummary
 from agentd.client import AsyncClient
 from agentd.client.repeats import TRANSIENT
 from agentd.errors import RequestRefused
 from agentd.text import printable
 
 logger = logging.getLogger("agentd.worker")
+
+WAIT_SECONDS = 30.0
+"""For how long the daemon may let a question for work wait; then it is asked anew."""
 
 _TASKS_PER_LIST = 16
 """Tasks that are tried before the list of them is asked for again."""
@@ -27,20 +34,33 @@ class NodeSource:
         self._client = client
         self._task_id = task_id
         self._owner = owner
-        self._unanswered: tuple[str, uuid.UUID] | None = None
+        self._unanswered: _Question | None = None
+        self._waits: bool | None = None  # what the daemon says of itself
         self._was_reached = False
         self._is_away = False
         self.is_exhausted = False
         self._last_logged = ""
 
-    async def next(self) -> AcquireNextNodeResult | None:
+    @property
+    def wanted(self) -> AcquireNext | None:
+        """What the call that ends a node may ask for, where the daemon takes that."""
+        if not self._waits:
+            return None
+        task_id = UNSET if self._task_id is None else self._task_id
+        return AcquireNext(task_id=task_id, lease_owner=self._owner)
+
+    async def wait(self) -> AcquireNextNodeResult | None:
+        """As `next`, as soon as there is a node; None after a while, of an older daemon at once."""
+        return await self.next(WAIT_SECONDS)
+
+    async def next(self, wait_secs: float = 0) -> AcquireNextNodeResult | None:
         """A node, or None when nothing is runnable now.
 
         `is_exhausted` then says whether nothing of the task can become runnable any more. Raises
         `DaemonUnreachable` where there never was a daemon, or `TaskNotFound`.
         """
         try:
-            acquired = await self._acquire()
+            acquired = await self._acquire(wait_secs if await self._daemon_waits() else 0)
         except TRANSIENT as error:
             if not self._was_reached:
                 raise
@@ -63,18 +83,22 @@ class NodeSource:
             logger.info(words, *map(printable, about))
         self._last_logged = words
 
-    async def _acquire(self) -> AcquireNextNodeResult | None:
+    async def _acquire(self, wait_secs: float) -> AcquireNextNodeResult | None:
         if (
             self._unanswered
-            and (acquired := await self._repeat_acquire(*self._unanswered)) is not None
+            and (acquired := await self._repeat_acquire(self._unanswered)) is not None
         ):
             return acquired
-        if self._task_id is not None:
-            acquired = await self._acquire_from(self._task_id)
-            if acquired is None:
-                (task,) = (await self._client.list_tasks(prefix=self._task_id)).tasks
-                self.is_exhausted = task.has_ended and not await self._waits_for_moment(task)
-            return acquired
+        if self._task_id is None and not await self._daemon_waits():
+            return await self._acquire_from_first()
+        acquired = await self._acquire_from(self._task_id, wait_secs)
+        if acquired is None and self._task_id is not None:
+            (task,) = (await self._client.list_tasks(prefix=self._task_id)).tasks
+            self.is_exhausted = task.has_ended and not await self._waits_for_moment(task)
+        return acquired
+
+    async def _acquire_from_first(self) -> AcquireNextNodeResult | None:
+        """From the first task that has a node, where the daemon does not look at all of them."""
         for task in await self._runnable_tasks():
             if (acquired := await self._acquire_from(task.id)) is not None:
                 return acquired
@@ -100,21 +124,31 @@ class NodeSource:
             )
         return page.tasks
 
-    async def _acquire_from(self, task_id: str) -> AcquireNextNodeResult | None:
-        request_id = uuid.uuid4()
-        self._unanswered = task_id, request_id
-        acquired = await self._send_acquire(task_id, request_id)
+    async def _daemon_waits(self) -> bool:
+        """Whether the daemon knows requests that wait; one that is older does not."""
+        if self._waits is None:
+            interface = await self._client.describe_interface()
+            acquire = next(each for each in interface.methods if each.method == "AcquireNextNode")
+            self._waits = "wait_secs" in str(acquire.params)
+        return self._waits
+
+    async def _acquire_from(
+        self, task_id: str | None, wait_secs: float = 0
+    ) -> AcquireNextNodeResult | None:
+        question = _Question(task_id, wait_secs, str(uuid.uuid4()))
+        self._unanswered = question
+        acquired = await self._send(question)
         self._unanswered = None
         return acquired
 
-    async def _repeat_acquire(
-        self, task_id: str, request_id: uuid.UUID
-    ) -> AcquireNextNodeResult | None:
+    async def _repeat_acquire(self, question: "_Question") -> AcquireNextNodeResult | None:
         """The answer that did not come; None where its lease, which is older now, is gone."""
-        acquired = await self._send_acquire(task_id, request_id)
+        acquired = await self._send(question)
         if acquired is not None:
             try:
-                await self._client.heartbeat_node(task_id, acquired.node_id, acquired.lease_id)
+                await self._client.heartbeat_node(
+                    acquired.task_id, acquired.node_id, acquired.lease_id
+                )
             except TRANSIENT:
                 raise
             except RequestRefused:
@@ -122,9 +156,16 @@ class NodeSource:
         self._unanswered = None
         return acquired
 
-    async def _send_acquire(
-        self, task_id: str, request_id: uuid.UUID
-    ) -> AcquireNextNodeResult | None:
+    async def _send(self, question: "_Question") -> AcquireNextNodeResult | None:
         return await self._client.acquire_next_node(
-            task_id, lease_owner=self._owner, request_id=request_id
+            question.task_id,
+            lease_owner=self._owner,
+            wait_secs=question.wait_secs,
+            request_id=question.request_id,
         )
+
+
+class _Question(NamedTuple):
+    task_id: str | None
+    wait_secs: float
+    request_id: str

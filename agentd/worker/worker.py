@@ -11,8 +11,10 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -63,7 +65,8 @@ class Worker:
         self._stopping = False
         self._signalled_at: float | None = None
         self._changed = asyncio.Event()
-        self._running: set[asyncio.Task[None]] = set()
+        self._told_to_stop = asyncio.Event()
+        self._running: set[asyncio.Task[AcquireNextNodeResult | None]] = set()
         self.outcomes: Mapping[str, int] = {}
 
     def run(self) -> None:
@@ -98,7 +101,11 @@ class Worker:
         self._stopping = True
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it is closed: the worker has stopped
-                self._loop.call_soon_threadsafe(self._changed.set)
+                self._loop.call_soon_threadsafe(self._note_stop)
+
+    def _note_stop(self) -> None:
+        self._told_to_stop.set()
+        self._changed.set()
 
     def _is_signalled(self) -> bool:
         """Whether a signal stops it, or came this moment."""
@@ -109,11 +116,17 @@ class Worker:
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         async with AsyncClient(self._client.socket_path, self._client.timeout) as client:
-            runner = NodeRunner(client, self._handler, self._is_signalled)
+            source = NodeSource(client, self._task_id, self._owner)
+            runner = NodeRunner(
+                client,
+                self._handler,
+                self._is_signalled,
+                lambda: None if self._stopping else source.wanted,
+            )
             self.outcomes = runner.outcomes
             try:
                 with self._stop_on_sigterm(), self._record_sigint():
-                    await self._serve(NodeSource(client, self._task_id, self._owner), runner)
+                    await self._serve(source, runner)
             finally:
                 for task in self._running:
                     task.cancel()
@@ -129,26 +142,43 @@ class Worker:
             elif (acquired := await source.next()) is not None:
                 self._start_node(runner, acquired)
                 pauses = backoff(FIRST_WAIT, LONGEST_WAIT)
-            elif self._running:
-                if await self._pause(next(pauses)):
-                    pauses = backoff(
-                        FIRST_WAIT, LONGEST_WAIT
-                    )  # a node has ended: others may follow
-            elif source.is_exhausted:
+            elif source.is_exhausted and not self._running:
                 return
             else:
-                source.log_waiting()
-                await self._pause(next(pauses))
-        if self._running:
+                if not self._running:
+                    source.log_waiting()
+                began = time.monotonic()
+                if (acquired := await self._wait_for_node(source)) is not None:
+                    self._start_node(runner, acquired)
+                elif time.monotonic() - began > LONGEST_WAIT or await self._pause(next(pauses)):
+                    # It has waited in the daemon, or a node has ended: others may follow.
+                    pauses = backoff(FIRST_WAIT, LONGEST_WAIT)
+        while self._running:
             await asyncio.wait(self._running)
+
+    async def _wait_for_node(self, source: NodeSource) -> AcquireNextNodeResult | None:
+        """The next node, as soon as there is one; None after a while, or when told to stop."""
+        asked = asyncio.ensure_future(source.wait())
+        told = asyncio.ensure_future(self._told_to_stop.wait())
+        try:
+            await asyncio.wait([asked, told], return_when=asyncio.FIRST_COMPLETED)
+            return await asked if asked.done() else None
+        finally:
+            for future in (asked, told):
+                future.cancel()
+            await asyncio.wait([asked, told])
 
     def _start_node(self, runner: NodeRunner, acquired: AcquireNextNodeResult) -> None:
         task = asyncio.get_running_loop().create_task(runner.work(acquired))
         self._running.add(task)
-        task.add_done_callback(self._on_node_ended)
+        task.add_done_callback(partial(self._on_node_ended, runner))
 
-    def _on_node_ended(self, task: "asyncio.Task[None]") -> None:
+    def _on_node_ended(
+        self, runner: NodeRunner, task: "asyncio.Task[AcquireNextNodeResult | None]"
+    ) -> None:
         self._running.discard(task)
+        if not task.cancelled() and task.exception() is None and (next_one := task.result()):
+            self._start_node(runner, next_one)
         self._changed.set()
 
     async def _pause(self, seconds: float) -> bool:

@@ -31,7 +31,7 @@ NEEDED = {
     "Health": {},
     "Metrics": {},
     "RegisterTask": {"goal": TEXT},
-    "AcquireNextNode": {"task_id": IDENTITY},
+    "AcquireNextNode": {},
     "CommitEvent": {"task_id": IDENTITY, "node_id": IDENTITY},
     "HeartbeatNode": {"task_id": IDENTITY, "node_id": IDENTITY, "lease_id": IDENTITY},
     "CompleteNode": {"task_id": IDENTITY, "node_id": IDENTITY, "lease_id": IDENTITY},
@@ -45,6 +45,12 @@ ALIASES = {
 }
 NAMES = {**{name: name for name in NEEDED}, **ALIASES}
 NAMES |= {"GetTaskStatus": "TaskStatus", "get_task_status": "TaskStatus"}
+
+
+def _given(method: str, params: dict[str, object]) -> dict[str, str]:
+    """What the params need not have, but have: the task of an AcquireNextNode."""
+    named = method == "AcquireNextNode" and "task_id" in params
+    return {"task_id": IDENTITY} if named else {}
 
 
 def method_of(line: bytes) -> str:
@@ -63,7 +69,7 @@ def method_of(line: bytes) -> str:
     params = {} if params is None else params
     if method is None or not isinstance(params, dict):
         raise Invalid("no such method, or no params")
-    for name, kind in NEEDED[method].items():
+    for name, kind in (NEEDED[method] | _given(method, params)).items():
         if not isinstance(params.get(name), str) or (kind == IDENTITY and not _is_id(params[name])):
             raise Invalid(f"{name} is no {kind}")
     return method

@@ -9,12 +9,14 @@ from typing import Any
 from tests.core import uid
 from tests.property.model import Model
 from tests.property.node_model import Object
-from tests.property.strategies import OF_TASKS, Ask, Dag
+from tests.property.strategies import OF_TASKS, Ask, Dag, Lease
 
 UNKNOWN = uid(0xDEAD)
 LAST_PICK = 19
+SCOPES = ("task", "task", "task", "node", "none")
 OTHER_TASK_PICK = 18
 Call = tuple[str, Object]
+ENDINGS = ("CompleteNode", "FailNode", "ReleaseNode")
 SAYS = {
     "FailNode": ("retryable", "retry_after_secs", "kind"),
     "ReleaseNode": ("reason", "after_secs"),
@@ -36,16 +38,29 @@ class Asker:
     def call(self, ask: Ask) -> Call:
         """The request that the ask is about at this moment; where nothing is held, acquire."""
         held = [node for node in self.model.nodes.values() if node["lease_id"] is not None]
+        if ask.method == "AcquireNodes":
+            return ask.method, {**self.wanted(ask), "count": 1 + ask.which % 4}
         if ask.method == "AcquireNextNode" or (ask.lease == "current" and not held):
-            return "AcquireNextNode", self.acquisition(ask)
+            return "AcquireNextNode", self.wanted(ask)
+        if ask.method == "heartbeats":
+            return "HeartbeatNode", {"leases": self.held(ask)}
         if ask.method == "RetryNode":
             return ask.method, self.retry(ask)
+        if ask.method in ("settle_due", *OF_TASKS):
+            return ask.method, self.of_task(ask)
+        return ask.method, self.of_node(ask, held)
+
+    def of_task(self, ask: Ask) -> Object:
+        """The params of what is about a task as a whole."""
+        params: Object = {"task_id": self.task_id(ask)}
         if ask.method in ("settle_due", "time_out_task"):
-            return ask.method, {"task_id": self.task_id(ask)}
+            return params
         if ask.method == "SetBudget":
-            return ask.method, {"task_id": self.task_id(ask), "budget": ask.usage or None}
-        if ask.method in OF_TASKS:
-            return ask.method, {"task_id": self.task_id(ask), "reason": "why", "by": ask.owner}
+            return {**params, "budget": ask.usage or None}
+        return {**params, "reason": "why", "by": ask.owner}
+
+    def of_node(self, ask: Ask, held: list[Object]) -> Object:
+        """The params of what is about a node, mostly one that is held."""
         believes_in_one = ask.lease in ("current", "none") and held
         chosen = held if believes_in_one else [*self.model.nodes.values()]
         some_task = next(iter(self.model.tasks), UNKNOWN)
@@ -57,19 +72,10 @@ class Asker:
             params["lease_id"] = self.lease(ask, node)
         if ask.method not in ("HeartbeatNode", "ReleaseNode"):
             params |= {"payload": ask.payload, "usage": ask.usage}
+        if ask.method in ENDINGS and ask.which % 2:
+            params["acquire_next"] = self.wanted(ask)
         params |= {name: ask.more[name] for name in SAYS.get(ask.method, ()) if name in ask.more}
-        return ask.method, self.by_name(node, params)
-
-    def acquisition(self, ask: Ask) -> Object:
-        """The params of AcquireNextNode, now and then for one node and no other."""
-        params: Object = {"task_id": self.task_id(ask), "lease_owner": ask.owner}
-        if "lease_secs" in ask.more:
-            params["lease_secs"] = ask.more["lease_secs"]
-        if "node_id" in ask.more:
-            nodes = [n for n in self.model.nodes.values() if n["task_id"] == params["task_id"]]
-            node = self.pick(ask, nodes) or {"id": "no such name"}
-            params = self.by_name(node, {**params, "node_id": node["id"]})
-        return params
+        return self.by_name(node, params)
 
     def retry(self, ask: Ask) -> Object:
         """The params of RetryNode: for a node, mostly one that failed, or for all."""
@@ -87,6 +93,34 @@ class Asker:
         if node.get("name") is not None and self.asked % 2:
             return {**params, "node_id": node["name"]}
         return params
+
+    def wanted(self, ask: Ask) -> Object:
+        """Which node is asked for: one of a task, or of any; now and then one and no other."""
+        params: Object = {"lease_owner": ask.owner, "context_scope": SCOPES[ask.which % 5]}
+        if "lease_secs" in ask.more:
+            params["lease_secs"] = ask.more["lease_secs"]
+        if ask.which % 3 or "node_id" in ask.more:
+            params["task_id"] = self.task_id(ask)
+        if "node_id" in ask.more:
+            nodes = [n for n in self.model.nodes.values() if n["task_id"] == params["task_id"]]
+            node = self.pick(ask, nodes) or {"id": "no such name"}
+            return self.by_name(node, {**params, "node_id": node["id"]})
+        return params
+
+    def held(self, ask: Ask) -> list[Object]:
+        """Leases of some nodes, as their holder believes them to be."""
+        beliefs: tuple[Lease, ...] = ("current", "over", "current", "unknown")
+        return [
+            self.by_name(
+                node,
+                {
+                    "task_id": node["task_id"],
+                    "node_id": node["id"],
+                    "lease_id": self.lease(ask._replace(lease=believed), node),
+                },
+            )
+            for node, believed in zip(self.model.nodes.values(), beliefs, strict=False)
+        ]
 
     def pick(self, ask: Ask, among: list[Any]) -> Any:
         """The one that the ask is about, now and then None."""

@@ -5,6 +5,7 @@ The rule this file keeps: like the model, it imports nothing of agentd.
 
 from datetime import datetime
 from typing import Any
+from unittest.mock import ANY
 
 from tests.property.holding import Refused
 from tests.property.model import Model, counts, found_by
@@ -32,7 +33,10 @@ def task_events(model: Model, params: Object) -> Object:
     if task_id not in model.tasks:
         raise Refused("task_not_found")
     task = model.tasks[task_id]
-    shown = [{"seq": seq, **event} for seq, event in zip(task["seqs"], task["events"], strict=True)]
+    shown = [
+        {"seq": seq, **event, "by_client": seq in model.by_clients}
+        for seq, event in zip(task["seqs"], task["events"], strict=True)
+    ]
     if after is None:
         return {"events": shown[-limit:], "last_seq": shown[-1]["seq"], "more": False}
     behind = [event for event in shown if event["seq"] > after]
@@ -52,6 +56,29 @@ def _fits(task: Object, summary: Object, params: Object) -> bool:
         and params.get("goal_contains", "").lower() in task["goal"].lower()
         and params.get("since", 0) * 1000 <= task["at"] < until * 1000
     )
+
+
+def watch_events(model: Model, params: Object) -> Object:
+    """What WatchEvents answers of what a heartbeat is not, where its answer is small."""
+    after, limit, kinds = params["after_seq"], params["limit"], params.get("kinds")
+    every = [
+        {"seq": seq, **event, "by_client": seq in model.by_clients}
+        for task in model.tasks.values()
+        if params.get("task_id") in (None, task["id"])
+        for seq, event in zip(task["seqs"], task["events"], strict=True)
+    ]
+    behind = sorted((event for event in every if event["seq"] > after), key=lambda e: e["seq"])
+    fitting = [
+        event
+        for event in behind
+        if kinds is None or (event["action_type"] is not ANY and event["action_type"] in kinds)
+    ]
+    page = fitting[:limit]
+    whole = len(page) == len(fitting)
+    return {
+        "events": page,
+        "last_seq": max(after, model.event_count) if whole else page[-1]["seq"],
+    }
 
 
 def _summary(model: Model, task: Object) -> Object:

@@ -24,7 +24,7 @@ from agentd.store import Store
 from tests.core import NOW, Core, command, to_params, uid
 from tests.property.asker import Asker, Call
 from tests.property.holding import Refused
-from tests.property.lists import list_tasks, task_events
+from tests.property.lists import list_tasks, task_events, watch_events
 from tests.property.model import Model
 from tests.property.node_model import Object
 from tests.property.strategies import (
@@ -181,6 +181,27 @@ class CoreMachine(Asker, RuleBasedStateMachine):
             assert page == task_events(self.model, params)
             params["after"] = page["last_seq"]
 
+    @rule(
+        ask=asks,
+        after=st.integers(0, 99),
+        limit=st.integers(1, 9),
+        kinds=st.none() | st.just(["COMMIT_EVENT", "FAIL_NODE"]),
+        of_all=st.booleans(),
+    )
+    def watch(
+        self, ask: Ask, after: int, limit: int, kinds: list[str] | None, *, of_all: bool
+    ) -> None:
+        """Page by page, from any place in the journal to its end."""
+        params: Object = {"after_seq": after, "limit": limit, "kinds": kinds}
+        task_id = self.pick(ask, [*self.model.tasks])
+        if not of_all and task_id is not None:
+            params["task_id"] = task_id
+        page: Object = {"events": [None]}
+        while page["events"]:
+            page = self.core.do("WatchEvents", **params)
+            assert page == watch_events(self.model, params)
+            params["after_seq"] = page["last_seq"]
+
     # What always holds
 
     @invariant()
@@ -246,7 +267,9 @@ class CoreMachine(Asker, RuleBasedStateMachine):
 
     def note(self, call: Call, answer: Any) -> None:
         """A request_id stands for its answer, but where nothing was found."""
-        if answer is None:
+        if "leases" in call[1]:  # heartbeats that are not remembered
+            return
+        if answer in (None, {"leases": []}):
             self.idle.append(call)
         else:
             self.answered.append((call, answer))
@@ -270,8 +293,8 @@ class CoreMachine(Asker, RuleBasedStateMachine):
         if method in ("CompleteNode", "FailNode", "ReleaseNode"):
             unnamed = {name: value for name, value in params.items() if name != "request_id"}
             self.finished.append((method, unnamed))
-        if method == "AcquireNextNode" and answer is not None:
-            self.leases.setdefault(answer["node_id"], []).append(answer["lease_id"])
+        for lease in _leases(answer):
+            self.leases.setdefault(lease["node_id"], []).append(lease["lease_id"])
 
     def expected(self, call: Call, answer: Any) -> Any:
         """What the model answers, a refusal being an answer too."""
@@ -285,6 +308,14 @@ class CoreMachine(Asker, RuleBasedStateMachine):
         self.model.now = self.core.now
         back_at = self.model.back_at
         self.core.honoured = back_at if self.model.is_honoured(back_at) else 0
+
+
+def _leases(answer: Any) -> list[Object]:
+    """Those that were acquired with it."""
+    if not isinstance(answer, dict):
+        return []
+    found = [answer, answer.get("next"), *answer.get("leases", [])]
+    return [lease for lease in found if lease and "context" in lease]
 
 
 def crashing() -> transact.Call:

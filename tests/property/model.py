@@ -7,6 +7,7 @@ choose, new ids, it takes from the daemon's answer, and insists that they are ne
 Times are Unix milliseconds inside and Unix seconds in what clients see.
 """
 
+import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import ANY
@@ -28,6 +29,19 @@ STATUSES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 GRACE_MS = 10_000
 
 
+class OneOf:
+    """Equal to an error of one of these kinds."""
+
+    def __init__(self, kinds: tuple[str, ...]) -> None:
+        self._kinds = kinds
+
+    def __eq__(self, error: object) -> bool:
+        return isinstance(error, dict) and error["data"]["kind"] in self._kinds
+
+    def __hash__(self) -> int:
+        return hash(self._kinds)
+
+
 class Model(Holding):
     """What a daemon with these settings has to answer. `now` is set from outside."""
 
@@ -40,6 +54,7 @@ class Model(Holding):
         self.nodes: dict[str, Object] = {}
         self.event_count = 0
         self.ids: set[str] = set()
+        self.by_clients: set[int] = set()  # the seqs of what CommitEvent wrote
 
     def answer(self, method: str, params: Object, fresh: object) -> Any:
         """What the method answers; `fresh` is the daemon's answer, for its new ids."""
@@ -48,6 +63,7 @@ class Model(Holding):
             "AcquireNextNode": self._acquire,
             "CommitEvent": self._commit,
             "HeartbeatNode": self._heartbeat,
+            "AcquireNodes": self._acquire_nodes,
             "CompleteNode": self._finish,
             "FailNode": self._finish,
             "ReleaseNode": self._finish,
@@ -132,7 +148,15 @@ class Model(Holding):
             self._event(task_id, node_id)
         return {"task_id": task_id, "node_ids": order}
 
+    def _acquire_nodes(self, params: Object, fresh: Object) -> Object:
+        """One after the other, each the first that there is then."""
+        told = [*fresh.get("leases", [])] + [{}] * params["count"]
+        found = [self._acquire(params, told[number]) for number in range(params["count"])]
+        return {"leases": [lease for lease in found if lease is not None]}
+
     def _acquire(self, params: Object, fresh: Object) -> Object | None:
+        if "task_id" not in params:
+            return self._acquire_any(params, fresh)
         wanted = self._node(params) if "node_id" in params else None
         self._sweep(params, fresh)
         task = self.tasks[params["task_id"]]
@@ -157,10 +181,21 @@ class Model(Holding):
                 "node": view,
                 "completed_dependencies": list(map(self._left_behind, node["dependencies"])),
                 "event_journal_limit": self.event_limit,
-                "event_journal": self._told(task),
+                "event_journal": self._told(task, node, params.get("context_scope", "task")),
                 **context,
             },
         }
+
+    def _acquire_any(self, params: Object, fresh: Object) -> Object | None:
+        """The first of all those that there are, or would be if all that is due was settled."""
+        settled = copy.deepcopy(self)
+        for task_id in settled.tasks:
+            settled.answer("settle_due", {"task_id": task_id}, {})
+        runnable = [node for node in settled.nodes.values() if settled.is_runnable(node["id"])]
+        if not runnable:
+            return None
+        task_id = min(runnable, key=place)["task_id"]
+        return self._acquire({**params, "task_id": task_id}, fresh)
 
     def _lease(self, node: Object, params: Object, fresh: Object) -> None:
         seconds = params.get("lease_secs", node.get("lease_secs"))
@@ -251,9 +286,12 @@ class Model(Holding):
         self._use(node, params)
         action_type = params.get("action_type", "COMMIT_EVENT")
         self._event(node["task_id"], node["id"], event_id, action_type, params.get("payload"))
+        self.by_clients.add(self.event_count)
         return {"event_id": event_id}
 
-    def _heartbeat(self, params: Object, _fresh: Object) -> Object:
+    def _heartbeat(self, params: Object, fresh: Object) -> Object:
+        if "leases" in params:
+            return {"leases": [self._heartbeat_one(lease, fresh) for lease in params["leases"]]}
         node = self._node(params)
         self._refuse_cancelled(self._task(params))
         if params["lease_id"] != node["lease_id"]:
@@ -263,15 +301,43 @@ class Model(Holding):
         self.event_count += 1  # a heartbeat is recorded and not shown
         return {"ok": True, "lease_expires_at": node["ends"] // 1000}
 
+    def _heartbeat_one(self, lease: Object, fresh: Object) -> Object:
+        """One of several: a refusal is its answer, and spoils no other."""
+        try:
+            return self._heartbeat(lease, fresh)
+        except Refused as refused:
+            return {"error": OneOf(refused.kinds)}
+
     def _finish(self, params: Object, fresh: Object) -> Object:
+        """The end of a node, and then the next one, where it is asked for: both or neither."""
+        wanted = params.get("acquire_next")
+        if wanted is None:
+            return self._end(params, fresh)
+        if self._has_said(self._node(params), params):
+            return {**self._end(params, fresh), "next": None}
+        self._end(params, fresh, only_judge=True)
+        if "task_id" in wanted:
+            self._task(wanted)
+        if "node_id" in wanted:
+            self._node(wanted)
+        answer = self._end(params, fresh)
+        return {**answer, "next": self._acquire(wanted, fresh.get("next") or {})}
+
+    def _has_said(self, node: Object, params: Object) -> bool:
+        """Whether this very lease has ended the node in this way."""
+        said = node["said"]
+        return said is not None and said[:2] == (params["lease_id"], params["method"])
+
+    def _end(self, params: Object, fresh: Object, *, only_judge: bool = False) -> Object:
         node = self._node(params)
-        said = (params["lease_id"], params["method"])
-        if node["said"] is not None and node["said"][:2] == said:
+        if self._has_said(node, params):
             answer: Object = node["said"][2]
             return answer
         self._refuse_cancelled(self._task(params))
         if params["lease_id"] != node["lease_id"]:
             raise Refused(*self._why_not(node, params["lease_id"]))
+        if only_judge:
+            return {}
         finish = {
             "CompleteNode": self._complete,
             "FailNode": self._fail_by_hand,
@@ -280,7 +346,7 @@ class Model(Holding):
         self._use(node, params)
         answer = {"event_id": self._new(fresh.get("event_id"))}
         answer |= finish[params["method"]](node, params, answer["event_id"])
-        node["said"] = (*said, answer)
+        node["said"] = (params["lease_id"], params["method"], answer)
         return answer
 
     def _complete(self, node: Object, params: Object, event_id: Any) -> Object:
@@ -352,9 +418,14 @@ class Model(Holding):
 
     # What they are made of
 
-    def _told(self, task: Object) -> list[Object]:
+    def _told(self, task: Object, node: Object, scope: str) -> list[Object]:
         """What agents committed and how nodes ended: the newest, up to the limit."""
         told = [event for event in task["events"] if event["action_type"] is not ANY]
+        if scope == "none":
+            return []
+        if scope == "node":
+            about = {node["id"], *node["dependencies"]}
+            told = [event for event in told if event["node_id"] in about]
         return told[-self.event_limit :] if self.event_limit else []
 
     def _why_not(self, node: Object, lease_id: str) -> tuple[str, ...]:

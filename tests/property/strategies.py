@@ -135,6 +135,7 @@ METHODS = (
     *("AcquireNextNode", "CompleteNode", "HeartbeatNode", "CommitEvent", "FailNode"),
     *("ReleaseNode", "RetryNode"),
 )
+MORE = ("AcquireNodes", "heartbeats")
 OF_TASKS = ("CancelTask", "PauseTask", "ResumeTask", "SetBudget", "time_out_task")
 RARER = ("settle_due", *OF_TASKS)
 BELIEFS: list[Lease] = ["over", "over", "unknown", "none"]
@@ -145,7 +146,7 @@ leases = st.sampled_from(CURRENT + BELIEFS)
 owners = st.sampled_from(["w1", "w2", "ö"])
 asks = st.builds(
     Ask,
-    st.sampled_from([*METHODS, *METHODS, "AcquireNextNode", "CompleteNode", *RARER]),
+    st.sampled_from([*METHODS, *METHODS, "AcquireNextNode", "CompleteNode", *MORE, *RARER]),
     which,
     leases,
     owners,

@@ -18,13 +18,16 @@ PARAMS: dict[str, tuple[set[str], set[str]]] = {  # method → (required, option
     "Health": (set(), set()),
     "Metrics": (set(), set()),
     "RegisterTask": ({"goal"}, {"context", "initial_nodes", "priority", "node_defaults"}),
-    "AcquireNextNode": ({"task_id"}, {"lease_owner", "node_id", "lease_secs"}),
+    "AcquireNextNode": (
+        set(),
+        {"task_id", "lease_owner", "node_id", "lease_secs", "context_scope", "wait_secs"},
+    ),
     "CommitEvent": ({"task_id", "node_id"}, {"lease_id", "action_type"}),
-    "HeartbeatNode": ({"task_id", "node_id", "lease_id"}, set()),
-    "CompleteNode": ({"task_id", "node_id", "lease_id"}, set()),
+    "HeartbeatNode": (set(), {"task_id", "node_id", "lease_id", "leases"}),
+    "CompleteNode": ({"task_id", "node_id", "lease_id"}, {"acquire_next"}),
     "FailNode": (
         {"task_id", "node_id", "lease_id"},
-        {"retryable", "retry_after_secs", "kind"},
+        {"retryable", "retry_after_secs", "kind", "acquire_next"},
     ),
     "TaskStatus": ({"task_id"}, set()),
     "ListTasks": (set(), {"prefix", "runnable", "limit", "before"}),
@@ -36,6 +39,12 @@ PARAMS: dict[str, tuple[set[str], set[str]]] = {  # method → (required, option
     "PauseTask": ({"task_id"}, {"reason", "by"}),
     "ResumeTask": ({"task_id"}, {"reason", "by"}),
     "SetBudget": ({"task_id", "budget"}, set()),
+    "AcquireNodes": (
+        {"count"},
+        {"task_id", "lease_owner", "node_id", "lease_secs", "context_scope", "wait_secs"},
+    ),
+    "WatchEvents": (set(), {"after_seq", "task_id", "kinds", "wait_secs", "limit"}),
+    "ListWorkers": (set(), set()),
 }
 PAYLOADS = {
     "CommitEvent": "payload",
@@ -49,9 +58,9 @@ RESULTS = {
     "RegisterTask": {"task_id", "node_ids"},
     "AcquireNextNode": {"task_id", "node_id", "lease_id", "lease_owner", "context"},
     "CommitEvent": {"event_id"},
-    "HeartbeatNode": {"ok", "lease_expires_at"},
-    "CompleteNode": {"event_id"},
-    "FailNode": {"event_id", "status", "attempt", "not_before"},
+    "HeartbeatNode": {"ok", "lease_expires_at", "leases"},
+    "CompleteNode": {"event_id", "next"},
+    "FailNode": {"event_id", "next", "status", "attempt", "not_before"},
     "TaskStatus": {"task", "counts", "nodes"},
     "ListTasks": {"tasks", "next"},
     "TaskEvents": {"events", "last_seq", "more"},
@@ -62,6 +71,9 @@ RESULTS = {
     "PauseTask": {"ok"},
     "ResumeTask": {"ok"},
     "SetBudget": {"ok"},
+    "AcquireNodes": {"leases"},
+    "WatchEvents": {"events", "last_seq"},
+    "ListWorkers": {"workers"},
 }
 ALIASES = {
     "DescribeInterface": ["describe_interface"],
@@ -83,6 +95,9 @@ ALIASES = {
     "PauseTask": ["pause_task"],
     "ResumeTask": ["resume_task"],
     "SetBudget": ["set_budget"],
+    "AcquireNodes": ["acquire_nodes"],
+    "WatchEvents": ["watch_events"],
+    "ListWorkers": ["list_workers"],
 }
 EVERY_ALIAS = [(name, alias) for name, aliases in ALIASES.items() for alias in aliases]
 ERROR_CODES = [-32700, -32600, -32601, -32602, -32603, -32000, -32001]
@@ -240,7 +255,7 @@ def test_an_alias_answers_like_its_method(connection: Connection, method: str, a
     answers = []
     for name in (method, alias):
         try:
-            answers.append(set(connection.call(name)))
+            answers.append(set(connection.call(name) or ()))
         except Refused as refused:
             answers.append({refused.code, refused.kind})
     assert answers[0] == answers[1]

@@ -19,7 +19,11 @@ def run(options: argparse.Namespace) -> int:
         task = find_task_id(client, options.task)
         node = None if options.node is None else find_node_id(client, task, options.node)
         held = client.acquire_next_node(
-            task, lease_owner=options.owner, node_id=node, lease_secs=options.lease
+            task,
+            lease_owner=options.owner,
+            node_id=node,
+            lease_secs=options.lease,
+            wait_secs=options.wait,
         )
     if options.json:
         print_data(held)

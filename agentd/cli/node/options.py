@@ -3,6 +3,7 @@
 from agentd.cli.task.options import add_task_id
 from agentd.cli.usage import Parser, duration, whole_number
 
+_LONGEST_WAIT = 60
 _NODE = "the node's name, its id, or a beginning or an end of that"
 
 
@@ -18,6 +19,13 @@ def acquire(verb: Parser) -> None:
         metavar="SECONDS",
         type=whole_number(1, 86_400),
         help="how long the lease lasts (default: the node's own, or the node timeout)",
+    )
+    verb.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=whole_number(0, _LONGEST_WAIT),
+        default=0,
+        help="wait so long until one is runnable, at most 60 (default: 0)",
     )
 
 

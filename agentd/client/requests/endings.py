@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentd import api
-from agentd.client.requests.request import Id, Request
+from agentd.client.requests.request import Id, Request, request_id_or_new
 from agentd.client.values import encode
 
 
@@ -15,12 +15,17 @@ def complete_node(
     result_payload: Any = None,
     *,
     usage: Mapping[str, int | float] | None = None,
-) -> Request[api.EventResult]:
+    acquire_next: api.AcquireNext | None = None,
+    request_id: Id | None = None,
+) -> Request[api.EndingResult]:
     """Complete a node with its result; a repeat with the same lease gets the first answer.
 
-    `usage` is added up by unit: {"input_tokens": 900, "cost_usd": 0.02}.
+    `usage` is added up by unit: {"input_tokens": 900, "cost_usd": 0.02}. With `acquire_next` the
+    answer's `next` is the lease on the next node, or None where nothing is runnable: both happen,
+    or neither.
 
-    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`, `TaskIsCancelled`.
+    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`, `TaskIsCancelled`,
+    `RequestIdReused`.
     """
     params = api.CompleteNodeParams(
         task_id=str(task_id),
@@ -28,8 +33,10 @@ def complete_node(
         lease_id=str(lease_id),
         result_payload=encode(result_payload, "$.result_payload"),
         usage=dict(usage or {}),
+        acquire_next=acquire_next,
+        request_id=_request_id(acquire_next, request_id),
     )
-    return Request("CompleteNode", params, api.EventResult)
+    return Request("CompleteNode", params, api.EndingResult)
 
 
 def fail_node(  # noqa: PLR0913 - one for each field of the request
@@ -42,6 +49,8 @@ def fail_node(  # noqa: PLR0913 - one for each field of the request
     retry_after_secs: float | None = None,
     kind: str | None = None,
     usage: Mapping[str, int | float] | None = None,
+    acquire_next: api.AcquireNext | None = None,
+    request_id: Id | None = None,
 ) -> Request[api.FailNodeResult]:
     """Fail a node with its error; a repeat with the same lease gets the first answer.
 
@@ -49,9 +58,10 @@ def fail_node(  # noqa: PLR0913 - one for each field of the request
     or for exactly `retry_after_secs`; else, or unless `retryable`, it is FAILED. `kind` is a short
     word such as rate_limit, shown in `attempts` and counted in the metrics.
 
-    `usage` is added up by unit, as in `complete_node`.
+    `usage` and `acquire_next` are as in `complete_node`.
 
-    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`, `TaskIsCancelled`.
+    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`, `TaskIsCancelled`,
+    `RequestIdReused`.
     """
     params = api.FailNodeParams(
         task_id=str(task_id),
@@ -62,6 +72,8 @@ def fail_node(  # noqa: PLR0913 - one for each field of the request
         retry_after_secs=retry_after_secs,
         kind=kind,
         usage=dict(usage or {}),
+        acquire_next=acquire_next,
+        request_id=_request_id(acquire_next, request_id),
     )
     return Request("FailNode", params, api.FailNodeResult)
 
@@ -73,11 +85,16 @@ def release_node(
     *,
     reason: str | None = None,
     after_secs: float | None = None,
+    acquire_next: api.AcquireNext | None = None,
+    request_id: Id | None = None,
 ) -> Request[api.ReleaseNodeResult]:
     """Give a node back without blame: the attempt does not count, the node keeps its place.
 
     It is not handed out before `after_secs` are over. A repeat with the same lease gets the first
-    answer. Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`.
+    answer. `acquire_next` is as in `complete_node`; it may be given the same node again.
+
+    Raises `TaskNotFound`, `NodeNotFound`, `StaleLease`, `IllegalTransition`, `TaskIsCancelled`,
+    `RequestIdReused`.
     """
     params = api.ReleaseNodeParams(
         task_id=str(task_id),
@@ -85,5 +102,14 @@ def release_node(
         lease_id=str(lease_id),
         reason=reason,
         after_secs=after_secs,
+        acquire_next=acquire_next,
+        request_id=_request_id(acquire_next, request_id),
     )
     return Request("ReleaseNode", params, api.ReleaseNodeResult)
+
+
+def _request_id(acquire_next: api.AcquireNext | None, chosen: Id | None) -> str | None:
+    """An ending is known by its lease; what is acquired with it only by the request's id."""
+    if acquire_next is None:
+        return None if chosen is None else str(chosen)
+    return request_id_or_new(chosen)

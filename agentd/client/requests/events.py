@@ -1,6 +1,6 @@
-"""Events: one journalled about a node, and those of a task shown."""
+"""Events: one journalled about a node, those of a task shown, and those to come watched."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentd import api
@@ -47,3 +47,27 @@ def task_events(
     """
     params = api.TaskEventsParams(task_id=str(task_id), after=after, limit=limit)
     return Request("TaskEvents", params, api.TaskEventsResult)
+
+
+def watch_events(
+    *,
+    after_seq: int | None = None,
+    task_id: Id | None = None,
+    kinds: Sequence[str] | None = None,
+    wait_secs: float = 0,
+    limit: int = 100,
+) -> Request[api.WatchEventsResult]:
+    """Show the events of all tasks, or of one, behind a seq; wait up to 60 s for the first.
+
+    Heartbeats are shown only where `kinds`, action types, name them. At most `limit` (1 to 1,000);
+    `last_seq` of the answer is `after_seq` of the next call, also where there are none: then
+    nothing that fits was missed. Without `after_seq` it begins now. Raises `TaskNotFound`.
+    """
+    params = api.WatchEventsParams(
+        after_seq=after_seq,
+        task_id=None if task_id is None else str(task_id),
+        kinds=None if kinds is None else list(kinds),
+        wait_secs=wait_secs,
+        limit=limit,
+    )
+    return Request("WatchEvents", params, api.WatchEventsResult)

@@ -1,6 +1,7 @@
 """One request: its method, its params and the type of its answer, and its line on the wire."""
 
 import os
+from collections.abc import Mapping
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -40,6 +41,15 @@ def request_line(method: str, params: object) -> bytes:
             "keep large data in files and send their paths"
         )
     return text + b"\n"
+
+
+def wait_secs(params: object) -> float:
+    """For how many seconds the daemon may let this request wait."""
+    if isinstance(params, Mapping):
+        asked = params.get("wait_secs")
+    else:
+        asked = getattr(params, "wait_secs", None)
+    return float(asked) if isinstance(asked, int | float) and asked > 0 else 0.0
 
 
 def request_id_or_new(chosen: Id | None) -> str:

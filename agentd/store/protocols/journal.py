@@ -1,6 +1,6 @@
 """The journal: its records by place, by task, and what is shown of them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from agentd.journal import Draft, Head, Recorded
@@ -28,6 +28,28 @@ class JournalReader(Protocol):
         """The newest `limit` records of the task that are `TOLD`, oldest first.
 
         With `until` they are the newest as they were when the task had so many records.
+        """
+
+    def tail_of_nodes(
+        self, task_id: str, node_ids: Sequence[str], limit: int, until: int
+    ) -> list[Recorded]:
+        """As `tail`, of what is about these nodes."""
+
+    def payload_size(self, seq: int) -> int:
+        """Bytes of the payload of the record at `seq`, which has one."""
+
+    def reach(self, after: int, entries: int, task_id: str | None = None) -> int:
+        """The place up to which there are so many records behind `after`.
+
+        Of the task, where one is given. It is the journal's end where there are fewer.
+        """
+
+    def records_of_kinds(
+        self, after: int, until: int, task_id: str | None, kinds: Sequence[str]
+    ) -> Iterator[Recorded]:
+        """The records behind `after`, up to `until`, whose events have these names; in order.
+
+        Of all tasks, or of one.
         """
 
     def records_without_heartbeats(

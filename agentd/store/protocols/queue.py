@@ -8,8 +8,11 @@ from agentd.projections import NodeRow
 class QueueReader(Protocol):
     """What is asked of the queue."""
 
-    def next_runnable(self, task_id: str) -> NodeRow | None:
-        """The first runnable node of the task: by rank, then in registration order."""
+    def next_runnable(self, task_id: str | None = None) -> NodeRow | None:
+        """The first runnable node of the task: by rank, then in registration order.
+
+        Without a task it is the first of all those that hand out nodes.
+        """
 
     def due_nodes(self, until: int, limit: int, task_id: str | None = None) -> list[NodeRow]:
         """The first `limit` nodes whose `not_before` is at `until` or before, oldest first."""

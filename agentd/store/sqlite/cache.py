@@ -12,7 +12,7 @@ import apsw
 
 from agentd.events import TOLD
 from agentd.journal import Head, Recorded
-from agentd.projections import PROJECTIONS, Key, NodeRow, is_runnable
+from agentd.projections import PROJECTIONS, Key, NodeRow, TaskStateRow, is_runnable
 
 _ROWS = 10_000
 """Rows and heads that are kept; with more of them all are forgotten, which costs a few reads."""
@@ -69,9 +69,9 @@ def _is_small(recorded: Recorded) -> bool:
 class Cache:
     """Rows by projection and key (None where there is no such row), heads and tails by task.
 
-    `records` has small records by seq; `runnable` has, by task, the ids of the nodes to hand out
-    next, as far as they were read ahead. No lease ends before `first_expiry`, and no node waits for
-    a moment before `first_due` (Unix milliseconds).
+    `records` has small records by seq; `runnable` has, by task and under None of all, the ids of
+    the nodes to hand out next, as far as they were read ahead. No lease ends before
+    `first_expiry`, and no node waits for a moment before `first_due` (Unix milliseconds).
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -80,7 +80,7 @@ class Cache:
         self.tails = TailCache()
         self.rows: dict[str, dict[Key, Any]] = {p.name: {} for p in PROJECTIONS}
         self.heads: dict[str, Head] = {}
-        self.runnable: dict[str, deque[str]] = {}
+        self.runnable: dict[str | None, deque[str]] = {}
         self.records: dict[int, Recorded] = {}
         self.last_seq: int | None = None
         self.first_expiry: int | None = None
@@ -111,12 +111,18 @@ class Cache:
         """A node's row was written: forget what was read ahead and does not know of it."""
         if is_runnable(row):
             self.runnable.pop(row.task_id, None)
+            self.runnable.pop(None, None)
         moment, next_due = row.not_before, self.first_due
         if moment is not None and next_due is not None and moment < next_due:
             self.first_due = moment
         ends, first = row.lease_expires_at, self.first_expiry
         if ends is not None and first is not None and ends < first:
             self.first_expiry = ends
+
+    def note_task(self, row: TaskStateRow, before: TaskStateRow | None) -> None:
+        """A task's state was written: where it holds the task, or no more, the queue changes."""
+        if before is not None and before.hands_out != row.hands_out:
+            self.runnable.pop(None, None)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -5,14 +5,17 @@ a write transaction a task's end and its newest records come from memory, and ne
 written before an index is asked.
 """
 
+import json
 from bisect import bisect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import astuple
 
 from agentd.errors import Conflict, JournalDamaged, RecordDamaged
+from agentd.events import LeaseExtended
 from agentd.journal import GENESIS, Draft, Head, Recorded, decode, record
+from agentd.projections import NODES
 from agentd.store.sqlite.cache import TailCache
 from agentd.store.sqlite.mark import Mark
 from agentd.store.sqlite.statements import JOURNAL_COLUMNS, LARGEST_INTEGER
@@ -37,6 +40,20 @@ _STREAM = f"{_merge_parts(_RECORDS, VISIBILITIES, ' AND seq > ?2')} LIMIT ?3"
 TAIL = (
     f"{_RECORDS} WHERE task_id = ? AND visibility = {_TOLD} AND version <= ? "
     "ORDER BY version DESC LIMIT ?"
+)
+# The condition is the index's, word for word; else SQLite does not use it.
+_NOTES = (
+    f"{_RECORDS} WHERE node_id = ? AND +task_id = ? AND version <= ? "
+    "AND kind IN ('EventCommitted', 'NodeFailed') ORDER BY version DESC LIMIT ?"
+)
+_RESULT = (
+    f"{_RECORDS} WHERE seq = (SELECT result_seq FROM nodes WHERE node_id = ?) "
+    "AND task_id = ? AND version <= ? AND kind = 'NodeCompleted'"
+)
+_OF_KINDS = " AND kind IN (SELECT value FROM json_each(?4))"
+_OF_ALL = (
+    f"{_RECORDS} WHERE seq > ?2 AND seq <= ?3 AND kind IN (SELECT value FROM json_each(?1)) "
+    "ORDER BY seq"
 )
 _SHOWN = f"{_merge_parts(_RECORDS, (_LISTED, _TOLD), ' AND version > ?2')} LIMIT ?3"
 _FIRST_OF_NEWEST = (
@@ -87,6 +104,43 @@ class JournalReader(RowReader):
             return []
         last = LARGEST_INTEGER if until is None else until
         return [_decode_record(row) for row in self._all(TAIL, (task_id, last, limit))][::-1]
+
+    def tail_of_nodes(
+        self, task_id: str, node_ids: Sequence[str], limit: int, until: int
+    ) -> list[Recorded]:
+        """See `Reader.tail_of_nodes`."""
+        found: list[Recorded] = []
+        for node_id in dict.fromkeys(node_ids):
+            rows = self._all(_NOTES, (node_id, task_id, until, limit))
+            rows += self._all(_RESULT, (node_id, task_id, until))
+            found += map(_decode_record, rows)
+        found.sort(key=lambda recorded: recorded.version)
+        return found[max(len(found) - limit, 0) :]
+
+    def payload_size(self, seq: int) -> int:
+        """See `Reader.payload_size`: the payload itself is not read."""
+        [(size,)] = self._all("SELECT length(payload) FROM journal WHERE seq = ?", (seq,))
+        return size or 0
+
+    def reach(self, after: int, entries: int, task_id: str | None = None) -> int:
+        """See `Reader.reach`: there are no gaps, neither in the journal nor in a stream."""
+        end = max(after, self.last_seq())
+        if task_id is None:
+            return min(after + entries, end)
+        last = self._version(task_id, after) + entries
+        return self._seq(task_id, last) if last < self.head(task_id).version else end
+
+    def records_of_kinds(
+        self, after: int, until: int, task_id: str | None, kinds: Sequence[str]
+    ) -> Iterator[Recorded]:
+        """See `Reader.records_of_kinds`."""
+        names = json.dumps(kinds)
+        if task_id is None:
+            return map(_decode_record, self._execute(_OF_ALL, (names, after, until)))
+        parts = VISIBILITIES if LeaseExtended.__name__ in kinds else (_LISTED, _TOLD)
+        stream = _merge_parts(_RECORDS, parts, f" AND version > ?2 AND version <= ?3{_OF_KINDS}")
+        versions = self._version(task_id, after), self._version(task_id, until)
+        return map(_decode_record, self._execute(stream, (task_id, *versions, names)))
 
     def records_without_heartbeats(
         self, task_id: str, after: int | None, limit: int
@@ -176,6 +230,31 @@ class JournalTx(RowTx, JournalReader):
             tail = super().tail(task_id, limit)
             self._tails.put(task_id, limit, tail)
         return tail
+
+    def tail_of_nodes(
+        self, task_id: str, node_ids: Sequence[str], limit: int, until: int
+    ) -> list[Recorded]:
+        """See `Reader.tail_of_nodes`."""
+        self._write_journal()
+        self._write_rows(NODES.name)
+        return super().tail_of_nodes(task_id, node_ids, limit, until)
+
+    def payload_size(self, seq: int) -> int:
+        """See `Reader.payload_size`."""
+        self._write_journal()
+        return super().payload_size(seq)
+
+    def reach(self, after: int, entries: int, task_id: str | None = None) -> int:
+        """See `Reader.reach`."""
+        self._write_journal()
+        return super().reach(after, entries, task_id)
+
+    def records_of_kinds(
+        self, after: int, until: int, task_id: str | None, kinds: Sequence[str]
+    ) -> Iterator[Recorded]:
+        """See `Reader.records_of_kinds`."""
+        self._write_journal()
+        return super().records_of_kinds(after, until, task_id, kinds)
 
     def records_without_heartbeats(
         self, task_id: str, after: int | None, limit: int

@@ -7,7 +7,7 @@ transaction reads ahead, and remembers the first moment that a node waits for.
 import sys
 from collections import deque
 
-from agentd.projections import NODES, NodeRow, is_runnable
+from agentd.projections import NODES, TASK_STATES, NodeRow, is_runnable
 from agentd.store.sqlite.statements import SELECT_NODES
 from agentd.store.sqlite.tables.rows import RowReader, RowTx
 
@@ -28,6 +28,14 @@ _WAITING = (
 
 _NEVER = sys.maxsize
 
+# This walks past the nodes of every task that hands out none: a large one that is paused, and first
+# in the order, is looked through each time that the queue is read.
+_RUNNABLE_OF_ALL = (
+    f"{SELECT_NODES} WHERE {IS_RUNNABLE} AND EXISTS (SELECT 1 FROM task_states AS its_task "
+    "WHERE its_task.task_id = nodes.task_id AND cancelled_seq IS NULL AND paused_seq IS NULL "
+    "AND spent = 0) ORDER BY rank, added_seq LIMIT ?"
+)
+
 _AHEAD = 16
 """Runnable nodes that are read at a time."""
 
@@ -35,7 +43,7 @@ _AHEAD = 16
 class QueueReader(RowReader):
     """See `protocols.queue`."""
 
-    def next_runnable(self, task_id: str) -> NodeRow | None:
+    def next_runnable(self, task_id: str | None = None) -> NodeRow | None:
         """See `Reader.next_runnable`."""
         found = self._first_runnable(task_id, 1)
         return found[0] if found else None
@@ -44,9 +52,13 @@ class QueueReader(RowReader):
         """See `Reader.has_ready`."""
         return self.next_runnable(task_id) is not None or bool(self._all(_WAITING, (task_id,)))
 
-    def _first_runnable(self, task_id: str, limit: int) -> list[NodeRow]:
-        """The first runnable nodes of the task, by rank and then in registration order."""
-        return [NodeRow(*row) for row in self._all(_RUNNABLE, (task_id, limit))]
+    def _first_runnable(self, task_id: str | None, limit: int) -> list[NodeRow]:
+        """The first runnable nodes of the task, or of all that hand out, in their order."""
+        if task_id is None:
+            found = self._all(_RUNNABLE_OF_ALL, (limit,))
+        else:
+            found = self._all(_RUNNABLE, (task_id, limit))
+        return [NodeRow(*row) for row in found]
 
     def due_nodes(self, until: int, limit: int, task_id: str | None = None) -> list[NodeRow]:
         """See `Reader.due_nodes`."""
@@ -61,9 +73,9 @@ class QueueReader(RowReader):
 class QueueTx(RowTx, QueueReader):
     """The queue in a write transaction. `SqliteTx` makes what is declared here."""
 
-    _runnable: dict[str, deque[str]]  # the cache's
+    _runnable: dict[str | None, deque[str]]  # the cache's
 
-    def next_runnable(self, task_id: str) -> NodeRow | None:
+    def next_runnable(self, task_id: str | None = None) -> NodeRow | None:
         """See `Reader.next_runnable`: read ahead."""
         rows, ahead = self._rows[NODES.name], self._runnable.get(task_id)
         while ahead:
@@ -72,6 +84,8 @@ class QueueTx(RowTx, QueueReader):
                 return node
             ahead.popleft()
         self._write_rows(NODES.name)
+        if task_id is None:
+            self._write_rows(TASK_STATES.name)
         found = self._first_runnable(task_id, _AHEAD)
         self._runnable[task_id] = deque(node.node_id for node in found)
         rows.update(((node.node_id,), node) for node in found)

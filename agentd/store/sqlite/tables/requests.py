@@ -5,9 +5,9 @@ from msgspec.structs import astuple
 from agentd.answers import KEPT_MS, Answered
 from agentd.store.sqlite.tables.rows import RowReader, RowTx
 
-_COLUMNS = "request_id, digest, seq, event_limit, at, found"
+_COLUMNS = ", ".join(Answered.__struct_fields__)
 _ANSWERED = f"SELECT {_COLUMNS} FROM requests WHERE request_id = ?"
-_REMEMBER = f"INSERT INTO requests ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+_REMEMBER = f"INSERT INTO requests ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 # Two for every new one, so that forgetting keeps up and no commit pays for a day of requests. What
 # lies far ahead was remembered under a clock that was wrong.
 _FORGET = (

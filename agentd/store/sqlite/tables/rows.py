@@ -12,7 +12,7 @@ import apsw
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from agentd.projections import NODES, TASKS, Key, NodeRow, Projection
+from agentd.projections import NODES, TASKS, Key, NodeRow, Projection, TaskStateRow
 from agentd.store.sqlite.cache import Cache
 from agentd.store.sqlite.statements import MAIN, Statements
 
@@ -61,10 +61,14 @@ class RowTx(RowReader):
 
     def put(self, projection: Projection, key: Key, row: Struct | None) -> None:
         """See `Tx.put`."""
-        self._rows[projection.name][key] = row
+        rows = self._rows[projection.name]
+        before = rows.get(key)
+        rows[key] = row
         self._changed[projection.name][key] = None
         if isinstance(row, NodeRow):
             self._cache.note_node(row)
+        elif isinstance(row, TaskStateRow):
+            self._cache.note_task(row, before)
 
     def _write_tasks_and_nodes(self) -> None:
         self._write_rows(TASKS.name)

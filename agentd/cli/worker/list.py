@@ -1,0 +1,33 @@
+"""`agentd workers`: who waits for work, and who has some."""
+
+import argparse
+import time
+
+from agentd.api import WorkerView
+from agentd.cli.printing import print_data
+from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_table
+from agentd.cli.times import format_duration
+from agentd.client import Client
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the workers. Raises `DaemonUnreachable`."""
+    with Client() as client:
+        found = client.list_workers()
+    if options.json:
+        print_data(found)
+    elif not is_terminal():
+        for each in found.workers:
+            seen = int(each.last_seen)
+            print_fields(each.owner, each.waiting, each.holding, seen, ",".join(each.labels))
+    elif not found.workers:
+        print("nobody waits for work, or held some in the last 10 minutes")
+    else:
+        table = [[plain_text(cell) for cell in _cells(each)] for each in found.workers]
+        print_table(console(), ("owner", "waiting", "holding", "last seen"), table, 0)
+    return 0
+
+
+def _cells(worker: WorkerView) -> tuple[object, ...]:
+    seen = format_duration(int(time.time() - worker.last_seen))
+    return worker.owner, worker.waiting, worker.holding, f"{seen} ago"
