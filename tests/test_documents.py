@@ -183,4 +183,5 @@ def test_the_contract_is_kept() -> None:
     errors = {(code, kind) for code, kinds in table for kind in kinds if kind.isidentifier()}
     assert errors <= {(error.code, error.kind) for error in WIRE_ERRORS}
     environment = settings(rows(section("Environment", CONTRACT)))
-    assert environment | {"AGENTD_ALLOW_UID": "0"} == settings(rows(section("Configuration")))
+    ours_too = {"AGENTD_ALLOW_UID": "0", "AGENTD_CONTEXT_BYTES": "262144"}
+    assert environment | ours_too == settings(rows(section("Configuration")))
