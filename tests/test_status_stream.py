@@ -34,7 +34,10 @@ def played(core: Core, nodes: int) -> str:
     task: str = core.do("RegisterTask", goal="g", context={"é": 1}, initial_nodes=specs)["task_id"]
     for method in ("CompleteNode", "FailNode", "HeartbeatNode")[:nodes]:
         held = core.do("AcquireNextNode", task_id=task, lease_owner="me")
-        core.do(method, task_id=task, node_id=held["node_id"], lease_id=held["lease_id"])
+        usage = {} if method == "HeartbeatNode" else {"usage": {"usd": 0.5, "tokens": 3}}
+        lease = {"node_id": held["node_id"], "lease_id": held["lease_id"]}
+        core.do(method, task_id=task, **lease, **usage)
+    core.do("SetBudget", task_id=task, budget={"usd": 9})
     return task
 
 
@@ -72,6 +75,25 @@ def test_the_pieces_are_the_answer(
     if piece_bytes == 1:
         assert len(found) == nodes + 1
     assert status.size == 0
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"fields": []}, {"fields": ["nodes"]}, {"fields": ["usage"]}, {"limit": 3, "after": 2}],
+)
+def test_the_pieces_of_a_part(core: Core, params: dict[str, Any]) -> None:
+    """What was not asked for is left out of the pieces, too."""
+    asked = TaskStatusParams(task_id=played(core, 8), **params)
+    with core.store.read() as reader:
+        status = TaskStatusStream(reader, asked)
+        expected = msgspec.json.encode(task_status(reader, asked))
+        assert (
+            TaskStatusStream.count(reader, asked)
+            == {0: 0, 1: 8, 2: 3}[
+                ("nodes" in params.get("fields", ["nodes"])) + ("limit" in params)
+            ]
+        )
+    assert b"".join(pieces(core, status)) == expected
 
 
 def test_a_piece_has_a_size(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
