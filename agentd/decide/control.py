@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from agentd.api import CancelTaskParams, PauseTaskParams, ResumeTaskParams, SetBudgetParams
 from agentd.decide.context import Context
-from agentd.decide.state import Ledger, cancelled_refusal, next_status
+from agentd.decide.state import Ledger, next_status, require_not_cancelled
 from agentd.decide.usage import is_reached
 from agentd.errors import TaskHasEnded, TaskNotFound
 from agentd.events import (
@@ -101,9 +101,7 @@ def _require_known(state: ControlState) -> ControlState:
 
 
 def _require_not_cancelled(state: ControlState) -> None:
-    cancelled = _require_known(state).cancelled
-    if cancelled is not None:
-        raise cancelled_refusal(state.task_id, cancelled)
+    require_not_cancelled(state.task_id, _require_known(state).cancelled)
 
 
 def _require_going_on(state: ControlState, what: str) -> None:

@@ -19,10 +19,10 @@ from agentd.decide.failures import Failure, fail, retry_or_fail
 from agentd.decide.leases import require_lease
 from agentd.decide.state import (
     NodeState,
-    cancelled_refusal,
     next_status,
     require_known,
     require_node,
+    require_not_cancelled,
     require_task,
 )
 from agentd.decide.usage import spends
@@ -94,8 +94,7 @@ def _node_to_end(state: NodeState, params: LeaseParams, kind: type[Ending]) -> N
     node = require_node(state, params)
     if _has_ended_it(state, node, params.lease_id, kind):
         return None
-    if state.cancelled is not None:
-        raise cancelled_refusal(state.task_id, state.cancelled)
+    require_not_cancelled(state.task_id, state.cancelled)
     _require_lease_to_end(node, params.lease_id)
     _require_next(state)
     return node

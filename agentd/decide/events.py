@@ -3,7 +3,7 @@
 from agentd.api import NULL, CommitEventParams, or_default
 from agentd.decide.context import Context
 from agentd.decide.leases import require_lease
-from agentd.decide.state import NodeState, cancelled_refusal, require_node
+from agentd.decide.state import NodeState, require_node, require_not_cancelled
 from agentd.decide.usage import spends
 from agentd.errors import LeaseRequired
 from agentd.events import EventCommitted
@@ -14,8 +14,7 @@ def commit_event(state: NodeState, params: CommitEventParams, _context: Context)
     """A note about a node, by the holder of its lease while there is one."""
     node = require_node(state, params)
     if params.lease_id is not None:
-        if state.cancelled is not None:
-            raise cancelled_refusal(state.task_id, state.cancelled)
+        require_not_cancelled(state.task_id, state.cancelled)
         require_lease(node, params.lease_id)
     elif node.lease_id is not None:
         raise LeaseRequired(

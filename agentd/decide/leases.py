@@ -19,9 +19,9 @@ from agentd.decide.state import (
     NodesState,
     NodeState,
     TaskState,
-    cancelled_refusal,
     require_known,
     require_node,
+    require_not_cancelled,
 )
 from agentd.errors import RequestRefused, StaleLease
 from agentd.events import Amounts, LeaseExpired, LeaseExtended, NodeAcquired, NodeFailed
@@ -130,8 +130,7 @@ def _lease_end(lease_ms: int | None, deadline: int | None, context: Context) -> 
 def heartbeat_node(state: NodeState, held: HeldNode, context: Context) -> list[Draft]:
     """A longer lease for its holder."""
     node = require_node(state, held)
-    if state.cancelled is not None:
-        raise cancelled_refusal(state.task_id, state.cancelled)
+    require_not_cancelled(state.task_id, state.cancelled)
     require_lease(node, held.lease_id)
     end = _lease_end(node.lease_ms, node.deadline_at, context)
     return [Draft(LeaseExtended(held.lease_id, end), node.node_id)]

@@ -19,7 +19,7 @@ from agentd.api import (
     own_settings,
 )
 from agentd.decide.context import Context
-from agentd.decide.state import cancelled_refusal
+from agentd.decide.state import require_not_cancelled
 from agentd.decide.usage import is_reached
 from agentd.errors import InvalidGraph, TaskNotFound
 from agentd.events import NodeAdded, NodeSettings, TaskCancelled, TaskRegistered
@@ -76,8 +76,7 @@ def _require_parent(state: Registration, params: RegisterTaskParams) -> None:
         return
     if not state.has_parent:
         raise TaskNotFound.of(params.parent_task_id)
-    if state.parent_cancelled is not None:
-        raise cancelled_refusal(params.parent_task_id, state.parent_cancelled)
+    require_not_cancelled(params.parent_task_id, state.parent_cancelled)
 
 
 def _registered(

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from agentd.api import RetryNodeParams
 from agentd.decide.context import Context
-from agentd.decide.state import cancelled_refusal, next_status, require_known, require_task
+from agentd.decide.state import next_status, require_known, require_not_cancelled, require_task
 from agentd.errors import NotRetryable
 from agentd.events import NodeRetried, NodeSettings, Retry, TaskCancelled
 from agentd.journal import Draft
@@ -71,8 +71,7 @@ class RetryState(Struct, frozen=True):
 def retry_node(state: RetryState, params: RetryNodeParams, _context: Context) -> list[Draft]:
     """The node is PENDING again, or all that can be."""
     require_task(state)
-    if state.cancelled is not None:
-        raise cancelled_refusal(state.task_id, state.cancelled)
+    require_not_cancelled(state.task_id, state.cancelled)
     if params.failed:
         chosen = _retryable(state.nodes)
     else:

@@ -158,12 +158,14 @@ def require_known(node: NodeRow | None, task_id: str, named: str) -> NodeRow:
     return node
 
 
-def cancelled_refusal(task_id: str, cancelled: TaskCancelled) -> TaskIsCancelled:
-    """The refusal that names the task, who cancelled it, and why."""
+def require_not_cancelled(task_id: str, cancelled: TaskCancelled | None) -> None:
+    """Raise `TaskIsCancelled`, which names the task, who cancelled it and why, if somebody did."""
+    if cancelled is None:
+        return
     by = f" by {cancelled.by}" if cancelled.by else ""
     why = f": {cancelled.reason}" if cancelled.reason else ""
     above = f", with task {cancelled.ancestor}" if cancelled.ancestor else ""
-    return TaskIsCancelled(
+    raise TaskIsCancelled(
         f"task {task_id} was cancelled{by}{above}{why}",
         task_id=task_id,
         reason=cancelled.reason,
