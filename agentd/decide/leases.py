@@ -6,6 +6,7 @@ attempt lasts longer than the attempt may.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -146,17 +147,19 @@ def heartbeat(
 
 
 def heartbeat_nodes(state: NodesState, _params: object, context: Context) -> list[Draft]:
-    """A longer lease for each of a task's nodes that its holder still holds."""
-    return [
-        draft
-        for node, held in state.nodes
-        if refused_heartbeat(node, held, context) is None
-        for draft in heartbeat_node(node, held, context)
-    ]
+    """A longer lease for each of a task's nodes that its holder still holds.
+
+    One that is refused spoils no other.
+    """
+    drafts: list[Draft] = []
+    for node, held in state.nodes:
+        with suppress(RequestRefused):
+            drafts += heartbeat_node(node, held, context)
+    return drafts
 
 
 def refused_heartbeat(state: NodeState, held: HeldNode, context: Context) -> RequestRefused | None:
-    """Why the lease is not extended, if it is not: one that is refused spoils no other."""
+    """Why the lease is not extended, if it is not."""
     try:
         heartbeat_node(state, held, context)
     except RequestRefused as refusal:
