@@ -18,7 +18,7 @@ from agentd.decide import Context, NamedNode, TaskState
 from agentd.events import Amounts, NodeAcquired
 from agentd.journal import Recorded
 from agentd.methods.method import Command
-from agentd.methods.state import MOST_DUE, known_node, load_due, load_task
+from agentd.methods.state import MOST_DUE, find_task, known_node, load_task
 from agentd.projections import NodeRow, TaskStateRow, is_runnable
 from agentd.store import Reader
 
@@ -61,23 +61,21 @@ def _queue_of(
     reader: Reader, task_id: str, context: Context, wanted: Acquisition | None = None
 ) -> TaskState:
     """The task with what is due in it, and the node to hand out."""
-    task = queries.find_state_row(reader, task_id)
+    state = find_task(reader, task_id, context)
+    task, due = state.task, state.due
     if task is None:
-        return TaskState(task_id, 0, None)
-    expired, due = load_due(reader, task_id, context)
-    version = reader.head(task_id).version
-    named = None if wanted is None else find_wanted(reader, task_id, wanted)
-    state = TaskState(task_id, version, task, expired, None, due, named, task.hands_out)
-    if not task.hands_out:
         return state
+    named = None if wanted is None else find_wanted(reader, task_id, wanted)
+    if not task.hands_out:
+        return replace(state, wanted=named)
     row = reader.next_runnable(task_id) if named is None else named.row
     first = _first_runnable(row, due if named is None else [each for each in due if each == row])
     runnable = None if first is None else known_node(reader, first)
-    found = replace(state, runnable=runnable)
+    found = replace(state, runnable=runnable, wanted=named)
     return replace(found, usage=_usage(reader, found, task)) if task.has_usage else found
 
 
-def _first_runnable(row: NodeRow | None, due: list[NodeRow]) -> NodeRow | None:
+def _first_runnable(row: NodeRow | None, due: Sequence[NodeRow]) -> NodeRow | None:
     """The first of them that waits for nothing, those that are due no longer for their moment."""
     rows = [replace(each, not_before=None) for each in due]
     rows += [] if row is None else [row]

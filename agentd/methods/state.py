@@ -31,18 +31,11 @@ def find_task(reader: Reader, task_id: str, context: Context) -> TaskState:
     state = queries.find_state_row(reader, task_id)
     if state is None:
         return TaskState(task_id, 0, None)
-    expired, due = load_due(reader, task_id, context)
+    ended = reader.expired_leases(context.honoured_until, context.now, task_id)
+    expired = [_held_node(reader, row) for row in ended]
+    due = reader.due_nodes(context.now, MOST_DUE, task_id)
     version = reader.head(task_id).version
     return TaskState(task_id, version, state, expired, due=due, hands_out=state.hands_out)
-
-
-def load_due(
-    reader: Reader, task_id: str, context: Context
-) -> tuple[list[KnownNode], list[NodeRow]]:
-    """The task's leases that ran out, and its nodes whose moment has come."""
-    expired = reader.expired_leases(context.honoured_until, context.now, task_id)
-    due = reader.due_nodes(context.now, MOST_DUE, task_id)
-    return [_held_node(reader, row) for row in expired], due
 
 
 def known_node(reader: Reader, row: NodeRow) -> KnownNode:
@@ -52,13 +45,13 @@ def known_node(reader: Reader, row: NodeRow) -> KnownNode:
 
 
 def _held_node(reader: Reader, row: NodeRow) -> KnownNode:
+    node = known_node(reader, row)
     if row.settings_seq is None:
-        return KnownNode(row)
-    settings = queries.node_settings(reader, row)
+        return node
     attempts = queries.ended_attempts(reader, row, MOST_SHOWN - 1)
-    runs_on = settings.on_failure == "continue"
+    runs_on = node.settings.on_failure == "continue"
     dependents = _known_nodes(reader, reader.dependents(row.node_id)) if runs_on else []
-    return KnownNode(row, settings, attempts, dependents)
+    return replace(node, attempts=attempts, dependents=dependents)
 
 
 def _known_nodes(reader: Reader, node_ids: Iterable[str]) -> list[KnownNode]:
