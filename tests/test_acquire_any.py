@@ -295,6 +295,14 @@ def test_an_unknown_field(core: Core, method: str, params: dict[str, Any], told:
     assert told in str(refused.value)
 
 
+@pytest.mark.parametrize("method", ["CompleteNode", "FailNode", "ReleaseNode"])
+def test_what_is_wrong_with_the_ending_is_told_first(core: Core, method: str) -> None:
+    """A node that nobody ever held cannot end, whatever is wanted next."""
+    node = {"task_id": core.register(spec(1)), "node_id": uid(1), "lease_id": uid(8)}
+    with pytest.raises(IllegalTransition):
+        core.do(method, **node, acquire_next={"task_id": uid(9)})
+
+
 @pytest.mark.parametrize("field", ["wait_secs", "request_id"])
 def test_the_next_node_is_not_waited_for(core: Core, field: str) -> None:
     """`acquire_next` has neither a wait nor a request_id of its own."""

@@ -4,6 +4,8 @@ The rule this file keeps: the lease that ended an attempt may say so again, and 
 until somebody else has to do with the node.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from agentd.api import (
@@ -19,6 +21,7 @@ from agentd.decide.failures import Failure, fail, retry_or_fail
 from agentd.decide.leases import require_lease
 from agentd.decide.state import (
     NodeState,
+    TaskState,
     next_status,
     require_known,
     require_node,
@@ -29,6 +32,12 @@ from agentd.decide.usage import spends
 from agentd.events import Amounts, Ending, NodeCompleted, NodeFailed, NodeReleased
 from agentd.journal import Draft
 from agentd.projections import NodeRow
+
+_TRIGGERS: Mapping[type[Ending], str] = {
+    NodeCompleted: "complete",
+    NodeFailed: "fail",
+    NodeReleased: "release",
+}
 
 
 def complete_node(state: NodeState, params: CompleteNodeParams, _context: Context) -> list[Draft]:
@@ -96,17 +105,17 @@ def _node_to_end(state: NodeState, params: LeaseParams, kind: type[Ending]) -> N
         return None
     require_not_cancelled(state.task_id, state.cancelled)
     _require_lease_to_end(node, params.lease_id)
-    _require_next(state)
+    if state.next_task is not None:
+        next_status(node, _TRIGGERS[kind])  # what is wrong with the ending itself is told first
+        _require_next(state.next_task)
     return node
 
 
-def _require_next(state: NodeState) -> None:
+def _require_next(task: TaskState) -> None:
     """Refuse the end of a node where what is wanted next is not there: both happen, or neither."""
-    wanted = state.next_task
-    if wanted is not None:
-        require_task(wanted)
-        if wanted.wanted is not None:
-            require_known(wanted.wanted.row, wanted.task_id, wanted.wanted.name)
+    require_task(task)
+    if task.wanted is not None:
+        require_known(task.wanted.row, task.task_id, task.wanted.name)
 
 
 def _has_ended_it(state: NodeState, node: NodeRow, lease_id: str, kind: type[Ending]) -> bool:

@@ -149,9 +149,17 @@ class Model(Holding):
         return {"task_id": task_id, "node_ids": order}
 
     def _acquire_nodes(self, params: Object, fresh: Object) -> Object:
-        """One after the other, each the first that there is then."""
+        """One after the other, each the first that there is then.
+
+        The first question settles what is due, whether it gets a node or not; those behind it are
+        asked only while there is another.
+        """
         told = [*fresh.get("leases", [])] + [{}] * params["count"]
-        found = [self._acquire(params, told[number]) for number in range(params["count"])]
+        found = [self._acquire(params, told[0])]
+        while found[-1] is not None and len(found) < params["count"]:
+            if self._imagined().answer("AcquireNextNode", params, told[len(found)]) is None:
+                break
+            found.append(self._acquire(params, told[len(found)]))
         return {"leases": [lease for lease in found if lease is not None]}
 
     def _acquire(self, params: Object, fresh: Object) -> Object | None:
@@ -186,9 +194,13 @@ class Model(Holding):
             },
         }
 
+    def _imagined(self) -> "Model":
+        """A copy in which something may happen that does not."""
+        return copy.deepcopy(self, {id(ANY): ANY})  # what is not compared is told by being that
+
     def _acquire_any(self, params: Object, fresh: Object) -> Object | None:
         """The first of all those that there are, or would be if all that is due was settled."""
-        settled = copy.deepcopy(self)
+        settled = self._imagined()
         for task_id in settled.tasks:
             settled.answer("settle_due", {"task_id": task_id}, {})
         runnable = [node for node in settled.nodes.values() if settled.is_runnable(node["id"])]
