@@ -139,3 +139,19 @@ def test_pages_without_a_task_are_passed_by(shared: DaemonProcess) -> None:
     assert acquired is not None
     assert acquired.node_id == ids[0]
     assert Pages.asked == [None, 1, 2]
+
+
+def test_a_cancelled_task_is_exhausted(shared: DaemonProcess) -> None:
+    """Nobody waits for the moments of its nodes."""
+    with Client(shared.socket_path) as client:
+        nodes = [{"not_before": time.time() + 3600}]
+        task_id = client.register_task("g", initial_nodes=nodes).task_id
+        client.cancel_task(task_id)
+
+    async def is_exhausted() -> bool:
+        async with AsyncClient(shared.socket_path) as client:
+            source = NodeSource(client, task_id, "me")
+            assert await source.next() is None
+            return source.is_exhausted
+
+    assert asyncio.run(is_exhausted())

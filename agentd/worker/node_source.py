@@ -94,7 +94,7 @@ class NodeSource:
         acquired = await self._acquire_from(self._task_id, wait_secs)
         if acquired is None and self._task_id is not None:
             (task,) = (await self._client.list_tasks(prefix=self._task_id)).tasks
-            self.is_exhausted = task.has_ended and not await self._waits_for_moment(task)
+            self.is_exhausted = task.has_ended
         return acquired
 
     async def _acquire_from_first(self) -> AcquireNextNodeResult | None:
@@ -103,17 +103,6 @@ class NodeSource:
             if (acquired := await self._acquire_from(task.id)) is not None:
                 return acquired
         return None
-
-    async def _waits_for_moment(self, task: TaskSummary) -> bool:
-        """Whether a node waits for nothing but time, such as the pause before its next try."""
-        if not task.counts.get("PENDING"):
-            return False
-        nodes = (await self._client.task_status(task.id)).nodes
-        satisfied = {node.id for node in nodes if node.satisfies_dependents}
-        return any(
-            node.not_before is not None and satisfied.issuperset(node.dependencies)
-            for node in nodes
-        )
 
     async def _runnable_tasks(self) -> list[TaskSummary]:
         """The first tasks that hand out nodes; a page may be empty and lead on to them."""
