@@ -8,7 +8,7 @@ from msgspec import UNSET
 from agentd.api import TaskStatusParams, TaskStatusResult, TaskView, rfc3339
 from agentd.errors import TaskNotFound
 from agentd.events import Amounts
-from agentd.projections import TASKS, NodeRow, TaskRow
+from agentd.projections import TASKS, NodeRow, TaskRow, TaskStateRow
 from agentd.queries.counts import count_by_status
 from agentd.queries.nodes import node_view
 from agentd.queries.registration import registration_of
@@ -67,7 +67,7 @@ def read_status(
     state = state_row(reader, row.task_id)
     left_out: Any = UNSET
     asked = params.has("usage")
-    last = _last_of_page(reader, params)
+    last = _last_of_page(state, params)
     status = TaskStatusResult(
         task_view(reader, row),
         count_by_status(state) if params.has("counts") else left_out,
@@ -81,14 +81,12 @@ def read_status(
     return status, (NodeStatus(node, usage_of_node(reader, state, node.node_id)) for node in rows)
 
 
-def _last_of_page(reader: Reader, params: TaskStatusParams) -> int | None:
-    """The position of the last node on the page, where there are more behind it."""
-    if params.limit is None or not params.has("nodes"):
+def _last_of_page(state: TaskStateRow, params: TaskStatusParams) -> int | None:
+    """The position of the last node on the page, where there are more: they are numbered from 0."""
+    if params.limit is None:
         return None
-    positions = [
-        node.position for node in reader.nodes(params.task_id, _after(params), params.limit + 1)
-    ]
-    return positions[-2] if len(positions) > params.limit else None
+    last = _after(params) + params.limit
+    return last if last + 1 < state.nodes else None
 
 
 def _after(params: TaskStatusParams) -> int:
