@@ -8,6 +8,7 @@ SQLite transaction. The map, in the order of that sentence (`transact` first):
 
 pure, without clock, randomness or I/O
     text          text of others, as it is shown to people
+    suggestion    which name was meant
     errors        every failure that a client or a person can see
     events        the journal's vocabulary
     journal       how events become records, numbered, stamped and chained by hash

@@ -8,14 +8,14 @@ Everywhere else they are refused, and the message names what may have been meant
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
-from types import MappingProxyType
+from types import GenericAlias, MappingProxyType
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, inspect
 
 from agentd.api import CommitEventParams, CompleteNodeParams, FailNodeParams, NodeSpec, Params
+from agentd.suggestion import closest_name
 from agentd.text import quote
 
 _PAYLOAD_NAMES: Mapping[type[Params], str] = MappingProxyType(
@@ -37,30 +37,19 @@ _COMPARED_CHARACTERS = 80
 """Characters of a field's name that are compared with those that are known."""
 
 
-class _StrictNode(Struct, forbid_unknown_fields=True):
-    """As fast as a node can be looked at: nothing of it is decoded."""
-
-    id: Raw = Raw(b"null")
-    dependencies: Raw = Raw(b"null")
-    payload_schema: Raw = Raw(b"null")
-    name: Raw = Raw(b"null")
-    priority: Raw = Raw(b"null")
-    retry: Raw = Raw(b"null")
-    lease_secs: Raw = Raw(b"null")
-    timeout_secs: Raw = Raw(b"null")
-    not_before: Raw = Raw(b"null")
-    on_failure: Raw = Raw(b"null")
-
-
-class _StrictRegistration(Struct):
-    initial_nodes: list[_StrictNode] | None = None
-
-
 class _RawRegistration(Struct):
     initial_nodes: list[dict[str, Raw]] | None = None
 
 
-_check_nodes = msgspec.json.Decoder(_StrictRegistration).decode
+def _strict_registration() -> type[Struct]:
+    """As fast as nodes can be looked at: they have no other fields, and nothing is decoded."""
+    fields = [(name, Raw, Raw(b"null")) for name in _NODE_FIELDS]
+    node = msgspec.defstruct("_StrictNode", fields, forbid_unknown_fields=True)
+    nodes = GenericAlias(list, (node,)) | None
+    return msgspec.defstruct("_StrictRegistration", [("initial_nodes", nodes, None)])
+
+
+_check_nodes = msgspec.json.Decoder(_strict_registration()).decode
 _decode_raw = msgspec.json.Decoder(_RawRegistration).decode
 
 
@@ -102,14 +91,14 @@ def _describe_unknown(nodes: list[dict[str, Raw]]) -> Iterator[str]:
 
 
 def _suggestion(field: str) -> str:
-    meant = _closest(field, _NODE_FIELDS)
+    meant = _closest_field(field, _NODE_FIELDS)
     return f"did you mean `{meant}`?" if meant else f"a node has {', '.join(_NODE_FIELDS)}"
 
 
 def explain_unknown(params: type[Struct], path: str, field: str) -> str:
     """Why params are refused whose object at the path has this field."""
     known = _fields_at(params, path)
-    meant = _closest(field, known)
+    meant = _closest_field(field, known)
     hint = f"did you mean `{meant}`?" if meant else f"there are {', '.join(known)}"
     return f"there is no field {quote(field)} in `{path}`: {hint}"
 
@@ -139,6 +128,5 @@ def _holds_object(kind: Any) -> bool:
     return isinstance(kind, inspect.StructType | inspect.ListType | inspect.Metadata)
 
 
-def _closest(field: str, known: Sequence[str]) -> str | None:
-    near = get_close_matches(field[:_COMPARED_CHARACTERS].lower(), known, 1)
-    return near[0] if near else None
+def _closest_field(field: str, known: Sequence[str]) -> str | None:
+    return closest_name(field[:_COMPARED_CHARACTERS].lower(), known)

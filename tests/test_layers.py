@@ -18,6 +18,7 @@ PACKAGE = Path(agentd.__file__).parent
 
 PURE: dict[str, set[str]] = {
     "text": set(),
+    "suggestion": set(),
     "errors": set(),
     "events": set(),
     "journal": {"errors", "events"},
@@ -48,7 +49,7 @@ TABLE: dict[str, set[str]] = {
         "status_stream",
         "store",
     },
-    "unknown_fields": {"api", "text"},
+    "unknown_fields": {"api", "suggestion", "text"},
     "decoding": {"api", "errors", "methods", "protocol", "text", "unknown_fields"},
 }
 EFFECTS: dict[str, set[str]] = {
@@ -169,6 +170,7 @@ EFFECTS: dict[str, set[str]] = {
         "progress",
         "replay",
         "store",
+        "suggestion",
         "text",
         "worker",
     },

@@ -89,7 +89,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise `Usage`."""
         if found := _CHOICE.search(message):
-            from agentd.cli.suggestion import closest_name
+            from agentd.suggestion import closest_name
 
             if meant := closest_name(found[1], found[2].replace("'", "").split(", ")):
                 message = message.replace("(choose", f"(did you mean `{meant}`? choose", 1)

@@ -40,8 +40,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _suggestion(name: str) -> str:
-    from agentd.cli.suggestion import closest_name
     from agentd.methods import BY_NAME
+    from agentd.suggestion import closest_name
 
     spellings = {each.replace("_", "").lower(): method.name for each, method in BY_NAME.items()}
     near = closest_name(name.replace("_", "").lower(), [*spellings])

@@ -13,8 +13,8 @@ import msgspec
 
 from agentd.api import NodeSettingsSpec
 from agentd.cli.documents.faults import Place
-from agentd.cli.suggestion import closest_name
 from agentd.client.values import is_json
+from agentd.suggestion import closest_name
 
 Value = TypeVar("Value")
 Default = TypeVar("Default")

@@ -13,7 +13,7 @@ from agentd.api import NodeDefaults, NodeSettingsSpec, NodeSpec, check_name, own
 from agentd.cli.documents.faults import Place
 from agentd.cli.documents.fields import NODE, NODE_SETTINGS, Fields, json_kind
 from agentd.cli.ids import parse_id
-from agentd.cli.suggestion import closest_name
+from agentd.suggestion import closest_name
 
 _DEPENDENCIES = "a list of names or ids"
 _SETTINGS = {field.name: field.type for field in msgspec.structs.fields(NodeSettingsSpec)}
