@@ -17,6 +17,7 @@ pure, without clock, randomness or I/O
     projections/  the tables folded from the journal, one reducer each
     api/          params and results, one Struct each per method, a file per noun
     answers       safe repeats: the requests that were answered
+    causes        what keeps a ready node from being handed out
     decide/       from state and params to events, or a refusal, a file per noun
     broken_line   which id a line bears that cannot be decoded
     protocol      JSON Lines, from bytes to requests and from results to bytes

@@ -126,6 +126,12 @@ class NotRetryable(RequestRefused):
     kind = "not_retryable"
 
 
+class LimitUnknown(RequestRefused):
+    """No node names the limit, and nobody has set it: is its name misspelled?"""
+
+    kind = "limit_unknown"
+
+
 class TaskIsCancelled(RequestRefused):
     """The task is cancelled: drop the work on it."""
 
@@ -186,6 +192,7 @@ WIRE_ERRORS: tuple[type[RequestRefused], ...] = (
     NotRetryable,
     TaskIsCancelled,
     TaskHasEnded,
+    LimitUnknown,
 )
 """All that may stand in a response's `error`; `DescribeInterface` lists them from here."""
 

@@ -128,7 +128,7 @@ def task_at(store: Store, task_id: str, until: Callable[[Recorded], bool]) -> Ta
             project(then, recorded)
     if not then.records:
         raise TaskNotFound(f"there was no task {task_id} then", task_id=task_id)
-    return task_status(then, TaskStatusParams(task_id=task_id))
+    return task_status(then, TaskStatusParams(task_id=task_id), then.last_at())
 
 
 class _JournalCheck:
@@ -260,7 +260,7 @@ def _differences(
 
 
 def _key_of(projection: Projection, row: Struct) -> tuple[str, ...]:
-    return tuple(getattr(row, name) for name in projection.key)
+    return tuple(str(getattr(row, name)) for name in projection.key)
 
 
 def _report_progress(recorded: Recorded, advance: Advance) -> None:

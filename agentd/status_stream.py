@@ -13,10 +13,10 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, astuple
 
-from agentd.api import TaskStatusParams, TaskStatusResult
+from agentd.api import CauseKind, TaskStatusParams, TaskStatusResult
 from agentd.errors import TaskNotFound
 from agentd.projections import TASK_STATES, NodeRow, TaskStateRow
-from agentd.queries import node_view, read_status
+from agentd.queries import NodeStatus, read_status, view_of
 from agentd.store import Reader
 
 PIECE_BYTES = 256 * 1024
@@ -25,23 +25,25 @@ PIECE_BYTES = 256 * 1024
 _ROWS_IN_A_PACK = 256
 """Rows that are packed together, and unpacked."""
 
-NODE_BYTES = 220
+NODE_BYTES = 340
 """What a packed row takes at most, for an owner whose name is not long."""
 
 _json = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(list[tuple[tuple[Any, ...], dict[str, Any]]]).decode
+_unpack = msgspec.msgpack.Decoder(
+    list[tuple[tuple[Any, ...], dict[str, Any], list[CauseKind]]]
+).decode
 
 
 class TaskStatusStream:
     """The answer to one TaskStatus. `size` is what it holds, in bytes."""
 
-    def __init__(self, reader: Reader, params: TaskStatusParams) -> None:
-        """The task at this moment. Raises `TaskNotFound`."""
-        status, nodes = read_status(reader, params)
+    def __init__(self, reader: Reader, params: TaskStatusParams, now: int) -> None:
+        """The task at this moment (Unix milliseconds). Raises `TaskNotFound`."""
+        status, nodes = read_status(reader, params, now)
         self._packed: deque[bytes] = deque()
         while group := list(islice(nodes, _ROWS_IN_A_PACK)):
-            self._packed.append(_pack([(astuple(node.row), node.usage) for node in group]))
+            self._packed.append(_pack([(astuple(node.row), *node[1:]) for node in group]))
         self._before, self._end = _around_nodes(status, has_nodes=params.has("nodes"))
         self._remaining = self._unpack_rows()
         self.size = sum(map(len, self._packed))
@@ -60,8 +62,8 @@ class TaskStatusStream:
     def piece(self, reader: Reader) -> bytes:
         """The next piece of the JSON; after the last one it is `done`."""
         parts, size = [], 0
-        for node, usage in self._remaining:
-            encoded = _json(node_view(reader, node, usage))
+        for node in self._remaining:
+            encoded = _json(view_of(reader, node))
             parts += [self._before, encoded]
             self._before = b","
             size += len(encoded)
@@ -71,12 +73,12 @@ class TaskStatusStream:
         ending = self._end if self._before == b"," else self._before + self._end
         return b"".join([*parts, ending])
 
-    def _unpack_rows(self) -> Iterator[tuple[NodeRow, dict[str, Any]]]:
+    def _unpack_rows(self) -> Iterator[NodeStatus]:
         while self._packed:
             group = self._packed.popleft()
             self.size -= len(group)
-            for values, usage in _unpack(group):
-                yield NodeRow(*values), usage
+            for values, usage, blocked_by in _unpack(group):
+                yield NodeStatus(NodeRow(*values), usage, blocked_by)
 
 
 def _around_nodes(status: TaskStatusResult, *, has_nodes: bool) -> tuple[bytes, bytes]:

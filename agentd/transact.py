@@ -20,7 +20,7 @@ from agentd.decide import Context
 from agentd.errors import Conflict, InternalError, RequestRefused, StorageError, StorageFull
 from agentd.journal import Draft, Recorded
 from agentd.methods import Command
-from agentd.projections import project
+from agentd.projections import project_all
 from agentd.store import Store, Tx
 
 ATTEMPTS = 3
@@ -54,7 +54,12 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
     command, params = call.command, call.params
     if (answered := _find_answer(tx, params)) is not None:
         return Outcome(_show_again(tx, call, answered, context))
-    state, recorded = _carry_out(tx, command, params, context)
+    recorded: list[Recorded] = []
+    if command.first is not None:
+        for preceding, its_params in command.first(tx, params, context):
+            recorded += _carry_out(tx, preceding, its_params, context)[1]
+    state, own = _carry_out(tx, command, params, context)
+    recorded += own
     if command.more is not None:
         for following, its_params in command.more(tx, params, context, recorded):
             recorded += _carry_out(tx, following, its_params, context)[1]
@@ -92,8 +97,7 @@ def _carry_out(
         except Conflict:
             if attempt == ATTEMPTS:
                 raise
-    for event in recorded:  # 4. project
-        project(tx, event)
+    project_all(tx, recorded)  # 4. project
     return state, recorded
 
 

@@ -10,17 +10,18 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from agentd import api
+from agentd import api, queries
 from agentd.api import RuntimeMetrics, TaskParams
 from agentd.decide import Context
+from agentd.decide.context import NOBODY
 from agentd.decoding import decode
 from agentd.errors import RequestRefused
 from agentd.events import NodeAdded, TaskRegistered
 from agentd.journal import Draft, Recorded
 from agentd.methods import BY_NAME, SETTLE_DUE, TIME_OUT_TASK, Method
-from agentd.projections import project
+from agentd.projections import NodeRow, project
 from agentd.protocol import NO_ID, Request
-from agentd.store import Store, Tx
+from agentd.store import Reader, Store, Tx
 from agentd.store.memory import MemoryStore
 from agentd.store.sqlite import SqliteStore
 from agentd.transact import Call, Outcome, run_batch
@@ -89,6 +90,7 @@ class Core:
         self.lease_ms = lease_ms
         self.event_limit = event_limit
         self.new_id = Ids()
+        self.workers = NOBODY
         self.faults: list[BaseException] = []
 
     def context(self) -> Context:
@@ -100,6 +102,7 @@ class Core:
             event_limit=self.event_limit,
             started_at=self.started_at,
             honoured_until=self.honoured,
+            workers=self.workers,
         )
 
     def do(self, method: str, /, **params: Any) -> Any:
@@ -184,7 +187,7 @@ _OWN = {
 def decode_params(method: Method, params: bytes) -> api.Params:
     """The params as the daemon decodes them."""
     if method.name in _OWN:
-        return msgspec.json.decode(params, type=TaskParams)
+        return msgspec.json.decode(params, type=method.params)
     return decode(Request(NO_ID, method.name, msgspec.Raw(params)))[1]
 
 
@@ -208,6 +211,11 @@ def _result(outcome: Outcome) -> Any:
     if outcome.refusal is not None:
         raise outcome.refusal
     return outcome.result
+
+
+def next_runnable(reader: Reader, task_id: str | None = None) -> NodeRow | None:
+    """The node that somebody who offers no labels gets next, of the task or of all."""
+    return queries.next_node(reader, task_id, (), NOW)
 
 
 # Streams for tests below the methods: drafts straight into a store.

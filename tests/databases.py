@@ -19,6 +19,7 @@ BESIDE = ("-wal", "-shm", ".mark")
 
 _RUNNABLE = "WHERE status = 'PENDING' AND waiting_on = 0"
 
+_HANDED_OUT = "WHERE status = 'PENDING' AND waiting_on = 0 AND not_before IS NULL"
 _UNDO = {
     7: (
         *(f"DROP INDEX nodes_{index}" for index in ("queue", "due", "name", "failed", "runnable")),
@@ -59,6 +60,18 @@ _UNDO = {
         "ALTER TABLE task_states DROP COLUMN dedupe_key",
         "ALTER TABLE task_states RENAME TO counts",
         "ALTER TABLE requests DROP COLUMN found",
+    ),
+    10: (
+        "DROP TABLE queue",
+        "DROP TABLE starts",
+        "DROP TABLE limits",
+        "DROP TABLE demands",
+        "DROP INDEX nodes_queue",
+        "ALTER TABLE nodes DROP COLUMN demand",
+        f"CREATE INDEX nodes_runnable ON nodes (added_seq) {_HANDED_OUT}",
+        f"CREATE INDEX nodes_queue ON nodes (task_id, rank, added_seq) {_HANDED_OUT}",
+        f"CREATE INDEX nodes_queue_of_all ON nodes (rank, added_seq) {_HANDED_OUT}",
+        "CREATE INDEX nodes_waiting ON nodes (task_id) WHERE not_before IS NOT NULL",
     ),
     9: (
         "DROP INDEX nodes_queue_of_all",

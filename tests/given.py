@@ -11,7 +11,15 @@ from msgspec.structs import replace
 
 from agentd import decide
 from agentd.api import HeldLease
-from agentd.decide import Context, ControlState, KnownNode, NodesState, NodeState, TaskState
+from agentd.decide import (
+    Context,
+    ControlState,
+    KnownNode,
+    LeaseState,
+    NodesState,
+    NodeState,
+    TaskState,
+)
 from agentd.errors import RequestRefused
 from agentd.events import NodeSettings
 from agentd.journal import Draft
@@ -49,6 +57,9 @@ _DECIDES: Mapping[str, Callable[..., list[Draft]]] = {
     "ResumeTask": decide.resume_task,
     "SetBudget": decide.set_budget,
     "time_out_task": decide.time_out_task,
+    "UpdateNode": decide.update_node,
+    "SetLimit": decide.set_limit,
+    "CloseLimit": decide.close_limit,
 }
 
 
@@ -97,16 +108,16 @@ def node(row: NodeRow | None, **more: Any) -> NodeState:
 
 
 def task(
-    *,
-    expired: Sequence[NodeRow] = (),
-    runnable: NodeRow | None = None,
-    settings: NodeSettings = NO_SETTINGS,
-    **more: Any,
+    *, expired: Sequence[NodeRow] = (), settings: NodeSettings = NO_SETTINGS, **more: Any
 ) -> TaskState:
-    """A known task with these leases run out and this node to hand out, with these settings."""
-    held = [KnownNode(row, settings) for row in expired]
-    first = None if runnable is None else KnownNode(runnable, settings)
-    return TaskState(TASK, 3, STATE_ROW, held, first, **more)
+    """A known task in which these leases ran out, of nodes with these settings."""
+    return TaskState(TASK, 3, STATE_ROW, [KnownNode(row, settings) for row in expired], **more)
+
+
+def candidate(row: NodeRow, settings: NodeSettings = NO_SETTINGS, **more: Any) -> LeaseState:
+    """A node of a known task that may be handed out, if it is runnable."""
+    state = {"task_id": TASK, "version": 3, "task": STATE_ROW, "node": KnownNode(row, settings)}
+    return LeaseState(**{**state, **more})
 
 
 def control(**more: Any) -> ControlState:
@@ -117,12 +128,11 @@ def control(**more: Any) -> ControlState:
 def nodes(*known: tuple[NodeRow | None, str]) -> NodesState:
     """A known task with these nodes, each with the lease that its holder believes in."""
     return NodesState(
-        TASK,
-        3,
         [
             (node(row), HeldLease(TASK, NODE if row is None else row.node_id, lease))
             for row, lease in known
         ],
+        {TASK: 3},
     )
 
 

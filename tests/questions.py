@@ -2,16 +2,26 @@
 
 from collections.abc import Iterable
 
-from agentd.projections import NODES, PROJECTIONS, TASKS, TOTALS
+from agentd.projections import DEMANDS, NODES, PROJECTIONS, TASKS, TOTALS, DemandRow, StretchRow
 from agentd.projections.totals import SCOPE
-from agentd.projections.usage import node_scope, task_scope
+from agentd.projections.usage import limit_scope, node_scope, task_scope
 from agentd.store import Reader
+from tests.core import next_runnable
 
 LIMITS = (0, 1, 3, 50)
 PREFIXES = ("", "0", "00000000-0000-4000-8000-000000000002")
 KINDS = (["EventCommitted", "NodeFailed", "NodeAdded"], ["LeaseExtended", "NodeCompleted"])
 MOMENTS = (0, 10, 20, 30, 2**53)
 DEDUPE_KEYS = ("k1", "k2")
+
+
+def _demands(reader: Reader) -> list[DemandRow]:
+    return list(reader.rows(DEMANDS))  # type: ignore[arg-type]  # its rows
+
+
+def _place(stretch: StretchRow) -> tuple[int, int, str]:
+    """Which of several with the same order comes first is nobody's business."""
+    return (*stretch.order, stretch.demand)
 
 
 def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[str, object]:
@@ -35,8 +45,19 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
             for name in ("n1", "n3", "a")
         },
         "failed": {task_id: reader.failed_nodes(task_id) for task_id in task_ids},
-        "runnable": {task_id: reader.next_runnable(task_id) for task_id in task_ids},
-        "runnable of all": reader.next_runnable(),
+        "runnable": {task_id: next_runnable(reader, task_id) for task_id in task_ids},
+        "runnable of all": next_runnable(reader),
+        "next stretches": sorted(reader.next_stretches(), key=_place),
+        "first of each stretch": {
+            task_id: [reader.first_of(each) for each in reader.stretches(task_id)]
+            for task_id in task_ids
+        },
+        "pending": {task_id: reader.pending_nodes(task_id) for task_id in task_ids},
+        "known limits": [reader.known_limits(after, 9) for after in ("", "l1")],
+        "ready": reader.count_ready([row.demand for row in _demands(reader)]),
+        "demands": reader.demands_in_queue(),
+        "rated limits": reader.rated_limits(),
+        "next opening": [reader.next_opening(after) for after in MOMENTS],
         "reach": [
             reader.reach(after, entries, task_id)
             for task_id in (None, *task_ids)
@@ -83,7 +104,7 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
             for task_id in task_ids
             for after in (None, 0, 7)
         },
-        "ready": {task_id: reader.has_ready(task_id) for task_id in task_ids},
+        "stretches": {task_id: list(reader.stretches(task_id)) for task_id in task_ids},
         "leased": {task_id: reader.leased_nodes(task_id) for task_id in task_ids},
         "children": {task_id: reader.children(task_id, None, 9) for task_id in task_ids},
         "open": [reader.open_tasks(key) for key in DEDUPE_KEYS],
@@ -91,6 +112,7 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
         "next_timeout": [reader.next_timeout(after) for after in MOMENTS],
         "usage": {task_id: reader.usage(task_scope(task_id)) for task_id in task_ids},
         "nodes' usage": {node_id: reader.usage(node_scope(node_id)) for node_id in node_ids},
+        "limits' usage": [reader.usage(limit_scope(name)) for name in ("l1", "l2")],
         "pages of nodes": {task_id: list(reader.nodes(task_id, 1, 2)) for task_id in task_ids},
         "of each task": {task_id: list(reader.nodes(task_id)) for task_id in task_ids},
         "streams": {task_id: list(reader.journal(0, task_id)) for task_id in task_ids},

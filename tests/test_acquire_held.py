@@ -89,6 +89,24 @@ def test_the_order_of_all(core: Core) -> None:
     assert [take(core) for _ in range(6)] == [*map(uid, (3, 2, 4, 1, 5)), None]
 
 
+def test_the_order_of_different_demands(core: Core) -> None:
+    """What nodes demand changes nothing in the order of those that a worker can take."""
+    core.register(spec(1))
+    core.register(spec(2, limits=["l1"]))
+    core.register(spec(3))
+    assert [take(core) for _ in range(3)] == [uid(1), uid(2), uid(3)]
+
+
+@pytest.mark.parametrize("changes", [{"priority": -1}, {"requires": ["gpu"]}])
+def test_a_node_that_lost_its_place(core: Core, changes: Any) -> None:
+    """A node that was about to be the next is passed by once it is changed."""
+    task_id = core.register(spec(1), spec(2), spec(3))
+    assert take(core) == uid(1)  # so that the queue is known
+    core.do("UpdateNode", task_id=task_id, node_id=uid(2), **changes)
+    assert take(core) == uid(3)
+    assert take(core, labels=["gpu"]) == uid(2)
+
+
 def test_a_moment_that_has_come(core: Core) -> None:
     """Not handed out before it; afterwards in its place, as if it had never waited."""
     core.register({**spec(1), "not_before": soon(core, 10)})
@@ -110,6 +128,19 @@ def test_what_a_lease_that_ran_out_leaves(core: Core) -> None:
     [dependency] = second["context"]["completed_dependencies"]
     assert dependency["status"] == "FAILED"
     assert take(core) == uid(3)
+
+
+@pytest.mark.parametrize("of_all", [False, True])
+def test_what_a_lease_that_ran_out_leaves_for_the_next(core: Core, *, of_all: bool) -> None:
+    """A node whose lease ran out is the next behind an ending, of the task that is named too."""
+    task_id = core.register(spec(1), spec(2), spec(3))
+    core.hold(task_id)
+    core.now += LEASE_MS - 1
+    held = core.hold(task_id)
+    core.now += 1
+    wanted = {} if of_all else {"task_id": task_id}
+    ended = core.do("CompleteNode", **held.params, acquire_next=wanted)
+    assert (ended["next"]["node_id"], ended["next"]["attempt"]) == (uid(1), 2)
 
 
 def test_what_is_used_up_hides_nobody(core: Core) -> None:

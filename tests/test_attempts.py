@@ -131,6 +131,7 @@ def test_a_failure_is_tried_again(core: Core) -> None:
         "attempt": 1,
         "not_before": AT + 1,
         "usage": {},
+        "blocked_by": ["not_before"],
         "retry": {"max_attempts": 2, "jitter": 0},
     }
     core.now += 999

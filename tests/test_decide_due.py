@@ -8,7 +8,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from agentd.api import AttemptView
-from agentd.decide import KnownNode, NamedNode, TaskState
+from agentd.decide import KnownNode, LeaseState, NamedNode, TaskState
 from agentd.errors import NodeNotFound
 from agentd.events import (
     LeaseExpired,
@@ -20,8 +20,8 @@ from agentd.events import (
 )
 from agentd.journal import Draft
 from agentd.projections import NodeRow
-from tests.core import LEASE_MS, NOW, Ids, context, uid
-from tests.given import LEASE, NODE, PENDING, RUNNING, STATE_ROW, TASK, given, task
+from tests.core import LEASE_MS, NOW, context, uid
+from tests.given import LEASE, NODE, PENDING, RUNNING, STATE_ROW, TASK, candidate, given, task
 
 ENDED = replace(RUNNING, lease_expires_at=NOW - 1)
 OVER = replace(RUNNING, lease_expires_at=NOW - 1, deadline_at=NOW - 1)
@@ -118,24 +118,11 @@ def test_a_moment_that_has_come() -> None:
     given(task(due=[waiting])).when("settle_due", task_id=TASK).then(Draft(NodeDue(), NODE))
 
 
-def test_what_is_due_is_handed_out() -> None:
-    """Acquiring first says that it is due."""
-    waiting, ready = replace(PENDING, not_before=NOW), PENDING
-    acquired = NodeAcquired(Ids()(), "anonymous", NOW + LEASE_MS, "RUNNING")
-    given(task(due=[waiting], runnable=ready)).when("AcquireNextNode", task_id=TASK).then(
-        Draft(NodeDue(), NODE), Draft(acquired, NODE)
-    )
-
-
 # Leases
 
 
 def lease(settings: NodeSettings, **params: Any) -> NodeAcquired:
-    [draft] = (
-        given(task(runnable=PENDING, settings=settings))
-        .when("AcquireNextNode", task_id=TASK, **params)
-        .drafts()
-    )
+    [draft] = given(candidate(PENDING, settings)).when("AcquireNextNode", **params).drafts()
     assert isinstance(draft.event, NodeAcquired)
     return draft.event
 
@@ -157,44 +144,8 @@ def test_no_lease_reaches_beyond_the_deadline() -> None:
     assert (event.lease_expires_at, event.deadline_at) == (NOW + 5_000, NOW + 5_000)
 
 
-def test_a_third_expiry_in_a_row_costs_the_place() -> None:
-    """The node stands behind its equals that have fewer; before that it keeps its place."""
-    ready = replace(PENDING, node_id=OTHER, added_seq=99)
-    for strikes, first in ((1, NODE), (2, OTHER)):
-        row = replace(ENDED, strikes=strikes, attempt=strikes + 1)
-        drafts = (
-            given(task(expired=[row], runnable=ready))
-            .when("AcquireNextNode", task_id=TASK)
-            .drafts()
-        )
-        assert drafts[-1].node_id == first
-
-
-def test_what_failed_with_its_last_lease_is_not_handed_out() -> None:
-    """Only what is rolled back is runnable again."""
-    settings = NodeSettings(retry=Retry())
-    drafts = (
-        given(task(expired=[ENDED], settings=settings))
-        .when("AcquireNextNode", task_id=TASK)
-        .drafts()
-    )
-    assert [type(draft.event) for draft in drafts] == [NodeFailed]
-
-
-def test_a_node_that_is_wanted_and_no_other() -> None:
-    """What is not that node is not handed out, though it was rolled back."""
-    ready = replace(PENDING, node_id=OTHER)
-    wanted = NamedNode("b", ready)
-    drafts = (
-        given(task(expired=[ENDED], wanted=wanted))
-        .when("AcquireNextNode", task_id=TASK, node_id="b")
-        .drafts()
-    )
-    assert [type(draft.event) for draft in drafts] == [LeaseExpired]
-
-
 def test_a_node_that_is_wanted_has_to_be_there() -> None:
     """What is no UUID is a name; one that no node has is refused."""
-    given(task(wanted=NamedNode("b", None))).when(
+    given(LeaseState(TASK, 0, STATE_ROW, NamedNode("b", None))).when(
         "AcquireNextNode", task_id=TASK, node_id="b"
     ).refused(NodeNotFound, TASK, "b")

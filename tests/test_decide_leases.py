@@ -1,14 +1,17 @@
 """What acquiring, rolling back and heartbeats decide."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
 from agentd.api import HeldLease
-from agentd.decide import TaskState, refused_heartbeat
+from agentd.causes import LimitState
+from agentd.decide import LeaseState, refused_heartbeat
 from agentd.errors import StaleLease, TaskIsCancelled
 from agentd.events import LeaseExpired, LeaseExtended, NodeAcquired, TaskCancelled
 from agentd.journal import Draft
-from agentd.projections import NodeRow
+from agentd.projections import LimitRow, NodeRow
 from tests.core import LEASE_MS, NOW, Ids, context, uid
 from tests.given import (
     COMPLETED,
@@ -22,7 +25,9 @@ from tests.given import (
     PENDING,
     ROLLED_BACK,
     RUNNING,
+    STATE_ROW,
     TASK,
+    candidate,
     given,
     held,
     node,
@@ -46,82 +51,101 @@ def rolled_back(row: NodeRow) -> Draft:
     )
 
 
-def acquired_again(node_id: str) -> Draft:
-    return Draft(NodeAcquired(FIRST_NEW_ID, "anonymous", ENDS, "RUNNING", 2), node_id)
-
-
 # AcquireNextNode and the daemon's own settle_due
 
 
 def test_a_runnable_node_is_acquired() -> None:
     """The owner gets a new lease from now until now + timeout."""
-    given(task(runnable=PENDING)).when("AcquireNextNode", task_id=TASK, lease_owner="w").then(
-        acquired(NODE, "w")
-    )
+    given(candidate(PENDING)).when("AcquireNextNode", lease_owner="w").then(acquired(NODE, "w"))
 
 
 def test_the_length_of_the_lease_is_the_settings() -> None:
     """A lease of no length ends at once."""
-    [draft] = (
-        given(task(runnable=PENDING))
-        .when("AcquireNextNode", context(lease_ms=0), task_id=TASK)
-        .drafts()
-    )
+    [draft] = given(candidate(PENDING)).when("AcquireNextNode", context(lease_ms=0)).drafts()
     assert draft.event == NodeAcquired(FIRST_NEW_ID, "anonymous", NOW, "RUNNING")
 
 
 def test_nothing_runnable_is_no_event() -> None:
     """Asking for a node where none is runnable changes nothing."""
-    given(task()).when("AcquireNextNode", task_id=TASK).then()
+    given(LeaseState("", 0)).when("AcquireNextNode").then()
 
 
-def test_an_expired_lease_is_rolled_back_and_the_node_handed_on() -> None:
-    """Acquiring first rolls back what ran out, and then has that node to give."""
-    given(task(expired=[EXPIRED])).when("AcquireNextNode", task_id=TASK).then(
-        rolled_back(EXPIRED), acquired_again(NODE)
+def test_the_number_of_an_attempt() -> None:
+    """An attempt is one acquisition, whatever became of those before."""
+    given(candidate(ROLLED_BACK)).when("AcquireNextNode").then(
+        Draft(NodeAcquired(FIRST_NEW_ID, "anonymous", ENDS, "RUNNING", 2), NODE)
     )
 
 
-@pytest.mark.parametrize(("expired_at", "runnable_at"), [(0, 1), (1, 0)])
-def test_the_node_registered_first_is_acquired(expired_at: int, runnable_at: int) -> None:
-    """Rolled back or never acquired: the runnable node that was registered first is handed out."""
-    expired = replace(EXPIRED, added_seq=expired_at)
-    runnable = replace(PENDING, node_id=OTHER, added_seq=runnable_at)
-    given(task(expired=[expired], runnable=runnable)).when("AcquireNextNode", task_id=TASK).then(
-        rolled_back(expired), acquired_again(NODE) if expired_at == 0 else acquired(OTHER)
-    )
+@pytest.mark.parametrize(
+    "row",
+    [RUNNING, COMPLETED, FAILED, replace(PENDING, waiting_on=1), replace(PENDING, not_before=NOW)],
+)
+def test_what_is_not_runnable_is_not_handed_out(row: NodeRow) -> None:
+    """A node that runs, has ended, waits for another or for its moment."""
+    given(candidate(row)).when("AcquireNextNode").then()
 
 
 def test_every_expired_lease_is_rolled_back() -> None:
     """The daemon's rollback ends each lease that ran out, and hands out nothing."""
     other = replace(EXPIRED, node_id=OTHER, lease_id=OTHER_LEASE)
-    given(task(expired=[EXPIRED, other], runnable=PENDING)).when("settle_due", task_id=TASK).then(
+    given(task(expired=[EXPIRED, other])).when("settle_due", task_id=TASK).then(
         rolled_back(EXPIRED), rolled_back(other)
     )
 
 
 def test_no_expired_lease_is_no_event() -> None:
     """A rollback where no lease ran out changes nothing."""
-    given(task(runnable=PENDING)).when("settle_due", task_id=TASK).then()
+    given(task()).when("settle_due", task_id=TASK).then()
 
 
-@pytest.mark.parametrize("expired", [[], [EXPIRED]])
-def test_a_task_that_is_held_hands_out_nothing(expired: list[NodeRow]) -> None:
-    """What ran out is rolled back, and not handed out again."""
-    rollbacks = [rolled_back(row) for row in expired]
-    given(task(expired=expired, hands_out=False)).when("AcquireNextNode", task_id=TASK).then(
-        *rollbacks
-    )
+@pytest.mark.parametrize("held_by", [{"cancelled_seq": 4}, {"paused_seq": 4}, {"spent": True}])
+def test_a_task_that_is_held_hands_out_nothing(held_by: dict[str, Any]) -> None:
+    """Cancelled, paused, or its budget spent."""
+    state = candidate(PENDING, task=replace(STATE_ROW, **held_by))
+    given(state).when("AcquireNextNode").then()
 
 
 def test_what_a_node_has_used_is_recorded_with_its_lease() -> None:
-    """As it is at that moment; that of other nodes is not."""
-    usage = {NODE: {"usd": 1}, OTHER: {"usd": 2}}
-    [draft] = (
-        given(task(runnable=PENDING, usage=usage)).when("AcquireNextNode", task_id=TASK).drafts()
-    )
+    """As it is at that moment."""
+    [draft] = given(candidate(PENDING, used={"usd": 1})).when("AcquireNextNode").drafts()
     assert isinstance(draft.event, NodeAcquired)
     assert draft.event.usage == {"usd": 1}
+
+
+LIMIT = LimitRow("gpu", 1, is_known=True, max_running=2)
+
+
+def test_a_lease_takes_a_slot_of_each_limit() -> None:
+    """The event names them, and what its worker offered."""
+    limits = [LimitState(LIMIT), LimitState(replace(LIMIT, name="net"))]
+    [draft] = (
+        given(candidate(PENDING, limits=limits)).when("AcquireNextNode", labels=["b", "a"]).drafts()
+    )
+    assert isinstance(draft.event, NodeAcquired)
+    assert (draft.event.limits, draft.event.labels) == (("gpu", "net"), ("b", "a"))
+
+
+@pytest.mark.parametrize(
+    ("limit", "handed_out"),
+    [
+        (LimitState(LIMIT), True),
+        (LimitState(LimitRow("free", 99)), True),
+        (LimitState(replace(LIMIT, running=2)), False),
+        (LimitState(replace(LIMIT, running=3)), False),
+        (LimitState(replace(LIMIT, max_running=0, running=0)), False),
+        (LimitState(replace(LIMIT, closed_until=NOW + 1)), False),
+        (LimitState(replace(LIMIT, closed_until=NOW)), True),
+        (LimitState(replace(LIMIT, rate_count=3, rate_ms=9), NOW - 8), False),
+        (LimitState(replace(LIMIT, rate_count=3, rate_ms=9), NOW - 9), True),
+        (LimitState(replace(LIMIT, rate_count=3, rate_ms=9), None), True),
+    ],
+)
+def test_a_limit_without_a_slot_hands_out_nothing(limit: LimitState, *, handed_out: bool) -> None:
+    """Full, closed, or begun too often too lately; one that nobody has set does not limit."""
+    beside = LimitState(LimitRow("other"))
+    drafts = given(candidate(PENDING, limits=[beside, limit])).when("AcquireNextNode").drafts()
+    assert bool(drafts) is handed_out
 
 
 # HeartbeatNode
@@ -176,7 +200,7 @@ def test_no_heartbeat_in_a_cancelled_task(row: NodeRow) -> None:
 
 def test_nothing_in_any_task() -> None:
     """Where any task would do and none has a node, nothing happens, and nothing is refused."""
-    given(TaskState("", 0, None)).when("AcquireNextNode").then()
+    given(LeaseState("", 0)).when("AcquireNextNode").then()
 
 
 # Several heartbeats
@@ -185,7 +209,9 @@ def test_nothing_in_any_task() -> None:
 def test_all_that_are_current_are_extended() -> None:
     """Each lease that is still its node's lasts until now + timeout; the others do nothing."""
     state = nodes((RUNNING, LEASE), (RUNNING, OTHER_LEASE), (None, LEASE), (COMPLETED, LEASE))
-    given(state).when("HeartbeatNode", leases=[]).then(Draft(LeaseExtended(LEASE, ENDS), NODE))
+    given(state).when("HeartbeatNode", leases=[]).then(
+        Draft(LeaseExtended(LEASE, ENDS), NODE, task_id=TASK)
+    )
 
 
 @pytest.mark.parametrize("row", [PENDING, ROLLED_BACK, HELD_AGAIN, COMPLETED, FAILED, None])

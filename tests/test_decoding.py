@@ -33,10 +33,19 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "ResumeTask": TASK,
     "SetBudget": {**TASK, "budget": {"usd": 1}},
     "AcquireNodes": {**TASK, "count": 1},
+    "UpdateNode": TASK,
+    "SetLimit": {"name": "gpu", "max_running": 1},
+    "CloseLimit": {"name": "gpu"},
+    "ExplainNode": NODE,
+    "ExplainTask": TASK,
 }
-CHOSEN: dict[str, dict[str, Any]] = {"RetryNode": {"failed": True}}
+CHOSEN: dict[str, dict[str, Any]] = {
+    "RetryNode": {"failed": True},
+    "UpdateNode": {"priority": 1},
+    "CloseLimit": {"for_secs": 9},
+}
 """What else a method needs, where it may choose."""
-MEANT = {("SetBudget", "budget")}
+MEANT = {("SetBudget", "budget"), ("SetLimit", "max_running")}
 """Required fields that may be null: there it is something else than left out."""
 PAYLOADS = {"CommitEvent": "payload", "CompleteNode": "result_payload", "FailNode": "error_payload"}
 

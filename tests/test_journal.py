@@ -7,7 +7,15 @@ import pytest
 from msgspec.structs import replace
 
 from agentd.errors import JournalDamaged
-from agentd.events import EVENTS, EventCommitted, NodeAdded, NodeSettings, Retry
+from agentd.events import (
+    EVENTS,
+    EventCommitted,
+    NodeAcquired,
+    NodeAdded,
+    NodeSettings,
+    Rate,
+    Retry,
+)
 from agentd.journal import GENESIS, HASH_SIZE, Draft, Head, Recorded, chain_hash, decode, record
 from tests.core import NOW, Ids, uid
 
@@ -71,7 +79,9 @@ def test_records_follow_each_other() -> None:
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
 def test_every_kind_of_event_is_read_as_it_was_written(kind: type[Any]) -> None:
     """What a record's `data` holds decodes to the very event."""
-    settings = NodeSettings(-7, Retry(3, 0.5, on_expiry=False), 1_000, 1 << 53, 5, "continue")
+    settings = NodeSettings(
+        *(-7, Retry(3, 0.5, on_expiry=False), 1_000, 1 << 53, 5, "continue", ("ö",), ())
+    )
     examples: dict[str, Any] = {
         "dependencies": (uid(3), uid(4)),
         "status": "FAILED",
@@ -79,7 +89,7 @@ def test_every_kind_of_event_is_read_as_it_was_written(kind: type[Any]) -> None:
         "settings": settings,
         "node_defaults": settings,
         "how": "expired",
-        **dict.fromkeys(("counts", "satisfies", "satisfied"), True),
+        **dict.fromkeys(("counts", "satisfies", "satisfied", "moves"), True),
     }
     examples |= {"labels": {"ö": "ü"}, "budget": {"ö": 1}, "usage": {"ö": 0.5}}
     examples |= {"paused": True, "spent": True, "descendants": (uid(5),)}
@@ -90,7 +100,12 @@ def test_every_kind_of_event_is_read_as_it_was_written(kind: type[Any]) -> None:
         **dict.fromkeys(("lease_expires_at", "deadline_at", "not_before", "previous"), 1 << 53),
         **dict.fromkeys(("attempt", "lease_ms", "number"), 7),
         "timeout_at": 1,
+        "until": 1 << 53,
+        "max_running": 0,
     }
+    if kind is NodeAcquired:
+        examples |= {"limits": ("ö", "ü"), "labels": ("ö",)}
+    examples["rate"] = Rate(3, 1_000)
     fields = kind.__struct_fields__
     event = kind(**{name: {**examples, **numbers}.get(name, f"ö {name}") for name in fields})
     recorded = one(Draft(event))

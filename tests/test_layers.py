@@ -27,14 +27,24 @@ PURE: dict[str, set[str]] = {
     "projections": {"events", "journal"},
     "api": {"events"},
     "answers": {"api", "errors"},
-    "decide": {"api", "errors", "events", "graph", "journal", "lifecycle", "projections"},
+    "causes": {"api", "projections"},
+    "decide": {
+        "api",
+        "causes",
+        "errors",
+        "events",
+        "graph",
+        "journal",
+        "lifecycle",
+        "projections",
+    },
     "broken_line": set(),
     "protocol": {"broken_line", "errors"},
     "label": set(),
     "progress": set(),
 }
 TABLE: dict[str, set[str]] = {
-    "queries": {"api", "errors", "events", "journal", "projections", "store"},
+    "queries": {"api", "causes", "errors", "events", "journal", "projections", "store"},
     "status_stream": {"api", "errors", "events", "projections", "queries", "store"},
     "methods": {
         "agentd",

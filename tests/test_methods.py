@@ -102,6 +102,7 @@ def test_acquire_next_node(core: Core) -> None:
         "priority": 0,
         "attempt": 1,
         "not_before": None,
+        "blocked_by": [],
     }
     assert context["completed_dependencies"] == []
     assert context["event_journal_limit"] == 50
@@ -279,6 +280,12 @@ def test_every_alias_is_the_method() -> None:
         "AcquireNodes": ("acquire_nodes",),
         "WatchEvents": ("watch_events",),
         "ListWorkers": ("list_workers",),
+        "UpdateNode": ("update_node",),
+        "SetLimit": ("set_limit",),
+        "CloseLimit": ("close_limit",),
+        "ListLimits": ("list_limits",),
+        "ExplainNode": ("explain_node",),
+        "ExplainTask": ("explain_task",),
     }
 
 

@@ -61,6 +61,9 @@ def requests(core: Core) -> dict[str, dict[str, Any]]:
         "ResumeTask": {"task_id": _paused(core)},
         "SetBudget": {"task_id": task_id, "budget": {"usd": 1.5}},
         "AcquireNodes": {"task_id": task_id, "count": 2},
+        "UpdateNode": {"task_id": task_id, "limits": ["gpu"]},
+        "SetLimit": {"name": "gpu", "max_running": 2, "rate": {"count": 3, "per_secs": 1.5}},
+        "CloseLimit": {"name": _limit(core), "for_secs": 1.5},
     }
 
 
@@ -70,7 +73,12 @@ def _paused(core: Core) -> str:
     return task_id
 
 
-RECORDED = {"RegisterTask": 3, "AcquireNodes": 2}
+def _limit(core: Core) -> str:
+    core.do("SetLimit", name="net", max_running=None)
+    return "net"
+
+
+RECORDED = {"RegisterTask": 3, "AcquireNodes": 2, "UpdateNode": 2}
 """Events of these requests, where they are not one."""
 
 
@@ -275,8 +283,9 @@ def test_an_id_is_a_uuid(wrong: object) -> None:
 def test_a_query_needs_none(core: Core, query: str) -> None:
     """A query takes a request_id and is answered anew: it changes nothing."""
     task_id = core.register(spec(1))
-    params = {"task_id": task_id} if query in ("TaskStatus", "TaskEvents", "NodeStatus") else {}
-    if query == "NodeStatus":
+    of_task = ("TaskStatus", "TaskEvents", "NodeStatus", "ExplainNode", "ExplainTask")
+    params = {"task_id": task_id} if query in of_task else {}
+    if query in ("NodeStatus", "ExplainNode"):
         params["node_id"] = uid(1)
     assert core.do(query, **params, request_id=ID) == core.do(query, **params)
     core.do("RegisterTask", goal="g", request_id=ID)

@@ -7,22 +7,32 @@ from typing import Any
 import apsw
 import pytest
 
-from agentd.events import EventCommitted
+from agentd.events import (
+    EventCommitted,
+    LimitClosed,
+    LimitSet,
+    NodeAdded,
+    NodeSettings,
+    Rate,
+    TaskRegistered,
+)
 from agentd.journal import Draft
 from agentd.projections import TASK_STATES
+from agentd.queries.queue import hands_out, next_node
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import open_for_reading
 from agentd.store.sqlite.reader import SqliteReader
-from tests.core import NOW, Ids, record_drafts, registration, uid
+from tests.core import NOW, Ids, next_runnable, record_drafts, registration, uid
 
 Sizes = tuple[apsw.Connection, apsw.Connection]
+Question = Callable[[SqliteReader], object]
 
-QUESTIONS: dict[str, Callable[[SqliteReader], object]] = {
+QUESTIONS: dict[str, Question] = {
     "tasks": lambda reader: reader.tasks("", None, 2),
     "tasks of a prefix": lambda reader: reader.tasks(uid(1), None, 2),
     "runnable tasks": lambda reader: reader.runnable_tasks("", 0, 2),
     "runnable tasks of a prefix": lambda reader: reader.runnable_tasks(uid(2), 0, 2),
-    "no runnable node": lambda reader: reader.next_runnable(uid(1)),
+    "no runnable node": lambda reader: next_runnable(reader, uid(1)),
     "what was told last": lambda reader: reader.tail(uid(2), 2),
     "what was told before that": lambda reader: reader.tail(uid(2), 2, reader.last_seq()),
     "nothing was told": lambda reader: reader.tail(uid(1), 2),
@@ -33,14 +43,14 @@ QUESTIONS: dict[str, Callable[[SqliteReader], object]] = {
     "first events": lambda reader: list(reader.records_without_heartbeats(uid(2), 0, 2)),
     "counts": lambda reader: reader.get(TASK_STATES, (uid(2),)),
     "a page of nodes": lambda reader: list(reader.nodes(uid(2), 3, 2)),
-    "nothing ready": lambda reader: reader.has_ready(uid(1)),
+    "nothing ready": lambda reader: reader.stretches(uid(1)),
     "leased nodes": lambda reader: reader.leased_nodes(uid(2)),
     "children": lambda reader: reader.children(uid(1), None, 2),
     "open tasks": lambda reader: reader.open_tasks("k"),
     "overdue tasks": lambda reader: reader.overdue_tasks(0, NOW),
     "next time-out": lambda reader: reader.next_timeout(0),
     "usage": lambda reader: reader.usage("task"),
-    "the first runnable node of all": lambda reader: reader.next_runnable(),
+    "the first runnable node of all": next_runnable,
     "what was told of a node": lambda reader: reader.tail_of_nodes(uid(2), [uid(1)], 2, 10**6),
     "how far to look": lambda reader: (reader.reach(1, 3), reader.reach(1, 3, uid(2))),
     "what of all tasks to look at": lambda reader: list(
@@ -67,7 +77,7 @@ def database(directory: Path, size: int) -> apsw.Connection:
     return open_for_reading(directory / f"{size}.db")
 
 
-def steps(connection: apsw.Connection, question: Callable[[SqliteReader], object]) -> int:
+def steps(connection: apsw.Connection, question: Question) -> int:
     """How many steps SQLite's machine takes to answer: https://sqlite.org/opcode.html."""
     counted: list[int] = []
 
@@ -91,9 +101,87 @@ def two_sizes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sizes]:
 
 
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=list(QUESTIONS))
-def test_a_larger_database_costs_no_more(
-    two_sizes: Sizes, question: Callable[[SqliteReader], object]
-) -> None:
+def test_a_larger_database_costs_no_more(two_sizes: Sizes, question: Question) -> None:
     """Fifty times the tasks, nodes and events are at most a few more looks at an index."""
     small, large = two_sizes
+    assert steps(large, question) < 3 * steps(small, question)
+
+
+# The queue
+
+PLAIN, FULL, UNOFFERED, PAUSED, LIMITS = range(1, 6)
+"""Tasks, and the stream of the limits."""
+
+OF_QUEUE: dict[str, Question] = {
+    "the first stretch of each demand": lambda reader: list(reader.next_stretches()),
+    "a node of any task": next_runnable,
+    "a node of any task for who offers labels": lambda reader: next_node(reader, None, ["x"], NOW),
+    "a node of a task": lambda reader: next_runnable(reader, uid(PLAIN)),
+    "a node of a task whose limit is full": lambda reader: next_runnable(reader, uid(FULL)),
+    "a node of a task whose label nobody offers": lambda reader: next_runnable(
+        reader, uid(UNOFFERED)
+    ),
+    "a node of a paused task": lambda reader: next_runnable(reader, uid(PAUSED)),
+    "whether a task hands out": lambda reader: hands_out(reader, uid(FULL), NOW),
+    "tasks that hand out": lambda reader: reader.runnable_tasks("", 0, 2),
+    "ready nodes that name a limit": lambda reader: reader.count_ready(
+        [stretch.demand for stretch in reader.stretches(uid(FULL))]
+    ),
+    "what ready nodes demand": lambda reader: reader.demands_in_queue(),
+    "known limits": lambda reader: reader.known_limits("", 2),
+    "the next opening": lambda reader: reader.next_opening(NOW),
+}
+
+
+def demanding(nodes: range, settings: NodeSettings, *, paused: bool = False) -> list[Draft]:
+    """The drafts of a new task whose nodes all have these settings."""
+    drafts = [Draft(TaskRegistered("g", len(nodes), paused=paused), payload=b"{}")]
+    for position, number in enumerate(nodes):
+        added = NodeAdded(position, (), 0, "PENDING", settings=settings)
+        drafts.append(Draft(added, uid(number), b"{}"))
+    return drafts
+
+
+def queue(directory: Path, size: int) -> apsw.Connection:
+    """So many nodes to hand out; before them as many blocked ones, paused tasks, and limits."""
+    store = SqliteStore.open(directory / f"queue-{size}.db", NOW)
+    new = Ids()
+    full, unoffered, first = (
+        NodeSettings(9, limits=("full",)),
+        NodeSettings(9, requires=("gpu",)),
+        NodeSettings(9),
+    )
+    limits = [Draft(LimitSet("full", 0)), Draft(LimitClosed("closed", NOW + 9))]
+    limits += [Draft(LimitSet("rated", rate=Rate(1, 1_000)))]
+    limits += [Draft(LimitSet(f"limit-{number}", 1)) for number in range(size)]
+    with store.write() as tx:
+        record_drafts(tx, LIMITS, limits, new_id=new)
+        record_drafts(tx, FULL, demanding(range(size), full), new_id=new)
+        record_drafts(tx, UNOFFERED, demanding(range(size, 2 * size), unoffered), new_id=new)
+        for task in range(size):
+            nodes = range(2 * size + task, 2 * size + task + 1)
+            paused = demanding(nodes, first, paused=True)
+            record_drafts(tx, PAUSED if task == 0 else 10 + task, paused, new_id=new)
+        plain = demanding(range(3 * size, 4 * size), NodeSettings())
+        record_drafts(tx, PLAIN, plain, new_id=new)
+    store.close()
+    return open_for_reading(directory / f"queue-{size}.db")
+
+
+@pytest.fixture(scope="module")
+def two_queues(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sizes]:
+    directory = tmp_path_factory.mktemp("queues")
+    small, large = queue(directory, 20), queue(directory, 1_000)
+    yield small, large
+    small.close()
+    large.close()
+
+
+@pytest.mark.parametrize("question", OF_QUEUE.values(), ids=list(OF_QUEUE))
+def test_what_is_not_handed_out_costs_nothing(two_queues: Sizes, question: Question) -> None:
+    """Paused tasks, nodes behind a full limit or a label that nobody offers, other limits.
+
+    Fifty times as many of each are at most a few more looks at an index.
+    """
+    small, large = two_queues
     assert steps(large, question) < 3 * steps(small, question)

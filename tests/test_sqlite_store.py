@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from agentd.errors import DatabaseRefused, JournalDamaged, StorageError
-from agentd.projections import NODES, PROJECTIONS, Projection
+from agentd.projections import NODES, PROJECTIONS, Projection, StretchRow
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import open_for_reading, open_for_writing, prepare_writer
 from agentd.store.sqlite.place import DatabasePlace
@@ -116,7 +116,17 @@ def _get(projection: Projection, reader: SqliteReader) -> object:
 Question = Callable[[SqliteReader], object]
 QUESTIONS: dict[str, Question] = {
     **{f"get {projection.name}": partial(_get, projection) for projection in PROJECTIONS},
-    "next_runnable": lambda r: r.next_runnable(uid(1)),
+    "stretches": lambda r: r.stretches(uid(1)),
+    "next stretches": lambda r: r.next_stretches(),
+    "first of a stretch": lambda r: r.first_of(
+        StretchRow(uid(1), "", 0, 1, 1, 1, held=False, hands_out=True)
+    ),
+    "rated limits": lambda r: r.rated_limits(),
+    "pending": lambda r: r.pending_nodes(uid(1)),
+    "demands in queue": lambda r: r.demands_in_queue(),
+    "count ready": lambda r: r.count_ready(["a"]),
+    "known limits": lambda r: r.known_limits("a", 9),
+    "next opening": lambda r: r.next_opening(5),
     "due": lambda r: r.due_nodes(5, 9),
     "due of a task": lambda r: r.due_nodes(5, 9, uid(1)),
     "next_due": lambda r: r.next_due(5),
@@ -183,7 +193,8 @@ def test_every_question_is_answered_from_an_index(
 
 
 IN_ORDER = (
-    "next_runnable",
+    "first of a stretch",
+    "demands in queue",
     "due",
     "failed",
     "nodes",
@@ -208,9 +219,12 @@ def test_no_question_sorts_what_the_index_has_in_order(reading: apsw.Connection,
 @pytest.mark.parametrize(
     ("name", "index"),
     [
-        ("next_runnable", "nodes_queue"),
-        ("runnable tasks", "nodes_runnable"),
-        ("runnable tasks of a prefix", "nodes_queue"),
+        ("first of a stretch", "nodes_queue"),
+        ("next stretches", "queue_of_all"),
+        ("runnable tasks", "queue_tasks"),
+        ("count ready", "queue_demands"),
+        ("next opening", "limits_closed"),
+        ("next opening", "limits_rates"),
         ("due", "nodes_due"),
         ("due of a task", "nodes_due"),
         ("next_due", "nodes_due"),

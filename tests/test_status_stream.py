@@ -1,6 +1,7 @@
 """TaskStatus in pieces: the same answer, of one moment, whatever happens between the pieces."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from agentd.errors import TaskNotFound
 from agentd.queries import task_status
 from agentd.status_stream import NODE_BYTES, TaskStatusStream
 from agentd.store import Reader
-from tests.core import STORES, Core, uid
+from tests.core import NOW, STORES, Core, uid
 
 
 @pytest.fixture(params=STORES)
@@ -44,11 +45,11 @@ def played(core: Core, nodes: int) -> str:
 def whole(core: Core, task: str) -> bytes:
     """The answer in one piece."""
     with core.store.read() as reader:
-        return msgspec.json.encode(task_status(reader, TaskStatusParams(task_id=task)))
+        return msgspec.json.encode(task_status(reader, TaskStatusParams(task_id=task), core.now))
 
 
 def opened(reader: Reader, task: str) -> TaskStatusStream:
-    return TaskStatusStream(reader, TaskStatusParams(task_id=task))
+    return TaskStatusStream(reader, TaskStatusParams(task_id=task), NOW)
 
 
 def pieces(core: Core, status: TaskStatusStream) -> list[bytes]:
@@ -85,8 +86,8 @@ def test_the_pieces_of_a_part(core: Core, params: dict[str, Any]) -> None:
     """What was not asked for is left out of the pieces, too."""
     asked = TaskStatusParams(task_id=played(core, 8), **params)
     with core.store.read() as reader:
-        status = TaskStatusStream(reader, asked)
-        expected = msgspec.json.encode(task_status(reader, asked))
+        status = TaskStatusStream(reader, asked, NOW)
+        expected = msgspec.json.encode(task_status(reader, asked, NOW))
         assert (
             TaskStatusStream.count(reader, asked)
             == {0: 0, 1: 8, 2: 3}[
@@ -138,8 +139,8 @@ def test_nodes_are_counted_without_a_look_at_them(core: Core) -> None:
         assert TaskStatusStream.count(reader, TaskStatusParams(task_id=task)) == 8
 
 
-@pytest.mark.parametrize("ask", [TaskStatusStream, TaskStatusStream.count])
-def test_a_task_that_is_none(core: Core, ask: type[TaskStatusStream]) -> None:
+@pytest.mark.parametrize("ask", [partial(TaskStatusStream, now=NOW), TaskStatusStream.count])
+def test_a_task_that_is_none(core: Core, ask: Callable[..., object]) -> None:
     """There is neither an answer nor a number."""
     with core.store.read() as reader, pytest.raises(TaskNotFound):
         ask(reader, TaskStatusParams(task_id=uid(99)))

@@ -9,7 +9,7 @@ from agentd.events import EventCommitted, LeaseExtended, NodeAcquired
 from agentd.journal import Draft
 from agentd.projections import TASKS, TaskRow
 from agentd.store import Store, Tx
-from tests.core import NOW, STORES, Ids, record_drafts, registration, uid
+from tests.core import NOW, STORES, Ids, next_runnable, record_drafts, registration, uid
 
 A, B, C = 0xA00, 0xB00, 0xAF1
 PREFIX = uid(0)[:-3]
@@ -144,10 +144,10 @@ def test_a_drained_task_does_not_hand_out_the_next_ones(
     with store.write() as tx:
         three_tasks(tx, new_id)
         record_drafts(tx, A, [acquisition(A * 16), acquisition(A * 16 + 1)], new_id=new_id)
-        assert tx.next_runnable(uid(A)) is None
+        assert next_runnable(tx, uid(A)) is None
     with store.read() as reader:
-        assert reader.next_runnable(uid(A)) is None
-        assert reader.next_runnable(uid(B)) is not None
+        assert next_runnable(reader, uid(A)) is None
+        assert next_runnable(reader, uid(B)) is not None
 
 
 # Events

@@ -10,7 +10,7 @@ from agentd.events import NodeAcquired, NodeCompleted
 from agentd.journal import Draft
 from agentd.projections import NODES, PROJECTIONS, TOTALS, NodeRow, TotalsRow, project
 from agentd.store import Reader, Store
-from tests.core import NOW, STORES, Ids, record_drafts, registration, uid
+from tests.core import NOW, STORES, Ids, next_runnable, record_drafts, registration, uid
 
 
 @pytest.fixture(params=STORES)
@@ -34,7 +34,7 @@ def completion(node: int) -> Draft:
 
 
 def runnable(reader: Reader, task: int) -> str | None:
-    row = reader.next_runnable(uid(task))
+    row = next_runnable(reader, uid(task))
     return None if row is None else row.node_id
 
 

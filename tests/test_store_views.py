@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import apsw
 import pytest
 from msgspec.structs import replace
 
@@ -12,9 +14,21 @@ from agentd.journal import Draft
 from agentd.projections import NODES, project
 from agentd.store import Store
 from agentd.store.sqlite import SqliteStore
+from agentd.store.sqlite.cache import Cache
 from agentd.store.sqlite.opening import open_for_writing
 from agentd.store.sqlite.place import DatabasePlace
-from tests.core import NOW, STORES, Core, Ids, open_sqlite, record_drafts, registration, spec, uid
+from tests.core import (
+    NOW,
+    STORES,
+    Core,
+    Ids,
+    next_runnable,
+    open_sqlite,
+    record_drafts,
+    registration,
+    spec,
+    uid,
+)
 from tests.questions import LIMITS, answers
 
 TASKS = [uid(1), uid(2), uid(3)]
@@ -159,10 +173,10 @@ def test_a_node_that_was_removed_is_not_runnable(store: Store, new_id: Callable[
     """A row that was put as None is no node to hand out."""
     with store.write() as tx:
         record_drafts(tx, 1, registration(1, 1, 2), new_id=new_id)
-        first = tx.next_runnable(uid(1))
+        first = next_runnable(tx, uid(1))
         assert first is not None
         tx.put(NODES, (first.node_id,), None)
-        second = tx.next_runnable(uid(1))
+        second = next_runnable(tx, uid(1))
         assert second is not None
         assert second.node_id == uid(2)
 
@@ -190,6 +204,34 @@ def test_a_writer_sees_what_another_program_wrote(tmp_path: Path) -> None:
         one, two = two, one
     for store in (one, two):
         store.close()
+
+
+@pytest.mark.parametrize(
+    "large", [{"payload_schema": "x" * 1_024}, {"limits": [c * 256 for c in "abcd"]}]
+)
+def test_a_large_record_is_not_remembered(tmp_path: Path, large: dict[str, Any]) -> None:
+    """Whether its payload makes it so, or what the event says."""
+    cache = Cache(apsw.Connection(":memory:"))
+    core = Core(open_sqlite(tmp_path))
+    core.register(spec(1), spec(2, **large))
+    for recorded in core.journal():
+        cache.add_record(recorded)
+    core.store.close()
+    assert list(cache.records) == [1, 2]
+
+
+@pytest.mark.parametrize(("alike", "read"), [(1, 0), (2, 2)])
+def test_a_node_that_is_alone_is_not_read_ahead(tmp_path: Path, alike: int, read: int) -> None:
+    """Of many that each demand something else one is handed out: of the others nothing is asked."""
+    core = Core(open_sqlite(tmp_path))
+    core.register(*(spec(n) for n in range(1, 1 + alike)))
+    core.store.close()
+    store = open_sqlite(tmp_path)
+    with store.write() as tx:
+        for stretch in tx.next_stretches():
+            tx.first_of(stretch)
+        assert len(tx._cache.records) == len(tx._cache.dependents) == read  # noqa: SLF001
+    store.close()
 
 
 def test_a_writer_that_forgets_answers_the_same(

@@ -276,4 +276,4 @@ def test_counts_that_are_gone_are_damage(tmp_path: Path) -> None:
     with core.store.write() as tx:
         tx.put(TASK_STATES, (task_id,), None)
     with pytest.raises(JournalDamaged, match=task_id), core.store.read() as reader:
-        queries.list_tasks(reader, ListTasksParams())
+        queries.list_tasks(reader, ListTasksParams(), NOW)

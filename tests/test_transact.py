@@ -160,7 +160,7 @@ def test_a_row_that_cannot_be_folded_undoes_its_record(
     """Journal and rows change together or not at all."""
     before = contents(core)
     with monkeypatch.context() as patched:
-        patched.setattr("agentd.transact.project", broken)
+        patched.setattr("agentd.transact.project_all", broken)
         assert node_ids(core.run([registering(1)])) == [None]
     assert contents(core) == before
 

@@ -6,6 +6,16 @@ interface, so the three cannot disagree. The docstring of a method's params is i
 
 from agentd.api.amounts import MOST_UNITS, Amount, Amounts, Text
 from agentd.api.attempts import MOST_LISTED, MOST_SHOWN, AttemptView, error_or_size
+from agentd.api.causes import (
+    MOST_NAMED_NODES,
+    Cause,
+    CauseKind,
+    ExplainNodeParams,
+    ExplainNodeResult,
+    ExplainTaskParams,
+    ExplainTaskResult,
+    GroupedCause,
+)
 from agentd.api.control import (
     CancelTaskParams,
     CancelTaskResult,
@@ -64,6 +74,15 @@ from agentd.api.leases import (
     Acquisition,
     ContextScope,
 )
+from agentd.api.limits import (
+    MOST_STARTS,
+    CloseLimitParams,
+    LimitView,
+    ListLimitsParams,
+    ListLimitsResult,
+    RateSpec,
+    SetLimitParams,
+)
 from agentd.api.moments import Moment, fractional_seconds, to_milliseconds
 from agentd.api.node_context import DependencyView, NodeContext
 from agentd.api.node_settings import (
@@ -72,7 +91,9 @@ from agentd.api.node_settings import (
     Priority,
     RetrySpec,
     check_name,
+    once_each,
     own_settings,
+    retry_of,
 )
 from agentd.api.nodes import NodeStatusParams, NodeStatusResult, NodeView
 from agentd.api.params import LeaseParams, NodeParams, NoParams, Params, TaskParams
@@ -104,6 +125,7 @@ from agentd.api.types import (
     or_default,
     rfc3339,
 )
+from agentd.api.updates import UPDATABLE, UpdateNodeParams, UpdateNodeResult
 from agentd.api.watch import WatchEventsParams, WatchEventsResult
 from agentd.api.workers import ListWorkersParams, ListWorkersResult, WorkerView
 from agentd.events import StateOfTask
@@ -112,11 +134,14 @@ __all__ = [
     "EMPTY_OBJECT",
     "LONGEST_WAIT",
     "MOST_LISTED",
+    "MOST_NAMED_NODES",
     "MOST_NODES",
     "MOST_SHOWN",
+    "MOST_STARTS",
     "MOST_UNITS",
     "NULL",
     "OTHER_KINDS",
+    "UPDATABLE",
     "AcquireNext",
     "AcquireNextNodeParams",
     "AcquireNextNodeResult",
@@ -128,6 +153,9 @@ __all__ = [
     "AttemptView",
     "CancelTaskParams",
     "CancelTaskResult",
+    "Cause",
+    "CauseKind",
+    "CloseLimitParams",
     "CommitEventParams",
     "CompleteNodeParams",
     "ContextScope",
@@ -139,8 +167,13 @@ __all__ = [
     "ErrorDescription",
     "EventResult",
     "EventView",
+    "ExplainNodeParams",
+    "ExplainNodeResult",
+    "ExplainTaskParams",
+    "ExplainTaskResult",
     "FailNodeParams",
     "FailNodeResult",
+    "GroupedCause",
     "HealthParams",
     "HealthResult",
     "HeartbeatError",
@@ -153,6 +186,9 @@ __all__ = [
     "Id",
     "Json",
     "LeaseParams",
+    "LimitView",
+    "ListLimitsParams",
+    "ListLimitsResult",
     "ListTasksParams",
     "ListTasksResult",
     "ListWorkersParams",
@@ -178,6 +214,7 @@ __all__ = [
     "PauseTaskParams",
     "PayloadAlias",
     "Priority",
+    "RateSpec",
     "ReasonedParams",
     "RecordedEventView",
     "RegisterTaskParams",
@@ -191,6 +228,7 @@ __all__ = [
     "RetrySpec",
     "RuntimeMetrics",
     "SetBudgetParams",
+    "SetLimitParams",
     "StateModel",
     "StateOfTask",
     "StatusField",
@@ -204,6 +242,8 @@ __all__ = [
     "Text",
     "Timestamp",
     "UnixSeconds",
+    "UpdateNodeParams",
+    "UpdateNodeResult",
     "WatchEventsParams",
     "WatchEventsResult",
     "WorkerView",
@@ -212,8 +252,10 @@ __all__ = [
     "error_or_size",
     "fractional_seconds",
     "is_id",
+    "once_each",
     "or_default",
     "own_settings",
+    "retry_of",
     "rfc3339",
     "to_milliseconds",
 ]

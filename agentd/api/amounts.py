@@ -9,10 +9,12 @@ from agentd.api.types import OrNull
 MOST_UNITS = 64
 """Units that one task may be told of."""
 
-_LARGEST = 10**15
+LARGEST_AMOUNT = 10**15
 
 Text = Annotated[str, Meta(min_length=1, max_length=256)]
-Amount = Annotated[int, Meta(ge=0, le=_LARGEST)] | Annotated[float, Meta(ge=0, le=_LARGEST)]
+Amount = (
+    Annotated[int, Meta(ge=0, le=LARGEST_AMOUNT)] | Annotated[float, Meta(ge=0, le=LARGEST_AMOUNT)]
+)
 Amounts = Annotated[dict[Text, Amount], Meta(max_length=MOST_UNITS)]
 
 Usage = Annotated[

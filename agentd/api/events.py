@@ -66,10 +66,13 @@ class TaskEventsParams(TaskParams):
 
 
 class RecordedEventView(Struct):
-    """Any event, and its place in the journal of all tasks; of a task's own `node_id` is null."""
+    """Any event, and its place in the journal of all tasks.
+
+    `node_id` is null in what a task has of its own, and `task_id` too in what limits have.
+    """
 
     id: ResultId
-    task_id: ResultId
+    task_id: ResultId | None
     node_id: ResultId | None
     action_type: str
     payload: Json

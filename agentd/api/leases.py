@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from agentd.api.moments import FractionalSeconds
 from agentd.api.node_context import NodeContext
-from agentd.api.node_settings import LeaseSeconds
+from agentd.api.node_settings import LeaseSeconds, Names
 from agentd.api.params import Nullable, Params
 from agentd.api.types import (
     Id,
@@ -31,6 +31,7 @@ ContextScope = Annotated[
     Literal["task", "node", "none"],
     Meta(description="whose events the context shows: node is this one and its dependencies"),
 ]
+Offered = Annotated[OrNull[Names], Meta(description="labels that the worker offers")]
 WaitSecs = Annotated[
     float,
     Meta(ge=0, le=LONGEST_WAIT, description="wait so long for what is not there yet"),
@@ -46,6 +47,7 @@ class AcquireNextNodeParams(Params):
     lease_secs: OwnLease = None
     context_scope: OrNull[ContextScope] = "task"
     wait_secs: OrNull[WaitSecs] = 0
+    labels: Offered = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,6 +71,7 @@ class AcquireNext(Nullable, omit_defaults=True, forbid_unknown_fields=True):
     node_id: ThisNode = None
     lease_secs: OwnLease = None
     context_scope: OrNull[ContextScope] = "task"
+    labels: Offered = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,10 +1,11 @@
 """What a node may say of itself besides its work, and what a task says for all its nodes."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from agentd.api.amounts import Text
 from agentd.api.moments import LONGEST_SECS, Moment, Seconds, to_milliseconds
 from agentd.api.types import is_id
 from agentd.events import NodeSettings, OnFailure, Retry
@@ -26,6 +27,16 @@ OnFailureParam = Annotated[
         description="`block`, where it is left out: dependents never run; `continue`: they run, "
         "and find its error"
     ),
+]
+
+
+MOST_NAMED = 64
+"""Labels, or limits, of one node."""
+
+Names = Annotated[list[Text], Meta(max_length=MOST_NAMED)]
+Requires = Annotated[Names | None, Meta(description="labels, all of which a worker must offer")]
+Limits = Annotated[
+    Names | None, Meta(description="limits of which it takes a slot while it is RUNNING")
 ]
 
 
@@ -63,6 +74,8 @@ class NodeDefaults(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fiel
     timeout_secs: TimeoutSeconds | None = None
     not_before: NotBefore = None
     on_failure: OnFailureParam = None
+    requires: Requires = None
+    limits: Limits = None
 
 
 class NodeSettingsSpec(NodeDefaults, kw_only=True, forbid_unknown_fields=False):
@@ -76,12 +89,19 @@ def own_settings(spec: NodeDefaults, priority: int, place: str = "$") -> NodeSet
     at = spec.not_before
     return NodeSettings(
         priority,
-        None if spec.retry is None else Retry(*_values(spec.retry)),
+        None if spec.retry is None else retry_of(spec.retry),
         _milliseconds(spec.lease_secs),
         _milliseconds(spec.timeout_secs),
         None if at is None else to_milliseconds(at, f"{place}.not_before"),
         spec.on_failure,
+        once_each(spec.requires),
+        once_each(spec.limits),
     )
+
+
+def once_each(names: list[str] | None) -> tuple[str, ...] | None:
+    """What was named, and of what was named twice the first."""
+    return None if names is None else tuple(dict.fromkeys(names))
 
 
 def check_name(name: str, place: str) -> None:
@@ -97,5 +117,6 @@ def _milliseconds(seconds: int | None) -> int | None:
     return None if seconds is None else seconds * 1000
 
 
-def _values(retry: RetrySpec) -> tuple[Any, ...]:
-    return tuple(getattr(retry, name) for name in RetrySpec.__struct_fields__)
+def retry_of(spec: RetrySpec) -> Retry:
+    """The same, as events record it."""
+    return Retry(*(getattr(spec, name) for name in RetrySpec.__struct_fields__))

@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from agentd.api.amounts import ResultAmounts
 from agentd.api.attempts import AttemptView
+from agentd.api.causes import CauseKind
 from agentd.api.moments import FractionalSeconds
 from agentd.api.params import NodeParams
 from agentd.api.types import Json, ResultId, UnixSeconds
@@ -33,10 +34,16 @@ class NodeView(Struct):
         FractionalSeconds | None, Meta(description="null unless the node waits for it")
     ] = None
     usage: ResultAmounts = {}
+    blocked_by: Annotated[
+        list[CauseKind],
+        Meta(description="why it is not runnable; [] if it is, or runs"),
+    ] = []
     retry: Retry | UnsetType = UNSET
     lease_secs: int | UnsetType = UNSET
     timeout_secs: int | UnsetType = UNSET
     on_failure: OnFailure | UnsetType = UNSET
+    requires: list[str] | UnsetType = UNSET
+    limits: list[str] | UnsetType = UNSET
 
     @property
     def satisfies_dependents(self) -> bool:

@@ -1,12 +1,12 @@
 """What methods may know: made anew for every batch and every query."""
 
-from collections.abc import Callable, Sequence
 from random import random
 
-from agentd.api import RuntimeMetrics, WorkerView
+from agentd.api import RuntimeMetrics
 from agentd.daemon.clock import Clock, new_id
 from agentd.daemon.grace import Grace
 from agentd.decide import Context
+from agentd.decide.context import NOBODY, KnownWorkers
 
 
 class ContextFactory:
@@ -20,7 +20,7 @@ class ContextFactory:
         lease_ms: int,
         event_limit: int,
         context_bytes: int | None = None,
-        workers: Callable[[], Sequence[WorkerView]] = tuple,
+        workers: KnownWorkers = NOBODY,
     ) -> None:
         self._clock = clock
         self._grace = grace

@@ -255,7 +255,8 @@ class Queries:
 
 def _first_part(query: _Query, reader: Reader) -> _Part:
     assert query.method.stream is not None  # noqa: S101 - only such a query is large
-    return _make_part(result_start(query.id), query.method.stream(reader, query.params), reader)
+    status = query.method.stream(reader, query.params, query.context.now)
+    return _make_part(result_start(query.id), status, reader)
 
 
 def _make_part(before: bytes, status: TaskStatusStream, reader: Reader) -> _Part:

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from agentd.api.pages import LARGEST_PLACE
 from agentd.daemon.answer_memory import AnswerMemory
@@ -18,6 +19,7 @@ from agentd.daemon.event_waiters import EventWaiters
 from agentd.daemon.grace import Grace
 from agentd.daemon.log import RateLimitedLog, logger
 from agentd.daemon.long_line_permits import LongLinePermits
+from agentd.daemon.openings import Openings
 from agentd.daemon.queries import Queries
 from agentd.daemon.stall_detector import StallDetector
 from agentd.daemon.sweeper import Sweeper
@@ -25,6 +27,7 @@ from agentd.daemon.waiters import Waiters
 from agentd.daemon.workers import Workers
 from agentd.daemon.writer import Writer
 from agentd.events import (
+    Event,
     LeaseExpired,
     LeaseExtended,
     NodeAcquired,
@@ -32,6 +35,7 @@ from agentd.events import (
     NodeFailed,
     NodeReleased,
     NodeRetried,
+    NodeUpdated,
     TaskCancelled,
     TaskRegistered,
 )
@@ -60,9 +64,11 @@ class Service:
         self._store = store
         self.grace = Grace(clock.now(), lease_ms)
         with store.read() as reader:
-            self.workers = Workers(clock.now, reader.expired_leases(-1, LARGEST_PLACE))
+            leased = reader.expired_leases(-1, LARGEST_PLACE)
+            self.workers = Workers(clock.now, leased)
             self.event_waiters = EventWaiters(reader.last_seq(), self._counters)
-        self.waiters = Waiters(self._counters, self.workers)
+        self.waiters = Waiters(self._counters, self.workers, leased)
+        self._openings = Openings(store, clock, self.waiters.limits_opened)
         contexts = ContextFactory(
             clock,
             self.grace,
@@ -70,7 +76,7 @@ class Service:
             lease_ms,
             event_limit,
             context_bytes,
-            self.workers.list,
+            self.workers,
         )
         self.memory = AnswerMemory(self._resume_waiting)
         self.permits = LongLinePermits(StallDetector(), self._has_room)
@@ -82,6 +88,19 @@ class Service:
         self.connections: set[ServedConnection] = set()
         self.buffer = bytearray(RECEIVED_AT_ONCE)  # what arrives goes through it
         self._connecting: set[ServedConnection] = set()
+        # By type, because nearly all events would miss most steps of a chain of isinstance.
+        self._notes: Mapping[type[Event], Callable[[Recorded, Any], None]] = {
+            NodeAcquired: self._note_lease,
+            LeaseExtended: self._note_lease,
+            LeaseExpired: self._note_expiry,
+            NodeFailed: self._note_failure,
+            NodeReleased: self._note_release,
+            NodeAdded: self._note_node,
+            NodeUpdated: self._note_node,
+            TaskRegistered: self._note_registration,
+            NodeRetried: self._note_retry,
+            TaskCancelled: self._note_cancellation,
+        }
         self._all_gone = asyncio.Event()
         self._allowed = {0, os.getuid()}
         self._stranger_log = RateLimitedLog()
@@ -100,32 +119,25 @@ class Service:
     def _after_commit(self, recorded: Sequence[Recorded]) -> None:
         for each in recorded:
             count_event(self._counters, each.kind)
-            event = each.event
-            if isinstance(event, NodeAcquired | LeaseExtended):
-                self.sweeper.wake_at(event.lease_expires_at)
-            elif isinstance(event, LeaseExpired):
-                logger.info(
-                    "rolled back node %s: %s let the lease run out", each.node_id, event.lease_owner
-                )
-            elif isinstance(event, NodeFailed):
-                self._note_failure(each, event)
-            elif isinstance(event, NodeReleased):
-                self._wake_for(event.not_before)
-            elif isinstance(event, NodeAdded) and event.settings is not None:
-                self._wake_for(event.settings.not_before)
-            elif isinstance(event, TaskRegistered):
-                self._wake_for(event.timeout_at)
-            elif isinstance(event, NodeRetried) and event.number == 1:
-                self.sweeper.check_time_of(each.task_id)
-            elif isinstance(event, TaskCancelled):
-                logger.info("cancelled task %s by %s", each.task_id, event.by or "a client")
+            note = self._notes.get(type(each.event))
+            if note is not None:
+                note(each, each.event)
         self.workers.committed(recorded)
         self.event_waiters.committed(recorded)
         self.waiters.committed(recorded)
+        self._openings.committed(recorded)
 
     def _wake_for(self, moment: int | None) -> None:
         if moment is not None:
             self.sweeper.wake_at(moment)
+
+    def _note_lease(self, _recorded: Recorded, event: NodeAcquired | LeaseExtended) -> None:
+        self.sweeper.wake_at(event.lease_expires_at)
+
+    def _note_expiry(self, recorded: Recorded, event: LeaseExpired) -> None:
+        logger.info(
+            "rolled back node %s: %s let the lease run out", recorded.node_id, event.lease_owner
+        )
 
     def _note_failure(self, recorded: Recorded, event: NodeFailed) -> None:
         count_failure(self._counters, event)
@@ -139,6 +151,23 @@ class Service:
                 event.status,
                 why,
             )
+
+    def _note_release(self, _recorded: Recorded, event: NodeReleased) -> None:
+        self._wake_for(event.not_before)
+
+    def _note_node(self, _recorded: Recorded, event: NodeAdded | NodeUpdated) -> None:
+        if event.settings is not None:
+            self._wake_for(event.settings.not_before)
+
+    def _note_registration(self, _recorded: Recorded, event: TaskRegistered) -> None:
+        self._wake_for(event.timeout_at)
+
+    def _note_retry(self, recorded: Recorded, event: NodeRetried) -> None:
+        if event.number == 1:
+            self.sweeper.check_time_of(recorded.task_id)
+
+    def _note_cancellation(self, recorded: Recorded, event: TaskCancelled) -> None:
+        logger.info("cancelled task %s by %s", recorded.task_id, event.by or "a client")
 
     def forget_wait(self, connection: ServedConnection) -> None:
         """No request of it waits any more."""
@@ -189,6 +218,7 @@ class Service:
         After so many seconds, counted from the word to do so, whatever is left is closed.
         """
         self.sweeper.stop()
+        self._openings.stop()
         seconds = max(seconds - self.writer.stop(), SHORTEST_DRAIN_SECONDS)
         self.waiters.stop()
         self.event_waiters.stop()

@@ -24,16 +24,21 @@ from msgspec.structs import replace
 from agentd.api import AcquireNextNodeParams, RuntimeMetrics
 from agentd.daemon.workers import Workers
 from agentd.daemon.writer import Client, SubmittedCommand
-from agentd.events import MAKES_WORK
+from agentd.events import MAKES_WORK, OPENS_LIMITS, Ending, Event, NodeAcquired
 from agentd.journal import Recorded
+from agentd.projections import NodeRow
 from agentd.transact import Outcome
 
 
 class _Wanted(NamedTuple):
-    """What is wanted: a node of any task, or of this one; where it is named, this node of it."""
+    """What is wanted: a node of any task, or of this one; where it is named, this node of it.
+
+    It is one that these labels do for.
+    """
 
     task_id: str | None
     node_id: str | None
+    labels: frozenset[str]
 
 
 class WaitingClient(Client, Protocol):
@@ -57,7 +62,10 @@ class _Waiter(Struct, eq=False):
 class Waiters:
     """Who waits for work."""
 
-    def __init__(self, counters: RuntimeMetrics, workers: Workers) -> None:
+    def __init__(
+        self, counters: RuntimeMetrics, workers: Workers, leased: Iterable[NodeRow] = ()
+    ) -> None:
+        """`leased` are the nodes that are held at the start."""
         self._counters = counters
         self._workers = workers
         self._loop = asyncio.get_running_loop()
@@ -68,6 +76,7 @@ class Waiters:
         self._woken: set[Client] = set()
         self._width = 1
         self._was_in_vain = True  # one of those that were woken together got nothing
+        self._limited = {node.lease_id for node in leased if node.demand}  # leases with slots
         self._stopping = False
 
     def keep(self, command: SubmittedCommand, outcome: Outcome) -> bool:
@@ -86,13 +95,33 @@ class Waiters:
 
     def committed(self, recorded: Sequence[Recorded]) -> None:
         """Wake those for whom there may be work now."""
-        if not self._waiters:
-            return
-        tasks = {each.task_id for each in recorded if isinstance(each.event, MAKES_WORK)}
-        if tasks:
-            tasks_or_any = {*tasks, None}
-            self._fresh |= {wants for wants in self._wanting if wants.task_id in tasks_or_any}
+        tasks: set[str | None] = set()
+        for each in recorded:
+            event = each.event
+            kind = type(event)
+            if isinstance(event, NodeAcquired):
+                if event.limits:
+                    self._limited.add(event.lease_id)
+            elif kind in OPENS_LIMITS or (self._limited and self._frees_slot(event)):
+                self.limits_opened()
+            elif kind in MAKES_WORK:
+                tasks.add(each.task_id)
+        if tasks and self._waiters:
+            tasks.add(None)
+            self._fresh |= {wants for wants in self._wanting if wants.task_id in tasks}
             self._wake_more()
+
+    def limits_opened(self) -> None:
+        """Wake those for whom there may be work now: that may be anybody."""
+        if self._waiters:
+            self._fresh |= self._wanting.keys()
+            self._wake_more()
+
+    def _frees_slot(self, event: Event) -> bool:
+        if not isinstance(event, Ending) or event.lease_id not in self._limited:
+            return False
+        self._limited.discard(event.lease_id)
+        return True
 
     def __contains__(self, client: Client) -> bool:
         """Whether a request of it waits."""
@@ -115,7 +144,7 @@ class Waiters:
     def _add(self, command: SubmittedCommand, nothing: Outcome) -> None:
         params = cast("AcquireNextNodeParams", command.call.params)
         task_id = None if isinstance(params.task_id, UnsetType) else params.task_id
-        wants = _Wanted(task_id, params.node_id)
+        wants = _Wanted(task_id, params.node_id, frozenset(params.labels))
         client = cast("WaitingClient", command.client)
         number, owner = next(self._numbers), params.lease_owner
         waiter = _Waiter(client, command, nothing, number, wants, owner)
@@ -123,7 +152,7 @@ class Waiters:
         self._waiters[client] = waiter
         self._wanting.setdefault(wants, {})[client] = waiter
         self._counters.waiting_requests += 1
-        self._workers.waits(owner)
+        self._workers.waits(owner, params.labels)
 
     def _remove(self, waiter: _Waiter) -> None:
         del self._waiters[waiter.client]
@@ -134,7 +163,7 @@ class Waiters:
         if waiter.timer is not None:
             waiter.timer.cancel()
         self._counters.waiting_requests -= 1
-        self._workers.waits_no_more(waiter.owner)
+        self._workers.waits_no_more(waiter.owner, [*waiter.wants.labels])
 
     def _end(self, waiter: _Waiter) -> None:
         """Its time is over; if it is trying, it is told when it has tried."""

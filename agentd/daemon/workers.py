@@ -4,18 +4,22 @@ The rule this file keeps: it is what this daemon has seen since its start, and t
 found then. Whoever has neither waited nor held anything for `REMEMBERED_MS` is forgotten.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
 from agentd.api import WorkerView
 from agentd.events import (
     Ending,
+    Event,
     LeaseExpired,
     LeaseExtended,
     LeaseRevoked,
     NodeAcquired,
+    NodeCompleted,
     NodeFailed,
+    NodeReleased,
 )
 from agentd.journal import Recorded
 from agentd.projections import NodeRow
@@ -30,6 +34,14 @@ class _Worker(Struct):
     last_seen: int
     waiting: int = 0
     holding: int = 0
+    labels: Sequence[str] = ()
+
+
+class _Offer(Struct):
+    """Who offers a set of labels, or did so last."""
+
+    last_seen: int
+    waiting: int = 0
 
 
 class Workers:
@@ -40,51 +52,100 @@ class Workers:
         self._now = now
         self._workers: dict[str, _Worker] = {}
         self._owners: dict[str, str] = {}  # by lease
+        self._offers: dict[frozenset[str], _Offer] = {}
         self._forget_at = _MANY
+        self._notes: Mapping[type[Event], Callable[[Any, int], None]] = {
+            NodeAcquired: self._note_acquisition,
+            LeaseExtended: self._note_heartbeat,
+            NodeCompleted: self._note_end_by_holder,
+            NodeReleased: self._note_end_by_holder,
+            NodeFailed: self._note_failure,
+            LeaseExpired: self._note_end,
+            LeaseRevoked: self._note_end,
+        }
         for node in leased:
             self._begin_lease(node.lease_id or "", node.lease_owner or "", now())
 
     def committed(self, recorded: Sequence[Recorded]) -> None:
         """Take note of leases that began, went on or ended."""
         for each in recorded:
-            event = each.event
-            if isinstance(event, NodeAcquired):
-                self._begin_lease(event.lease_id, event.lease_owner, each.at)
-            elif isinstance(event, LeaseExtended):
-                self._see(self._owners.get(event.lease_id), each.at)
-            elif isinstance(event, Ending):
-                owner = self._owners.pop(event.lease_id, None)
-                seen_at = each.at if _is_by_holder(event) else None
-                if (worker := self._see(owner, seen_at)) is not None:
-                    worker.holding -= 1
+            note = self._notes.get(type(each.event))
+            if note is not None:
+                note(each.event, each.at)
 
-    def waits(self, owner: str) -> None:
-        """A request of his waits."""
-        self._worker(owner, self._now()).waiting += 1
+    def waits(self, owner: str, labels: Sequence[str]) -> None:
+        """A request of his waits, and offers these labels."""
+        worker = self._worker(owner, self._now())
+        worker.waiting += 1
+        worker.labels = labels
+        self._offer(labels, worker.last_seen).waiting += 1
 
-    def waits_no_more(self, owner: str) -> None:
+    def waits_no_more(self, owner: str, labels: Sequence[str]) -> None:
         """One that waited has ended."""
         self._worker(owner, self._now()).waiting -= 1
+        self._offer(labels, self._now()).waiting -= 1
+
+    def offered(self) -> list[frozenset[str]]:
+        """The sets of labels that somebody offers who waits, or lately did who acquired a node."""
+        now = self._now()
+        offers = self._offers.copy().items()
+        return [labels for labels, offer in offers if _is_remembered(offer, now)]
 
     def list(self) -> list[WorkerView]:
         """All, by owner. From any thread."""
         now = self._now()
         return [
-            WorkerView(owner, [], worker.waiting, worker.holding, worker.last_seen / 1000)
+            _view(owner, worker)
             for owner, worker in sorted(self._workers.copy().items(), key=lambda item: item[0])
             if _is_remembered(worker, now)
         ]
 
-    def _begin_lease(self, lease_id: str, owner: str, at: int) -> None:
+    def _begin_lease(
+        self, lease_id: str, owner: str, at: int, labels: Sequence[str] | None = None
+    ) -> None:
+        """`labels` are those that its owner offered, None where that is not known."""
         self._owners[lease_id] = owner
-        self._worker(owner, at).holding += 1
+        worker = self._worker(owner, at)
+        worker.holding += 1
+        if labels is not None:
+            worker.labels = labels
+            if labels:
+                self._offer(labels, at)
 
-    def _see(self, owner: str | None, at: int | None) -> _Worker | None:
-        """The worker, seen at that moment if it is one."""
-        worker = self._workers.get(owner) if owner is not None else None
-        if worker is not None and at is not None:
-            worker.last_seen = at
-        return worker
+    def _offer(self, labels: Sequence[str], at: int) -> _Offer:
+        key = frozenset(labels)
+        offer = self._offers.get(key)
+        if offer is None:
+            if len(self._offers) >= self._forget_at:
+                self._forget_some()
+            offer = self._offers[key] = _Offer(at)
+        offer.last_seen = at
+        return offer
+
+    def _note_acquisition(self, event: NodeAcquired, at: int) -> None:
+        self._begin_lease(event.lease_id, event.lease_owner, at, event.labels)
+
+    def _note_heartbeat(self, event: LeaseExtended, at: int) -> None:
+        self._see(self._owners.get(event.lease_id), at)
+
+    def _note_end_by_holder(self, event: Ending, at: int) -> None:
+        self._see(self._owners.get(event.lease_id), at)
+        self._note_end(event, at)
+
+    def _note_failure(self, event: NodeFailed, at: int) -> None:
+        if event.how == "failed":
+            self._note_end_by_holder(event, at)
+        else:
+            self._note_end(event, at)
+
+    def _note_end(self, event: Ending, _at: int) -> None:
+        owner = self._owners.pop(event.lease_id, None)
+        if owner in self._workers:
+            self._workers[owner].holding -= 1
+
+    def _see(self, owner: str | None, at: int) -> None:
+        if owner in self._workers:
+            self._workers[owner].last_seen = at
 
     def _worker(self, owner: str, at: int) -> _Worker:
         worker = self._workers.get(owner)
@@ -97,17 +158,17 @@ class Workers:
 
     def _forget_some(self) -> None:
         now = self._now()
-        kept = {owner: each for owner, each in self._workers.items() if _is_remembered(each, now)}
-        self._workers = kept
-        self._forget_at = max(2 * len(kept), _MANY)
+        workers, offers = self._workers.items(), self._offers.items()
+        self._workers = {owner: each for owner, each in workers if _is_remembered(each, now)}
+        self._offers = {labels: each for labels, each in offers if _is_remembered(each, now)}
+        self._forget_at = max(2 * len(self._workers), 2 * len(self._offers), _MANY)
 
 
-def _is_remembered(worker: _Worker, now: int) -> bool:
-    return bool(worker.waiting or worker.holding) or worker.last_seen > now - REMEMBERED_MS
+def _view(owner: str, worker: _Worker) -> WorkerView:
+    labels, last_seen = list(worker.labels), worker.last_seen / 1000
+    return WorkerView(owner, labels, worker.waiting, worker.holding, last_seen)
 
 
-def _is_by_holder(event: Ending) -> bool:
-    """Whether the holder said so himself."""
-    if isinstance(event, NodeFailed):
-        return event.how == "failed"
-    return not isinstance(event, LeaseExpired | LeaseRevoked)
+def _is_remembered(seen: _Worker | _Offer, now: int) -> bool:
+    is_busy = seen.waiting or (isinstance(seen, _Worker) and seen.holding)
+    return bool(is_busy) or seen.last_seen > now - REMEMBERED_MS

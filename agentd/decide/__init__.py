@@ -19,14 +19,13 @@ from agentd.decide.due import settle_due
 from agentd.decide.endings import complete_node, fail_node, release_node
 from agentd.decide.events import commit_event
 from agentd.decide.leases import (
-    Place,
+    LeaseState,
     acquire_next_node,
-    first_in_line,
     heartbeat,
-    heartbeat_node,
-    heartbeat_nodes,
     refused_heartbeat,
+    require_wanted,
 )
+from agentd.decide.limits import LimitsState, close_limit, set_limit
 from agentd.decide.registration import Registration, register_task
 from agentd.decide.retries import FailedNode, RetryState, retry_node
 from agentd.decide.state import (
@@ -39,6 +38,7 @@ from agentd.decide.state import (
     NodeState,
     TaskState,
 )
+from agentd.decide.updates import UpdateState, update_node
 
 __all__ = [
     "Cancellable",
@@ -47,31 +47,34 @@ __all__ = [
     "FailedNode",
     "HeldNode",
     "KnownNode",
+    "LeaseState",
     "Ledger",
+    "LimitsState",
     "NamedNode",
     "NodeOfTask",
     "NodeState",
     "NodesState",
-    "Place",
     "Registration",
     "RetryState",
     "TaskState",
+    "UpdateState",
     "acquire_next_node",
     "cancel_task",
+    "close_limit",
     "commit_event",
     "complete_node",
     "fail_node",
-    "first_in_line",
     "heartbeat",
-    "heartbeat_node",
-    "heartbeat_nodes",
     "pause_task",
     "refused_heartbeat",
     "register_task",
     "release_node",
+    "require_wanted",
     "resume_task",
     "retry_node",
     "set_budget",
+    "set_limit",
     "settle_due",
     "time_out_task",
+    "update_node",
 ]

@@ -1,10 +1,32 @@
 """What a method may know besides the state."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
 from agentd.api import RuntimeMetrics, WorkerView
+
+
+class KnownWorkers(Protocol):
+    """Who works here, as far as the daemon knows."""
+
+    def list(self) -> Sequence[WorkerView]:
+        """All that there are now, by owner."""
+
+    def offered(self) -> Collection[frozenset[str]]:
+        """The sets of labels that they offer."""
+
+
+class _Nobody:
+    def list(self) -> Sequence[WorkerView]:
+        return ()
+
+    def offered(self) -> Collection[frozenset[str]]:
+        return ()
+
+
+NOBODY: KnownWorkers = _Nobody()
 
 
 class Context(Struct, frozen=True):
@@ -26,4 +48,4 @@ class Context(Struct, frozen=True):
     started_at: int = 0
     honoured_until: int = 0
     context_bytes: int | None = None
-    workers: Callable[[], Sequence[WorkerView]] = tuple
+    workers: KnownWorkers = NOBODY

@@ -148,6 +148,8 @@ def node_settings(spec: NodeSpec, defaults: NodeSettings | None) -> NodeSettings
         own.timeout_ms or defaults.timeout_ms,
         defaults.not_before if own.not_before is None else own.not_before,
         own.on_failure or defaults.on_failure,
+        defaults.requires if own.requires is None else own.requires,
+        defaults.limits if own.limits is None else own.limits,
     )
 
 
@@ -159,4 +161,6 @@ def _has_settings(spec: NodeSpec) -> bool:
         and spec.timeout_secs is None
         and spec.not_before is None
         and spec.on_failure is None
+        and spec.requires is None
+        and spec.limits is None
     )

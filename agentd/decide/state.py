@@ -26,14 +26,12 @@ class Ledger(Struct, frozen=True):
 class KnownNode(Struct, frozen=True):
     """A node with its settings, and how its newest attempts ended, oldest first.
 
-    A node without settings needs neither to be judged, so neither is looked up; its `dependents`
-    are known where they run on when it fails.
+    A node without settings needs neither to be judged, so neither is looked up.
     """
 
     row: NodeRow
     settings: NodeSettings = NodeSettings()
     attempts: Sequence[AttemptView] = ()
-    dependents: Sequence["KnownNode"] = ()
 
 
 class NamedNode(Struct, frozen=True):
@@ -44,25 +42,18 @@ class NamedNode(Struct, frozen=True):
 
 
 class TaskState(Struct, frozen=True):
-    """The state of a task with what is due in it, and its first runnable node.
+    """The state of a task with what is due in it.
 
-    `expired` are its leases that ran out, `due` its nodes whose moment has come. Where one node and
-    no other is `wanted`, that one is `runnable` or none is. Where it hands out none, whatever is
-    ready is not even looked for. `usage` is that of the nodes that may be handed out, by id, where
-    some was told.
-
-    Where any task would do, it is the one whose node is next; without an id where there is none.
+    `expired` are its leases that ran out, `due` its nodes whose moment has come. Of a task of which
+    a node is wanted next, that one is known instead, if it is one and no other.
     """
 
     task_id: str
     version: int
     task: TaskStateRow | None
     expired: Sequence[KnownNode] = ()
-    runnable: KnownNode | None = None
     due: Sequence[NodeRow] = ()
     wanted: NamedNode | None = None
-    hands_out: bool = True
-    usage: Mapping[str, Amounts] = {}
     result_seq: ClassVar[int] = 0
 
 
@@ -91,11 +82,15 @@ class NodeState(Struct, frozen=True):
 
 
 class NodesState(Struct, frozen=True):
-    """The state of nodes of one task, each with the lease that somebody believes in."""
+    """The state of nodes of any tasks, each with the lease that somebody believes in.
 
-    task_id: str
-    version: int
+    `versions` says where the streams of their tasks end.
+    """
+
     nodes: Sequence[tuple[NodeState, "HeldNode"]]
+    versions: Mapping[str, int]
+    task_id: ClassVar[str] = ""
+    version: ClassVar[int] = 0
     result_seq: ClassVar[int] = 0
 
 

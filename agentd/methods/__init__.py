@@ -16,12 +16,15 @@ from agentd.methods import (
     daemon,
     endings,
     events,
+    explain,
     heartbeats,
     leases,
+    limits,
     nodes,
     registration,
     retries,
     tasks,
+    updates,
     watch,
     workers,
 )
@@ -112,6 +115,12 @@ METHODS: tuple[Method, ...] = (
         query=workers.list_workers,
         brief=True,
     ),
+    Method("UpdateNode", api.UpdateNodeParams, api.UpdateNodeResult, updates.UPDATE_NODE),
+    Method("SetLimit", api.SetLimitParams, api.OkResult, limits.SET_LIMIT),
+    Method("CloseLimit", api.CloseLimitParams, api.OkResult, limits.CLOSE_LIMIT),
+    Method("ListLimits", api.ListLimitsParams, api.ListLimitsResult, query=limits.list_limits),
+    Method("ExplainNode", api.ExplainNodeParams, api.ExplainNodeResult, query=explain.explain_node),
+    Method("ExplainTask", api.ExplainTaskParams, api.ExplainTaskResult, query=explain.explain_task),
 )
 
 BY_NAME = {name: method for method in METHODS for name in (method.name, *method.aliases)}

@@ -1,13 +1,12 @@
 """CompleteNode, FailNode and ReleaseNode, and in the same transaction what its worker gets next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from agentd import decide, queries
 from agentd.api import (
-    AcquireNext,
     AcquireNextNodeResult,
     CompleteNodeParams,
     EndingResult,
@@ -20,7 +19,7 @@ from agentd.api import (
 from agentd.decide import Context, NodeState, TaskState
 from agentd.events import NodeFailed, NodeReleased
 from agentd.journal import Recorded
-from agentd.methods.leases import ACQUIRE_NEXT_NODE, find_wanted, show_lease
+from agentd.methods.leases import Steps, acquire_behind_ending, find_wanted, show_lease
 from agentd.methods.method import Command
 from agentd.methods.state import load_ending
 from agentd.store import Reader
@@ -40,11 +39,11 @@ def _load(reader: Reader, params: EndingParams, context: Context) -> NodeState:
 
 
 def _acquire_next(
-    _reader: Reader, params: EndingParams, _context: Context, recorded: Sequence[Recorded]
-) -> Iterator[tuple[Command, AcquireNext]]:
+    reader: Reader, params: EndingParams, context: Context, recorded: Sequence[Recorded]
+) -> Steps:
     """Once the node has ended: a repeat of the ending gets nothing more."""
     if recorded and params.acquire_next is not None:
-        yield ACQUIRE_NEXT_NODE, params.acquire_next
+        yield from acquire_behind_ending(reader, params.acquire_next, context)
 
 
 def _show_next(

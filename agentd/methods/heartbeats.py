@@ -1,6 +1,6 @@
 """HeartbeatNode: one lease, or all that a worker holds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from agentd import decide, queries
 from agentd.api import (
@@ -23,28 +23,12 @@ _Lease = tuple[str, str | None, str]
 """The task, the node and the lease, by their ids."""
 
 
-def _load_one(
-    reader: Reader, params: HeartbeatNodeParams, context: Context
-) -> NodeState | NodesState:
+def _load(reader: Reader, params: HeartbeatNodeParams, context: Context) -> NodeState | NodesState:
     if params.leases is None:
         return load_node(reader, params.only, context)
-    return NodesState("", 0, ())  # task by task, in `_heartbeat_all`
-
-
-def _load_task(reader: Reader, leases: Sequence[HeldLease], context: Context) -> NodesState:
-    task_id = leases[0].task_id
+    leases = sorted(params.leases, key=lambda held: held.task_id)  # a task's records are together
     nodes = [(load_node(reader, held, context), held) for held in leases]
-    return NodesState(task_id, reader.head(task_id).version, nodes)
-
-
-def _heartbeat_all(
-    _reader: Reader, params: HeartbeatNodeParams, _context: Context, _recorded: Sequence[Recorded]
-) -> Iterator[tuple[Command, Sequence[HeldLease]]]:
-    by_task: dict[str, list[HeldLease]] = {}
-    for held in params.leases or ():
-        by_task.setdefault(held.task_id, []).append(held)
-    for leases in by_task.values():
-        yield _HEARTBEATS_OF_TASK, leases
+    return NodesState(nodes, {node.task_id: node.version for node, _held in nodes})
 
 
 def _show(
@@ -59,8 +43,9 @@ def _show(
 def _outcome(
     reader: Reader, held: HeldLease, ends: Mapping[_Lease, int], context: Context
 ) -> HeartbeatOutcome:
-    node_id = held.node_id if is_id(held.node_id) else _id_of(reader, held)
-    end = ends.get((held.task_id, node_id, held.lease_id))
+    end = ends.get((held.task_id, held.node_id, held.lease_id))
+    if end is None and not is_id(held.node_id):
+        end = ends.get((held.task_id, _id_of(reader, held), held.lease_id))
     if end is not None:
         return HeartbeatOutcome(ok=True, lease_expires_at=end)
     # What was judged is judged again: nothing has changed the node since.
@@ -89,5 +74,4 @@ def _extension(recorded: Recorded) -> LeaseExtended:
     return event
 
 
-_HEARTBEATS_OF_TASK = Command(_load_task, decide.heartbeat_nodes)
-HEARTBEAT_NODE = Command(_load_one, decide.heartbeat, show=_show, more=_heartbeat_all)
+HEARTBEAT_NODE = Command(_load, decide.heartbeat, show=_show)

@@ -28,8 +28,9 @@ class Command(NamedTuple):
     `unchanged` shows, where there is something else to say, that nothing was recorded because it
     was so already; it is given the earlier record that tells of it, if there is one.
 
-    `more` are the commands, with their params, that the same transaction carries out behind it, in
-    the light of what has been recorded so far. `worth_waiting` says, where nothing was found,
+    `first` are the commands, with their params, that the same transaction carries out before it:
+    none of them writes where one is going to be refused. `more` are those behind it, in the light
+    of what has been recorded so far. `worth_waiting` says, where nothing was found,
     whether those who are willing to wait may get something later.
     """
 
@@ -41,6 +42,7 @@ class Command(NamedTuple):
     more: (
         Callable[[Reader, Any, Context, Sequence[Recorded]], Iterator[tuple["Command", Any]]] | None
     ) = None
+    first: Callable[[Reader, Any, Context], Iterator[tuple["Command", Any]]] | None = None
     worth_waiting: Callable[[Reader, Any], bool] | None = None
 
 

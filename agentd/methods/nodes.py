@@ -6,6 +6,6 @@ from agentd.decide import Context
 from agentd.store import Reader
 
 
-def node_status(reader: Reader, params: NodeStatusParams, _context: Context) -> NodeStatusResult:
+def node_status(reader: Reader, params: NodeStatusParams, context: Context) -> NodeStatusResult:
     """A node, and how its attempts ended."""
-    return queries.node_status(reader, params)
+    return queries.node_status(reader, params, context.now)

@@ -1,7 +1,5 @@
 """How the state is loaded that most commands decide on: that of a task, or of one of its nodes."""
 
-from collections.abc import Iterable
-
 from msgspec.structs import replace
 
 from agentd import queries
@@ -14,7 +12,7 @@ from agentd.api import (
     TaskParams,
 )
 from agentd.decide import Context, KnownNode, Ledger, NodeOfTask, NodeState, TaskState
-from agentd.projections import NODES, NodeRow, TaskStateRow
+from agentd.projections import NodeRow, TaskStateRow
 from agentd.store import Reader
 
 MOST_DUE = 1_000
@@ -23,19 +21,14 @@ MOST_DUE = 1_000
 
 def load_task(reader: Reader, params: TaskParams, context: Context) -> TaskState:
     """The task with what is due in it."""
-    return find_task(reader, params.task_id, context)
-
-
-def find_task(reader: Reader, task_id: str, context: Context) -> TaskState:
-    """The same, by its id."""
+    task_id = params.task_id
     state = queries.find_state_row(reader, task_id)
     if state is None:
         return TaskState(task_id, 0, None)
     ended = reader.expired_leases(context.honoured_until, context.now, task_id)
     expired = [_held_node(reader, row) for row in ended]
     due = reader.due_nodes(context.now, MOST_DUE, task_id)
-    version = reader.head(task_id).version
-    return TaskState(task_id, version, state, expired, due=due, hands_out=state.hands_out)
+    return TaskState(task_id, reader.head(task_id).version, state, expired, due)
 
 
 def known_node(reader: Reader, row: NodeRow) -> KnownNode:
@@ -49,14 +42,7 @@ def _held_node(reader: Reader, row: NodeRow) -> KnownNode:
     if row.settings_seq is None:
         return node
     attempts = queries.ended_attempts(reader, row, MOST_SHOWN - 1)
-    runs_on = node.settings.on_failure == "continue"
-    dependents = _known_nodes(reader, reader.dependents(row.node_id)) if runs_on else []
-    return replace(node, attempts=attempts, dependents=dependents)
-
-
-def _known_nodes(reader: Reader, node_ids: Iterable[str]) -> list[KnownNode]:
-    rows: list[NodeRow] = [reader.get(NODES, (node_id,)) for node_id in node_ids]
-    return [known_node(reader, row) for row in rows]
+    return replace(node, attempts=attempts)
 
 
 def load_node(reader: Reader, named: NodeOfTask, _context: Context) -> NodeState:

@@ -9,4 +9,4 @@ from agentd.store import Reader
 
 def list_workers(_reader: Reader, _params: Struct, context: Context) -> ListWorkersResult:
     """Those that this daemon knows."""
-    return ListWorkersResult(list(context.workers()))
+    return ListWorkersResult(list(context.workers.list()))

@@ -1,67 +1,112 @@
-"""The tables that are folded from the journal. They can be thrown away and refolded at any time."""
+"""The tables that are folded from the journal. They can be thrown away and refolded at any time.
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+The rule this package keeps: most tables fold events; the queue, and the slots of limits, follow the
+rows of nodes and tasks, so that what changes a row changes them too, whatever event it was.
+"""
 
-from msgspec import Struct
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from agentd.events import EVENTS
 from agentd.journal import Recorded
-from agentd.projections.base import Dependents, Key, Projection
+from agentd.projections import limits, queue, totals
+from agentd.projections.base import Key, Projection, Tables
+from agentd.projections.demands import DEMANDS, NO_DEMAND, Demand, DemandRow, demand_in, find_demand
 from agentd.projections.edges import EDGES, EdgeRow
-from agentd.projections.nodes import NODES, NodeRow, is_runnable
+from agentd.projections.limits import LIMITS, STARTS, LimitRow, StartRow
+from agentd.projections.nodes import NODES, NodeRow, is_ready, is_runnable
+from agentd.projections.queue import QUEUE, StretchRow
 from agentd.projections.rank import priority_of, with_strikes
 from agentd.projections.task_states import TASK_STATES, TaskStateRow
 from agentd.projections.tasks import TASKS, TaskRow
 from agentd.projections.totals import TOTALS, TotalsRow
 from agentd.projections.usage import USAGE, UsageRow
 
-PROJECTIONS: tuple[Projection, ...] = (TASKS, NODES, EDGES, TASK_STATES, TOTALS, USAGE)
+PROJECTIONS: tuple[Projection, ...] = (
+    TASKS,
+    TASK_STATES,
+    DEMANDS,
+    LIMITS,
+    USAGE,
+    NODES,
+    EDGES,
+    TOTALS,
+    QUEUE,
+    STARTS,
+)
+"""In the order in which an event is folded into them."""
 
-_PROJECTIONS_BY_EVENT = {kind: tuple(p for p in PROJECTIONS if kind in p.kinds) for kind in EVENTS}
+Follow = Callable[[Tables, Any, Any], None]
+"""What else is changed when a row is: (tables, the row before, the row after)."""
 
+_FOLLOWERS: Mapping[str, tuple[Follow, ...]] = {
+    NODES.name: (queue.follow_node, limits.follow_node),
+    TASK_STATES.name: (queue.follow_task,),
+}
 
-class Tables(Protocol):
-    """What folding needs of a store."""
-
-    def get(self, projection: Projection, key: Key) -> Any:
-        """The row of that key, or None."""
-
-    def put(self, projection: Projection, key: Key, row: Struct | None) -> None:
-        """Write a row, or remove it when it is None."""
-
-    def dependents(self, node_id: str) -> Iterable[str]:
-        """The nodes that depend on this one."""
+_STEPS_BY_EVENT = {
+    kind: tuple(
+        (p, _FOLLOWERS.get(p.name, ())) for p in PROJECTIONS if kind in p.kinds and p is not TOTALS
+    )
+    for kind in EVENTS
+}
+_TOTALS_KEY = (totals.SCOPE,)
 
 
 def project(tables: Tables, recorded: Recorded) -> None:
     """Fold one record into every row that it concerns."""
-    for projection in _PROJECTIONS_BY_EVENT[type(recorded.event)]:
-        for key in projection.keys(recorded, tables.dependents):
-            row = projection.reduce(tables.get(projection, key), recorded, key)
-            tables.put(projection, key, row)
+    project_all(tables, (recorded,))
+
+
+def project_all(tables: Tables, records: Sequence[Recorded]) -> None:
+    """Fold records, one after the other, into every row that they concern.
+
+    The totals, which each of them concerns, are written once.
+    """
+    for recorded in records:
+        for projection, followers in _STEPS_BY_EVENT[type(recorded.event)]:
+            for key in projection.keys(recorded, tables):
+                before = tables.get(projection, key)
+                row = projection.reduce(before, recorded, key)
+                tables.put(projection, key, row)
+                for follow in followers:
+                    follow(tables, before, row)
+    tables.put(TOTALS, _TOTALS_KEY, totals.add_all(tables.get(TOTALS, _TOTALS_KEY), records))
 
 
 __all__ = [
+    "DEMANDS",
     "EDGES",
+    "LIMITS",
     "NODES",
+    "NO_DEMAND",
     "PROJECTIONS",
+    "QUEUE",
+    "STARTS",
     "TASKS",
     "TASK_STATES",
     "TOTALS",
     "USAGE",
-    "Dependents",
+    "Demand",
+    "DemandRow",
     "EdgeRow",
     "Key",
+    "LimitRow",
     "NodeRow",
     "Projection",
+    "StartRow",
+    "StretchRow",
     "Tables",
     "TaskRow",
     "TaskStateRow",
     "TotalsRow",
     "UsageRow",
+    "demand_in",
+    "find_demand",
+    "is_ready",
     "is_runnable",
     "priority_of",
     "project",
+    "project_all",
     "with_strikes",
 ]

@@ -5,24 +5,42 @@ judges, so that old journals replay after the rules of `decide` have changed.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from agentd.events import Event
 from agentd.journal import Recorded
 
-Key = tuple[str, ...]
-"""The values of a row's key columns."""
+Key = tuple[Any, ...]
+"""The values of a row's key columns: texts and integers."""
 
-Dependents = Callable[[str], Iterable[str]]
-"""node_id -> the nodes that depend on it."""
+
+class Rows(Protocol):
+    """Where rows are looked up."""
+
+    def get(self, projection: "Projection", key: Key) -> Any:
+        """The row of that key, or None."""
+
+
+class Tables(Rows, Protocol):
+    """What folding needs of a store."""
+
+    def put(self, projection: "Projection", key: Key, row: Struct | None) -> None:
+        """Write a row, or remove it when it is None."""
+
+    def dependents(self, node_id: str) -> Iterable[str]:
+        """The nodes that depend on this one."""
+
+    def stretches(self, task_id: str) -> Iterable[Any]:
+        """The task's rows of the queue, by rank, then by batch."""
 
 
 class Projection(NamedTuple):
     """A table that a reducer keeps.
 
-    `kinds` are the events that concern it at all, `fixed` the columns that never change in a row.
+    `kinds` are the events that concern it at all, `fixed` the columns that never change in a row,
+    and `counters` those that often change alone and are in no index.
     `keys` names the rows that an event concerns; `reduce` says what becomes of each of them:
     (row or None, recorded, key) -> row or None, None meaning that there is no such row.
     """
@@ -32,5 +50,6 @@ class Projection(NamedTuple):
     key: tuple[str, ...]
     fixed: tuple[str, ...]
     kinds: tuple[type[Event], ...]
-    keys: Callable[[Recorded, Dependents], Iterable[Key]]
+    keys: Callable[[Recorded, Tables], Iterable[Key]]
     reduce: Callable[[Any, Recorded, Key], Struct | None]
+    counters: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from agentd.events import NodeAdded
 from agentd.journal import Recorded
-from agentd.projections.base import Dependents, Key, Projection
+from agentd.projections.base import Key, Projection, Tables
 
 
 class EdgeRow(Struct, frozen=True):
@@ -14,7 +14,7 @@ class EdgeRow(Struct, frozen=True):
     node_id: str
 
 
-def keys(recorded: Recorded, _dependents: Dependents) -> list[Key]:
+def keys(recorded: Recorded, _tables: Tables) -> list[Key]:
     """A new node brings its edges with it; they never change."""
     if not isinstance(recorded.event, NodeAdded) or recorded.node_id is None:
         return []

@@ -24,10 +24,12 @@ from agentd.events import (
     NodeReleased,
     NodeRetried,
     NodeSettings,
+    NodeUpdated,
     Status,
 )
 from agentd.journal import Recorded
-from agentd.projections.base import Dependents, Key, Projection
+from agentd.projections.base import Key, Projection, Tables
+from agentd.projections.demands import NO_DEMAND, demand_of
 from agentd.projections.rank import rank_of, with_strikes
 
 
@@ -40,7 +42,8 @@ class NodeRow(Struct, frozen=True):
     and may still say so, `last_end_seq` the ending of an attempt that came last. `attempt` is the
     number of the newest, `counted` says how many count, `strikes` how many leases in a row ran out.
     Nodes are handed out by `rank`, then by age; `not_before` is the moment that one waits for.
-    `lease_ms` is what a heartbeat adds, where that is not the daemon's own.
+    `lease_ms` is what a heartbeat adds, where that is not the daemon's own. `demand` says what it
+    takes to work on it (see `demands`).
     """
 
     node_id: str
@@ -66,28 +69,35 @@ class NodeRow(Struct, frozen=True):
     lease_ms: int | None = None
     last_end_seq: int | None = None
     settings_seq: int | None = None
+    demand: str = NO_DEMAND
+
+
+def is_ready(row: NodeRow) -> bool:
+    """Whether the node waits for no other: at most for its moment."""
+    return row.status == "PENDING" and row.waiting_on == 0
 
 
 def is_runnable(row: NodeRow) -> bool:
-    """Whether the node could be handed out now."""
+    """Whether the node itself could be handed out now."""
     return row.status == "PENDING" and row.waiting_on == 0 and row.not_before is None
 
 
-def keys(recorded: Recorded, dependents: Dependents) -> list[Key]:
+def keys(recorded: Recorded, tables: Tables) -> list[Key]:
     """An event concerns the node it is about, and some also the nodes that wait for it."""
     node_id = recorded.node_id
-    if node_id is None or type(recorded.event) not in NODES.kinds:
+    if node_id is None:
         return []
     if not _change_of_waiting(recorded.event):
         return [(node_id,)]
-    return [(node_id,), *((dependent,) for dependent in dependents(node_id))]
+    return [(node_id,), *((dependent,) for dependent in tables.dependents(node_id))]
 
 
-def _change_of_waiting(event: Event) -> int:
+def _change_of_waiting(event: Any) -> int:
     """By how much the dependents' count of what they wait for changes."""
-    if isinstance(event, NodeCompleted) or (isinstance(event, NodeFailed) and event.satisfies):
+    kind = type(event)
+    if kind is NodeCompleted or (kind is NodeFailed and event.satisfies):
         return -1
-    return int(isinstance(event, NodeRetried) and event.satisfied)
+    return int(kind is NodeRetried and event.satisfied)
 
 
 def reduce(row: NodeRow | None, recorded: Recorded, key: Key) -> NodeRow | None:
@@ -117,6 +127,7 @@ def _add_node(recorded: Recorded, event: NodeAdded) -> NodeRow:
         rank=rank_of(settings.priority),
         not_before=_if_ahead(settings.not_before, recorded),
         settings_seq=None if event.settings is None else recorded.seq,
+        demand=demand_of(settings),
     )
 
 
@@ -145,6 +156,7 @@ def _begin_lease(row: NodeRow, recorded: Recorded, event: NodeAcquired) -> NodeR
         event.lease_ms,
         row.last_end_seq,
         row.settings_seq,
+        row.demand,
     )
 
 
@@ -187,6 +199,7 @@ def _end_lease(
         None,
         recorded.seq,
         row.settings_seq,
+        row.demand,
     )
 
 
@@ -225,6 +238,18 @@ def _become_due(row: NodeRow, _recorded: Recorded, _event: NodeDue) -> NodeRow:
     return replace(row, not_before=None)
 
 
+def _update_node(row: NodeRow, recorded: Recorded, event: NodeUpdated) -> NodeRow:
+    settings = event.settings
+    return replace(
+        row,
+        updated_at=recorded.at,
+        rank=with_strikes(rank_of(settings.priority), row.strikes),
+        not_before=_if_ahead(settings.not_before, recorded) if event.moves else row.not_before,
+        settings_seq=recorded.seq,
+        demand=demand_of(settings),
+    )
+
+
 def _if_ahead(moment: int | None, recorded: Recorded) -> int | None:
     """A moment that lies behind the record is none to wait for."""
     return moment if moment is not None and moment > recorded.at else None
@@ -239,6 +264,7 @@ _REDUCERS: dict[type[Event], Callable[[NodeRow, Recorded, Any], NodeRow]] = {
     NodeReleased: _release_node,
     NodeRetried: _retry_node,
     NodeDue: _become_due,
+    NodeUpdated: _update_node,
     LeaseRevoked: _revoke_lease,
 }
 

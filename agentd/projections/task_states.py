@@ -28,7 +28,7 @@ from agentd.events import (
     TaskResumed,
 )
 from agentd.journal import Recorded
-from agentd.projections.base import Dependents, Key, Projection
+from agentd.projections.base import Key, Projection, Tables
 from agentd.projections.totals import delta_of
 
 ENDED: tuple[StateOfTask, ...] = ("COMPLETED", "FAILED", "CANCELLED")
@@ -86,12 +86,12 @@ class TaskStateRow(Struct, frozen=True):
         return "ACTIVE" if self.paused_seq is None else "PAUSED"
 
 
-def keys(recorded: Recorded, _dependents: Dependents) -> tuple[Key, ...]:
+def keys(recorded: Recorded, _tables: Tables) -> tuple[Key, ...]:
     """An event that changes a status, or what holds the task, concerns its task."""
     event = recorded.event
     if type(event) is EventCommitted and not event.usage:
         return ()
-    return ((recorded.task_id,),) if type(event) in KINDS else ()
+    return ((recorded.task_id,),)
 
 
 def reduce(row: TaskStateRow | None, recorded: Recorded, _key: Key) -> TaskStateRow | None:

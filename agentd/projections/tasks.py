@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from agentd.events import TaskRegistered
 from agentd.journal import Recorded
-from agentd.projections.base import Dependents, Key, Projection
+from agentd.projections.base import Key, Projection, Tables
 
 
 class TaskRow(Struct, frozen=True):
@@ -25,7 +25,7 @@ class TaskRow(Struct, frozen=True):
     timeout_at: int | None = None
 
 
-def keys(recorded: Recorded, _dependents: Dependents) -> tuple[Key]:
+def keys(recorded: Recorded, _tables: Tables) -> tuple[Key]:
     """An event concerns its task."""
     return ((recorded.task_id,),)
 

@@ -1,6 +1,6 @@
 """The `totals` table: one row that counts the whole database, so that Metrics never scans."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -19,7 +19,7 @@ from agentd.events import (
     TaskRegistered,
 )
 from agentd.journal import Recorded
-from agentd.projections.base import Dependents, Key, Projection
+from agentd.projections.base import Key, Projection, Tables
 
 SCOPE = "database"
 
@@ -76,23 +76,38 @@ class TotalsRow(Struct, frozen=True):
 EMPTY_TOTALS = TotalsRow(SCOPE, 0, 0, 0, 0, 0, 0)
 
 
-def keys(_recorded: Recorded, _dependents: Dependents) -> tuple[Key]:
+def keys(_recorded: Recorded, _tables: Tables) -> tuple[Key]:
     """Every event concerns the totals."""
     return ((SCOPE,),)
 
 
 def reduce(row: TotalsRow | None, recorded: Recorded, _key: Key) -> TotalsRow:
     """Fold one event into the totals."""
+    return add_all(row, (recorded,))
+
+
+def add_all(row: TotalsRow | None, records: Sequence[Recorded]) -> TotalsRow:
+    """Fold events into the totals, all at once."""
     row = row or EMPTY_TOTALS
-    delta = delta_of(recorded.event)
+    tasks = pending = running = completed = failed = 0
+    for recorded in records:
+        kind = type(recorded.event)
+        if kind is TaskRegistered:
+            tasks += 1
+        elif kind in DELTAS:
+            delta = delta_of(recorded.event)
+            pending += delta.pending
+            running += delta.running
+            completed += delta.completed
+            failed += delta.failed
     return TotalsRow(
         SCOPE,
-        row.events + 1,
-        row.tasks + (type(recorded.event) is TaskRegistered),
-        row.pending + delta.pending,
-        row.running + delta.running,
-        row.completed + delta.completed,
-        row.failed + delta.failed,
+        row.events + len(records),
+        row.tasks + tasks,
+        row.pending + pending,
+        row.running + running,
+        row.completed + completed,
+        row.failed + failed,
     )
 
 

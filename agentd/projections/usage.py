@@ -1,4 +1,4 @@
-"""The `usage` table: what a task, and each of its nodes, has used, added up by unit.
+"""The `usage` table: what a task, each of its nodes, and a limit's have used, added up by unit.
 
 The rule this file keeps: amounts are added as the decimal numbers that they were written as: ten
 times 0.1 is 1.
@@ -11,7 +11,9 @@ from msgspec import Struct
 
 from agentd.events import Amount, EventCommitted, NodeCompleted, NodeFailed
 from agentd.journal import Recorded
-from agentd.projections.base import Dependents, Key, Projection
+from agentd.projections.base import Key, Projection, Tables
+from agentd.projections.demands import limits_of
+from agentd.projections.nodes import NODES
 
 _TELLING = (EventCommitted, NodeCompleted, NodeFailed)
 """What may tell of usage."""
@@ -38,6 +40,11 @@ def node_scope(node_id: str) -> str:
     return f"node {node_id}"
 
 
+def limit_scope(name: str) -> str:
+    """All that the nodes that name a limit have used."""
+    return f"limit {name}"
+
+
 def add(one: Amount, other: Amount) -> Amount:
     """The sum: of integers an integer, while that is exact."""
     if isinstance(one, int) and isinstance(other, int) and one + other < _EXACT:
@@ -45,12 +52,15 @@ def add(one: Amount, other: Amount) -> Amount:
     return float(Decimal(str(one)) + Decimal(str(other)))
 
 
-def keys(recorded: Recorded, _dependents: Dependents) -> Iterable[Key]:
-    """An event with usage concerns its task and its node."""
+def keys(recorded: Recorded, tables: Tables) -> Iterable[Key]:
+    """An event with usage concerns its task, its node and the limits that this names."""
     event = recorded.event
     if not isinstance(event, _TELLING) or not event.usage:
         return ()
-    scopes = task_scope(recorded.task_id), node_scope(recorded.node_id or "")
+    node = tables.get(NODES, (recorded.node_id or "",))
+    limits = () if node is None else limits_of(tables, node.demand)
+    scopes = [task_scope(recorded.task_id), node_scope(recorded.node_id or "")]
+    scopes += map(limit_scope, limits)
     return [(scope, unit) for scope in scopes for unit in event.usage]
 
 

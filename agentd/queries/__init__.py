@@ -5,9 +5,13 @@ The rule this package keeps: a query writes nothing and refuses only what does n
 
 from agentd.queries.attempts import ended_attempts
 from agentd.queries.events import task_events
+from agentd.queries.explain import explain_node, explain_task
+from agentd.queries.limits import limits_of_node, list_limits
 from agentd.queries.metrics import database_metrics
 from agentd.queries.node_context import ContextBounds, context_size, node_context
-from agentd.queries.nodes import node_row, node_settings, node_status, node_view
+from agentd.queries.node_status import node_status
+from agentd.queries.nodes import node_row, node_settings, node_view
+from agentd.queries.queue import next_node
 from agentd.queries.registration import registration_warnings
 from agentd.queries.task_list import list_tasks
 from agentd.queries.task_states import (
@@ -20,20 +24,26 @@ from agentd.queries.task_states import (
     usage_of_node,
     usage_of_task,
 )
-from agentd.queries.tasks import read_status, task_row, task_status, task_view
+from agentd.queries.tasks import NodeStatus, read_status, task_row, task_status, task_view, view_of
 from agentd.queries.watch import fits_watch, watch_events
 
 __all__ = [
     "ContextBounds",
+    "NodeStatus",
     "budget_of",
     "cancellation",
     "context_size",
     "database_metrics",
     "ended_attempts",
+    "explain_node",
+    "explain_task",
     "find_state_row",
     "fits_watch",
     "has_ended",
+    "limits_of_node",
+    "list_limits",
     "list_tasks",
+    "next_node",
     "node_context",
     "node_row",
     "node_settings",
@@ -49,5 +59,6 @@ __all__ = [
     "task_view",
     "usage_of_node",
     "usage_of_task",
+    "view_of",
     "watch_events",
 ]

@@ -4,7 +4,7 @@ The rule this file keeps: every kind of event that is shown has the action type 
 existing clients know.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -13,25 +13,30 @@ from msgspec import Raw
 from agentd.api import NULL, fractional_seconds, rfc3339
 from agentd.errors import JournalDamaged
 from agentd.events import (
+    LIMITS_STREAM,
     BudgetSet,
     Event,
     EventCommitted,
     LeaseExpired,
     LeaseExtended,
     LeaseRevoked,
+    LimitClosed,
+    LimitSet,
     NodeAcquired,
     NodeAdded,
     NodeCompleted,
     NodeFailed,
     NodeReleased,
     NodeRetried,
+    NodeSettings,
+    NodeUpdated,
     TaskCancelled,
     TaskPaused,
     TaskRegistered,
     TaskResumed,
 )
 from agentd.journal import Recorded
-from agentd.queries.values import payload_of, to_json
+from agentd.queries.values import payload_of, to_json, unix_seconds
 
 ACTION_TYPES: Mapping[type[Event], str] = MappingProxyType(
     {
@@ -49,6 +54,9 @@ ACTION_TYPES: Mapping[type[Event], str] = MappingProxyType(
         TaskPaused: "PAUSE_TASK",
         TaskResumed: "RESUME_TASK",
         BudgetSet: "SET_BUDGET",
+        NodeUpdated: "UPDATE_NODE",
+        LimitSet: "SET_LIMIT",
+        LimitClosed: "CLOSE_LIMIT",
     }
 )
 """By which name clients know an event; what they committed has one of its own.
@@ -57,13 +65,13 @@ That a moment has come has none: no view shows it.
 """
 
 
-def event_fields(recorded: Recorded) -> tuple[str, str, Any, str, Raw, str]:
+def event_fields(recorded: Recorded) -> tuple[str, Any, Any, str, Raw, str]:
     """The fields of an event as clients see it, under the name that existing clients know."""
     payload = _payload(recorded)
     moment = rfc3339(recorded.at)
     return (
         recorded.event_id,
-        recorded.task_id,
+        None if recorded.task_id == LIMITS_STREAM else recorded.task_id,
         recorded.node_id,
         action_type(recorded),
         payload,
@@ -151,6 +159,34 @@ def _show_budget(_recorded: Recorded, event: BudgetSet) -> Raw:
     return to_json({"budget": event.budget})
 
 
+def _show_update(_recorded: Recorded, event: NodeUpdated) -> Raw:
+    return to_json({name: value for name, value in _said(event.settings) if value is not None})
+
+
+def _said(settings: NodeSettings) -> Iterator[tuple[str, Any]]:
+    """The settings, under the names that clients know."""
+    yield "priority", settings.priority
+    yield "retry", settings.retry
+    yield "lease_secs", unix_seconds(settings.lease_ms)
+    yield "timeout_secs", unix_seconds(settings.timeout_ms)
+    yield "not_before", fractional_seconds(settings.not_before)
+    yield "on_failure", settings.on_failure
+    yield "requires", settings.requires
+    yield "limits", settings.limits
+
+
+def _show_limit(_recorded: Recorded, event: LimitSet) -> Raw:
+    rate = event.rate
+    shown = None if rate is None else {"count": rate.count, "per_secs": rate.per_ms / 1000}
+    return to_json({"name": event.name, "max_running": event.max_running, "rate": shown})
+
+
+def _show_closing(_recorded: Recorded, event: LimitClosed) -> Raw:
+    until = fractional_seconds(event.until)
+    shown = {"name": event.name, "closed_until": until, "reason": event.reason, "by": event.by}
+    return to_json(shown)
+
+
 _SHOWN: Mapping[type[Event], Callable[[Recorded, Any], Raw]] = MappingProxyType(
     {
         EventCommitted: _show_commit,
@@ -168,6 +204,9 @@ _SHOWN: Mapping[type[Event], Callable[[Recorded, Any], Raw]] = MappingProxyType(
         TaskPaused: _show_reason,
         TaskResumed: _show_reason,
         BudgetSet: _show_budget,
+        NodeUpdated: _show_update,
+        LimitSet: _show_limit,
+        LimitClosed: _show_closing,
     }
 )
 

@@ -8,15 +8,23 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec import Raw
+from msgspec.structs import replace
 
 from agentd.api import MOST_SHOWN, ContextScope, DependencyView, NodeContext
 from agentd.errors import JournalDamaged
 from agentd.events import NodeAcquired, NodeFailed
 from agentd.journal import Recorded
 from agentd.projections import NODES, NodeRow
+from agentd.projections.rank import rank_of
 from agentd.queries.attempts import ended_attempts, endings
 from agentd.queries.events import event_journal
-from agentd.queries.nodes import added_dependencies, node_row, node_view
+from agentd.queries.nodes import (
+    added_dependencies,
+    node_row,
+    node_settings,
+    node_view,
+    settings_seq_before,
+)
 from agentd.queries.tasks import task_row, task_view
 from agentd.queries.values import payload_of, to_json
 from agentd.store import Reader
@@ -52,6 +60,9 @@ def node_context(reader: Reader, acquired: Recorded, bounds: ContextBounds) -> N
     event = acquired.event
     if task is None or not isinstance(then, NodeRow) or not isinstance(event, NodeAcquired):
         raise JournalDamaged(f"record {acquired.seq} acquired a node that has no row")
+    if row is not None and row.settings_seq is not None and row.settings_seq > acquired.seq:
+        then = replace(then, settings_seq=settings_seq_before(reader, row, acquired.seq))
+        then = replace(then, rank=rank_of(node_settings(reader, then).priority))
     view = node_view(reader, then, event.usage)
     view.attempt = event.attempt
     return NodeContext(

@@ -6,60 +6,53 @@ from typing import Any
 from msgspec import Raw
 
 from agentd.api import (
-    MOST_LISTED,
     NULL,
-    NodeStatusParams,
-    NodeStatusResult,
     NodeView,
     fractional_seconds,
     is_id,
 )
-from agentd.errors import JournalDamaged, NodeNotFound, TaskNotFound
-from agentd.events import Amounts, NodeAdded, NodeSettings
+from agentd.errors import JournalDamaged
+from agentd.events import Amounts, NodeAdded, NodeSettings, NodeUpdated
 from agentd.journal import Recorded
 from agentd.projections import NODES, NodeRow, priority_of
-from agentd.queries.attempts import ended_attempts
-from agentd.queries.task_states import find_state_row, usage_of_node
 from agentd.queries.values import payload_of, unix_seconds
 from agentd.store import Reader
 
+_ID_LENGTH = 36
 _NO_SETTINGS = NodeSettings()
 _NOTHING: Amounts = MappingProxyType({})
 
 
 def node_row(reader: Reader, task_id: str, node_id: str) -> NodeRow | None:
     """The node of that id or name, or None where this task has no such node."""
-    if not is_id(node_id):
-        return reader.node_named(task_id, node_id)
-    row: NodeRow | None = reader.get(NODES, (node_id,))
-    return row if row is not None and row.task_id == task_id else None
+    if len(node_id) == _ID_LENGTH:  # nearly always: then it need not be looked at more closely
+        row: NodeRow | None = reader.get(NODES, (node_id,))
+        if row is not None:
+            return row if row.task_id == task_id else None
+    return None if is_id(node_id) else reader.node_named(task_id, node_id)
 
 
 def node_settings(reader: Reader, row: NodeRow) -> NodeSettings:
-    """What the node was registered with."""
+    """What the node was registered with, or what was changed since."""
     if row.settings_seq is None:
         return _NO_SETTINGS
     return _settings_in(reader.record_at(row.settings_seq))
 
 
+def settings_seq_before(reader: Reader, row: NodeRow, before: int) -> int | None:
+    """Where the settings are recorded that the node had before that seq; None where it had none."""
+    seq = row.settings_seq
+    while seq is not None and seq > before:
+        event = reader.record_at(seq).event
+        seq = event.previous if isinstance(event, NodeUpdated) else None
+    return seq
+
+
 def _settings_in(recorded: Recorded) -> NodeSettings:
     event = recorded.event
-    if not isinstance(event, NodeAdded):
+    if not isinstance(event, NodeAdded | NodeUpdated):
         raise JournalDamaged(f"record {recorded.seq} has no settings of a node")
     return event.settings or _NO_SETTINGS
-
-
-def node_status(reader: Reader, params: NodeStatusParams) -> NodeStatusResult:
-    """The node, and how its attempts ended. Raises `TaskNotFound` or `NodeNotFound`."""
-    task_id = params.task_id
-    task = find_state_row(reader, task_id)
-    if task is None:
-        raise TaskNotFound.of(task_id)
-    row = node_row(reader, task_id, params.node_id)
-    if row is None:
-        raise NodeNotFound.of(task_id, params.node_id)
-    view = node_view(reader, row, usage_of_node(reader, task, row.node_id))
-    return NodeStatusResult(view, ended_attempts(reader, row, MOST_LISTED))
 
 
 def node_view(reader: Reader, row: NodeRow, usage: Amounts = _NOTHING) -> NodeView:
@@ -103,7 +96,13 @@ def _show_settings(view: NodeView, settings: NodeSettings) -> None:
         "lease_secs": unix_seconds(settings.lease_ms),
         "timeout_secs": unix_seconds(settings.timeout_ms),
         "on_failure": settings.on_failure,
+        "requires": _as_list(settings.requires),
+        "limits": _as_list(settings.limits),
     }
     for name, value in shown.items():
         if value is not None:
             setattr(view, name, value)
+
+
+def _as_list(names: tuple[str, ...] | None) -> list[str] | None:
+    return None if names is None else list(names)

@@ -13,6 +13,7 @@ from agentd.events import TaskRegistered
 from agentd.projections import TaskRow, TaskStateRow
 from agentd.queries.counts import count_by_status
 from agentd.queries.pages import take_page
+from agentd.queries.queue import hands_out
 from agentd.queries.registration import registration_of
 from agentd.queries.task_states import state_of_task, state_row
 from agentd.store import Reader
@@ -23,9 +24,9 @@ MOST_LOOKED_AT = 10_000
 _AT_ONCE = 500
 
 
-def list_tasks(reader: Reader, params: ListTasksParams) -> ListTasksResult:
-    """A page of the tasks."""
-    look = _Look(reader, params)
+def list_tasks(reader: Reader, params: ListTasksParams, now: int) -> ListTasksResult:
+    """A page of the tasks, at that moment (Unix milliseconds)."""
+    look = _Look(reader, params, now)
     page = take_page(look.matches(), params.limit)
     place = page.last if page.more else look.last if look.is_cut else None
     return ListTasksResult(page.entries, place)
@@ -34,7 +35,8 @@ def list_tasks(reader: Reader, params: ListTasksParams) -> ListTasksResult:
 class _Look:
     """The tasks that fit, in their order, among those that one call looks at."""
 
-    def __init__(self, reader: Reader, params: ListTasksParams) -> None:
+    def __init__(self, reader: Reader, params: ListTasksParams, now: int) -> None:
+        self._now = now
         self._reader = reader
         self._params = params
         self._goal = params.goal_contains.casefold()
@@ -72,7 +74,7 @@ class _Look:
         if not self._fits_row(row):
             return None
         state = state_row(self._reader, row.task_id)
-        if params.runnable and not state.hands_out:
+        if params.runnable and not hands_out(self._reader, row.task_id, self._now):
             return None
         if params.state is not None and state_of_task(self._reader, state) != params.state:
             return None
@@ -99,7 +101,7 @@ class _Look:
             event.goal,
             rfc3339(row.created_at),
             count_by_status(state),
-            state.hands_out and reader.next_runnable(row.task_id) is not None,
+            hands_out(reader, row.task_id, self._now),
             state_of_task(reader, state),
             row.parent_task_id or UNSET,
             dict(event.labels) or UNSET,

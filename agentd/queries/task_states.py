@@ -24,7 +24,7 @@ def state_row(reader: Reader, task_id: str) -> TaskStateRow:
 
 def state_of_task(reader: Reader, row: TaskStateRow) -> StateOfTask:
     """The task's state: of its nodes no more is asked than whether any is ready."""
-    return row.state(has_ready=row.may_be_stuck and reader.has_ready(row.task_id))
+    return row.state(has_ready=row.may_be_stuck and bool(reader.stretches(row.task_id)))
 
 
 def has_ended(reader: Reader, task_id: str) -> bool:

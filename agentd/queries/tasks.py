@@ -5,10 +5,18 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
-from agentd.api import TaskStatusParams, TaskStatusResult, TaskView, rfc3339
+from agentd.api import (
+    CauseKind,
+    NodeView,
+    TaskStatusParams,
+    TaskStatusResult,
+    TaskView,
+    rfc3339,
+)
 from agentd.errors import TaskNotFound
 from agentd.events import Amounts
 from agentd.projections import TASKS, NodeRow, TaskRow, TaskStateRow
+from agentd.queries.blocking import Blocking
 from agentd.queries.counts import count_by_status
 from agentd.queries.nodes import node_view
 from agentd.queries.registration import registration_of
@@ -42,23 +50,31 @@ def task_view(reader: Reader, row: TaskRow) -> TaskView:
     )
 
 
-def task_status(reader: Reader, params: TaskStatusParams) -> TaskStatusResult:
+def task_status(reader: Reader, params: TaskStatusParams, now: int) -> TaskStatusResult:
     """A task, and those of its nodes that are asked for. Raises `TaskNotFound`."""
-    status, nodes = read_status(reader, params)
+    status, nodes = read_status(reader, params, now)
     if params.has("nodes"):
-        status.nodes = [node_view(reader, row, usage) for row, usage in nodes]
+        status.nodes = [view_of(reader, node) for node in nodes]
     return status
 
 
 class NodeStatus(NamedTuple):
-    """A node, and what it has used."""
+    """A node, what it has used, and why it is not runnable."""
 
     row: NodeRow
     usage: Amounts
+    blocked_by: list[CauseKind]
+
+
+def view_of(reader: Reader, node: NodeStatus) -> NodeView:
+    """The node as clients see it."""
+    view = node_view(reader, node.row, node.usage)
+    view.blocked_by = node.blocked_by
+    return view
 
 
 def read_status(
-    reader: Reader, params: TaskStatusParams
+    reader: Reader, params: TaskStatusParams, now: int
 ) -> tuple[TaskStatusResult, Iterator[NodeStatus]]:
     """The status without its nodes, and these. Raises `TaskNotFound`."""
     row = task_row(reader, params.task_id)
@@ -77,8 +93,16 @@ def read_status(
         _as_dict(budget_of(reader, state)) if asked else left_out,
         last if params.has("nodes") else left_out,
     )
-    rows = reader.nodes(row.task_id, _after(params), params.limit) if params.has("nodes") else ()
-    return status, (NodeStatus(node, usage_of_node(reader, state, node.node_id)) for node in rows)
+    return status, _nodes(reader, state, params, now) if params.has("nodes") else iter(())
+
+
+def _nodes(
+    reader: Reader, state: TaskStateRow, params: TaskStatusParams, now: int
+) -> Iterator[NodeStatus]:
+    blocking = Blocking(reader, state, now)
+    for row in reader.nodes(state.task_id, _after(params), params.limit):
+        usage = usage_of_node(reader, state, row.node_id)
+        yield NodeStatus(row, usage, blocking.kinds(row))
 
 
 def _last_of_page(state: TaskStateRow, params: TaskStatusParams) -> int | None:

@@ -5,15 +5,16 @@ agentd. Rows and records go in and out; the questions in `protocols`, one file p
 that is asked of an engine.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from msgspec import Struct
 
-from agentd.projections import Key, Projection
+from agentd.projections import Key, Projection, StretchRow
 from agentd.store.protocols.journal import JournalReader, JournalTx
 from agentd.store.protocols.leases import LeaseReader
+from agentd.store.protocols.limits import LimitReader
 from agentd.store.protocols.nodes import NodeReader
 from agentd.store.protocols.queue import QueueReader
 from agentd.store.protocols.requests import RequestReader, RequestTx
@@ -29,6 +30,7 @@ class Reader(
     NodeReader,
     QueueReader,
     LeaseReader,
+    LimitReader,
     RequestReader,
     UsageReader,
     Protocol,
@@ -54,6 +56,9 @@ class Shadow(Protocol):
 
     def dependents(self, node_id: str) -> list[str]:
         """The nodes that depend on this one."""
+
+    def stretches(self, task_id: str) -> Sequence[StretchRow]:
+        """See `Reader.stretches`."""
 
     def rows(self, projection: Projection) -> Iterator[Struct]:
         """All rows of a projection, in the order of their keys."""

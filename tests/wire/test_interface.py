@@ -20,7 +20,7 @@ PARAMS: dict[str, tuple[set[str], set[str]]] = {  # method → (required, option
     "RegisterTask": ({"goal"}, {"context", "initial_nodes", "priority", "node_defaults"}),
     "AcquireNextNode": (
         set(),
-        {"task_id", "lease_owner", "node_id", "lease_secs", "context_scope", "wait_secs"},
+        {"task_id", "lease_owner", "node_id", "lease_secs", "context_scope", "wait_secs", "labels"},
     ),
     "CommitEvent": ({"task_id", "node_id"}, {"lease_id", "action_type"}),
     "HeartbeatNode": (set(), {"task_id", "node_id", "lease_id", "leases"}),
@@ -41,10 +41,20 @@ PARAMS: dict[str, tuple[set[str], set[str]]] = {  # method → (required, option
     "SetBudget": ({"task_id", "budget"}, set()),
     "AcquireNodes": (
         {"count"},
-        {"task_id", "lease_owner", "node_id", "lease_secs", "context_scope", "wait_secs"},
+        {"task_id", "lease_owner", "node_id", "lease_secs", "context_scope", "wait_secs", "labels"},
     ),
     "WatchEvents": (set(), {"after_seq", "task_id", "kinds", "wait_secs", "limit"}),
     "ListWorkers": (set(), set()),
+    "UpdateNode": (
+        {"task_id"},
+        {"node_id", "priority", "retry", "not_before", "lease_secs", "timeout_secs"}
+        | {"requires", "limits"},
+    ),
+    "SetLimit": ({"name", "max_running"}, {"rate"}),
+    "CloseLimit": ({"name"}, {"for_secs", "until", "reason", "by"}),
+    "ListLimits": (set(), {"limit", "after"}),
+    "ExplainNode": ({"task_id", "node_id"}, set()),
+    "ExplainTask": ({"task_id"}, set()),
 }
 PAYLOADS = {
     "CommitEvent": "payload",
@@ -74,6 +84,12 @@ RESULTS = {
     "AcquireNodes": {"leases"},
     "WatchEvents": {"events", "last_seq"},
     "ListWorkers": {"workers"},
+    "UpdateNode": {"node_ids"},
+    "SetLimit": {"ok"},
+    "CloseLimit": {"ok"},
+    "ListLimits": {"limits", "next"},
+    "ExplainNode": {"status", "runnable", "reasons", "next"},
+    "ExplainTask": {"state", "counts", "reasons", "next"},
 }
 ALIASES = {
     "DescribeInterface": ["describe_interface"],
@@ -98,6 +114,12 @@ ALIASES = {
     "AcquireNodes": ["acquire_nodes"],
     "WatchEvents": ["watch_events"],
     "ListWorkers": ["list_workers"],
+    "UpdateNode": ["update_node"],
+    "SetLimit": ["set_limit"],
+    "CloseLimit": ["close_limit"],
+    "ListLimits": ["list_limits"],
+    "ExplainNode": ["explain_node"],
+    "ExplainTask": ["explain_task"],
 }
 EVERY_ALIAS = [(name, alias) for name, aliases in ALIASES.items() for alias in aliases]
 ERROR_CODES = [-32700, -32600, -32601, -32602, -32603, -32000, -32001]
@@ -240,7 +262,7 @@ def test_the_schema_decodes_the_requests(
 ) -> None:
     """What the schema calls required is refused, by name, when it is missing."""
     samples: dict[str, Any] = {"task_id": new_id(), "node_id": new_id(), "lease_id": new_id()}
-    samples["budget"] = {"usd": 1}
+    samples |= {"budget": {"usd": 1}, "max_running": 1}
     required = struct(described(interface, method)["params"]).get("required", [])
     for missing in required:
         params = {name: samples.get(name, "x") for name in required if name != missing}

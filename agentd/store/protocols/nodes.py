@@ -18,6 +18,9 @@ class NodeReader(Protocol):
     def failed_nodes(self, task_id: str) -> list[NodeRow]:
         """The task's nodes that are FAILED, in registration order."""
 
+    def pending_nodes(self, task_id: str) -> list[NodeRow]:
+        """The task's nodes that are PENDING, in registration order."""
+
     def dependents(self, node_id: str) -> list[str]:
         """The nodes that depend on this one."""
 

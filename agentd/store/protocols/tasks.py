@@ -15,9 +15,9 @@ class TaskReader(Protocol):
         """
 
     def runnable_tasks(self, prefix: str, after: int, limit: int) -> list[TaskRow]:
-        """The first `limit` tasks, registered behind seq `after`, that have a runnable node.
+        """The first `limit` tasks, registered behind seq `after`, that hand out a runnable node.
 
-        Oldest first; their ids begin with `prefix`. Whether anything holds the task is not asked.
+        Oldest first; their ids begin with `prefix`. What the node demands is not asked.
         """
 
     def children(self, task_id: str, before: int | None, limit: int) -> list[TaskRow]:

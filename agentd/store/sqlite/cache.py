@@ -12,7 +12,8 @@ import apsw
 
 from agentd.events import TOLD
 from agentd.journal import Head, Recorded
-from agentd.projections import PROJECTIONS, Key, NodeRow, TaskStateRow, is_runnable
+from agentd.projections import PROJECTIONS, Key, NodeRow, StretchRow, is_runnable
+from agentd.projections.queue import stretch_of
 
 _ROWS = 10_000
 """Rows and heads that are kept; with more of them all are forgotten, which costs a few reads."""
@@ -23,8 +24,8 @@ _LARGEST_PAYLOAD = 4_096
 small.
 """
 
-_LARGEST_RECORD = 512
-"""Bytes of payload of the records that are kept one by one."""
+_LARGEST_RECORD = 1_024
+"""Bytes of the records that are kept one by one: of payload, and of what the event says."""
 
 
 class TailCache:
@@ -69,18 +70,30 @@ def _is_small(recorded: Recorded) -> bool:
 class Cache:
     """Rows by projection and key (None where there is no such row), heads and tails by task.
 
-    `records` has small records by seq; `runnable` has, by task and under None of all, the ids of
-    the nodes to hand out next, as far as they were read ahead. No lease ends before
-    `first_expiry`, and no node waits for a moment before `first_due` (Unix milliseconds).
+    `changed` are the rows that are not written yet, as they were when they were written last.
+
+    `records` has small records by seq, and `dependents` who depends on a node. `ahead` has by
+    stretch the ids of the nodes to hand out next, as far as they were read ahead, `stretches` the
+    keys of a task's, and `firsts` by demand that of the first that hands out, but for those in
+    `unknown_firsts`; `firsts_in_order` are they all, sorted, unless one has changed since. No lease
+    ends before `first_expiry`, and no node waits for a moment before `first_due` (Unix
+    milliseconds).
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._version = -1
+        self.cursor = connection.cursor()  # of the one write transaction that there is
         self.tails = TailCache()
         self.rows: dict[str, dict[Key, Any]] = {p.name: {} for p in PROJECTIONS}
+        self.changed: dict[str, dict[Key, Any]] = {p.name: {} for p in PROJECTIONS}
         self.heads: dict[str, Head] = {}
-        self.runnable: dict[str | None, deque[str]] = {}
+        self.ahead: dict[Key, deque[str]] = {}
+        self.dependents: dict[str, list[str]] = {}
+        self.stretches: dict[str, dict[Key, None]] = {}
+        self.firsts: dict[str, Key] | None = None
+        self.unknown_firsts: set[str] = set()
+        self.firsts_in_order: list[Key] | None = None
         self.records: dict[int, Recorded] = {}
         self.last_seq: int | None = None
         self.first_expiry: int | None = None
@@ -98,20 +111,28 @@ class Cache:
 
     def drop_if_too_large(self) -> None:
         """Forget everything if it is too much."""
-        sizes: list[Sized] = [self.heads, self.runnable, self.records, *self.rows.values()]
+        sizes: list[Sized] = [
+            self.heads,
+            self.ahead,
+            self.dependents,
+            self.stretches,
+            self.records,
+            *self.rows.values(),
+        ]
         if sum(map(len, sizes)) > _ROWS:
             self.clear()
 
     def add_record(self, recorded: Recorded) -> None:
         """Remember a record, unless it is large."""
-        if recorded.payload is None or len(recorded.payload) <= _LARGEST_RECORD:
+        if len(recorded.data) + len(recorded.payload or b"") <= _LARGEST_RECORD:
             self.records[recorded.seq] = recorded
 
-    def note_node(self, row: NodeRow) -> None:
+    def note_node(self, row: NodeRow | None) -> None:
         """A node's row was written: forget what was read ahead and does not know of it."""
+        if row is None:
+            return
         if is_runnable(row):
-            self.runnable.pop(row.task_id, None)
-            self.runnable.pop(None, None)
+            self.ahead.pop(stretch_of(row), None)
         moment, next_due = row.not_before, self.first_due
         if moment is not None and next_due is not None and moment < next_due:
             self.first_due = moment
@@ -119,17 +140,36 @@ class Cache:
         if ends is not None and first is not None and ends < first:
             self.first_expiry = ends
 
-    def note_task(self, row: TaskStateRow, before: TaskStateRow | None) -> None:
-        """A task's state was written: where it holds the task, or no more, the queue changes."""
-        if before is not None and before.hands_out != row.hands_out:
-            self.runnable.pop(None, None)
+    def note_stretch(self, key: Key, row: StretchRow | None) -> None:
+        """A stretch was written: the task may have it or not, and it may be the first."""
+        task_id, demand = key[:2]
+        if (known := self.stretches.get(task_id)) is not None:
+            if row is None:
+                known.pop(key, None)
+            else:
+                known[key] = None
+        if self.firsts is None or demand in self.unknown_firsts:
+            return
+        first = self.firsts.get(demand)
+        if row is not None and row.hands_out:
+            if first is None or key[2:] < first[2:]:
+                self.firsts[demand] = key
+                self.firsts_in_order = None
+        elif first == key:
+            del self.firsts[demand]
+            self.unknown_firsts.add(demand)
+            self.firsts_in_order = None
 
     def clear(self) -> None:
         """Forget everything."""
         self.tails.clear()
         self.heads.clear()
-        self.runnable.clear()
+        self.ahead.clear()
+        self.dependents.clear()
+        self.stretches.clear()
+        self.firsts = self.firsts_in_order = None
+        self.unknown_firsts.clear()
         self.records.clear()
         self.last_seq = self.first_expiry = self.first_due = None
-        for rows in self.rows.values():
+        for rows in (*self.rows.values(), *self.changed.values()):
             rows.clear()

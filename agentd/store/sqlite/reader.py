@@ -7,6 +7,7 @@ database that has more in it, unless it asks for more.
 from agentd.store.sqlite.migrate import LATEST
 from agentd.store.sqlite.tables.journal import JournalReader
 from agentd.store.sqlite.tables.leases import LeaseReader
+from agentd.store.sqlite.tables.limits import LimitReader
 from agentd.store.sqlite.tables.nodes import NodeReader
 from agentd.store.sqlite.tables.queue import QueueReader
 from agentd.store.sqlite.tables.requests import RequestReader
@@ -15,7 +16,14 @@ from agentd.store.sqlite.tables.usage import UsageReader
 
 
 class SqliteReader(
-    JournalReader, TaskReader, NodeReader, QueueReader, LeaseReader, RequestReader, UsageReader
+    JournalReader,
+    TaskReader,
+    NodeReader,
+    QueueReader,
+    LeaseReader,
+    LimitReader,
+    RequestReader,
+    UsageReader,
 ):
     """One connection's view; consistent while a transaction is open on it."""
 

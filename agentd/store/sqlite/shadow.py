@@ -5,13 +5,14 @@ live in a private file that SQLite removes by itself, so a fold that is killed l
 behind, and a fold on a read-only connection writes nothing to the database.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import apsw
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from agentd.projections import EDGES, PROJECTIONS, Key, Projection
+from agentd.projections import EDGES, PROJECTIONS, Key, Projection, StretchRow
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.statements import SHADOW, columns
 
@@ -44,6 +45,11 @@ class SqliteShadow(SqliteReader):
         self._rows[projection.name, key] = row
         if len(self._rows) >= _MOST_ROWS_IN_MEMORY:
             self.flush()
+
+    def stretches(self, task_id: str) -> Sequence[StretchRow]:
+        """See `Shadow.stretches`."""
+        self.flush()
+        return super().stretches(task_id)
 
     def rows(self, projection: Projection) -> Any:
         """See `Shadow.rows`."""

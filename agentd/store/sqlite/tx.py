@@ -7,12 +7,12 @@ import apsw
 
 from agentd.answers import Answered
 from agentd.journal import Recorded
-from agentd.projections import PROJECTIONS, Key
 from agentd.store.sqlite.cache import Cache
 from agentd.store.sqlite.mark import Mark
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.tables.journal import JournalTx
 from agentd.store.sqlite.tables.leases import LeaseTx
+from agentd.store.sqlite.tables.limits import LimitTx
 from agentd.store.sqlite.tables.nodes import NodeTx
 from agentd.store.sqlite.tables.queue import QueueTx
 from agentd.store.sqlite.tables.requests import RequestTx
@@ -20,19 +20,20 @@ from agentd.store.sqlite.tables.tasks import TaskTx
 from agentd.store.sqlite.tables.usage import UsageTx
 
 
-class SqliteTx(JournalTx, TaskTx, NodeTx, QueueTx, LeaseTx, RequestTx, UsageTx, SqliteReader):
+class SqliteTx(
+    QueueTx, JournalTx, NodeTx, TaskTx, LeaseTx, LimitTx, RequestTx, UsageTx, SqliteReader
+):
     """One transaction on the write connection; `SqliteStore.write` begins and ends it."""
 
     def __init__(self, connection: apsw.Connection, cache: Cache) -> None:
-        super().__init__(connection)
+        super().__init__(connection, cursor=cache.cursor)
         cache.drop_if_stale()
         self._cache = cache
         self._tails = cache.tails
         self._rows = cache.rows
         self._heads = cache.heads
-        self._runnable = cache.runnable
         self._executemany = connection.executemany
-        self._changed: dict[str, dict[Key, None]] = {p.name: {} for p in PROJECTIONS}
+        self._changed = cache.changed
         self._appended: list[Recorded] = []
         self._answered: dict[str, Answered] = {}
         self.last: Mark | None = None
@@ -43,6 +44,5 @@ class SqliteTx(JournalTx, TaskTx, NodeTx, QueueTx, LeaseTx, RequestTx, UsageTx, 
     def flush(self) -> None:
         """Write what waits for the end of the transaction."""
         self._write_journal()
-        for projection in PROJECTIONS:
-            self._write_rows(projection.name)
+        self._write_all_rows()
         self._write_answered()

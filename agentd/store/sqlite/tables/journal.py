@@ -25,6 +25,7 @@ _APPEND = f"INSERT INTO journal ({JOURNAL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?,
 _COLUMNS = 11
 _RECORDS = f"SELECT {JOURNAL_COLUMNS} FROM journal"
 _RECORD = f"{_RECORDS} WHERE seq = ?"
+_RECORDS_AT = f"{_RECORDS} WHERE seq IN (SELECT value FROM json_each(?))"
 _JOURNAL = f"{_RECORDS} WHERE seq > ? ORDER BY seq LIMIT ?"
 _HEARTBEAT, _LISTED, _TOLD = VISIBILITIES = range(3)
 """The values of the column `visibility`; see the migration that made it."""
@@ -219,6 +220,14 @@ class JournalTx(RowTx, JournalReader):
             self._cache.add_record(recorded)
         return recorded
 
+    def read_ahead(self, seqs: Iterable[int]) -> None:
+        """Read these records together, as far as they are not remembered: one is asked for soon."""
+        known = self._cache.records
+        wanted = [seq for seq in seqs if seq not in known and seq <= self._committed]
+        if wanted:
+            for row in self._all(_RECORDS_AT, (json.dumps(wanted),)):
+                self._cache.add_record(_decode_record(row))
+
     def tail(self, task_id: str, limit: int, until: int | None = None) -> list[Recorded]:
         """See `Reader.tail`."""
         if until is not None and until < self.head(task_id).version:
@@ -294,7 +303,8 @@ class JournalTx(RowTx, JournalReader):
 
     def _write_journal(self) -> None:
         if self._appended:
-            self._executemany(_APPEND, [astuple(r)[:_COLUMNS] for r in self._appended])
+            bindings = [astuple(recorded)[:_COLUMNS] for recorded in self._appended]
+            self._write(_APPEND, bindings)
             self._appended.clear()
 
 

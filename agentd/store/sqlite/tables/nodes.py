@@ -10,6 +10,11 @@ from agentd.store.sqlite.tables.rows import RowReader, RowTx
 _TASK_NODES = f"{SELECT_NODES} WHERE task_id = ? AND position > ? ORDER BY position LIMIT ?"
 _NAMED = f"{SELECT_NODES} WHERE task_id = ? AND name = ?"
 _FAILED = f"{SELECT_NODES} WHERE task_id = ? AND status = 'FAILED' ORDER BY position"
+_PENDING = f"{SELECT_NODES} WHERE task_id = ? AND status = 'PENDING' ORDER BY position"
+_DEPENDENTS = (
+    "SELECT dependency_id, node_id FROM edges "
+    "WHERE dependency_id IN (SELECT value FROM json_each(?)) ORDER BY dependency_id, node_id"
+)
 _TAKEN = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM nodes WHERE node_id = value)"
 
 
@@ -29,6 +34,10 @@ class NodeReader(RowReader):
     def failed_nodes(self, task_id: str) -> list[NodeRow]:
         """See `Reader.failed_nodes`."""
         return [NodeRow(*row) for row in self._all(_FAILED, (task_id,))]
+
+    def pending_nodes(self, task_id: str) -> list[NodeRow]:
+        """See `Reader.pending_nodes`."""
+        return [NodeRow(*row) for row in self._all(_PENDING, (task_id,))]
 
     def dependents(self, node_id: str) -> list[str]:
         """See `Reader.dependents`."""
@@ -57,10 +66,26 @@ class NodeTx(RowTx, NodeReader):
         self._write_rows(NODES.name)
         return super().failed_nodes(task_id)
 
+    def pending_nodes(self, task_id: str) -> list[NodeRow]:
+        """See `Reader.pending_nodes`."""
+        self._write_rows(NODES.name)
+        return super().pending_nodes(task_id)
+
     def dependents(self, node_id: str) -> list[str]:
-        """See `Reader.dependents`."""
+        """See `Reader.dependents`: they are remembered."""
+        known = self._cache.dependents
+        if node_id not in known:
+            self._write_rows(EDGES.name)
+            known[node_id] = super().dependents(node_id)
+        return known[node_id]
+
+    def read_dependents_ahead(self, node_ids: Sequence[str]) -> None:
+        """Read those of all these together: one is asked for soon."""
         self._write_rows(EDGES.name)
-        return super().dependents(node_id)
+        found: dict[str, list[str]] = {node_id: [] for node_id in node_ids}
+        for dependency, node in self._all(_DEPENDENTS, (json.dumps(node_ids),)):
+            found[dependency].append(node)
+        self._cache.dependents.update(found)
 
     def existing_nodes(self, node_ids: Sequence[str]) -> list[str]:
         """See `Reader.existing_nodes`."""

@@ -1,40 +1,44 @@
 """The nodes that could be handed out next, and those that wait for a moment.
 
-The rule this file keeps: each is the first row of an index. Workers come in crowds, so a write
-transaction reads ahead, and remembers the first moment that a node waits for.
+The rule this file keeps: each is the first row of an index, in a stretch that is the first row of
+one. Workers come in crowds, so a write transaction reads ahead; and it remembers the first stretch
+of every demand, and the first moment that a node waits for.
 """
 
 import sys
 from collections import deque
+from collections.abc import Iterable, Sequence
 
-from agentd.projections import NODES, TASK_STATES, NodeRow, is_runnable
-from agentd.store.sqlite.statements import SELECT_NODES
-from agentd.store.sqlite.tables.rows import RowReader, RowTx
+from agentd.projections import NODES, QUEUE, Key, NodeRow, StretchRow, is_runnable
+from agentd.projections.queue import key_of, stretch_of
+from agentd.store.sqlite.statements import SELECT_NODES, columns
+from agentd.store.sqlite.tables.journal import JournalTx
+from agentd.store.sqlite.tables.nodes import NodeTx
+from agentd.store.sqlite.tables.rows import RowReader
 
 IS_RUNNABLE = "status = 'PENDING' AND waiting_on = 0 AND not_before IS NULL"
-"""What a node's row says then, and the indexes of those that say it."""
+"""What a node's row says then, and the index of those that say it."""
 
-_RUNNABLE = f"{SELECT_NODES} WHERE {IS_RUNNABLE} AND task_id = ? ORDER BY rank, added_seq LIMIT ?"
+HANDS_OUT = "hands_out"
+"""What a stretch says then, and the indexes of those that say it."""
+
+_RUNNABLE = (
+    f"{SELECT_NODES} WHERE {IS_RUNNABLE} AND task_id = ? AND demand = ? AND rank = ? "
+    "AND added_seq >= ? ORDER BY added_seq LIMIT ?"
+)
+_FIRST_DEMAND = f"SELECT min(demand) FROM queue WHERE {HANDS_OUT}"
+_NEXT_DEMAND = f"{_FIRST_DEMAND} AND demand > ?"
+_FIRST_STRETCH = (
+    f"SELECT {columns(QUEUE)} FROM queue WHERE {HANDS_OUT} AND demand = ? "
+    "ORDER BY rank, batch LIMIT 1"
+)
 _DUE = (
     f"{SELECT_NODES} WHERE not_before <= ?1 AND (?2 IS NULL OR +task_id = ?2) "
     "ORDER BY not_before, added_seq LIMIT ?3"
 )
 _NEXT_DUE = "SELECT min(not_before) FROM nodes WHERE not_before > ?"
 
-_WAITING = (
-    "SELECT 1 FROM nodes WHERE task_id = ? AND not_before IS NOT NULL "
-    "AND status = 'PENDING' AND waiting_on = 0 LIMIT 1"
-)
-
 _NEVER = sys.maxsize
-
-# This walks past the nodes of every task that hands out none: a large one that is paused, and first
-# in the order, is looked through each time that the queue is read.
-_RUNNABLE_OF_ALL = (
-    f"{SELECT_NODES} WHERE {IS_RUNNABLE} AND EXISTS (SELECT 1 FROM task_states AS its_task "
-    "WHERE its_task.task_id = nodes.task_id AND cancelled_seq IS NULL AND paused_seq IS NULL "
-    "AND spent = 0) ORDER BY rank, added_seq LIMIT ?"
-)
 
 _AHEAD = 16
 """Runnable nodes that are read at a time."""
@@ -43,22 +47,31 @@ _AHEAD = 16
 class QueueReader(RowReader):
     """See `protocols.queue`."""
 
-    def next_runnable(self, task_id: str | None = None) -> NodeRow | None:
-        """See `Reader.next_runnable`."""
-        found = self._first_runnable(task_id, 1)
+    def stretches(self, task_id: str) -> Sequence[StretchRow]:
+        """See `Reader.stretches`."""
+        return [StretchRow(*row) for row in self._all(self._tables.stretches, (task_id,))]
+
+    def next_stretches(self) -> Iterable[StretchRow]:
+        """See `Reader.next_stretches`."""
+        found: list[StretchRow] = []
+        [(demand,)] = self._all(_FIRST_DEMAND, ())
+        while demand is not None:
+            found += self._first_stretch(demand)
+            [(demand,)] = self._all(_NEXT_DEMAND, (demand,))
+        return sorted(found, key=lambda stretch: (*stretch.order, stretch.demand))
+
+    def first_of(self, stretch: StretchRow) -> NodeRow | None:
+        """See `Reader.first_of`."""
+        found = self._runnable_nodes(stretch, 1)
         return found[0] if found else None
 
-    def has_ready(self, task_id: str) -> bool:
-        """See `Reader.has_ready`."""
-        return self.next_runnable(task_id) is not None or bool(self._all(_WAITING, (task_id,)))
+    def _first_stretch(self, demand: str) -> list[StretchRow]:
+        return [StretchRow(*row) for row in self._all(_FIRST_STRETCH, (demand,))]
 
-    def _first_runnable(self, task_id: str | None, limit: int) -> list[NodeRow]:
-        """The first runnable nodes of the task, or of all that hand out, in their order."""
-        if task_id is None:
-            found = self._all(_RUNNABLE_OF_ALL, (limit,))
-        else:
-            found = self._all(_RUNNABLE, (task_id, limit))
-        return [NodeRow(*row) for row in found]
+    def _runnable_nodes(self, stretch: StretchRow, limit: int) -> list[NodeRow]:
+        """The first runnable nodes of the stretch, in their order."""
+        key = stretch.task_id, stretch.demand, stretch.rank, stretch.batch
+        return [NodeRow(*row) for row in self._all(_RUNNABLE, (*key, limit))]
 
     def due_nodes(self, until: int, limit: int, task_id: str | None = None) -> list[NodeRow]:
         """See `Reader.due_nodes`."""
@@ -70,25 +83,59 @@ class QueueReader(RowReader):
         return found
 
 
-class QueueTx(RowTx, QueueReader):
-    """The queue in a write transaction. `SqliteTx` makes what is declared here."""
+class QueueTx(JournalTx, NodeTx, QueueReader):
+    """The queue in a write transaction."""
 
-    _runnable: dict[str | None, deque[str]]  # the cache's
+    def stretches(self, task_id: str) -> Sequence[StretchRow]:
+        """See `Reader.stretches`: their keys are remembered."""
+        keys = self._cache.stretches.get(task_id)
+        if keys is None:
+            self._write_rows(QUEUE.name)
+            found = super().stretches(task_id)
+            by_key = {key_of(stretch): stretch for stretch in found}
+            self._rows[QUEUE.name].update(by_key)
+            self._cache.stretches[task_id] = dict.fromkeys(by_key)
+            return found
+        rows = self._rows[QUEUE.name]
+        return sorted((rows[key] for key in keys), key=lambda row: (*row.order, row.demand))
 
-    def next_runnable(self, task_id: str | None = None) -> NodeRow | None:
-        """See `Reader.next_runnable`: read ahead."""
-        rows, ahead = self._rows[NODES.name], self._runnable.get(task_id)
+    def next_stretches(self) -> Iterable[StretchRow]:
+        """See `Reader.next_stretches`: they are remembered."""
+        cache = self._cache
+        if cache.firsts_in_order is None:
+            cache.firsts_in_order = sorted(self._firsts(), key=_order)
+        return (self.get(QUEUE, key) for key in cache.firsts_in_order)
+
+    def _firsts(self) -> Iterable[Key]:
+        """Of every demand the first stretch that hands out nodes: those known, and those not."""
+        cache = self._cache
+        if cache.firsts is None:
+            self._write_rows(QUEUE.name)
+            found = super().next_stretches()
+            cache.firsts = {stretch.demand: key_of(stretch) for stretch in found}
+        for demand in cache.unknown_firsts:
+            self._write_rows(QUEUE.name)
+            for stretch in self._first_stretch(demand):
+                cache.firsts[demand] = key_of(stretch)
+        cache.unknown_firsts.clear()
+        return cache.firsts.values()
+
+    def first_of(self, stretch: StretchRow) -> NodeRow | None:
+        """See `Reader.first_of`: read ahead, with what is asked of a node while it is worked on."""
+        key = key_of(stretch)
+        rows, ahead = self._rows[NODES.name], self._cache.ahead.get(key)
         while ahead:
             node: NodeRow | None = rows[ahead[0],]
-            if node is not None and is_runnable(node):
+            if node is not None and is_runnable(node) and stretch_of(node) == key:
                 return node
             ahead.popleft()
         self._write_rows(NODES.name)
-        if task_id is None:
-            self._write_rows(TASK_STATES.name)
-        found = self._first_runnable(task_id, _AHEAD)
-        self._runnable[task_id] = deque(node.node_id for node in found)
+        found = self._runnable_nodes(stretch, _AHEAD)
+        self._cache.ahead[key] = deque(node.node_id for node in found)
         rows.update(((node.node_id,), node) for node in found)
+        if len(found) > 1:  # of one that is alone nothing more is asked unless it is handed out
+            self.read_ahead(node.added_seq for node in found)
+            self.read_dependents_ahead([node.node_id for node in found])
         return found[0] if found else None
 
     def due_nodes(self, until: int, limit: int, task_id: str | None = None) -> list[NodeRow]:
@@ -106,3 +153,8 @@ class QueueTx(RowTx, QueueReader):
         """See `Reader.next_due`."""
         self._write_rows(NODES.name)
         return super().next_due(after)
+
+
+def _order(key: Key) -> Key:
+    """Of a stretch with this key: its rank, its batch, its demand."""
+    return *key[2:], key[1]

@@ -10,19 +10,34 @@ from typing import Any
 
 import apsw
 from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
-from agentd.projections import NODES, TASKS, Key, NodeRow, Projection, TaskStateRow
+from agentd.projections import (
+    EDGES,
+    NODES,
+    PROJECTIONS,
+    QUEUE,
+    Key,
+    Projection,
+)
 from agentd.store.sqlite.cache import Cache
 from agentd.store.sqlite.statements import MAIN, Statements
+
+_COUNTERS = {p.name: p.counters for p in PROJECTIONS if p.counters}
 
 
 class RowReader:
     """One connection's view; consistent while a transaction is open on it."""
 
-    def __init__(self, connection: apsw.Connection, tables: Statements = MAIN) -> None:
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        tables: Statements = MAIN,
+        cursor: apsw.Cursor | None = None,
+    ) -> None:
+        """`cursor` is one of the connection's that nobody else uses meanwhile."""
         self._execute = connection.execute
-        self._cursor = connection.cursor()
+        self._cursor = cursor or connection.cursor()
         self._tables = tables
 
     def get(self, projection: Projection, key: Key) -> Any:
@@ -44,7 +59,7 @@ class RowTx(RowReader):
 
     _cache: Cache
     _rows: dict[str, dict[Key, Any]]  # the cache's
-    _changed: dict[str, dict[Key, None]]  # by projection: what is not written yet
+    _changed: dict[str, dict[Key, Any]]  # the cache's
     _executemany: Callable[..., object]
 
     def get(self, projection: Projection, key: Key) -> Any:
@@ -62,26 +77,54 @@ class RowTx(RowReader):
     def put(self, projection: Projection, key: Key, row: Struct | None) -> None:
         """See `Tx.put`."""
         rows = self._rows[projection.name]
-        before = rows.get(key)
+        self._changed[projection.name].setdefault(key, rows.get(key))
         rows[key] = row
-        self._changed[projection.name][key] = None
-        if isinstance(row, NodeRow):
-            self._cache.note_node(row)
-        elif isinstance(row, TaskStateRow):
-            self._cache.note_task(row, before)
+        if projection is NODES:
+            self._cache.note_node(row)  # type: ignore[arg-type]  # NODES holds NodeRows
+        elif projection is EDGES:
+            self._cache.dependents.pop(key[0], None)
+        elif projection is QUEUE:
+            self._cache.note_stretch(key, row)  # type: ignore[arg-type]  # so does QUEUE its own
 
-    def _write_tasks_and_nodes(self) -> None:
-        self._write_rows(TASKS.name)
-        self._write_rows(NODES.name)
+    def _write_all_rows(self) -> None:
+        for name, changed in self._changed.items():
+            if changed:
+                self._write_changed(name, changed)
 
     def _write_rows(self, name: str) -> None:
-        changed = self._changed[name]
-        if not changed:
-            return
-        rows = self._rows[name]
-        self._executemany(
-            self._tables.put[name], [astuple(rows[key]) for key in changed if rows[key] is not None]
-        )
-        if gone := [key for key in changed if rows[key] is None]:
-            self._executemany(self._tables.remove[name], gone)
+        if changed := self._changed[name]:
+            self._write_changed(name, changed)
+
+    def _write_changed(self, name: str, changed: dict[Key, Any]) -> None:
+        rows, tables = self._rows[name], self._tables
+        put, update, remove = tables.put[name], tables.update[name], tables.remove[name]
+        writes: dict[str, list[tuple[Any, ...]]] = {}
+        for key, before in changed.items():
+            row = rows[key]
+            if row is None:
+                writes.setdefault(remove, []).append(key)
+            elif before is None:  # it may be new
+                writes.setdefault(put, []).append(astuple(row))
+            elif before != row and update is not None:  # else it changed, and changed back
+                if (counts := _counts(name, before, row)) is not None:
+                    writes.setdefault(tables.count[name], []).append((*counts, *key))
+                else:
+                    writes.setdefault(update, []).append(astuple(row))
+        for sql, bindings in writes.items():
+            self._write(sql, bindings)
         changed.clear()
+
+    def _write(self, sql: str, bindings: list[tuple[Any, ...]]) -> None:
+        if len(bindings) == 1:  # the one cursor is at hand
+            self._cursor.execute(sql, bindings[0])
+        else:
+            self._executemany(sql, bindings)
+
+
+def _counts(name: str, before: Struct, row: Struct) -> list[int] | None:
+    """The counters of the row, where nothing but they has changed; None where something has."""
+    counters = _COUNTERS.get(name)
+    if counters is None:
+        return None
+    counts = {counter: getattr(row, counter) for counter in counters}
+    return [*counts.values()] if replace(before, **counts) == row else None

@@ -5,9 +5,9 @@ were registered together, so many may share a prefix: few are sorted, many are m
 of registration. The + in the SQL keeps the planner on the one index or the other.
 """
 
-from agentd.projections import TASK_STATES, TASKS, TaskRow
+from agentd.projections import QUEUE, TASK_STATES, TASKS, TaskRow
 from agentd.store.sqlite.statements import LARGEST_INTEGER, columns
-from agentd.store.sqlite.tables.queue import IS_RUNNABLE
+from agentd.store.sqlite.tables.queue import HANDS_OUT
 from agentd.store.sqlite.tables.rows import RowReader, RowTx
 
 _TASKS = f"SELECT {columns(TASKS)} FROM tasks"
@@ -21,7 +21,7 @@ _BEFORE_OF_FEW = (
 )
 _RUNNABLE_OF_FEW = (
     f"{_TASKS} WHERE task_id >= ?1 AND task_id < ?2 AND +registered_seq > ?3 "
-    f"AND EXISTS (SELECT 1 FROM nodes WHERE {IS_RUNNABLE} AND task_id = tasks.task_id) "
+    f"AND EXISTS (SELECT 1 FROM queue WHERE {HANDS_OUT} AND task_id = tasks.task_id) "
     "ORDER BY +registered_seq LIMIT ?4"
 )
 _SHARING = "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE task_id >= ? AND task_id < ? LIMIT ?)"
@@ -46,7 +46,7 @@ _NEXT_TIMEOUT = "SELECT min(timeout_at) FROM tasks WHERE timeout_at > ?"
 
 _NEXT_TASK = "SELECT min(registered_seq) FROM tasks WHERE registered_seq > ?"
 _FIRST_RUNNABLE = (
-    f"SELECT task_id FROM nodes WHERE {IS_RUNNABLE} AND added_seq > ? ORDER BY added_seq LIMIT 1"
+    f"SELECT task_id FROM queue WHERE {HANDS_OUT} AND batch > ? ORDER BY batch LIMIT 1"
 )
 
 
@@ -111,12 +111,13 @@ class TaskTx(RowTx, TaskReader):
 
     def tasks(self, prefix: str, before: int | None, limit: int) -> list[TaskRow]:
         """See `Reader.tasks`."""
-        self._write_tasks_and_nodes()
+        self._write_rows(TASKS.name)
         return super().tasks(prefix, before, limit)
 
     def runnable_tasks(self, prefix: str, after: int, limit: int) -> list[TaskRow]:
         """See `Reader.runnable_tasks`."""
-        self._write_tasks_and_nodes()
+        self._write_rows(TASKS.name)
+        self._write_rows(QUEUE.name)
         return super().runnable_tasks(prefix, after, limit)
 
     def children(self, task_id: str, before: int | None, limit: int) -> list[TaskRow]:

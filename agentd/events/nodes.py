@@ -1,0 +1,89 @@
+"""What happens to a node, besides its leases."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from agentd.events.base import Amounts, Event, Status
+
+OnFailure = Literal["block", "continue"]
+
+
+class Retry(Struct, frozen=True, omit_defaults=True):
+    """How often a node may be tried, and after which pauses; None is what `decide` takes then."""
+
+    max_attempts: int | None = None
+    backoff_secs: float | None = None
+    factor: float | None = None
+    max_backoff_secs: float | None = None
+    jitter: float | None = None
+    on_expiry: bool | None = None
+
+
+class NodeSettings(Struct, frozen=True, omit_defaults=True):
+    """How a node is handed out, and what becomes of it when it fails; its task's defaults are in.
+
+    `not_before` is the moment that it was registered with, in Unix milliseconds. Whoever works on
+    it must offer the labels that it `requires`, and takes a slot of each of its `limits`.
+    """
+
+    priority: int = 0
+    retry: Retry | None = None
+    lease_ms: int | None = None
+    timeout_ms: int | None = None
+    not_before: int | None = None
+    on_failure: OnFailure | None = None
+    requires: tuple[str, ...] | None = None
+    limits: tuple[str, ...] | None = None
+
+
+class NodeAdded(Event, frozen=True, omit_defaults=True):
+    """A node joined its task; `position` is its place, from 0. Payload: its `payload_schema`."""
+
+    position: int
+    dependencies: tuple[str, ...]
+    waiting_on: int
+    status: Status
+    name: str | None = None
+    settings: NodeSettings | None = None
+
+
+class NodeUpdated(Event, frozen=True, omit_defaults=True):
+    """A node has these settings from now on; those before are in the record `previous`.
+
+    `moves`: it waits for the moment that they say, and no more for another.
+    """
+
+    settings: NodeSettings
+    previous: int | None = None
+    moves: bool = False
+
+
+class NodeDue(Event, frozen=True):
+    """The moment that the node waited for has come."""
+
+
+class NodeRetried(Event, frozen=True, omit_defaults=True):
+    """A node that had FAILED may be tried again; its attempts count anew.
+
+    `satisfied`: its dependents had not waited for it, and do so again. `number` is its place among
+    the nodes that one request revived, from 1.
+    """
+
+    status: Status
+    satisfied: bool = False
+    number: int = 1
+    reason: str | None = None
+    by: str | None = None
+
+
+class EventCommitted(Event, frozen=True, omit_defaults=True):
+    """An agent noted something about the node. Payload: the agent's.
+
+    `usage` is what was used besides what was told before; `spent`: it made the task reach its
+    budget. So too in the ends of nodes.
+    """
+
+    action_type: str
+    usage: Amounts = {}
+    spent: bool = False

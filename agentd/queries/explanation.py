@@ -1,0 +1,199 @@
+"""Why a node is not handed out, in words, and what would help.
+
+The rule this file keeps: causes are told in the order of `CauseKind`, and what would help is what
+helps against the first of them.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
+
+from msgspec import UNSET
+
+from agentd.api import Cause, CauseKind, rfc3339
+from agentd.causes import LimitState, causes_of_limit
+from agentd.errors import JournalDamaged
+from agentd.events import Event, NodeAdded, TaskCancelled, TaskPaused
+from agentd.projections import NODES, NodeRow, TaskStateRow, find_demand, is_ready
+from agentd.queries.limits import closing_reason, limits_of_node
+from agentd.queries.nodes import node_settings
+from agentd.queries.task_states import budget_of, cancellation, usage_of_task
+from agentd.store import Reader
+
+ADVICE: Mapping[CauseKind, str] = MappingProxyType(
+    {
+        "cancelled": "nothing: a task that is cancelled stays so; register it anew",
+        "paused": "ResumeTask lets it go on",
+        "dependency_failed": "RetryNode makes the node that failed PENDING again",
+        "dependency": "it is runnable when the nodes that it depends on have completed",
+        "not_before": "it is runnable when its moment has come; UpdateNode changes that",
+        "budget_spent": "SetBudget gives the task more, or no budget",
+        "limit_closed": "CloseLimit with for_secs 0 opens the limit",
+        "limit_full": "it is runnable when a node that has a slot has ended, or SetLimit adds one",
+        "rate": "it is runnable when the rate has room again, or SetLimit raises it",
+        "no_worker": "start a worker that offers these labels",
+    }
+)
+"""What would help against a cause."""
+
+
+def causes_of_node(
+    reader: Reader,
+    task: TaskStateRow,
+    row: NodeRow,
+    now: int,
+    offered: Collection[frozenset[str]],
+) -> Iterator[Cause]:
+    """Every cause, in order; none for what runs or has ended.
+
+    `offered` are the sets of labels that workers offer.
+    """
+    if row.status != "PENDING":
+        return
+    of_task = list(causes_of_whole_task(reader, task))
+    yield from (cause for cause in of_task if cause.kind != "budget_spent")
+    if row.waiting_on:
+        failed, waiting = _unsatisfied(reader, row)
+        yield from (_failed_cause(node) for node in failed)
+        yield from (_waiting_cause(node) for node in waiting)
+    if row.not_before is not None and row.not_before > now:
+        text = f"it is not handed out before {rfc3339(row.not_before)}"
+        yield Cause("not_before", text, until=row.not_before / 1000)
+    yield from (cause for cause in of_task if cause.kind == "budget_spent")
+    if row.demand and is_ready(row):
+        yield from causes_of_demand(reader, row, now, offered)
+
+
+def name_of(row: NodeRow) -> str:
+    """What a node is called in a text."""
+    return row.node_id if row.name is None else repr(row.name)
+
+
+def causes_of_whole_task(reader: Reader, task: TaskStateRow) -> Iterator[Cause]:
+    """What holds all nodes of the task."""
+    if (cancelled := cancellation(reader, task)) is not None:
+        yield _hold("cancelled", "its task was cancelled", cancelled)
+    if task.paused_seq is not None:
+        event = reader.record_at(task.paused_seq).event
+        yield _hold("paused", "its task is paused", event)
+    if task.spent:
+        yield from _budget_causes(reader, task)
+
+
+def causes_of_demand(
+    reader: Reader, row: NodeRow, now: int, offered: Collection[frozenset[str]]
+) -> Iterator[Cause]:
+    """What of a ready node's limits has no room, and which of its labels nobody offers."""
+    limits = limits_of_node(reader, row)
+    for kind in ("limit_closed", "limit_full", "rate"):
+        for limit in limits:
+            if kind in causes_of_limit(limit, now):
+                yield _LIMIT_CAUSES[kind](reader, limit)
+    requires = find_demand(reader, row.demand).requires
+    if requires and not any(requires <= labels for labels in offered):
+        names = sorted(requires)
+        text = f"no worker has offered {', '.join(map(repr, names))} in the last 10 minutes"
+        yield Cause("no_worker", text, labels=names)
+
+
+def _hold(kind: CauseKind, text: str, event: Event) -> Cause:
+    """A cause with what is said of why, and by whom: a task may be registered paused."""
+    reason, by = None, None
+    if isinstance(event, TaskCancelled | TaskPaused):
+        reason, by = event.reason, event.by
+    text += f" by {by}" if by else ""
+    text += f": {reason}" if reason else ""
+    return Cause(kind, text, reason=reason or UNSET, by=by or UNSET)
+
+
+def _unsatisfied(reader: Reader, row: NodeRow) -> tuple[list[NodeRow], list[NodeRow]]:
+    """What failed and keeps the node back, through others too; and what it waits for itself."""
+    failed: dict[str, NodeRow] = {}
+    waiting = [node for node in _dependencies(reader, row) if not _is_satisfied(reader, node)]
+    seen = {node.node_id for node in waiting}
+    open_nodes = list(waiting)
+    while open_nodes:
+        node = open_nodes.pop()
+        if node.status == "FAILED":
+            failed[node.node_id] = node
+        elif node.status == "PENDING" and node.waiting_on:
+            new = [each for each in _dependencies(reader, node) if each.node_id not in seen]
+            seen |= {each.node_id for each in new}
+            open_nodes += [each for each in new if not _is_satisfied(reader, each)]
+    order = sorted(failed.values(), key=lambda node: node.position)
+    return order, [node for node in waiting if node.status != "FAILED"]
+
+
+def _dependencies(reader: Reader, row: NodeRow) -> list[NodeRow]:
+    event = reader.record_at(row.added_seq).event
+    if not isinstance(event, NodeAdded):
+        raise JournalDamaged(f"record {row.added_seq} did not add node {row.node_id}")
+    return [reader.get(NODES, (each,)) for each in event.dependencies]
+
+
+def _is_satisfied(reader: Reader, row: NodeRow) -> bool:
+    if row.status == "FAILED":
+        return node_settings(reader, row).on_failure == "continue"
+    return row.status == "COMPLETED"
+
+
+def _failed_cause(node: NodeRow) -> Cause:
+    text = f"it waits for node {name_of(node)}, which FAILED"
+    return Cause(
+        "dependency_failed", text, node_id=node.node_id, name=node.name or UNSET, status="FAILED"
+    )
+
+
+def _waiting_cause(node: NodeRow) -> Cause:
+    held = ""
+    if node.lease_expires_at is not None:
+        held = f", held by {node.lease_owner!r} until {rfc3339(node.lease_expires_at)}"
+    return Cause(
+        "dependency",
+        f"it waits for node {name_of(node)}, which is {node.status}{held}",
+        node_id=node.node_id,
+        name=node.name or UNSET,
+        status=node.status,
+        lease_owner=node.lease_owner or UNSET,
+        until=UNSET if node.lease_expires_at is None else node.lease_expires_at / 1000,
+    )
+
+
+def _budget_causes(reader: Reader, task: TaskStateRow) -> Iterator[Cause]:
+    used, budget = usage_of_task(reader, task), budget_of(reader, task) or {}
+    for unit, most in budget.items():
+        amount = used.get(unit, 0)
+        if amount >= most:
+            text = f"its task has used {amount} of {most} {unit!r}"
+            yield Cause("budget_spent", text, unit=unit, used=amount, budget=most)
+
+
+def _closed_cause(reader: Reader, limit: LimitState) -> Cause:
+    closing = closing_reason(reader, limit.row)
+    until, reason = limit.row.closed_until or 0, closing.reason if closing else None
+    text = f"the limit {limit.row.name!r} is closed until {rfc3339(until)}"
+    return Cause(
+        "limit_closed",
+        f"{text}: {reason}" if reason else text,
+        limit=limit.row.name,
+        until=until / 1000,
+        reason=reason or UNSET,
+    )
+
+
+def _full_cause(_reader: Reader, limit: LimitState) -> Cause:
+    row = limit.row
+    text = f"the limit {row.name!r} is full: {row.running} run, and {row.max_running} may"
+    return Cause("limit_full", text, limit=row.name)
+
+
+def _rate_cause(_reader: Reader, limit: LimitState) -> Cause:
+    row, until = limit.row, limit.has_room_at or 0
+    per = (row.rate_ms or 0) / 1000
+    text = (
+        f"the limit {row.name!r} lets {row.rate_count} begin in any {per:g} seconds, and has room "
+        f"again at {rfc3339(until)}"
+    )
+    return Cause("rate", text, limit=row.name, until=until / 1000)
+
+
+_LIMIT_CAUSES = {"limit_closed": _closed_cause, "limit_full": _full_cause, "rate": _rate_cause}
