@@ -31,15 +31,20 @@ VERBS = (
     "skill",
     "completion",
     "events",
+    "limit",
     "workers",
 )
 BELOW = {
     "task": (
         *("register", "list", "show", "graph", "events"),
-        *("cancel", "pause", "resume", "budget"),
+        *("cancel", "pause", "resume", "budget", "explain", "update"),
     ),
-    "node": ("acquire", "heartbeat", "commit", "complete", "fail", "release", "retry", "show"),
+    "node": (
+        *("acquire", "heartbeat", "commit", "complete", "fail", "release", "retry", "show"),
+        *("explain", "update"),
+    ),
     "events": ("watch",),
+    "limit": ("set", "close", "open", "list"),
 }
 ALL_VERBS = [(), *((verb,) for verb in VERBS)]
 ALL_VERBS += [(group, verb) for group, below in BELOW.items() for verb in below]

@@ -46,6 +46,43 @@ def test_a_name_that_the_daemon_does_not_take() -> None:
     assert bytes(first.payload_schema).decode() == f'{{"name":"{long}"}}'  # type: ignore[arg-type]
 
 
+DEFAULTS = """goal: g
+requires: [gpu]
+limits: [api]
+node_defaults:
+  limit: [api]
+  labels: gpu
+  name: n
+  priority: 3
+  retry: {max_attempts: 0}
+  not_before: soon
+nodes: [{name: a, labels: [gpu]}]
+"""
+
+ADVICE = [
+    "line 2: there is no field `requires`: put it under `node_defaults`, or under a node",
+    "line 3: there is no field `limits`: put it under `node_defaults`, or under a node",
+    "line 5, `node_defaults`: there is no field `limit`: did you mean `limits`?",
+    "line 6, `node_defaults`: there is no field `labels`: did you mean `requires`?",
+    "line 7, `node_defaults`: there is no field `name`: put it under `nodes`",
+    "line 8, `node_defaults`: there is no field `priority`: put it beside `node_defaults`",
+    "line 9, `node_defaults`: `retry`: Expected `int` >= 1 - at `$.max_attempts`",
+    "line 10, `node_defaults`: `not_before`: 'soon' is no moment",
+    "line 11, node 'a': there is no field `labels`: did you mean `requires`?",
+]
+
+
+def test_settings_in_the_wrong_place() -> None:
+    """Each is told with its line, and where it belongs: of a node, of all nodes, of the task."""
+    with pytest.raises(BadDocument) as refused:
+        read_document(DEFAULTS.encode(), "f")
+    assert len(refused.value.faults) == len(ADVICE)
+    for told, expected in zip(refused.value.faults, ADVICE, strict=True):
+        assert told.startswith(expected)
+    with pytest.raises(BadDocument, match="line 2, `node_defaults`: expected an object with"):
+        read_document(b"goal: g\nnode_defaults: [1]\nnodes: [{name: a}]\n", "f")
+
+
 @pytest.mark.parametrize("field", WRONG)
 def test_what_the_daemon_would_refuse(field: str) -> None:
     """It is refused before anything is sent, with the line and the node."""

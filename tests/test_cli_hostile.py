@@ -136,6 +136,21 @@ def cancelled_before(stage: Stage) -> list[str]:
     return [task]
 
 
+NAMED = "\u202e\u2028name"
+"""A node's name has no control characters, but others that steer a terminal."""
+
+LIMIT = f"limit {SHORT}"
+
+
+def limited(stage: Stage) -> str:
+    """A task whose node has a hostile name and label, and a limit that is closed."""
+    nodes = [{"name": NAMED, "requires": [SHORT], "limits": [LIMIT]}]
+    with stage.daemon.connect() as connection:
+        made: Any = connection.call("RegisterTask", goal=HOSTILE, initial_nodes=nodes)
+        connection.call("CloseLimit", name=LIMIT, for_secs=9999, reason=HOSTILE)
+    return str(made["task_id"])
+
+
 SAYS = 'cat "$1"; cat "$1" >&2; exit 1'
 
 ENDLESS = ("serve", "events watch")
@@ -167,7 +182,13 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
         lambda s: [fresh(s), f"{SHORT}=1"],
         lambda _: ["x", SHORT],
     ],
-    "node acquire": [lambda s: [s.task, "--owner", SHORT]],
+    "task explain": [lambda s: [limited(s)], cancelled_before],
+    "task update": [
+        lambda s: [limited(s), "--require", SHORT],
+        lambda s: [s.task, "--not-before", SHORT],
+        lambda s: [s.task, "--retry", SHORT],
+    ],
+    "node acquire": [lambda s: [s.task, "--owner", SHORT, "--label", SHORT]],
     "node heartbeat": [lambda s: [*s.held], lambda s: [s.task, HOSTILE[1:], s.held[2]]],
     "node commit": [lambda s: [*s.held, "--type", SHORT], lambda s: [*s.held, SHORT]],
     "node complete": [lambda s: [s.task, s.held[1], SHORT]],
@@ -178,7 +199,32 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
     ],
     "node release": [lambda s: [s.task, SHORT, s.held[2], "--reason", SHORT]],
     "node retry": [lambda s: [s.task, SHORT], lambda s: [s.task, s.held[1]]],
-    "node show": [lambda s: [*s.held[:2]], lambda s: [s.task, SHORT]],
+    "node show": [
+        lambda s: [*s.held[:2]],
+        lambda s: [s.task, SHORT],
+        lambda s: [limited(s), NAMED],
+    ],
+    "node explain": [
+        lambda s: [limited(s), NAMED],
+        lambda s: [*cancelled_before(s), HOSTILE[1:]],
+        lambda s: [s.task, SHORT],
+    ],
+    "node update": [
+        lambda s: [limited(s), NAMED, "--require", SHORT],
+        lambda s: [s.task, SHORT, "--priority", SHORT],
+        lambda s: [*s.held[:2], "--limit", SHORT],
+    ],
+    "limit set": [
+        lambda _: [SHORT, "--max-running", "9", "--rate", "9/9"],
+        lambda _: [SHORT, "--rate", SHORT],
+    ],
+    "limit close": [
+        lambda s: [limited(s) and LIMIT, "--for", "999", "--reason", HOSTILE[1:], "--by", SHORT],
+        lambda _: [SHORT, "--until", SHORT],
+        lambda _: [f"none {SHORT}", "--for", "1"],
+    ],
+    "limit open": [lambda s: [limited(s) and LIMIT], lambda _: [f"none {SHORT}"]],
+    "limit list": [lambda s: [limited(s)][:0]],
     "work": [
         lambda s: ["--task", fresh(s), "--", "sh", "-c", SAYS, "sh", s.folder / "said"],
         lambda s: ["--task", fresh(s), "--", SHORT],

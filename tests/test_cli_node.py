@@ -81,7 +81,8 @@ def test_nothing_is_runnable(shared: DaemonProcess) -> None:
     """Where nothing is runnable, nothing is printed for a program, and that is no failure."""
     task = register(shared)
     acquire(shared, task)
-    assert agentd(shared.home, "node", "acquire", task) == (0, "", "nothing is runnable now\n")
+    told = f"nothing is runnable now: `agentd task explain {task}` says why\n"
+    assert agentd(shared.home, "node", "acquire", task) == (0, "", told)
 
 
 def complete(daemon: DaemonProcess, *arguments: str, stdin: bytes = b"") -> Ended:

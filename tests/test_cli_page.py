@@ -17,7 +17,7 @@ LONGEST = 200
 def test_its_verbs(shared: DaemonProcess) -> None:
     """The verbs of tasks and nodes are all there, with the arguments that their help has."""
     told = [quoted(row[0])[0] for row in rows(section("Verbs", PAGE))]
-    for group in ("task", "node", "events"):
+    for group in ("task", "node", "events", "limit"):
         listed = re.findall(
             r"^    (\w+)  ", agentd_here(shared.home, group, "--help").out, re.MULTILINE
         )

@@ -97,7 +97,7 @@ def test_who_works(daemon: DaemonProcess) -> None:
     assert (owner, waiting, holding, labels) == ("me", "0", "1", "")
     assert abs(int(seen) - time.time()) < PATIENCE_SECONDS
     shown = on_a_terminal(daemon.home, "workers").plain
-    assert "owner  waiting  holding  last seen" in shown
+    assert "OWNER  WAITING  HOLDING  LAST SEEN" in shown
     assert " s ago" in shown
     [worker] = json.loads(agentd_here(daemon.home, "workers", "--json").out)["data"]["workers"]
     assert worker["owner"] == "me"

@@ -18,11 +18,14 @@ from agentd.client.requests import (
     daemon,
     endings,
     events,
+    explain,
     leases,
+    limits,
     nodes,
     registration,
     retries,
     tasks,
+    updates,
     workers,
 )
 from agentd.errors import BadSetting, NoSocket
@@ -37,8 +40,8 @@ if TYPE_CHECKING:
     from tests.daemon_process import DaemonProcess
 
 REQUESTS = (
-    *(control, daemon, endings, events, leases, nodes, registration, retries, tasks),
-    workers,
+    *(control, daemon, endings, events, explain, leases, limits, nodes, registration, retries),
+    *(tasks, updates, workers),
 )
 NODE = {"payload_schema": {"name": "a"}}
 HEARTBEAT_FORMS = (api.HeartbeatNodeResult, api.HeartbeatNodesResult)
@@ -81,6 +84,12 @@ def failed(client: Any) -> str:
     return task_id
 
 
+def limited(client: Any) -> str:
+    """The name of a limit that a node names."""
+    registered(client, {"limits": ["brief"]})
+    return "brief"
+
+
 EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "DescribeInterface": lambda client: client.describe_interface(),
     "Health": lambda client: client.health(),
@@ -104,6 +113,12 @@ EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "AcquireNodes": lambda client: client.acquire_nodes(2, registered(client, NODE, NODE)),
     "WatchEvents": lambda client: client.watch_events(after_seq=0, limit=1),
     "ListWorkers": lambda client: client.list_workers(),
+    "UpdateNode": lambda client: client.update_node(registered(client), priority=9),
+    "SetLimit": lambda client: client.set_limit("api", 4, rate={"count": 9, "per_secs": 1.5}),
+    "CloseLimit": lambda client: client.close_limit(limited(client), for_secs=9, reason="quota"),
+    "ListLimits": lambda client: client.list_limits(limit=1),
+    "ExplainNode": lambda client: client.explain_node(failed(client), "a"),
+    "ExplainTask": lambda client: client.explain_task(registered(client)),
 }
 
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)

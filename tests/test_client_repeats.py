@@ -42,7 +42,11 @@ ID = str(uuid.UUID(int=7))
 OK = {"event_id": ID}
 OF_TASKS = {"CancelTask", "PauseTask", "ResumeTask", "SetBudget"}
 ACQUIRING = {"AcquireNextNode", "AcquireNodes"}
-WITHOUT_A_REPEAT = {"RegisterTask", "CommitEvent", "RetryNode", *ACQUIRING, *OF_TASKS}
+OF_LIMITS = {"SetLimit", "CloseLimit", "UpdateNode"}
+WITHOUT_A_REPEAT = {
+    *("RegisterTask", "CommitEvent", "RetryNode"),
+    *(*ACQUIRING, *OF_TASKS, *OF_LIMITS),
+}
 """What has a second effect, unless it carries a request_id."""
 
 
@@ -64,6 +68,23 @@ def hold(client: Any) -> None:
     assert client.cancel_task(task_id).cancelled == [task_id]
     told = [event.action_type for event in client.task_events(task_id).events]
     assert told == ["REGISTER_TASK", "SET_BUDGET", "PAUSE_TASK", "RESUME_TASK", "CANCEL_TASK"]
+
+
+def limit(client: Any) -> None:
+    """Set and close a limit, and change the node that names it, each thing once."""
+    nodes = [{"limits": ["api"], "requires": ["gpu"]}]
+    task_id = client.register_task("fourth", initial_nodes=nodes).task_id
+    assert client.set_limit("api", 1, rate={"count": 2, "per_secs": 60}).ok
+    assert client.close_limit("api", for_secs=3600, reason="quota").ok
+    (node_id,) = client.update_node(task_id, requires=[]).node_ids
+    (shown,) = client.list_limits().limits
+    assert (shown.name, shown.max_running, shown.waiting, shown.reason) == ("api", 1, 1, "quota")
+    told = [cause.kind for cause in client.explain_node(task_id, node_id).reasons]
+    assert told == [cause.kind for cause in client.explain_task(task_id).reasons]
+    assert told == ["limit_closed"]
+    kinds = ["SET_LIMIT", "CLOSE_LIMIT", "UPDATE_NODE"]
+    page = client.watch_events(after_seq=0, kinds=kinds)
+    assert [event.action_type for event in page.events] == kinds
 
 
 def try_again(client: Any) -> None:
@@ -101,6 +122,7 @@ def test_a_lost_answer_has_one_effect(daemon: DaemonProcess, opened: Any, path: 
         database = client.metrics().database
         hold(client)
         try_again(client)
+        limit(client)
         client.health()
         client.describe_interface()
     assert database.total_tasks == 1

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -112,6 +113,22 @@ def test_leases_that_are_lost_in_a_row(fleeting: DaemonProcess, tmp_path: Path) 
         "agentd: stopped (0 completed, 0 failed, 3 lost): lost 3 leases in a row: "
     )
     assert (tmp_path / "runs").read_text() == "\n" * 3
+
+
+def test_nodes_that_the_command_gives_back(
+    shared: DaemonProcess, client: Client, tmp_path: Path
+) -> None:
+    """A quota that is used up, say, stops no worker: the nodes are its again when there is room."""
+    task_id = task(client, *range(4))
+    agentd_ = shlex.join(AGENTD)
+    script = (
+        f'mkdir "{tmp_path}/$AGENTD_NODE_ID" || exit 0; '
+        f"{agentd_} node release $AGENTD_TASK_ID $AGENTD_NODE_ID $AGENTD_LEASE_ID --after 1; exit 4"
+    )
+    ended = work(shared, task_id, script, "--concurrency", "4")
+    assert (ended.code, ended.out) == (0, "4 completed, 0 failed, 4 lost\n")
+    assert "dropped the work: its command released it" in ended.err
+    assert client.task_status(task_id).counts == {"COMPLETED": 4}
 
 
 def test_failures_without_end(shared: DaemonProcess, client: Client) -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, ClassVar
 
 from agentd import AsyncClient, Client
-from agentd.api import AcquireNextNodeResult, DescribeInterfaceResult, ListTasksResult
+from agentd.api import AcquireNext, AcquireNextNodeResult, DescribeInterfaceResult, ListTasksResult
 from agentd.worker.node_source import NodeSource
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 
@@ -155,3 +155,46 @@ def test_a_cancelled_task_is_exhausted(shared: DaemonProcess) -> None:
             return source.is_exhausted
 
     assert asyncio.run(is_exhausted())
+
+
+def test_labels(shared: DaemonProcess) -> None:
+    """They are offered with every question: the first, and the one that comes with an end."""
+    with Client(shared.socket_path) as client:
+        nodes = [{"requires": ["gpu"]}, {"requires": ["gpu"]}, {"requires": ["tpu"]}]
+        task_id = client.register_task("labelled", initial_nodes=nodes).task_id
+
+    async def ask() -> tuple[AcquireNextNodeResult | None, AcquireNextNodeResult | None]:
+        async with AsyncClient(shared.socket_path) as client:
+            source = NodeSource(client, task_id, "me", ["gpu"])
+            held = await source.next()
+            assert held is not None
+            ended = await client.complete_node(
+                task_id, held.node_id, held.lease_id, acquire_next=source.wanted
+            )
+            return ended.next or None, await source.next()
+
+    second, third = asyncio.run(ask())
+    assert second is not None
+    assert third is None
+
+
+def test_a_daemon_that_does_not_know_labels(shared: DaemonProcess) -> None:
+    """It would refuse them together with the end of a node, which must not get lost for that."""
+
+    class Older(AsyncClient):
+        async def describe_interface(self) -> DescribeInterfaceResult:
+            interface = await super().describe_interface()
+            for method in interface.methods:
+                method.params = {"properties": {"wait_secs": {}}}
+            return interface
+
+    task_id, _ids = registered(shared)
+
+    async def wanted(labels: list[str]) -> AcquireNext | None:
+        async with Older(shared.socket_path) as client:
+            source = NodeSource(client, task_id, "me", labels)
+            assert await source.next() is not None
+            return source.wanted
+
+    assert asyncio.run(wanted(["gpu"])) is None
+    assert asyncio.run(wanted([])) == AcquireNext(task_id=task_id, lease_owner="me")

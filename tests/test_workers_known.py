@@ -69,10 +69,10 @@ def test_who_is_forgotten() -> None:
     workers = Workers(time, ())
     workers.committed(at(NOW, acquired(1, "holds"), acquired(2, "gone")))
     workers.committed(at(NOW, NodeCompleted(uid(2), "COMPLETED")))
-    workers.waits("waits")
+    workers.waits("waits", ["gpu"])
     time.now += REMEMBERED_MS
     assert [owner for owner, *_ in shown(workers)] == ["holds", "waits"]
-    workers.waits_no_more("waits")
+    workers.waits_no_more("waits", ["gpu"])
     assert [owner for owner, *_ in shown(workers)] == ["holds", "waits"]
 
 
@@ -82,6 +82,7 @@ def test_many_owners_take_no_memory_for_ever() -> None:
     workers = Workers(time, ())
     for number in range(5_000):
         time.now += REMEMBERED_MS
-        workers.waits(f"{number}")
-        workers.waits_no_more(f"{number}")
+        workers.waits(f"{number}", [f"{number}"])
+        workers.waits_no_more(f"{number}", [f"{number}"])
     assert len(vars(workers)["_workers"]) <= 1_024
+    assert len(vars(workers)["_offers"]) <= 1_024

@@ -36,6 +36,7 @@ NEXT_STEPS: Mapping[str, str] = {
     "task_cancelled": "drop the work on it",
     "task_ended": "`agentd task show TASK` shows what became of it",
     "not_retryable": "`agentd node show TASK NODE` shows what became of it",
+    "limit_unknown": "`agentd limit list` shows the limits that were set",
     "refused": "`agentd doctor` says more",
     "lease_lost": "drop the work, and acquire a node again",
     "usage": "`agentd --help` lists the verbs, `agentd VERB --help` what each takes",

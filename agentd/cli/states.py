@@ -1,7 +1,7 @@
 """The states of a task's nodes as a person looks for them.
 
 The rule this file keeps: the four statuses are shown by their own names. What is PENDING is told
-apart by what it waits for: nothing (runnable), other nodes or a moment, or one that has failed.
+apart by what it waits for: nothing (runnable), one that has failed, or anything else.
 """
 
 from collections.abc import Iterable, Sequence
@@ -53,7 +53,7 @@ def node_states(nodes: Sequence[NodeView]) -> dict[str, State]:
 def _pending_state(node: NodeView, needed: set[State]) -> State:
     if needed & {FAILED, BLOCKED}:
         return BLOCKED
-    return PENDING if needed or node.not_before is not None else RUNNABLE
+    return PENDING if needed or node.not_before is not None or node.blocked_by else RUNNABLE
 
 
 def in_dependency_order(nodes: Sequence[NodeView]) -> list[NodeView]:

@@ -1,6 +1,6 @@
 """Times as a person reads them: how long ago, how long still, and when by the wall clock."""
 
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
@@ -22,6 +22,17 @@ def format_duration(seconds: int) -> str:
 def format_clock(seconds: int) -> str:
     """Unix seconds on this machine's clock."""
     return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%H:%M:%S}"
+
+
+def format_moment(seconds: float, now: datetime | None = None) -> str:
+    """Unix seconds on this machine's clock; with the day where that is another one than now's."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    if moment.year == MAXYEAR:  # in the east it may be past the end of the calendar
+        return f"{moment:%Y}"
+    local, today = moment.astimezone(), (now or datetime.now(UTC)).astimezone()
+    if local.date() == today.date():
+        return f"{local:%H:%M:%S}"
+    return f"{local:%b %d %H:%M:%S}" if local.year == today.year else f"{local:%Y-%m-%d %H:%M:%S}"
 
 
 def format_day_and_clock(moment: str) -> str:

@@ -172,6 +172,16 @@ def duration(text: str) -> float:
     return number
 
 
+_SECONDS = re.compile(r"-?\d{1,15}(?:\.\d+)?", re.ASCII)
+
+
+def moment(text: str) -> float | str:
+    """Unix seconds, as other verbs print them, as a number; whatever else it is as it stands."""
+    if not _SECONDS.fullmatch(text):
+        return text
+    return float(text) if "." in text else int(text)
+
+
 def label(text: str) -> tuple[str, str]:
     """NAME=VALUE."""
     name, separator, value = text.partition("=")
@@ -196,7 +206,8 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     """The type of a whole number between the two."""
 
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text[:20]) <= most):
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit() and least <= int(text[:20]) <= most):
             raise argparse.ArgumentTypeError(
                 f"{text!r}: expected a whole number from {least} to {most:,}"
             )

@@ -8,6 +8,7 @@ from agentd import __version__
 from agentd.cli.daemon import options as daemon
 from agentd.cli.database import options as database
 from agentd.cli.events import options as events
+from agentd.cli.limit import options as limit
 from agentd.cli.node import options as node
 from agentd.cli.task import options as task
 from agentd.cli.texts import options as texts
@@ -24,6 +25,8 @@ _TASK = (
     Verb("pause", "task.pause", "hand out nothing more of a task for now", task.add_reason),
     Verb("resume", "task.resume", "hand out nodes of a paused task again", task.add_reason),
     Verb("budget", "task.budget", "show what a task has used, or set its budget", task.budget),
+    Verb("explain", "task.explain", "say what a task's nodes wait for", task.add_task_id),
+    Verb("update", "task.update", "change settings of all its PENDING nodes", task.update),
 )
 _NODE = (
     Verb("acquire", "node.acquire", "lease the next runnable node of a task", node.acquire),
@@ -33,7 +36,15 @@ _NODE = (
     Verb("fail", "node.fail", "fail a node, for good or until it is tried again", node.fail),
     Verb("release", "node.release", "give a node back without blame", node.release),
     Verb("retry", "node.retry", "make nodes that failed PENDING again", node.retry),
-    Verb("show", "node.show", "show a node, and how its attempts ended", node.show),
+    Verb("show", "node.show", "show a node, and how its attempts ended", node.add_node),
+    Verb("explain", "node.explain", "say why a node is not handed out", node.add_node),
+    Verb("update", "node.update", "change settings of a PENDING node", node.update),
+)
+_LIMIT = (
+    Verb("set", "limit.set", "set how many nodes run at once, and how often", limit.set_limit),
+    Verb("close", "limit.close", "hand out nothing that names it for a while", limit.close),
+    Verb("open", "limit.open", "hand out what names it again", limit.open_limit),
+    Verb("list", "limit.list", "list the limits, and how full they are"),
 )
 _EVENTS = (
     Verb("watch", "events.watch", "show what happens in all tasks, or in one", events.watch),
@@ -63,6 +74,7 @@ VERBS = (
     Verb("completion", "texts.completion", "print a script that completes agentd's command lines",
          texts.completion, json=False),
     Group("events", "watch what happens", _EVENTS),
+    Group("limit", "limit how many nodes of a kind run at once, and how often", _LIMIT),
     Verb("workers", "worker.list", "list who waits for work, and who held some lately"),
 )
 # fmt: on

@@ -26,11 +26,14 @@ from agentd.client.requests import (
     daemon,
     endings,
     events,
+    explain,
     leases,
+    limits,
     nodes,
     registration,
     retries,
     tasks,
+    updates,
     workers,
 )
 from agentd.client.requests.request import Request, request_line, wait_secs
@@ -84,6 +87,12 @@ class AsyncClient:
     heartbeat_nodes = _async_method(leases.heartbeat_nodes)
     watch_events = _async_method(events.watch_events)
     list_workers = _async_method(workers.list_workers)
+    update_node = _async_method(updates.update_node)
+    set_limit = _async_method(limits.set_limit)
+    close_limit = _async_method(limits.close_limit)
+    list_limits = _async_method(limits.list_limits)
+    explain_node = _async_method(explain.explain_node)
+    explain_task = _async_method(explain.explain_task)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         self.socket_path = Path(socket_path or config.load().socket_path)

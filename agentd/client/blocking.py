@@ -27,11 +27,14 @@ from agentd.client.requests import (
     daemon,
     endings,
     events,
+    explain,
     leases,
+    limits,
     nodes,
     registration,
     retries,
     tasks,
+    updates,
     workers,
 )
 from agentd.client.requests.request import Request, request_line, wait_secs
@@ -89,6 +92,12 @@ class Client:
     heartbeat_nodes = _blocking_method(leases.heartbeat_nodes)
     watch_events = _blocking_method(events.watch_events)
     list_workers = _blocking_method(workers.list_workers)
+    update_node = _blocking_method(updates.update_node)
+    set_limit = _blocking_method(limits.set_limit)
+    close_limit = _blocking_method(limits.close_limit)
+    list_limits = _blocking_method(limits.list_limits)
+    explain_node = _blocking_method(explain.explain_node)
+    explain_task = _blocking_method(explain.explain_task)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         if not 0 < timeout <= threading.TIMEOUT_MAX:

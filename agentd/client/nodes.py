@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from agentd.api import NodeDefaults, NodeSpec, RetrySpec
+from agentd.api import NodeDefaults, NodeSpec, RateSpec, RetrySpec
 from agentd.client.values import encode_optional
 from agentd.errors import InvalidParams
+from agentd.text import quote
 
-Kind = TypeVar("Kind", NodeDefaults, RetrySpec)
+Kind = TypeVar("Kind", NodeDefaults, RateSpec, RetrySpec)
 
 _FIELDS = NodeSpec.__struct_fields__
 
@@ -72,20 +73,29 @@ def _node_spec(node: NodeSpec | Mapping[str, Any], number: int) -> NodeSpec:
         id=None if spec.id is None else str(spec.id),
         dependencies=[str(dependency) for dependency in spec.dependencies or ()],
         payload_schema=encode_optional(spec.payload_schema, f"{place}.payload_schema"),
-        retry=_struct(spec.retry, RetrySpec, f"{place}.retry"),
+        retry=as_struct(spec.retry, RetrySpec, f"{place}.retry"),
     )
 
 
 def node_defaults_of(given: NodeDefaults | Mapping[str, Any] | None) -> NodeDefaults | None:
     """What the nodes have that say nothing. Raises `InvalidParams` for what is no such thing."""
-    return _struct(given, NodeDefaults, "$.node_defaults")
+    return as_struct(given, NodeDefaults, "$.node_defaults")
 
 
-def _struct(given: object, kind: type[Kind], place: str) -> Kind | None:
-    """A mapping as the kind of Struct that it stands for."""
+def as_struct(
+    given: object, kind: type[Kind], place: str, method: str = "RegisterTask"
+) -> Kind | None:
+    """A mapping as the kind of Struct that it stands for. Raises `InvalidParams` for no such."""
     if given is None or isinstance(given, kind):
         return given
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
-        raise InvalidParams(f"RegisterTask: `{place}`: {error}") from error
+        raise InvalidParams(f"{method}: `{place}`: {error}") from error
+
+
+def as_texts(given: Iterable[str], place: str, method: str) -> list[str]:
+    """A list of these texts. Raises `InvalidParams` for one text, which is a list of letters."""
+    if isinstance(given, str):
+        raise InvalidParams(f"{method}: `{place}`: Expected `array`, got `str`: {quote(given)}")
+    return list(given)

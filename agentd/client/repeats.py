@@ -37,6 +37,9 @@ _QUERIES = frozenset(
         "nodestatus",
         "watchevents",
         "listworkers",
+        "listlimits",
+        "explainnode",
+        "explaintask",
     }
 )
 """Names of methods, in lower case without underscores."""

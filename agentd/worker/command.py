@@ -5,7 +5,8 @@ Exit code 0 completes the node, any other fails it, and failing is final. So whe
 may have ended the command, its node is let go of: a worker that is told to stop, a working
 directory that is gone, a program that cannot be found or run, by us or by the command's own shell.
 The last two stop the worker, and so does a command that fails one node after another, or is done
-each time when its lease is lost: it would be run again and again.
+each time when its lease is lost: it would be run again and again. A node that the command has given
+back by itself is neither.
 """
 
 import asyncio
@@ -16,8 +17,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from agentd.client import AsyncLease
-from agentd.errors import WorkFailed
+from agentd.client import AsyncLease, Client
+from agentd.errors import DaemonUnreachable, LeaseLost, RequestRefused, WorkFailed
 from agentd.worker.child_process import ChildProcess
 from agentd.worker.command_run import CommandRun, ShowLine
 from agentd.worker.node_runner import SIGNAL_SPREAD_SECONDS
@@ -75,6 +76,7 @@ class CommandHandler:
         try:
             result = run.result(code)
         except WorkFailed as failed:
+            await self._drop_if_released(lease)
             await self._let_go_if_not_its_fault(lease, failed.payload)
             self._count_failure(failed.payload)
             raise
@@ -105,6 +107,24 @@ class CommandHandler:
                 "a program that the command needs was not found or cannot be run: "
                 f"{_describe_failure(failure)}"
             )
+
+    async def _drop_if_released(self, lease: AsyncLease) -> None:
+        """A node that the command has given back is no loss that counts: a quota is used up, say.
+
+        Raises `LeaseLost`.
+        """
+        if await asyncio.to_thread(self._was_released, lease):
+            self._lost += 1
+            raise LeaseLost("its command released it")
+
+    def _was_released(self, lease: AsyncLease) -> bool:
+        with Client(self._socket_path) as client:
+            try:
+                shown = client.node_status(lease.task_id, lease.node_id)
+            except (RequestRefused, DaemonUnreachable):  # the call that fails the node tells more
+                return False
+        attempt = lease.context.node.attempt
+        return any(each.attempt == attempt and each.how == "released" for each in shown.attempts)
 
     def _count_failure(self, failure: dict[str, Any]) -> None:
         lost = self._count_losses()

@@ -8,6 +8,7 @@ an older one.
 
 import logging
 import uuid
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec import UNSET
@@ -28,14 +29,18 @@ _TASKS_PER_LIST = 16
 
 
 class NodeSource:
-    """Acquires nodes for one owner."""
+    """Acquires nodes for one owner, who offers some labels."""
 
-    def __init__(self, client: AsyncClient, task_id: str | None, owner: str) -> None:
+    def __init__(
+        self, client: AsyncClient, task_id: str | None, owner: str, labels: Sequence[str] = ()
+    ) -> None:
         self._client = client
         self._task_id = task_id
         self._owner = owner
+        self._labels = list(labels)
         self._unanswered: _Question | None = None
         self._waits: bool | None = None  # what the daemon says of itself
+        self._brings_next = False
         self._was_reached = False
         self._is_away = False
         self.is_exhausted = False
@@ -44,10 +49,10 @@ class NodeSource:
     @property
     def wanted(self) -> AcquireNext | None:
         """What the call that ends a node may ask for, where the daemon takes that."""
-        if not self._waits:
+        if not self._brings_next:
             return None
         task_id = UNSET if self._task_id is None else self._task_id
-        return AcquireNext(task_id=task_id, lease_owner=self._owner)
+        return AcquireNext(task_id=task_id, lease_owner=self._owner, labels=self._labels)
 
     async def wait(self) -> AcquireNextNodeResult | None:
         """As `next`, as soon as there is a node; None after a while, of an older daemon at once."""
@@ -75,7 +80,11 @@ class NodeSource:
     def log_waiting(self) -> None:
         """Log, once, that nothing is runnable, if that is why there is no node."""
         if not self._is_away:
-            self._log_change("nothing is runnable now: waiting")
+            words = "nothing is runnable now: waiting"
+            if self._task_id is None:
+                self._log_change(words)
+            else:
+                self._log_change(f"{words}; `agentd task explain %s` says why", self._task_id)
 
     def _log_change(self, words: str, *about: object) -> None:
         """Once, not at every attempt."""
@@ -118,7 +127,10 @@ class NodeSource:
         if self._waits is None:
             interface = await self._client.describe_interface()
             acquire = next(each for each in interface.methods if each.method == "AcquireNextNode")
-            self._waits = "wait_secs" in str(acquire.params)
+            known = str(acquire.params)
+            self._waits = "wait_secs" in known
+            # What it does not know it ignores here, but would refuse together with an end.
+            self._brings_next = self._waits and (not self._labels or "'labels'" in known)
         return self._waits
 
     async def _acquire_from(
@@ -150,6 +162,7 @@ class NodeSource:
             question.task_id,
             lease_owner=self._owner,
             wait_secs=question.wait_secs,
+            labels=self._labels,
             request_id=question.request_id,
         )
 

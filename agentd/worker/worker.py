@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from types import FrameType
 
 from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncClient, Client
+from agentd.client.nodes import as_texts
 from agentd.client.repeats import backoff
 from agentd.worker.node_runner import SIGNAL_SPREAD_SECONDS, Handler, NodeRunner
 from agentd.worker.node_source import NodeSource
@@ -40,9 +41,10 @@ class Worker:
     `LeaseLost` at its next step in Python.
 
     With `task_id` the worker ends when nothing of that task can run any more, else it serves all
-    tasks until it is told to stop. `owner` names it in the journal. Its connections are its own:
-    `client` says where the daemon is and how long a call may take. `outcomes` counts the nodes that
-    were `completed`, `failed` and `lost`.
+    tasks until it is told to stop. `owner` names it in the journal, and `labels` are what it
+    offers: nodes that require others are not for it. Its connections are its own: `client` says
+    where the daemon is and how long a call may take. `outcomes` counts the nodes that were
+    `completed`, `failed` and `lost`.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Worker:
         concurrency: int = 1,
         task_id: str | None = None,
         owner: str | None = None,
+        labels: Sequence[str] = (),
     ) -> None:
         if concurrency < 1:
             raise ValueError(f"concurrency={concurrency}: a worker has at least one hand")
@@ -60,6 +63,7 @@ class Worker:
         self._handler = handler
         self._concurrency = concurrency
         self._task_id = None if task_id is None else str(task_id)
+        self._labels = as_texts(labels, "$.labels", "AcquireNextNode")
         self._owner = owner or f"{Path(sys.argv[0]).stem or 'worker'}-{os.getpid()}"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
@@ -116,7 +120,7 @@ class Worker:
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         async with AsyncClient(self._client.socket_path, self._client.timeout) as client:
-            source = NodeSource(client, self._task_id, self._owner)
+            source = NodeSource(client, self._task_id, self._owner, self._labels)
             runner = NodeRunner(
                 client,
                 self._handler,

@@ -18,7 +18,7 @@ from agentd.cli.documents import json_form
 from agentd.cli.documents.faults import BadDocument, DocumentText, Faults, Place
 from agentd.cli.documents.fields import TASK, Fields
 from agentd.cli.documents.holds import read_holds
-from agentd.cli.documents.node import DocumentNode, check_moment, node_spec, read_node
+from agentd.cli.documents.node import DocumentNode, node_spec, read_defaults, read_node
 from agentd.cli.ids import parse_id
 from agentd.errors import InvalidGraph
 from agentd.text import malformed_reason
@@ -108,9 +108,7 @@ def _document(task: Fields, request_id: str | None, *, empty: bool) -> Document:
     specs = [node_spec(each, ids, known) for each in nodes]
     names = {each.node_id: each.name for each in nodes if each.name is not None}
     _check_cycle(nodes, specs, names)  # the daemon would tell it alone, without the line
-    context, defaults = task.own("context", b"{}"), task.sent("node_defaults", NodeDefaults)
-    if defaults is not None:
-        check_moment(task, defaults.not_before)
+    context, defaults = task.own("context", b"{}"), read_defaults(task)
     priority = task.sent("priority", Priority) or 0
     return Document(request_id, goal, context, specs, names, priority, defaults, holds)
 

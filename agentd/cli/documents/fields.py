@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from agentd.api import NodeSettingsSpec
+from agentd.api import NodeDefaults, NodeSettingsSpec
 from agentd.cli.documents.faults import Place
 from agentd.client.values import is_json
 from agentd.suggestion import closest_name
@@ -28,7 +28,7 @@ class ObjectKind(NamedTuple):
     """A kind of object: its fields, where anything else goes, and what others call the fields.
 
     `own` are the fields that hold the user's own JSON, where null is a value; `goes_to` is the
-    place of that in the request.
+    place of that in the request. `advice` is for names that are no misspelled fields.
     """
 
     fields: Sequence[str]
@@ -53,15 +53,29 @@ TASK = ObjectKind(
     },
     ("context",),
     "$.context",
+    {
+        name: "put it under `node_defaults`, or under a node"
+        for name in NodeDefaults.__struct_fields__
+        if name != "timeout_secs"  # that of a task is another one
+    },
+)
+DEFAULTS = ObjectKind(
+    NodeDefaults.__struct_fields__,
+    "nodes",
+    {"requires": ("labels", "label")},
+    (),
+    "$.node_defaults",
+    {"priority": "put it beside `node_defaults`"},
 )
 NODE = ObjectKind(
     ("name", "id", "dependencies", "payload_schema", "payload", *NODE_SETTINGS),
     "payload",
     {
         "dependencies": (
-            *("depends", "depends_on", "dependson", "needs", "need", "requires", "after", "deps"),
+            *("depends", "depends_on", "dependson", "needs", "need", "after", "deps"),
             *("blocked_by", "blockedby", "parents", "prerequisites", "upstream"),
         ),
+        "requires": ("labels", "label"),
     },
     ("payload_schema", "payload"),
     "$.initial_nodes[0].payload_schema",
@@ -150,11 +164,13 @@ class Fields:
 
     def _advice(self, name: str) -> str:
         kind, lower = self._kind, name.lower()
+        if lower in kind.advice:
+            return kind.advice[lower]
         free = [field for field in kind.fields if field not in self]
         meant = next((field for field in free if lower in kind.others.get(field, ())), None)
         meant = meant or closest_name(lower, free)
         if meant is None:
-            return kind.advice.get(lower, f"put it under `{kind.else_under}`")
+            return f"put it under `{kind.else_under}`"
         self.advised.add(meant)
         return f"did you mean `{meant}`?"
 

@@ -4,14 +4,14 @@ The rule this file keeps: a payload goes on as it was written. Only the node's n
 of what it holds, where workers and pictures look for it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from agentd.api import NodeDefaults, NodeSettingsSpec, NodeSpec, check_name, own_settings
 from agentd.cli.documents.faults import Place
-from agentd.cli.documents.fields import NODE, NODE_SETTINGS, Fields, json_kind
+from agentd.cli.documents.fields import DEFAULTS, NODE, NODE_SETTINGS, Fields, json_kind
 from agentd.cli.ids import parse_id
 from agentd.suggestion import closest_name
 
@@ -90,14 +90,24 @@ def _name(node: DocumentNode) -> str | None:
     return node.name
 
 
-def _settings(fields: Fields) -> dict[str, Any]:
-    """How the node is handed out, and what becomes of it when it fails."""
-    found = {name: fields.sent(name, _SETTINGS[name]) for name in NODE_SETTINGS}
-    check_moment(fields, found["not_before"])
+def read_defaults(task: Fields) -> NodeDefaults | None:
+    """What the nodes of a document have that say nothing; None where it does not tell."""
+    if "node_defaults" not in task:
+        return None
+    place = task.place.below("node_defaults", who="`node_defaults`")
+    fields = Fields(place, task.raw("node_defaults", b"{}"), DEFAULTS)
+    fields.check_names()
+    return NodeDefaults(**_settings(fields, DEFAULTS.fields))
+
+
+def _settings(fields: Fields, names: Sequence[str] = NODE_SETTINGS) -> dict[str, Any]:
+    """How nodes are handed out, and what becomes of one when it fails."""
+    found = {name: fields.sent(name, _SETTINGS[name]) for name in names}
+    _check_moment(fields, found["not_before"])
     return found
 
 
-def check_moment(fields: Fields, moment: float | str | None) -> None:
+def _check_moment(fields: Fields, moment: float | str | None) -> None:
     """A moment that is none is a fault."""
     try:
         own_settings(NodeDefaults(not_before=moment), 0)

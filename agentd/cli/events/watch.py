@@ -63,6 +63,6 @@ def _show(event: RecordedEventView) -> None:
         console(),
         plain_text(f"{event.seq:>{_SEQ}}  {format_day_and_clock(event.timestamp)}  ", "dim"),
         plain_text(f"{event.action_type}  "),
-        plain_text(f"{event.task_id[:_ID]}  {(event.node_id or '')[-_ID:]}  ", "dim"),
+        plain_text(f"{(event.task_id or '')[:_ID]}  {(event.node_id or '')[-_ID:]}  ", "dim"),
         plain_text(event.payload, "dim"),
     )

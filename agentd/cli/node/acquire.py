@@ -24,11 +24,13 @@ def run(options: argparse.Namespace) -> int:
             node_id=node,
             lease_secs=options.lease,
             wait_secs=options.wait,
+            labels=options.label,
         )
     if options.json:
         print_data(held)
     elif held is None:
-        print("nothing is runnable now", file=sys.stdout if is_terminal() else sys.stderr)
+        told = f"nothing is runnable now: `agentd task explain {task}` says why"
+        print(told, file=sys.stdout if is_terminal() else sys.stderr)
     elif is_terminal():
         _print_lease(held)
     else:

@@ -1,5 +1,6 @@
 """What the verbs of nodes take."""
 
+from agentd.cli.node.settings import add_settings
 from agentd.cli.task.options import add_task_id
 from agentd.cli.usage import Parser, duration, whole_number
 
@@ -26,6 +27,13 @@ def acquire(verb: Parser) -> None:
         type=whole_number(0, _LONGEST_WAIT),
         default=0,
         help="wait so long until one is runnable, at most 60 (default: 0)",
+    )
+    verb.add_argument(
+        "--label",
+        metavar="LABEL",
+        action="append",
+        default=[],
+        help="a label that nodes may require; may be given again",
     )
 
 
@@ -86,15 +94,20 @@ def retry(verb: Parser) -> None:
     verb.add_argument("--by", metavar="NAME", help="who wants it, for the journal")
 
 
-def show(verb: Parser) -> None:
-    """`agentd node show`."""
+def add_node(verb: Parser) -> None:
+    """`agentd node show` and `explain`."""
     add_task_id(verb)
     verb.add_argument("node", metavar="NODE", help=_NODE)
+
+
+def update(verb: Parser) -> None:
+    """`agentd node update`."""
+    add_node(verb)
+    add_settings(verb)
 
 
 def _add_leased_node(verb: Parser, lease: str = "the lease that it is held under") -> None:
-    add_task_id(verb)
-    verb.add_argument("node", metavar="NODE", help=_NODE)
+    add_node(verb)
     verb.add_argument("lease", metavar="LEASE", help=lease)
 
 

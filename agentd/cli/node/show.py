@@ -15,7 +15,7 @@ from agentd.cli.screen import (
     print_table,
     print_whole,
 )
-from agentd.cli.times import format_clock, format_day_and_clock
+from agentd.cli.times import format_clock, format_day_and_clock, format_moment
 from agentd.client import Client
 from agentd.label import node_label
 from agentd.text import printable_json
@@ -43,7 +43,12 @@ def _show(status: NodeStatusResult) -> None:
     print_whole(screen, f"node      {node.name or node_label(node.id, node.payload_schema)}")
     print_whole(screen, f"status    {node.status}, attempt {node.attempt}")
     if node.not_before is not None:
-        print_whole(screen, f"waits     until {format_clock(int(node.not_before))}")
+        print_whole(screen, f"waits     until {format_moment(node.not_before)}")
+    if node.blocked_by:
+        print_whole(screen, f"held up   by {', '.join(node.blocked_by)}")
+    for what, names in (("requires", node.requires), ("limits", node.limits)):
+        if names:
+            print_whole(screen, f"{what:<9} {', '.join(names)}")
     if node.lease_expires_at is not None:
         until = format_clock(node.lease_expires_at)
         print_whole(screen, f"held by   {node.lease_owner}, until {until}")

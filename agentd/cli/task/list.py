@@ -74,7 +74,7 @@ def _list_tasks(client: Client, options: argparse.Namespace) -> ListTasksResult:
 def _is_narrowed(options: argparse.Namespace) -> bool:
     """Whether there may be tasks that are not shown, though the list is at its end."""
     narrow = options.runnable, options.state, options.label, options.parent, options.goal
-    return any((*narrow, options.since, options.until))
+    return any(narrow) or options.since is not None or options.until is not None
 
 
 def _show(found: ListTasksResult, *, is_all: bool) -> None:

@@ -1,6 +1,7 @@
 """What the verbs of tasks take."""
 
-from agentd.cli.usage import Parser, amount, label, whole_number
+from agentd.cli.node.settings import add_settings
+from agentd.cli.usage import Parser, amount, label, moment, whole_number
 
 STATES = ("ACTIVE", "PAUSED", "COMPLETED", "FAILED", "CANCELLED")
 """Those of `events.StateOfTask`, which would cost every start the import of the decoders."""
@@ -44,9 +45,14 @@ def list_tasks(verb: Parser) -> None:
     verb.add_argument("--parent", metavar="TASK", help="only the children of this task")
     verb.add_argument("--goal", metavar="TEXT", help="only those with this text in their goal")
     verb.add_argument(
-        "--since", metavar="TIME", help="only those registered then or later: 2026-01-31T12:00:00Z"
+        "--since",
+        metavar="TIME",
+        type=moment,
+        help="only those registered then or later: 2026-01-31T12:00:00Z",
     )
-    verb.add_argument("--until", metavar="TIME", help="only those registered before that")
+    verb.add_argument(
+        "--until", metavar="TIME", type=moment, help="only those registered before that"
+    )
     verb.add_argument(
         "--limit",
         metavar="N",
@@ -74,6 +80,12 @@ def budget(verb: Parser) -> None:
         help="the whole new budget: where one of them is used up, nothing more is handed out",
     )
     verb.add_argument("--none", action="store_true", help="take the budget away")
+
+
+def update(verb: Parser) -> None:
+    """`agentd task update`."""
+    add_task_id(verb)
+    add_settings(verb)
 
 
 def graph(verb: Parser) -> None:

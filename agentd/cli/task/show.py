@@ -5,7 +5,7 @@ import time
 
 from msgspec import Raw
 
-from agentd.api import NodeView, TaskStatusResult
+from agentd.api import CauseKind, NodeView, TaskStatusResult
 from agentd.cli.ids import find_task_id, node_labels, node_name
 from agentd.cli.printing import print_data
 from agentd.cli.screen import (
@@ -29,13 +29,20 @@ from agentd.cli.states import (
     node_states,
 )
 from agentd.cli.task.budget import amounts
-from agentd.cli.times import format_age, format_clock, format_duration
+from agentd.cli.times import format_age, format_duration, format_moment
 from agentd.client import Client
 
 _MOST = 100
 """Nodes on a terminal; more would scroll those away that one looks for."""
 
 _EMPTY = b"{}"
+
+HOLDS: dict[CauseKind, str] = {
+    "limit_closed": "a limit that is closed",
+    "limit_full": "a limit that is full",
+    "rate": "a rate",
+}
+"""What a node waits for besides nodes and moments, and its task does not say."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -99,7 +106,8 @@ def _describe_node(node: NodeView, found: dict[str, State], called: dict[str, st
         return _result(node)
     waits = [called[other] for other in node.dependencies if found[other] is not COMPLETED]
     if node.not_before is not None:
-        waits.append(format_clock(int(node.not_before)))
+        waits.append(format_moment(node.not_before))
+    waits += [HOLDS[kind] for kind in node.blocked_by if kind in HOLDS]
     return f"waits for {', '.join(waits)}" if waits else ""
 
 

@@ -9,6 +9,8 @@ from agentd.cli.screen import console, is_terminal, plain_text, print_fields, pr
 from agentd.cli.times import format_duration
 from agentd.client import Client
 
+_NAMES = ("OWNER", "WAITING", "HOLDING", "LAST SEEN", "LABELS")
+
 
 def run(options: argparse.Namespace) -> int:
     """Print the workers. Raises `DaemonUnreachable`."""
@@ -21,13 +23,14 @@ def run(options: argparse.Namespace) -> int:
             seen = int(each.last_seen)
             print_fields(each.owner, each.waiting, each.holding, seen, ",".join(each.labels))
     elif not found.workers:
-        print("nobody waits for work, or held some in the last 10 minutes")
+        print("nobody waits for work, and nobody held any in the last 10 minutes")
     else:
         table = [[plain_text(cell) for cell in _cells(each)] for each in found.workers]
-        print_table(console(), ("owner", "waiting", "holding", "last seen"), table, 0)
+        print_table(console(), _NAMES, table, 4)
     return 0
 
 
 def _cells(worker: WorkerView) -> tuple[object, ...]:
     seen = format_duration(int(time.time() - worker.last_seen))
-    return worker.owner, worker.waiting, worker.holding, f"{seen} ago"
+    labels = ", ".join(worker.labels)
+    return worker.owner, worker.waiting, worker.holding, f"{seen} ago", labels

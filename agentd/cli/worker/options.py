@@ -28,6 +28,13 @@ def work(verb: Parser) -> None:
         "--owner", metavar="NAME", help="who holds the leases (default: agentd- and the process)"
     )
     verb.add_argument(
+        "--label",
+        metavar="LABEL",
+        action="append",
+        default=[],
+        help="a label that nodes may require; may be given again",
+    )
+    verb.add_argument(
         "--max-failures",
         metavar="N",
         type=whole_number(0, _MOST_FAILURES),

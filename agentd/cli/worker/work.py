@@ -88,6 +88,7 @@ def _work(client: Client, task: str | None, options: argparse.Namespace) -> Mapp
         concurrency=options.concurrency or 1,
         task_id=task,
         owner=options.owner,
+        labels=options.label,
     )
     _log_to_stderr()
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # its terminal goes away: as Ctrl-C

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentd import api
+from agentd.client.nodes import as_texts
 from agentd.client.requests.request import Id, Request, request_id_or_new
 from agentd.client.values import encode
 
@@ -61,12 +62,13 @@ def watch_events(
 
     Heartbeats are shown only where `kinds`, action types, name them. At most `limit` (1 to 1,000);
     `last_seq` of the answer is `after_seq` of the next call, also where there are none: then
-    nothing that fits was missed. Without `after_seq` it begins now. Raises `TaskNotFound`.
+    nothing that fits was missed. Without `after_seq` it begins now. Raises `TaskNotFound`,
+    `InvalidParams`.
     """
     params = api.WatchEventsParams(
         after_seq=after_seq,
         task_id=None if task_id is None else str(task_id),
-        kinds=None if kinds is None else list(kinds),
+        kinds=None if kinds is None else as_texts(kinds, "$.kinds", "WatchEvents"),
         wait_secs=wait_secs,
         limit=limit,
     )

@@ -1,15 +1,16 @@
 """The right to work on a node: acquired, and extended."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from agentd import api
+from agentd.client.nodes import as_texts
 from agentd.client.requests.request import Id, Request, request_id_or_new
 
 
-def acquire_next_node(
+def acquire_next_node(  # noqa: PLR0913 - one for each field of the request
     task_id: Id | None = None,
     *,
     lease_owner: str = "anonymous",
@@ -17,6 +18,7 @@ def acquire_next_node(
     lease_secs: int | None = None,
     context_scope: api.ContextScope = "task",
     wait_secs: float = 0,
+    labels: Sequence[str] = (),
     request_id: Id | None = None,
 ) -> Request[api.AcquireNextNodeResult | None]:
     """Lease the first runnable node, of a task or of all, with the context to work on it; or None.
@@ -26,9 +28,10 @@ def acquire_next_node(
     lasts `lease_secs`, or as long as the node says, or for the node timeout. None means that
     nothing is runnable now, nor was for `wait_secs` (0 to 60): others may be at work, or the task
     is done. `context_scope` says whose events come along: the task's, the node's and its
-    dependencies', or none.
+    dependencies', or none. `labels` are what the caller offers: a node that requires others is not
+    handed out to it.
 
-    Raises `TaskNotFound`, `NodeNotFound`, `RequestIdReused`.
+    Raises `TaskNotFound`, `NodeNotFound`, `InvalidParams`, `RequestIdReused`.
     """
     params = api.AcquireNextNodeParams(
         task_id=_task(task_id),
@@ -37,6 +40,7 @@ def acquire_next_node(
         lease_secs=lease_secs,
         context_scope=context_scope,
         wait_secs=wait_secs,
+        labels=as_texts(labels, "$.labels", "AcquireNextNode"),
         request_id=request_id_or_new(request_id),
     )
     # A union is no type to the checker, but it is to the decoder.
@@ -53,12 +57,13 @@ def acquire_nodes(  # noqa: PLR0913 - one for each field of the request
     lease_secs: int | None = None,
     context_scope: api.ContextScope = "task",
     wait_secs: float = 0,
+    labels: Sequence[str] = (),
     request_id: Id | None = None,
 ) -> Request[api.AcquireNodesResult]:
     """Lease the first runnable nodes, up to `count` (1 to 64), as `acquire_next_node` does one.
 
     They are fewer where there are fewer, or where their contexts are large; `wait_secs` waits for
-    the first. Raises `TaskNotFound`, `RequestIdReused`.
+    the first. Raises `TaskNotFound`, `InvalidParams`, `RequestIdReused`.
     """
     params = api.AcquireNodesParams(
         count=count,
@@ -68,6 +73,7 @@ def acquire_nodes(  # noqa: PLR0913 - one for each field of the request
         lease_secs=lease_secs,
         context_scope=context_scope,
         wait_secs=wait_secs,
+        labels=as_texts(labels, "$.labels", "AcquireNodes"),
         request_id=request_id_or_new(request_id),
     )
     return Request("AcquireNodes", params, api.AcquireNodesResult)

@@ -31,8 +31,9 @@ def register_task(  # noqa: PLR0913 - one for each field of the request
 
     A node is a `NodeSpec` or a mapping with its fields, each of them optional: `id`, `name`,
     `dependencies` (ids or names of nodes of this task), `payload_schema` (any JSON), `priority`,
-    `retry`, `lease_secs`, `timeout_secs`, `not_before` (Unix seconds or RFC 3339) and `on_failure`.
-    At most 20,000. `priority` and `node_defaults` are of those that say nothing.
+    `retry`, `lease_secs`, `timeout_secs`, `not_before` (Unix seconds or RFC 3339), `on_failure`,
+    `requires` (labels that a worker must offer) and `limits` (names of limits of which it takes a
+    slot). At most 20,000. `priority` and `node_defaults` are of those that say nothing.
 
     `labels` are what it is found by. Once a unit of its `budget` is reached, or while it is
     `paused`, none of its nodes is handed out. It is cancelled with its parent, and when

@@ -1,0 +1,59 @@
+"""`agentd limit list`: the limits, how full each is, and how many nodes wait for it."""
+
+import argparse
+import time
+
+from agentd.api import LimitView, ListLimitsResult
+from agentd.cli.printing import print_data
+from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_table
+from agentd.cli.times import format_duration
+from agentd.client import Client
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the limits. Raises `DaemonUnreachable`."""
+    with Client() as client:
+        limits = all_limits(client)
+    if options.json:
+        print_data(ListLimitsResult(limits, None))
+    elif not is_terminal():
+        for each in limits:
+            _print_fields(each)
+    elif not limits:
+        print("no limit was set; `agentd limit set NAME --max-running N` sets one")
+    else:
+        rows = [[plain_text(cell) for cell in _cells(each)] for each in limits]
+        names = ("LIMIT", "RUNNING", "RATE", "WAITING", "")
+        print_table(console(), names, rows, flexible=4)
+    return 0
+
+
+def all_limits(client: Client) -> list[LimitView]:
+    """Those that were set or closed, of all pages."""
+    page = client.list_limits()
+    limits = [*page.limits]
+    while page.next is not None:
+        page = client.list_limits(after=page.next)
+        limits += page.limits
+    return limits
+
+
+def _print_fields(limit: LimitView) -> None:
+    rate = "" if limit.rate is None else f"{limit.rate.count}/{limit.rate.per_secs:g}"
+    until = None if limit.closed_until is None else f"{limit.closed_until:.3f}"
+    print_fields(
+        limit.name, limit.max_running, rate, limit.running, limit.waiting, until, limit.reason
+    )
+
+
+def _cells(limit: LimitView) -> tuple[object, ...]:
+    most = "" if limit.max_running is None else f"/{limit.max_running:,}"
+    rate = "-" if limit.rate is None else f"{limit.rate.count:,} in {limit.rate.per_secs:g} s"
+    said = [] if limit.closed_until is None else [_closed_words(limit.closed_until, limit.reason)]
+    said += [f"{unit} {amount} used" for unit, amount in sorted(limit.usage.items())]
+    return limit.name, f"{limit.running:,}{most}", rate, f"{limit.waiting:,}", "; ".join(said)
+
+
+def _closed_words(until: float, reason: str | None) -> str:
+    left = format_duration(int(until - time.time()))
+    return f"closed, {left} left" + (f": {reason}" if reason else "")
