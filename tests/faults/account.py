@@ -58,13 +58,17 @@ class Account:
         if "error" in response:
             self._write({"number": number, "refusal": response["error"]["data"]["kind"]})
             return
-        result = response["result"]
-        if isinstance(result, dict):
-            result = {name: result[name] for name in result if name != "context"}
-        self._write({"number": number, "result": result})
+        self._write({"number": number, "result": _without_context(response["result"])})
 
     def _write(self, line: Object) -> None:
         os.write(self._file, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+
+
+def _without_context(result: Any) -> Any:
+    if not isinstance(result, dict):
+        return result
+    kept = {name: result[name] for name in result if name != "context"}
+    return {**kept, "next": _without_context(kept["next"])} if "next" in kept else kept
 
 
 class Accounts:

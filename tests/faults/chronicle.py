@@ -12,6 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.faults.slots import Slots
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -38,13 +40,20 @@ class Row(NamedTuple):
 
 @dataclass
 class Node:
-    """A node as the rows so far left it. `holder` is a lease, `ended` the event of its end."""
+    """A node as the rows so far left it. `holder` is a lease, `ended` the event of its end.
+
+    `settings` are those that it was registered with; it is not handed out before `not_before`, Unix
+    milliseconds. `satisfied`: its dependents no longer wait for it.
+    """
 
     task_id: str
     dependencies: list[str]
+    settings: Object
+    not_before: int = 0
+    attempts: int = 0
     holder: str | None = None
     ended: str | None = None
-    completed: bool = False
+    satisfied: bool = False
 
 
 @dataclass
@@ -77,6 +86,7 @@ class Chronicle:
     leases: dict[str, Lease] = field(default_factory=dict)
     written: dict[str, Written] = field(default_factory=dict)
     payloads: set[bytes] = field(default_factory=set)
+    slots: Slots = field(default_factory=Slots)
     last_seq: int = 0
     _last_hash: bytes = b""
 
@@ -90,7 +100,7 @@ class Chronicle:
                 if row.seq != self.last_seq + 1:
                     self.wrong.append(f"seq {self.last_seq + 1} is missing")
                 self.last_seq = row.seq
-                self._fold(row)
+                self.fold(row)
             self._last_hash = self._hash_of_last(connection)
 
     def _look_back(self, connection: sqlite3.Connection) -> None:
@@ -106,17 +116,21 @@ class Chronicle:
         found = connection.execute("SELECT hash FROM journal WHERE seq = ?", (self.last_seq,))
         return (found.fetchone() or (b"",))[0]
 
-    def _fold(self, row: Row) -> None:
+    def fold(self, row: Row) -> None:
+        """Follow one more row."""
         data = json.loads(row.data)
         fold = {
             "TaskRegistered": self._registered,
             "NodeAdded": self._added,
             "NodeAcquired": self._acquired,
             "LeaseExtended": self._extended,
-            "LeaseExpired": self._expired,
+            "LeaseExpired": self._ran_out,
             "EventCommitted": self._committed,
-            "NodeCompleted": self._finished,
-            "NodeFailed": self._finished,
+            "NodeCompleted": self._completed,
+            "NodeFailed": self._failed,
+            "NodeReleased": self._released,
+            "NodeDue": self._due,
+            "LimitSet": self.slots.limit_set,
         }
         fold[row.kind](row, data)
 
@@ -128,41 +142,79 @@ class Chronicle:
     def _added(self, row: Row, data: Object) -> None:
         assert row.node_id is not None
         self._insist(row, row.node_id not in self.nodes, "a node added twice")
-        self.nodes[row.node_id] = Node(row.task_id, data["dependencies"])
+        settings = data.get("settings", {})
+        self.nodes[row.node_id] = Node(row.task_id, data["dependencies"], settings)
         self.tasks[row.task_id].append(row.node_id)
 
     def _acquired(self, row: Row, data: Object) -> None:
         node = self._node(row)
         self._insist(row, node.holder is None, "two holders at once")
         self._insist(row, node.ended is None, "acquired after its end")
-        ready = all(self.nodes[each].completed for each in node.dependencies)
+        ready = all(self.nodes[each].satisfied for each in node.dependencies)
         self._insist(row, ready, "acquired before its dependencies were completed")
+        self._insist(row, row.at >= node.not_before, "acquired before its pause was over")
         self._insist(row, data["lease_id"] not in self.leases, "a lease granted twice")
+        node.attempts += 1
+        self._insist(row, data.get("attempt", 1) == node.attempts, "an attempt was left out")
+        self._judge_slots(row, node, data)
         node.holder = data["lease_id"]
         lease = Lease(row.node_id or "", data["lease_owner"], [data["lease_expires_at"]])
         self.leases[data["lease_id"]] = lease
+
+    def _judge_slots(self, row: Row, node: Node, data: Object) -> None:
+        limits, labels = data.get("limits", []), data.get("labels", [])
+        named = sorted(node.settings.get("limits") or [])
+        self._insist(row, sorted(limits) == named, "slots of other limits than it names")
+        fits = set(node.settings.get("requires") or []) <= set(labels)
+        self._insist(row, fits, "acquired without the labels that it requires")
+        for what in self.slots.take(data["lease_id"], limits, row.at):
+            self._insist(row, False, what)  # noqa: FBT003 - found to be so
 
     def _extended(self, row: Row, data: Object) -> None:
         self._insist(row, self._node(row).holder == data["lease_id"], "another's heartbeat")
         self.leases[data["lease_id"]].ends.append(data["lease_expires_at"])
 
-    def _expired(self, row: Row, data: Object) -> None:
-        node = self._node(row)
-        self._insist(row, node.holder == data["lease_id"], "another's lease ran out")
+    def _ran_out(self, row: Row, data: Object) -> None:
+        self._end_lease(row, data)
         due = row.at >= self.leases[data["lease_id"]].ends[-1]
         self._insist(row, due, "rolled back before the lease ran out")
-        node.holder = None
 
     def _committed(self, row: Row, _data: Object) -> None:
         self._write(row)
 
-    def _finished(self, row: Row, data: Object) -> None:
+    def _completed(self, row: Row, data: Object) -> None:
+        self._write(row)
+        self._end_lease(row, data)
+        node = self._node(row)
+        node.ended, node.satisfied = row.event_id, True
+
+    def _failed(self, row: Row, data: Object) -> None:
+        """By its holder, or because its last lease ran out: then the payload is the daemon's."""
+        if data.get("how") == "expired":
+            self._ran_out(row, data)
+        else:
+            self._write(row)
+            self._end_lease(row, data)
+        node = self._node(row)
+        node.not_before = data.get("not_before", 0)
+        if data["status"] == "FAILED":
+            node.ended = row.event_id
+            node.satisfied = node.settings.get("on_failure") == "continue"
+
+    def _released(self, row: Row, data: Object) -> None:
+        self._write(row)
+        self._end_lease(row, data)
+        self._node(row).not_before = data.get("not_before", 0)
+
+    def _due(self, row: Row, _data: Object) -> None:
+        self._insist(row, row.at >= self._node(row).not_before, "its pause was not over")
+
+    def _end_lease(self, row: Row, data: Object) -> None:
         node = self._node(row)
         self._insist(row, node.ended is None, "ended twice")
         self._insist(row, node.holder == data["lease_id"], "ended by another than its holder")
-        self._write(row)
-        node.holder, node.ended = None, row.event_id
-        node.completed = row.kind == "NodeCompleted"
+        node.holder = None
+        self.slots.give_back(data["lease_id"])
 
     def _write(self, row: Row) -> None:
         """Keep what a client wrote; every client makes each payload another."""

@@ -21,8 +21,8 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.daemon_process import REPOSITORY, Connection, Refused
-from tests.faults.account import Account
+from tests.daemon_process import REPOSITORY, Refused
+from tests.faults.asking import Asker, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,33 +34,25 @@ if TYPE_CHECKING:
 PAUSE_SECONDS = 0.002
 """Between two requests: the account is the experiment, not the load."""
 
-RECONNECT_SECONDS = 0.01
 NEWEST = 6
 """Tasks of the board that are worked on: few, so that the clients meet each other."""
 
 LARGE = 12_000
 """Bytes of the payload that now and then spans pages."""
 
-
 REPEATABLE = ("TaskStatus", "CompleteNode", "FailNode")
 """What may be sent again as it is, without a `request_id`."""
-
-
-class Unanswered(Exception):
-    """The connection broke before the answer came, and the request was not repeated."""
 
 
 class Client:
     """Holds at most one node at a time."""
 
     def __init__(self, socket_path: Path, folder: Path, name: str, seed: str) -> None:
-        self._socket_path = socket_path
         self._board = folder / "board"
         self._name = name
         self._chance = random.Random(seed)
-        self._account = Account(folder / f"{name}.account")
+        self._asker = Asker(socket_path, folder / f"{name}.account")
         self._held: Object | None = None
-        self._connection = self._connected()
 
     def work(self) -> None:
         """Ask for ever; somebody ends this process."""
@@ -122,34 +114,17 @@ class Client:
         """The result. Raises `Refused`, or `Unanswered` where the request is not repeated."""
         if method != "TaskStatus" and self._chance.random() < 0.5:
             params = {**params, "request_id": str(uuid.UUID(int=self._chance.getrandbits(128)))}
-        number = self._account.asks(method, params)
-        while True:
-            try:
-                response = self._connection.request({"method": method, "params": params})
-                break
-            except (OSError, EOFError) as error:
-                self._connection.close()
-                self._connection = self._connected()
-                if "request_id" not in params and method not in REPEATABLE:
-                    raise Unanswered from error
-                self._account.repeats(number)
-        self._account.was_answered(number, response)
-        if "error" in response:
-            raise Refused(response["error"])
-        return response["result"]
-
-    def _connected(self) -> Connection:
-        while True:
-            with contextlib.suppress(OSError):
-                return Connection(self._socket_path)
-            time.sleep(RECONNECT_SECONDS)
+        again = "request_id" in params or method in REPEATABLE
+        return self._asker.ask(method, params, again=again)
 
 
 class Clients:
     """So many of them, at work while the block runs."""
 
+    module = "tests.faults.client"
+
     def __init__(self, count: int, socket_path: Path, folder: Path, seed: int) -> None:
-        program = [sys.executable, "-m", "tests.faults.client", str(socket_path), str(folder)]
+        program = [sys.executable, "-m", self.module, str(socket_path), str(folder)]
         self._commands = [
             [*program, f"client-{number}", f"{seed} {number}"] for number in range(count)
         ]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from agentd.errors import RequestRefused, StorageError
 from agentd.store.sqlite import SqliteStore
 from tests.core import NOW, Core
-from tests.property.holding import Refused
+from tests.property.base_model import Refused
 from tests.property.model import Model
 
 Call = tuple[str, dict[str, Any]]

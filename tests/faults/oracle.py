@@ -7,7 +7,7 @@ what was refused must not be; the chronicle itself says what may not be there at
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.daemon_process import encoded
 from tests.faults.account import Accounts
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from tests.daemon_process import Object
     from tests.faults.account import Entry
 
 KINDS = {
     "CommitEvent": "EventCommitted",
     "CompleteNode": "NodeCompleted",
     "FailNode": "NodeFailed",
+    "ReleaseNode": "NodeReleased",
 }
 
 EXPECTED = (None, "stale_lease", "illegal_transition")
@@ -48,11 +50,12 @@ class Oracle:
         """What the chronicle lacks of these answers, or has against them."""
         knows: dict[str, Callable[[Entry], bool]] = {
             "RegisterTask": self._knows_task,
-            "AcquireNextNode": self._knows_lease,
+            "AcquireNextNode": self._knows_acquisition,
             "HeartbeatNode": self._knows_heartbeat,
             "CommitEvent": self._knows_write,
-            "CompleteNode": self._knows_write,
-            "FailNode": self._knows_write,
+            "CompleteNode": self._knows_end,
+            "FailNode": self._knows_end,
+            "ReleaseNode": self._knows_end,
         }
         for entry in answered:
             if entry.refusal not in EXPECTED:
@@ -70,12 +73,15 @@ class Oracle:
         same_goal = self.chronicle.goals.get(task_id) == entry.params["goal"]
         return same_goal and self.chronicle.tasks[task_id] == [spec["id"] for spec in specs]
 
-    def _knows_lease(self, entry: Entry) -> bool:
-        lease = self.chronicle.leases.get(entry.result["lease_id"])
+    def _knows_acquisition(self, entry: Entry) -> bool:
+        return self._knows_lease(entry.result, entry.params)
+
+    def _knows_lease(self, acquired: Object, wanted: Object) -> bool:
+        lease = self.chronicle.leases.get(acquired["lease_id"])
         if lease is None:
             return False
-        same_end = lease.ends[0] // 1000 == entry.result["lease_expires_at"]
-        said = entry.result["node_id"], entry.params["lease_owner"]
+        same_end = lease.ends[0] // 1000 == acquired["lease_expires_at"]
+        said = acquired["node_id"], wanted["lease_owner"]
         return same_end and (lease.node_id, lease.owner) == said
 
     def _knows_heartbeat(self, entry: Entry) -> bool:
@@ -85,14 +91,26 @@ class Oracle:
         later = [end // 1000 for end in lease.ends[1:]] if lease else []
         return self._beats[lease_id] <= len(later) and entry.result["lease_expires_at"] in later
 
+    def _knows_end(self, entry: Entry) -> bool:
+        """The end of the node, and the lease on the next one, if the same call brought one."""
+        following = entry.result.get("next")
+        return self._knows_write(entry) and (
+            following is None or self._knows_lease(following, entry.params["acquire_next"])
+        )
+
     def _knows_write(self, entry: Entry) -> bool:
         params, kind = entry.params, KINDS[entry.method]
-        expected = Written(kind, params["node_id"], params["payload"], params["lease_id"])
+        expected = Written(kind, params["node_id"], written_by(entry), params["lease_id"])
         return self.chronicle.written.get(entry.result["event_id"]) == expected
 
     def _has_payload(self, entry: Entry) -> bool:
-        payload = entry.params.get("payload")
+        payload = written_by(entry)
         return payload is not None and encoded(payload) in self.chronicle.payloads
+
+
+def written_by(entry: Entry) -> Any:
+    """What the request writes into the journal; of a release that is its reason."""
+    return entry.params.get("reason" if entry.method == "ReleaseNode" else "payload")
 
 
 def judge_all(database: Path, folder: Path) -> list[str]:

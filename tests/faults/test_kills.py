@@ -6,14 +6,14 @@ that each look at the whole journal stays short.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
 from tests.command_line import agentd
-from tests.daemon_process import REPOSITORY, SERVE, DaemonProcess, environment, temporary_home
+from tests.daemon_process import DaemonProcess, temporary_home
 from tests.faults.check import differences
 from tests.faults.client import Clients
+from tests.faults.early_kill import SHORT_LEASES, killed_while_starting
 from tests.faults.oracle import Oracle, judge_all
 
 if TYPE_CHECKING:
@@ -27,27 +27,6 @@ CLIENTS = 8
 KILLS_OF_A_SIEGE = 12
 LIFE_SECONDS = 0.06
 """At most, after the daemon has been judged."""
-
-START_SECONDS = 0.3
-"""Within that time a start is killed that is not waited for."""
-
-SHORT_LEASES = {"AGENTD_NODE_TIMEOUT_SECS": "1"}
-"""Leases of the dead run out while there is somebody to see it."""
-
-
-def killed_while_starting(lab: Laboratory, home: Path) -> None:
-    """Start the daemon and kill it before, or just after, it is ready."""
-    process = subprocess.Popen(
-        SERVE,
-        cwd=REPOSITORY,
-        env=environment(home, SHORT_LEASES),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    time.sleep(lab.random.random() * START_SECONDS)
-    process.kill()
-    process.wait()
 
 
 def unlike_the_journal(connection: Connection, chronicle: Chronicle, task_id: str) -> list[str]:
@@ -84,7 +63,7 @@ def siege(lab: Laboratory, home: Path) -> int:
                 time.sleep(lab.random.random() * LIFE_SECONDS)
                 daemon.kill()
                 if lab.random.random() < 0.1:
-                    killed_while_starting(lab, home)
+                    killed_while_starting(home, lab.random)
                     lab.count(kills_while_starting=1)
                 daemon.start()
                 look(lab, daemon, oracle)

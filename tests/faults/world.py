@@ -18,8 +18,8 @@ from agentd.daemon.service import Service
 from agentd.daemon.writer import SubmittedCommand
 from tests.core import EVENT_LIMIT, NOW, Core, command, open_sqlite, to_params, uid
 from tests.faults.machine import MS, Machine
-from tests.property.holding import Refused
-from tests.property.model import GRACE_MS, Model
+from tests.property.base_model import GRACE_MS, Refused
+from tests.property.model import Model
 from tests.property.node_model import Object
 
 if TYPE_CHECKING:

@@ -4,12 +4,22 @@ The rule this file keeps: it looks things up and judges nothing. An ask about "t
 node" becomes a request about that node, a graph by places one by ids, its flaw included.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.core import uid
 from tests.property.model import Model
 from tests.property.node_model import Object
-from tests.property.strategies import OF_TASKS, Ask, Dag, Lease
+from tests.property.strategies import (
+    CLOSINGS,
+    LIMIT_CHANGES,
+    OF_LIMITS,
+    OF_TASKS,
+    UPDATES,
+    Ask,
+    Dag,
+    Lease,
+)
 
 UNKNOWN = uid(0xDEAD)
 LAST_PICK = 19
@@ -37,18 +47,21 @@ class Asker:
 
     def call(self, ask: Ask) -> Call:
         """The request that the ask is about at this moment; where nothing is held, acquire."""
-        held = [node for node in self.model.nodes.values() if node["lease_id"] is not None]
+        held = self.held_nodes()
+        needs_lease = ask.lease == "current" and ask.method not in (*OF_LIMITS, "UpdateNode")
         if ask.method == "AcquireNodes":
             return ask.method, {**self.wanted(ask), "count": 1 + ask.which % 4}
-        if ask.method == "AcquireNextNode" or (ask.lease == "current" and not held):
+        if ask.method == "AcquireNextNode" or (needs_lease and not held):
             return "AcquireNextNode", self.wanted(ask)
+        if ask.method in ABOUT:
+            return ask.method, ABOUT[ask.method](self, ask)
         if ask.method == "heartbeats":
             return "HeartbeatNode", {"leases": self.held(ask)}
-        if ask.method == "RetryNode":
-            return ask.method, self.retry(ask)
-        if ask.method in ("settle_due", *OF_TASKS):
-            return ask.method, self.of_task(ask)
         return ask.method, self.of_node(ask, held)
+
+    def held_nodes(self) -> list[Object]:
+        """Those that somebody holds."""
+        return [node for node in self.model.nodes.values() if node["lease_id"] is not None]
 
     def of_task(self, ask: Ask) -> Object:
         """The params of what is about a task as a whole."""
@@ -87,6 +100,28 @@ class Asker:
         node = node or {"id": UNKNOWN, "task_id": some_task}
         return self.by_name(node, {"task_id": node["task_id"], "node_id": node["id"]})
 
+    def of_limit(self, ask: Ask) -> Object:
+        """The params of what is about a limit, now and then one that nobody has named."""
+        self.asked += 1
+        params: Object = {"name": ("l1", "l2", "l1", "l2", "l3")[self.asked % 5]}
+        if ask.method == "SetLimit":
+            return {**params, **LIMIT_CHANGES[ask.which % len(LIMIT_CHANGES)]}
+        return {**params, "by": ask.owner, **self.moments(CLOSINGS[ask.which % len(CLOSINGS)])}
+
+    def update(self, ask: Ask) -> Object:
+        """The params of UpdateNode: for a node, mostly one that is PENDING, or for all."""
+        changes = self.moments(UPDATES[ask.which % len(UPDATES)])
+        if "failed" in ask.more or "kind" in ask.more:
+            return {"task_id": self.task_id(ask), **changes}
+        nodes = [*self.model.nodes.values()]
+        pending = [node for node in nodes if node["status"] == "PENDING"]
+        unlucky = [node for node in pending if node["strikes"] > 2]
+        others = [node for node in nodes if node["status"] != "PENDING"]
+        meant = others if ask.lease == "over" else unlucky or pending
+        node = self.pick(ask._replace(which=self.asked % 20), meant)
+        node = node or {"id": UNKNOWN, "task_id": self.task_id(ask)}
+        return self.by_name(node, {"task_id": node["task_id"], "node_id": node["id"], **changes})
+
     def by_name(self, node: Object, params: Object) -> Object:
         """The same params, the node meant by its name where it has one and its number is odd."""
         self.asked += 1
@@ -97,6 +132,8 @@ class Asker:
     def wanted(self, ask: Ask) -> Object:
         """Which node is asked for: one of a task, or of any; now and then one and no other."""
         params: Object = {"lease_owner": ask.owner, "context_scope": SCOPES[ask.which % 5]}
+        if ask.offers:
+            params["labels"] = ask.offers
         if "lease_secs" in ask.more:
             params["lease_secs"] = ask.more["lease_secs"]
         if ask.which % 3 or "node_id" in ask.more:
@@ -176,9 +213,9 @@ class Asker:
 
     def moments(self, settings: Any) -> Object:
         """The settings, what lies so many seconds ahead as a moment."""
-        if "not_before" not in settings:
-            return {**settings}
-        return {**settings, "not_before": self.model.now / 1000 + settings["not_before"]}
+        now = self.model.now / 1000
+        ahead = {name: now + settings[name] for name in ("not_before", "until") if name in settings}
+        return {**settings, **ahead}
 
     def spoil(self, dag: Dag, specs: list[Object]) -> None:
         """Put the graph's flaw into its nodes."""
@@ -199,3 +236,12 @@ class Asker:
         """An id that no node has, its order unlike that of the registration."""
         self.added += 1
         return uid(self.added * 7919 % 65_521)
+
+
+ABOUT: dict[str, Callable[[Asker, Ask], Object]] = {
+    **dict.fromkeys(("settle_due", *OF_TASKS), Asker.of_task),
+    **dict.fromkeys(OF_LIMITS, Asker.of_limit),
+    "RetryNode": Asker.retry,
+    "UpdateNode": Asker.update,
+}
+"""What is about no lease."""

@@ -4,35 +4,14 @@ The rule this file keeps: like the rest of the model it is written from the cont
 imports nothing of agentd.
 """
 
-from typing import Any
 from unittest.mock import ANY
 
+from tests.property.base_model import Base, Refused
 from tests.property.node_model import Object, end_attempt
 
 
-class Refused(Exception):
-    """The state does not allow it; `kinds` are the `data.kind`s that may say so."""
-
-    def __init__(self, *kinds: str) -> None:
-        super().__init__(*kinds)
-        self.kinds = kinds
-
-
-class Holding:
+class Holding(Base):
     """The part of the model that is about tasks as a whole."""
-
-    now: int
-    tasks: dict[str, Object]
-    nodes: dict[str, Object]
-
-    def _task(self, params: Object) -> Object:
-        raise NotImplementedError
-
-    def _event(self, task_id: str, node_id: Any) -> None:
-        raise NotImplementedError
-
-    def can_run(self, node_id: str) -> bool:
-        raise NotImplementedError
 
     def _cancel(self, params: Object, _fresh: Object) -> Object:
         task = self._task(params)
@@ -76,7 +55,7 @@ class Holding:
         below = [each for each in self.tasks.values() if each["id"] in ids]
         for each in [*below, task]:
             each["cancelled"] = True
-            for node in map(self.nodes.__getitem__, each["nodes"]):
+            for node in self.nodes_of(each):
                 if node["status"] == "RUNNING":
                     end_attempt(node, "revoked", "PENDING", self.now)
                     self._event(each["id"], ANY)
@@ -103,22 +82,9 @@ class Holding:
         if self.state(task) in ("COMPLETED", "FAILED"):
             raise Refused("task_ended")
 
-    def _use(self, node: Object, params: Object) -> None:
-        """Add what was used, in tenths: the model's own way to keep decimal numbers exact."""
-        for unit, amount in (params.get("usage") or {}).items():
-            for user in (node, self.tasks[node["task_id"]]):
-                used = user["usage"] = dict(user["usage"])
-                used[unit] = (round(used.get(unit, 0) * 10) + round(amount * 10)) / 10
-
-    def hands_out(self, task: Object) -> bool:
-        """Whether anything of the task is handed out now."""
-        budget = (task["budget"] or {}).items()
-        spent = any(task["usage"].get(unit, 0) >= most for unit, most in budget)
-        return not (task["cancelled"] or task["paused"] or spent)
-
     def state(self, task: Object) -> str:
         """The task's state: the first that fits."""
-        statuses = [self.nodes[node_id]["status"] for node_id in task["nodes"]]
+        statuses = [node["status"] for node in self.nodes_of(task)]
         if task["cancelled"]:
             return "CANCELLED"
         if statuses and set(statuses) == {"COMPLETED"}:
@@ -127,3 +93,15 @@ class Holding:
         if "FAILED" in statuses and is_stuck:
             return "FAILED"
         return "PAUSED" if task["paused"] else "ACTIVE"
+
+
+def task_view(task: Object) -> Object:
+    """What clients see of the task itself."""
+    view = {name: task[name] for name in ("id", "goal", "context", "created_at")}
+    return {**view, **found_by(task)}
+
+
+def found_by(task: Object) -> Object:
+    """What a task is shown with where it was given."""
+    given = {"parent_task_id": task["parent"], "labels": task["labels"]}
+    return {name: value for name, value in given.items() if value}

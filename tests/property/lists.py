@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 from unittest.mock import ANY
 
-from tests.property.holding import Refused
-from tests.property.model import Model, counts, found_by
-from tests.property.node_model import Object
+from tests.property.base_model import Refused
+from tests.property.holding import found_by
+from tests.property.model import Model
+from tests.property.node_model import Object, counts
 
 
 def list_tasks(model: Model, params: Object) -> Object:
@@ -67,6 +68,8 @@ def watch_events(model: Model, params: Object) -> Object:
         if params.get("task_id") in (None, task["id"])
         for seq, event in zip(task["seqs"], task["events"], strict=True)
     ]
+    if params.get("task_id") is None:
+        every += [{"seq": s, **event, "by_client": False} for s, event in model.events_of_limits]
     behind = sorted((event for event in every if event["seq"] > after), key=lambda e: e["seq"])
     fitting = [
         event
@@ -87,7 +90,7 @@ def _summary(model: Model, task: Object) -> Object:
         "goal": task["goal"],
         "created_at": task["created_at"],
         "counts": counts([model.nodes[node_id] for node_id in task["nodes"]]),
-        "runnable": any(map(model.is_runnable, task["nodes"])),
+        "runnable": any(map(model.is_for_anybody, task["nodes"])),
         "state": model.state(task),
         **found_by(task),
     }

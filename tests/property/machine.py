@@ -22,20 +22,21 @@ from agentd.journal import GENESIS, chain_hash
 from agentd.projections import PROJECTIONS, project
 from agentd.store import Store
 from tests.core import NOW, Core, command, to_params, uid
-from tests.property.asker import Asker, Call
-from tests.property.holding import Refused
-from tests.property.lists import list_tasks, task_events, watch_events
+from tests.property.asker import Call
+from tests.property.base_model import Refused
+from tests.property.looking import Looking
 from tests.property.model import Model
 from tests.property.node_model import Object
 from tests.property.strategies import (
+    ALL_LABELS,
     Ask,
     Dag,
     asks,
+    crowds,
     dags,
     event_limits,
-    filters,
     lease_lengths,
-    prefix_lengths,
+    many_changes,
     waits,
 )
 from tests.questions import answers
@@ -43,10 +44,8 @@ from tests.questions import answers
 MAX_TASKS = 4
 
 
-class CoreMachine(Asker, RuleBasedStateMachine):
+class CoreMachine(Looking, RuleBasedStateMachine):
     """The core and the model get the same requests at the same time and must answer the same."""
-
-    core: Core
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,11 +58,17 @@ class CoreMachine(Asker, RuleBasedStateMachine):
         """The store that this machine runs on, as it is when it is opened now."""
         raise NotImplementedError
 
-    @initialize(lease_ms=lease_lengths, event_limit=event_limits, dag=dags())
-    def start(self, lease_ms: int, event_limit: int, dag: Dag) -> None:
+    @initialize(lease_ms=lease_lengths, event_limit=event_limits, dag=dags(), crowd=crowds)
+    def start(self, lease_ms: int, event_limit: int, dag: Dag, crowd: list[list[str]]) -> None:
+        """A graph without a flaw, and maybe nodes that wait for nothing but their limits."""
         self.core = Core(self.open(), lease_ms=lease_ms, event_limit=event_limit)
         self.model = Model(NOW, lease_ms, event_limit)
-        self.register(dag)
+        holds = dag.holds._replace(parent=None, paused=False)
+        self.register(dag._replace(flaw="", shape=dag.shape or [[], [], [0]], holds=holds))
+        if crowd:
+            nodes = [{"id": self.node_id(), "limits": names} for names in crowd]
+            self.send(("RegisterTask", {"goal": "crowd", "initial_nodes": nodes}))
+            self.send(("CloseLimit", {"name": "l2", "for_secs": 0}))
 
     # Rules
 
@@ -80,7 +85,16 @@ class CoreMachine(Asker, RuleBasedStateMachine):
     def work(self, ask: Ask, beats: int, end: str) -> None:
         """What a good worker does with a node, one request after the other."""
         for method in ("AcquireNextNode", *["HeartbeatNode", "CommitEvent"] * beats, end):
-            self.send(self.call(ask._replace(method=method, lease="current")))
+            if method == "AcquireNextNode" or self.held_nodes():
+                self.send(self.call(ask._replace(method=method, lease="current")))
+
+    @rule(changes=many_changes, name=st.sampled_from(["l1", "l1", "l2"]), most=st.integers(1, 3))
+    def fill(self, changes: list[Object], name: str, most: int) -> None:
+        """A limit is changed, and workers take of all tasks what it lets them, again and again."""
+        wanted: Object = {"labels": ALL_LABELS, "lease_secs": 20, "count": most}
+        for change in changes:
+            self.send(("SetLimit", {"name": name, **change}))
+            self.send(("AcquireNodes", wanted), ("AcquireNextNode", {"labels": ["gpu"]}))
 
     @rule(batch=st.lists(asks, min_size=2, max_size=5), crash=st.integers(0, 9))
     def ask_together(self, batch: list[Ask], crash: int) -> None:
@@ -140,68 +154,6 @@ class CoreMachine(Asker, RuleBasedStateMachine):
         with self.core.store.write() as tx, self.core.store.read() as reader:
             assert answers(tx, *ids) == answers(reader, *ids)
 
-    @rule(ask=asks)
-    def look_at_a_node(self, ask: Ask) -> None:
-        """Its view, and how all of its attempts ended."""
-        node = self.pick(ask, [*self.model.nodes.values()])
-        if node is not None:
-            params = {"task_id": node["task_id"], "node_id": node["id"]}
-            shown = self.core.do("NodeStatus", **params)
-            assert shown == self.model.answer("NodeStatus", params, {})
-
-    @rule(
-        ask=asks,
-        length=prefix_lengths,
-        runnable=st.booleans(),
-        limit=st.integers(1, 3),
-        narrow=st.just({}) | filters,
-        below=st.booleans(),
-    )
-    def list_tasks(
-        self, ask: Ask, length: int, limit: int, narrow: Object, *, runnable: bool, below: bool
-    ) -> None:
-        """Page by page, from the first to the last."""
-        prefix = "" if below else self.task_id(ask)[:length]
-        params: Object = {"prefix": prefix, "runnable": runnable, "limit": limit, **narrow}
-        if below:
-            params["parent_task_id"] = self.task_id(ask)
-        while params.get("before", 0) is not None:
-            page = self.core.do("ListTasks", **params)
-            assert page == list_tasks(self.model, params)
-            params["before"] = page["next"]
-
-    @rule(ask=asks, after=st.none() | st.integers(0, 99), limit=st.integers(1, 9))
-    def read_events(self, ask: Ask, after: int | None, limit: int) -> None:
-        """Page by page, from any place in the journal on."""
-        task_id = self.pick(ask, [*self.model.tasks])
-        params: Object = {"task_id": task_id, "after": after, "limit": limit}
-        page: Object = {"more": task_id is not None}
-        while page["more"]:
-            page = self.core.do("TaskEvents", **params)
-            assert page == task_events(self.model, params)
-            params["after"] = page["last_seq"]
-
-    @rule(
-        ask=asks,
-        after=st.integers(0, 99),
-        limit=st.integers(1, 9),
-        kinds=st.none() | st.just(["COMMIT_EVENT", "FAIL_NODE"]),
-        of_all=st.booleans(),
-    )
-    def watch(
-        self, ask: Ask, after: int, limit: int, kinds: list[str] | None, *, of_all: bool
-    ) -> None:
-        """Page by page, from any place in the journal to its end."""
-        params: Object = {"after_seq": after, "limit": limit, "kinds": kinds}
-        task_id = self.pick(ask, [*self.model.tasks])
-        if not of_all and task_id is not None:
-            params["task_id"] = task_id
-        page: Object = {"events": [None]}
-        while page["events"]:
-            page = self.core.do("WatchEvents", **params)
-            assert page == watch_events(self.model, params)
-            params["after_seq"] = page["last_seq"]
-
     # What always holds
 
     @invariant()
@@ -209,6 +161,11 @@ class CoreMachine(Asker, RuleBasedStateMachine):
         for task_id in self.model.tasks:
             status = self.core.do("TaskStatus", task_id=task_id)
             assert status == self.model.answer("TaskStatus", {"task_id": task_id}, {})
+
+    @invariant()
+    def every_limit_is_as_the_model_says(self) -> None:
+        told, expected = self.both("ListLimits", {"limit": 9})
+        assert told == expected
 
     @invariant()
     def the_counts_are_the_recount(self) -> None:

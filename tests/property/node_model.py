@@ -9,9 +9,11 @@ from unittest.mock import ANY
 Object = dict[str, Any]
 
 SETTINGS = ("retry", "lease_secs", "timeout_secs", "on_failure")
+DEMANDS = ("requires", "limits")
 HIDDEN = ("ends", "said", "last_lease", "counted", "strikes", "lease_ms", "deadline", "history")
 NO_LEASE = dict.fromkeys(("lease_id", "lease_owner", "ends", "deadline", "lease_ms"))
 MOST_TOLD = 20
+STATUSES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 
 
 def new_node(node_id: str, task_id: str, spec: Object, params: Object, now: int) -> Object:
@@ -34,12 +36,23 @@ def new_node(node_id: str, task_id: str, spec: Object, params: Object, now: int)
         "attempt": 0,
         "not_before": None if moment is None or moment * 1000 <= now else round(moment * 1000),
         **{name: said[name] for name in SETTINGS if name in said},
+        **{name: list(dict.fromkeys(said[name])) for name in DEMANDS if name in said},
         "said": None,
         "last_lease": None,
         "counted": 0,
         "strikes": 0,
         "history": [],
     }
+
+
+def change_node(node: Object, said: Object, now: int) -> None:
+    """Other settings for a node that is PENDING; what counted goes on counting."""
+    node.update({name: said[name] for name in ("priority", *SETTINGS) if name in said})
+    node.update({name: list(dict.fromkeys(said[name])) for name in DEMANDS if name in said})
+    if "not_before" in said:
+        moment = round(said["not_before"] * 1000)
+        node["not_before"] = moment if moment > now else None
+    node["updated_at"] = now
 
 
 def node_view(node: Object, now: int) -> Object:
@@ -102,3 +115,9 @@ def end_attempt(
 def told(node: Object) -> list[Object]:
     """How its newest attempts ended, oldest first."""
     return list(node["history"][-MOST_TOLD:])
+
+
+def counts(nodes: Any) -> dict[str, int]:
+    """How many of the nodes are in which status, where any is."""
+    statuses = [node["status"] for node in nodes]
+    return {status: statuses.count(status) for status in STATUSES if status in statuses}

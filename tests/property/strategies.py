@@ -61,6 +61,7 @@ class Ask(NamedTuple):
     payload: object
     more: dict[str, object]
     usage: Object
+    offers: list[str]
 
 
 SAID: dict[str, list[object]] = {
@@ -91,6 +92,8 @@ _defaults: dict[str, st.SearchStrategy[Any]] = {
     "timeout_secs": st.sampled_from([1, 30]),
     "not_before": st.sampled_from([-1, 0, 1, 30.5]),
     "on_failure": st.sampled_from(["block", "continue"]),
+    "requires": st.sampled_from([["gpu"], ["big", "gpu", "big"], [], []]),
+    "limits": st.sampled_from([["l1"], ["l1"], ["l2", "l1"], ["l2", "l2"], []]),
 }
 _settings = st.fixed_dictionaries({}, optional={**_defaults, "priority": st.integers(-1, 1)})
 many_settings = st.lists(st.just({}) | _settings, min_size=1, max_size=3)
@@ -108,12 +111,13 @@ flaws = st.sampled_from(GOOD + FLAWS)
 
 AMOUNTS = [0, 1, 2, 0.1, 0.5, 2.5]
 amounts = st.dictionaries(st.sampled_from(["usd", "tokens"]), st.sampled_from(AMOUNTS))
+BUDGETS = [*[None] * 6, {}, {"usd": 0}, {"usd": 2.5}, {"usd": 2, "tokens": 1}]
 labels = st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["x", "y"]))
 holds = st.builds(
     Holds,
     st.sampled_from([None, None, None, 0, 0, 1, 2]),
-    st.none() | st.none() | amounts,
-    st.sampled_from([False, False, False, True]),
+    st.sampled_from(BUDGETS),
+    st.sampled_from([*[False] * 6, True]),
     st.sampled_from([None, None, 0, 0.5, 30]),
     st.sampled_from([None, None, "k1", "k2"]),
     labels,
@@ -131,13 +135,52 @@ def dags(draw: st.DrawFn) -> Dag:
     return Dag(shape, *known, *told)
 
 
+ALL_LABELS = ["big", "x", "gpu"]
+OFFERS: list[list[str]] = [[], ["gpu"], ["gpu", "big"], ALL_LABELS, ALL_LABELS]
+offers = st.sampled_from(OFFERS)
+
+LIMIT_CHANGES: list[Object] = [
+    *({"max_running": most} for most in (None, None, 0, 1, 2, 3)),
+    *({"max_running": None, "rate": {"count": n, "per_secs": 30}} for n in (1, 2, 3)),
+    *({"max_running": 2, "rate": {"count": 1, "per_secs": secs}} for secs in (1, 2.5)),
+]
+"""What SetLimit says, besides the name."""
+
+crowds = st.sampled_from(
+    [[], [["l1"], ["l2", "l1"], ["l2"]], [["l1"]] * 3 + [["l2", "l3"]] * 3, [["l2"], ["l1"]] * 2]
+)
+"""The limits of nodes that say nothing else."""
+
+many_changes = st.lists(st.sampled_from(LIMIT_CHANGES), min_size=1, max_size=3)
+
+CLOSINGS: list[Object] = [
+    *({"for_secs": secs, "reason": "quota"} for secs in (0, 1, 30)),
+    *({"for_secs": secs} for secs in (0, 0.5, 10)),
+    *({"until": secs} for secs in (-1, 0, 30.5)),
+]
+"""What CloseLimit says, besides the name; `until` is in seconds from now."""
+
+UPDATES: list[Object] = [
+    *({"priority": priority} for priority in (-1, 0, 2)),
+    {"retry": {"max_attempts": 3, "backoff_secs": 0}},
+    {"retry": {"max_attempts": 2, "on_expiry": False}, "lease_secs": 1},
+    *({"not_before": secs} for secs in (-1, 0, 1, 30)),
+    {"timeout_secs": 1, "priority": 1},
+    {"lease_secs": 30, "not_before": 10.5},
+    *({"requires": labels} for labels in ([], ["gpu"], ["big", "big"])),
+    *({"limits": names} for names in ([], ["l1"], ["l2", "l1"])),
+    {"requires": [], "limits": ["l3", "l1"]},
+]
+"""What UpdateNode says; `not_before` is in seconds from now."""
+
 METHODS = (
     *("AcquireNextNode", "CompleteNode", "HeartbeatNode", "CommitEvent", "FailNode"),
     *("ReleaseNode", "RetryNode"),
 )
 MORE = ("AcquireNodes", "heartbeats")
 OF_TASKS = ("CancelTask", "PauseTask", "ResumeTask", "SetBudget", "time_out_task")
-RARER = ("settle_due", *OF_TASKS)
+OF_LIMITS = ("SetLimit", "CloseLimit")
+RARER = ("settle_due", *OF_TASKS, *OF_LIMITS, *OF_LIMITS, *["UpdateNode"] * 3)
 BELIEFS: list[Lease] = ["over", "over", "unknown", "none"]
 CURRENT: list[Lease] = ["current"] * 6
 
@@ -155,6 +198,7 @@ asks = st.builds(
         lambda drawn: {name: SAID[name][at % len(SAID[name])] for name, at in drawn.items()}
     ),
     st.just({}) | amounts,
+    offers,
 )
 filters = st.fixed_dictionaries(
     {},

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import rule, run_state_machine_as_test
 
+from agentd.projections import PROJECTIONS, Projection
 from agentd.store import Store
 from agentd.store.memory import MemoryStore
-from tests.core import open_sqlite
+from tests.core import Core, Held, open_sqlite, spec
 from tests.property.machine import CoreMachine
 
 MACHINE = settings(stateful_step_count=40)
@@ -79,3 +80,21 @@ def test_the_core_on_a_sqlite_file_that_is_remembered_little(
     monkeypatch.setattr("agentd.store.sqlite.tables.queue._AHEAD", 2)
     monkeypatch.setattr("agentd.store.sqlite.tables.tasks._FEW", 1)
     run_state_machine_as_test(SqliteMachine, settings=settings(MACHINE, max_examples=FEWER))
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda each: each.name)
+def test_the_replay_sees_every_table(projection: Projection) -> None:
+    """A life leaves rows in every table, and one row that the journal does not give is found."""
+    store = MemoryStore()
+    machine, core = MemoryMachine(), Core(store)
+    machine.core = core
+    demands = {"requires": ["gpu"], "limits": ["l1"]}
+    task_id = core.register(spec(1, **demands), spec(2, 1), spec(3, **demands))
+    core.do("SetLimit", name="l1", max_running=2, rate={"count": 2, "per_secs": 30})
+    held = core.do("AcquireNextNode", task_id=task_id, labels=["gpu"])
+    core.do("CommitEvent", **{k: held[k] for k in Held._fields}, usage={"usd": 1})
+    machine.the_journal_gives_the_same_rows()
+    with store.write() as tx:
+        del tx.tables[projection.name][next(iter(tx.tables[projection.name]))]
+    with pytest.raises(AssertionError):
+        machine.the_journal_gives_the_same_rows()

@@ -9,6 +9,8 @@ from agentd.events import (
     EventCommitted,
     LeaseExpired,
     LeaseExtended,
+    LimitClosed,
+    LimitSet,
     NodeAcquired,
     NodeAdded,
     NodeCompleted,
@@ -17,7 +19,12 @@ from agentd.events import (
     NodeReleased,
     NodeRetried,
     NodeSettings,
+    NodeUpdated,
+    Rate,
+    TaskCancelled,
+    TaskPaused,
     TaskRegistered,
+    TaskResumed,
 )
 from agentd.journal import GENESIS, Draft, Recorded, record
 from agentd.projections import NODES, PROJECTIONS, TOTALS, project
@@ -180,7 +187,7 @@ def test_folding_may_stop_and_go_on(life: Life, stop: int) -> None:
 
 @given(lives())
 def test_fixed_columns_stay_as_they_were(life: Life) -> None:
-    """What a projection calls fixed never changes after the row was made: engines rely on it."""
+    """What a projection calls fixed never changes while the row is there: engines rely on it."""
     _tables, records = fold(life.drafts)
     tables = MemoryTx()
     for recorded in records:
@@ -189,6 +196,8 @@ def test_fixed_columns_stay_as_they_were(life: Life) -> None:
         for projection in PROJECTIONS:
             for key, row in before[projection.name].items():
                 now = tables.get(projection, key)
+                if now is None:  # a stretch of the queue in which nothing is ready any more
+                    continue
                 fixed = [(getattr(row, name), getattr(now, name)) for name in projection.fixed]
                 assert all(one == other for one, other in fixed)
 
@@ -198,6 +207,11 @@ def test_fixed_columns_stay_as_they_were(life: Life) -> None:
 ids = st.integers(0, 4).map(uid)
 statuses = st.sampled_from(["PENDING", "RUNNING", "COMPLETED", "FAILED"])
 moments = st.integers(0, 2**53)
+names = st.sampled_from(["l1", "l2"])
+some_names = st.none() | st.lists(names, max_size=2).map(tuple)
+demanding = st.builds(NodeSettings, st.integers(-100, 100), requires=some_names, limits=some_names)
+rates = st.builds(Rate, st.integers(1, 3), st.sampled_from([1_000, 30_000]))
+amounts = st.dictionaries(st.just("usd"), st.integers(0, 3))
 events = st.one_of(
     st.builds(TaskRegistered, st.text(max_size=3), st.integers(0, 9)),
     st.builds(NodeAdded, st.integers(0, 9), st.lists(ids).map(tuple), st.integers(-9, 9), statuses),
@@ -220,6 +234,16 @@ events = st.one_of(
     st.builds(NodeReleased, ids, statuses, not_before=moments),
     st.builds(NodeRetried, statuses, st.booleans()),
     st.builds(NodeDue),
+    st.builds(NodeUpdated, demanding, st.none() | st.integers(1, 9), st.booleans()),
+    st.builds(
+        NodeAdded, st.integers(0, 9), st.just(()), st.just(0), statuses, st.none(), demanding
+    ),
+    st.builds(EventCommitted, st.text(max_size=3), usage=amounts),
+    st.builds(LimitSet, names, st.none() | st.integers(0, 3), st.none() | rates),
+    st.builds(LimitClosed, names, moments),
+    st.builds(TaskPaused),
+    st.builds(TaskResumed),
+    st.builds(TaskCancelled),
 )
 
 
@@ -254,7 +278,7 @@ def test_a_row_stays_under_its_key(history: list[Whatever], last: Whatever) -> N
     draft = Draft(last.event, last.node_id, last.payload)
     [recorded] = record(GENESIS, 99, uid(last.task), [draft], NOW, Ids())
     for projection in PROJECTIONS:
-        for key in projection.keys(recorded, tables.dependents):
+        for key in projection.keys(recorded, tables):
             reduced = projection.reduce(tables.get(projection, key), recorded, key)
             assert reduced == projection.reduce(tables.get(projection, key), recorded, key)
             if reduced is not None:
