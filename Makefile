@@ -42,7 +42,7 @@ check: $(STAMP) ## ruff (lint, format) and mypy strict
 run: $(STAMP) ## the daemon in the foreground
 	@$(VENV)/bin/agentd serve $(ARGS)
 
-bench: $(VENV)/.has-bench ## measure against the floor and against its peers
+bench: $(VENV)/.has-bench ## measure against the floor, its peers, or an earlier commit (ARGS=against=COMMIT)
 	@$(PY) -m benchmarks $(ARGS)
 
 soak-load: $(VENV)/.has-bench ## an hour of load with deaths: does anything grow but the journal?

@@ -2,6 +2,7 @@
 
 `python -m benchmarks [NAME ...] [--quick] [--json FILE]`. A missed bar is printed and does
 not change the exit code; a measurement that could not be made ends with exit code 1.
+`against=COMMIT` is a table of its own.
 """
 
 import argparse
@@ -12,7 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import (
+    against,
+    anywhere,
     client,
+    contexts,
     dispatch,
     growth,
     heartbeats,
@@ -26,6 +30,8 @@ from benchmarks import (
     status,
     throughput,
 )
+from benchmarks.commit import NotFound, code_of, find_commit
+from benchmarks.daemons import TREE, DidNotStart
 from benchmarks.run import Run
 
 MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
@@ -33,6 +39,7 @@ MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
     "drain-context": throughput.eight_workers_with_context,
     "one-worker": throughput.one_worker,
     "acquire": scale.acquire,
+    "anywhere": anywhere.anywhere,
     "register": scale.register,
     "status": status.task_status,
     "others": others.others,
@@ -44,16 +51,48 @@ MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
     "growth": growth.growth,
     "dispatch": dispatch.dispatch,
     "heartbeats": heartbeats.heartbeats,
+    "contexts": contexts.contexts,
     "one-call": throughput.one_call,
     **side_by_side.MEASUREMENTS,
 }
 FIGURES = Path(__file__).parent / "figures"
 GROUPS = {"peers": list(side_by_side.MEASUREMENTS)}
+AGAINST = "against="
 
 
 def main() -> int:
     """Run what was asked for and return the exit code."""
     options = _options()
+    if options.against is None:
+        return _measure(options)
+    try:
+        _measure_against(options)
+    except (NotFound, DidNotStart) as trouble:
+        print(f"{AGAINST}{options.against}: {trouble}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _measure_against(options: argparse.Namespace) -> None:
+    """Raises NotFound, or DidNotStart where the commit's daemon does not run under this Python."""
+    commit = find_commit(TREE, options.against)
+    with code_of(commit) as code:
+        host = machine.describe()
+        print(report.format_machine(host))
+        print(against.header(commit), flush=True)
+        comparisons = []
+        rounds = against.FEWEST_ROUNDS if options.quick else against.ROUNDS
+        for comparison in against.compare(code, rounds):
+            comparisons.append(comparison)
+            print(against.format_comparison(comparison), flush=True)
+    if options.json:
+        report.write_json(options.json, host, {f"{AGAINST}{commit.id}": comparisons})
+
+
+def _measure(options: argparse.Namespace) -> int:
     host = machine.describe()
     print(report.format_machine(host))
     print(report.header(), flush=True)
@@ -80,7 +119,10 @@ def _options() -> argparse.Namespace:
         prog="python -m benchmarks", description="Measure agentd against the floor and its peers."
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=", ".join([*MEASUREMENTS, *GROUPS])
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=", ".join([*MEASUREMENTS, *GROUPS]) + f"; or {AGAINST}COMMIT alone",
     )
     parser.add_argument(
         "--quick", action="store_true", help="one round each, and a journal of 50,000 events"
@@ -94,11 +136,24 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.figures is None and not options.quick:
         options.figures = FIGURES
+    options.against = _commit_named(parser, options.names)
+    if options.against is not None:
+        return options
     # Not `choices`: with nargs="*" some versions of argparse hold the empty list against them.
     options.names = [name for asked in options.names for name in GROUPS.get(asked, [asked])]
     if unknown := set(options.names) - set(MEASUREMENTS):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
     return options
+
+
+def _commit_named(parser: argparse.ArgumentParser, names: list[str]) -> str | None:
+    named = [name for name in names if name.startswith(AGAINST)]
+    if not named:
+        return None
+    if len(names) > 1 or named == [AGAINST]:
+        # Not `parser.error`: the list of all names would bury the one line that helps.
+        parser.exit(2, f"{parser.prog}: {AGAINST} takes one commit, and no other name beside it\n")
+    return named[0].removeprefix(AGAINST)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ they report: neither Python's start and end nor the connections are part of what
 Both sides of the two barriers are here; they speak through the worker's stdin and stdout.
 """
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ def run_workers(command: Sequence[str], workers: int) -> list[Account]:
 
 def drain_behind(drain: Callable[[], Account]) -> None:
     """Be one of the workers: call this when connected. The account goes to stdout."""
+    # Ctrl-C reaches every process of a terminal: who started this one has the say on it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     print("ready", flush=True)
     sys.stdin.readline()
     account = drain()

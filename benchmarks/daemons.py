@@ -19,6 +19,7 @@ import msgspec
 from benchmarks.machine import filesystem
 from benchmarks.wire import Wire
 
+TREE = Path(__file__).parents[1]
 START_SECONDS = 60.0  # patience, not a bar: the bars are in the measurements
 STOP_SECONDS = 30.0
 
@@ -61,13 +62,20 @@ def floor(home: Path) -> Iterator[Daemon]:
 
 
 @contextmanager
-def agentd(home: Path, *, events: int = 50, timeout: int = 300) -> Iterator[Daemon]:
-    """Run agentd on a home, with that many events in a context and leases of that many seconds."""
+def agentd(
+    home: Path, *, events: int = 50, timeout: int = 300, code: Path = TREE
+) -> Iterator[Daemon]:
+    """Run agentd on a home, with that many events in a context and leases of that many seconds.
+
+    `code` is the folder that holds the package.
+    """
     environment = agentd_environment(home) | {
         "AGENTD_CONTEXT_EVENT_LIMIT": str(events),
         "AGENTD_NODE_TIMEOUT_SECS": str(timeout),
+        "PYTHONPATH": str(code),
     }
-    command = [sys.executable, "-m", "agentd", "serve"]
+    # -P: the package that lies in the working directory would come before the one that was meant.
+    command = [sys.executable, "-P", "-m", "agentd", "serve"]
     with _run_daemon(command, environment, home / "agentd.sock", ("Health", {})) as daemon:
         yield daemon
 
@@ -98,7 +106,7 @@ def _run_daemon(
         try:
             _wait_until_ready(process, socket, ready, started + START_SECONDS)
             yield Daemon(socket=socket, pid=process.pid, seconds_to_ready=monotonic() - started)
-        except BaseException:
+        except Exception:
             log.seek(0)
             sys.stderr.buffer.write(log.read()[-4_000:])
             raise

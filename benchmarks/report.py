@@ -3,7 +3,7 @@
 Rows, the table for a terminal of 80 columns, and the same as JSON.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -39,6 +39,18 @@ def at_most(work: str, value: float, bar: float, unit: str, **figures: float) ->
         ratio=value / bar,
         kept=value <= bar,
         figures={"value": value, "bar": bar, **figures},
+    )
+
+
+def at_most_times(work: str, ours: float, other: float, bar: float, **figures: float) -> Row:
+    """Return a row for a call's milliseconds beside those of another: so many times at most."""
+    return Row(
+        work=work,
+        measured=f"{ours:.3f} ms",
+        compared=f"{other:.3f} ms, <= {_format_number(bar)} x",
+        ratio=ours / other / bar,
+        kept=ours <= bar * other,
+        figures={"value": ours, "other": other, "times": ours / other, "bar": bar, **figures},
     )
 
 
@@ -137,7 +149,7 @@ def format_machine(machine: Machine) -> str:
     )
 
 
-def write_json(path: Path, machine: Machine, rows: dict[str, list[Row]]) -> None:
+def write_json(path: Path, machine: Machine, rows: Mapping[str, Sequence[msgspec.Struct]]) -> None:
     """Write everything that was measured to a file."""
     dump = msgspec.json.encode({"machine": machine, "measurements": rows})
     path.write_bytes(msgspec.json.format(dump, indent=2) + b"\n")

@@ -22,6 +22,7 @@ class Run:
         self.events = 50_000 if quick else 1_000_000
         self.loop_seconds = 2.0 if quick else 6.0
         self.sizes = (1_000, 10_000, 100_000) if quick else (1_000, 10_000, 100_000, 1_000_000)
+        self.open_tasks = 10_000 if quick else 100_000
 
     @cached_property
     def large_home(self) -> Path:
