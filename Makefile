@@ -23,9 +23,10 @@ demo: $(STAMP) ## two workers drain a release graph while the daemon is killed
 demo-agents: $(STAMP) ## four agents work on one goal, offline: no key is needed
 	@$(PY) -m examples.demo_agents $(ARGS)
 
-# A file's tests share its daemon, so files run side by side, not tests. ARGS="-n 0" for one after the other.
+# A file's tests share its daemon, so files run side by side, not tests: the laboratory's, which are
+# few and long, first. ARGS="-n 0" for one after the other.
 test: $(STAMP) ## the whole test suite, property tests included
-	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-oldest: ## the same with the oldest version of everything that pyproject.toml allows
 	@$(MAKE) --no-print-directory VENV=.venv-oldest OLDEST=1 test

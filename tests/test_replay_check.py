@@ -1,7 +1,7 @@
 """What a check finds: whatever was changed in the journal or in a row, and illegal edges."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -33,11 +33,13 @@ def check(store: Store) -> list[str]:
     return [str(difference) for difference in replay.check(store, lambda _seq: None)]
 
 
-def tampered(directory: Path, *statements: str) -> list[str]:
+def tampered(
+    directory: Path, *statements: str, history: Callable[[Core], object] = play
+) -> list[str]:
     """What a check says of the history after these changes behind agentd's back."""
     path = directory / "agent_state.db"
     with closing(SqliteStore.open(path, NOW)) as store:
-        play(Core(store))
+        history(Core(store))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
         for (name,) in names.fetchall():
@@ -159,6 +161,18 @@ def test_a_deleted_last_record(tmp_path: Path) -> None:
     assert found[0] == f"seq {LAST}: missing; {LAST} events were recorded"
     where = f"nodes {uid(2)} (task {TASK})"
     assert any(f"{where}: status is 'RUNNING', the journal says" in line for line in found)
+
+
+def test_a_deleted_record_with_which_its_task_ends(tmp_path: Path) -> None:
+    """No record of its task follows, and the row that it made says which task that was."""
+
+    def two_tasks(core: Core) -> None:
+        core.register(spec(1))
+        core.register(spec(2))
+
+    found = tampered(tmp_path, "DELETE FROM journal WHERE seq = 2", history=two_tasks)
+    where = next(line for line in found if line.startswith(f"nodes {uid(1)} (task "))
+    assert where.endswith("the journal knows no such row")
 
 
 def test_a_swapped_pair(tmp_path: Path) -> None:
