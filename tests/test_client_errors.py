@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agentd.client.connection import Connection
+from agentd.client.stream import Stream
 from agentd.errors import (
     WIRE_ERRORS,
     DaemonUnreachable,
@@ -275,6 +277,29 @@ def test_a_daemon_of_another_user(home: Path) -> None:
     told = f"NotPermitted permission denied on {path}: the daemon is for user 0 only"
     assert ended.stdout.splitlines() == [told, told], ended
     assert daemon.accepted == 2
+
+
+class Closing(asyncio.Transport):
+    """A connection that the other side has closed, and that is not told to be lost yet."""
+
+    def is_closing(self) -> bool:
+        return True
+
+
+def test_a_daemon_of_another_user_that_is_closing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop knows that it closed before it says so: whose it was is told all the same."""
+    refused = NotPermitted("it is for user 5 only")
+    monkeypatch.setattr("agentd.client.stream.other_user_error", lambda _path, _socket: refused)
+
+    async def ask() -> None:
+        stream = Stream(str(path))
+        stream.connection_made(Closing())
+        await stream.exchange(b"{}\n", 0.0, 1.0)
+
+    with pytest.raises(NotPermitted, match="user 5"):
+        asyncio.run(ask())
 
 
 def test_a_process_without_a_free_descriptor(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,7 @@ class Stream(asyncio.Protocol):
         the call may take. Raises `NotSent`, `ConnectionLost` or `NoAnswer`.
         """
         if self._transport is None or self._transport.is_closing():
+            self._note_other_user()  # it may be closing, and not be lost yet
             raise self._other_user_error or NotSent(f"the connection to {self._path} is closed")
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._waiting.append(answer)
@@ -118,13 +119,15 @@ class Stream(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         reason = error if isinstance(error, OSError) else ConnectionResetError("it was closed")
-        if self._transport is not None:
-            self._other_user_error = other_user_error(
-                self._path, self._transport.get_extra_info("socket")
-            )
+        self._note_other_user()
         while self._waiting:
             answer = self._waiting.popleft()
             if not answer.done():
                 answer.set_exception(
                     self._other_user_error or connection_lost_error(self._path, reason)
                 )
+
+    def _note_other_user(self) -> None:
+        if self._transport is not None and self._other_user_error is None:
+            connection = self._transport.get_extra_info("socket")
+            self._other_user_error = other_user_error(self._path, connection)
