@@ -9,6 +9,9 @@ from msgspec import Struct
 from agentd.api import CauseKind
 from agentd.projections import LimitRow, TaskStateRow
 
+LIMIT_KINDS: tuple[CauseKind, ...] = ("limit_closed", "limit_full", "rate")
+"""Why a limit has no slot, in the order in which that is told."""
+
 
 class LimitState(Struct, frozen=True):
     """A limit, and when the acquisition was that its rate needs to be long ago, if any.

@@ -14,9 +14,8 @@ from msgspec import UNSET
 from msgspec.structs import asdict, astuple
 
 from agentd.api import CauseKind, TaskStatusParams, TaskStatusResult
-from agentd.errors import TaskNotFound
-from agentd.projections import TASK_STATES, NodeRow, TaskStateRow
-from agentd.queries import NodeStatus, read_status, view_of
+from agentd.projections import NodeRow
+from agentd.queries import NodeStatus, read_status, require_state_row, view_of
 from agentd.store import Reader
 
 PIECE_BYTES = 256 * 1024
@@ -52,9 +51,7 @@ class TaskStatusStream:
     @staticmethod
     def count(reader: Reader, params: TaskStatusParams) -> int:
         """How many nodes are asked for; to know that costs little. Raises `TaskNotFound`."""
-        row: TaskStateRow | None = reader.get(TASK_STATES, (params.task_id,))
-        if row is None:
-            raise TaskNotFound.of(params.task_id)
+        row = require_state_row(reader, params.task_id)
         if not params.has("nodes"):
             return 0
         return row.nodes if params.limit is None else min(row.nodes, params.limit)

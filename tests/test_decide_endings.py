@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from agentd.decide import Ledger, NamedNode, TaskState
+from agentd.decide import LeaseState, Ledger, NamedNode
 from agentd.errors import (
     IllegalTransition,
     NodeNotFound,
@@ -152,19 +152,19 @@ def test_an_end_that_tells_its_usage(amount: float, spent: bool) -> None:  # noq
 @pytest.mark.parametrize(("method", "row", "end"), ENDS)
 def test_the_next_node_of_an_unknown_task(method: str, row: NodeRow, end: Event) -> None:
     """Both or neither: the node does not end either. A repeat asks for nothing more."""
-    gone = TaskState(uid(9), 0, None)
+    gone = LeaseState(uid(9), 0)
     wanted = {"task_id": uid(9)}
-    given(replace(node(RUNNING), next_task=gone)).when(
+    given(replace(node(RUNNING), wanted_next=gone)).when(
         method, **held(), acquire_next=wanted
     ).refused(TaskNotFound, uid(9))
-    ended = node(row, last_end=end, next_task=gone)
+    ended = node(row, last_end=end, wanted_next=gone)
     given(ended).when(method, **held(), acquire_next=wanted).then()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_next_node_that_is_unknown(method: str) -> None:
     """The node does not end either."""
-    wanted = TaskState(TASK, 3, STATE_ROW, wanted=NamedNode("no such name", None))
-    given(replace(node(RUNNING), next_task=wanted)).when(
+    wanted = LeaseState(TASK, 3, STATE_ROW, wanted=NamedNode("no such name", None))
+    given(replace(node(RUNNING), wanted_next=wanted)).when(
         method, **held(), acquire_next={"task_id": TASK, "node_id": "no such name"}
     ).refused(NodeNotFound, "no such name")

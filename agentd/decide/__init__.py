@@ -19,11 +19,10 @@ from agentd.decide.due import settle_due
 from agentd.decide.endings import complete_node, fail_node, release_node
 from agentd.decide.events import commit_event
 from agentd.decide.leases import (
-    LeaseState,
     acquire_next_node,
+    check_wanted,
     heartbeat,
     refused_heartbeat,
-    require_wanted,
 )
 from agentd.decide.limits import LimitsState, close_limit, set_limit
 from agentd.decide.registration import Registration, register_task
@@ -31,6 +30,7 @@ from agentd.decide.retries import FailedNode, RetryState, retry_node
 from agentd.decide.state import (
     HeldNode,
     KnownNode,
+    LeaseState,
     Ledger,
     NamedNode,
     NodeOfTask,
@@ -60,6 +60,7 @@ __all__ = [
     "UpdateState",
     "acquire_next_node",
     "cancel_task",
+    "check_wanted",
     "close_limit",
     "commit_event",
     "complete_node",
@@ -69,7 +70,6 @@ __all__ = [
     "refused_heartbeat",
     "register_task",
     "release_node",
-    "require_wanted",
     "resume_task",
     "retry_node",
     "set_budget",

@@ -21,12 +21,10 @@ from agentd.decide.failures import Failure, fail, retry_or_fail
 from agentd.decide.leases import require_lease
 from agentd.decide.state import (
     NodeState,
-    TaskState,
     next_status,
-    require_known,
     require_node,
     require_not_cancelled,
-    require_task,
+    require_wanted,
 )
 from agentd.decide.usage import spends
 from agentd.events import Amounts, Ending, NodeCompleted, NodeFailed, NodeReleased
@@ -105,17 +103,10 @@ def _node_to_end(state: NodeState, params: LeaseParams, kind: type[Ending]) -> N
         return None
     require_not_cancelled(state.task_id, state.cancelled)
     _require_lease_to_end(node, params.lease_id)
-    if state.next_task is not None:
+    if state.wanted_next is not None:  # both happen, or neither
         next_status(node, _TRIGGERS[kind])  # what is wrong with the ending itself is told first
-        _require_next(state.next_task)
+        require_wanted(state.wanted_next)
     return node
-
-
-def _require_next(task: TaskState) -> None:
-    """Refuse the end of a node where what is wanted next is not there: both happen, or neither."""
-    require_task(task)
-    if task.wanted is not None:
-        require_known(task.wanted.row, task.task_id, task.wanted.name)
 
 
 def _has_ended_it(state: NodeState, node: NodeRow, lease_id: str, kind: type[Ending]) -> bool:

@@ -4,56 +4,30 @@ The rule this file keeps: one lease at a time holds a node, and only that one is
 attempt lasts longer than the attempt may.
 """
 
-from collections.abc import Sequence
 from contextlib import suppress
-from typing import ClassVar
-
-from msgspec import Struct
 
 from agentd.api import Acquisition, HeartbeatNodeParams, rfc3339
-from agentd.causes import LimitState
 from agentd.decide.context import Context
 from agentd.decide.state import (
     HeldNode,
     KnownNode,
-    NamedNode,
+    LeaseState,
     NodesState,
     NodeState,
-    require_known,
     require_node,
     require_not_cancelled,
-    require_task,
+    require_wanted,
 )
 from agentd.errors import RequestRefused, StaleLease
-from agentd.events import Amounts, LeaseExtended, NodeAcquired
+from agentd.events import LeaseExtended, NodeAcquired
 from agentd.journal import Draft
 from agentd.lifecycle import step
-from agentd.projections import NodeRow, TaskStateRow, is_runnable
+from agentd.projections import NodeRow, is_runnable
 
 
-class LeaseState(Struct, frozen=True):
-    """A node that may be handed out, and all that it depends on whether it is.
-
-    The task is the one that is named, or else the node's; without an id where there is none. Where
-    one node and no other is `wanted`, it is that. `limits` are those of which the node takes a
-    slot, `used` is what it has used before.
-    """
-
-    task_id: str
-    version: int
-    task: TaskStateRow | None = None
-    wanted: NamedNode | None = None
-    node: KnownNode | None = None
-    limits: Sequence[LimitState] = ()
-    used: Amounts = {}
-    result_seq: ClassVar[int] = 0
-
-
-def require_wanted(state: LeaseState, _params: object, _context: Context) -> list[Draft]:
+def check_wanted(state: LeaseState, _params: object, _context: Context) -> list[Draft]:
     """Nothing, but a refusal where the task or the node that is named is not there."""
-    require_task(state)
-    if state.wanted is not None:
-        require_known(state.wanted.row, state.task_id, state.wanted.name)
+    require_wanted(state)
     return []
 
 
@@ -63,7 +37,7 @@ def acquire_next_node(state: LeaseState, params: Acquisition, context: Context) 
     A task that is cancelled or paused, or has spent its budget, hands out none, and a limit that is
     closed or full neither.
     """
-    require_wanted(state, params, context)
+    require_wanted(state)
     task, node = state.task, state.node
     if task is None or node is None or not task.hands_out or not is_runnable(node.row):
         return []

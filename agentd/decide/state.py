@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 from msgspec import Struct
 
 from agentd.api import AttemptView
+from agentd.causes import LimitState
 from agentd.errors import IllegalTransition, NodeNotFound, TaskIsCancelled, TaskNotFound
 from agentd.events import Amounts, Event, NodeSettings, Status, TaskCancelled
 from agentd.lifecycle import step
@@ -44,8 +45,7 @@ class NamedNode(Struct, frozen=True):
 class TaskState(Struct, frozen=True):
     """The state of a task with what is due in it.
 
-    `expired` are its leases that ran out, `due` its nodes whose moment has come. Of a task of which
-    a node is wanted next, that one is known instead, if it is one and no other.
+    `expired` are its leases that ran out, `due` its nodes whose moment has come.
     """
 
     task_id: str
@@ -53,7 +53,24 @@ class TaskState(Struct, frozen=True):
     task: TaskStateRow | None
     expired: Sequence[KnownNode] = ()
     due: Sequence[NodeRow] = ()
+    result_seq: ClassVar[int] = 0
+
+
+class LeaseState(Struct, frozen=True):
+    """A node that may be handed out, and all that it depends on whether it is.
+
+    The task is the one that is named, or else the node's; without an id where there is none. Where
+    one node and no other is `wanted`, it is that. `limits` are those of which the node takes a
+    slot, `used` is what it has used before.
+    """
+
+    task_id: str
+    version: int
+    task: TaskStateRow | None = None
     wanted: NamedNode | None = None
+    node: KnownNode | None = None
+    limits: Sequence[LimitState] = ()
+    used: Amounts = {}
     result_seq: ClassVar[int] = 0
 
 
@@ -62,7 +79,8 @@ class NodeState(Struct, frozen=True):
 
     `last_end` is how the newest attempt ended, where the lease that asks is the one it ended.
     `cancelled` is how the task was cancelled, if it was; `ledger` what it has used, where the
-    command tells more of that. `next_task` is the one whose node is wanted next, where it is named.
+    command tells more of that. `wanted_next` is the task that is named for the next node, and the
+    node, if it is one and no other.
     """
 
     task_id: str
@@ -73,7 +91,7 @@ class NodeState(Struct, frozen=True):
     last_end: Event | None = None
     cancelled: TaskCancelled | None = None
     ledger: Ledger | None = None
-    next_task: TaskState | None = None
+    wanted_next: LeaseState | None = None
 
     @property
     def result_seq(self) -> int:
@@ -151,6 +169,13 @@ def require_known(node: NodeRow | None, task_id: str, named: str) -> NodeRow:
     if node is None:
         raise NodeNotFound.of(task_id, named)
     return node
+
+
+def require_wanted(state: LeaseState) -> None:
+    """Raise `TaskNotFound` or `NodeNotFound` where what is named is not there."""
+    require_task(state)
+    if state.wanted is not None:
+        require_known(state.wanted.row, state.task_id, state.wanted.name)
 
 
 def require_not_cancelled(task_id: str, cancelled: TaskCancelled | None) -> None:

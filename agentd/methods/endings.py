@@ -16,7 +16,7 @@ from agentd.api import (
     ReleaseNodeResult,
     fractional_seconds,
 )
-from agentd.decide import Context, NodeState, TaskState
+from agentd.decide import Context, LeaseState, NodeState
 from agentd.events import NodeFailed, NodeReleased
 from agentd.journal import Recorded
 from agentd.methods.leases import Steps, acquire_behind_ending, find_wanted, show_lease
@@ -35,7 +35,7 @@ def _load(reader: Reader, params: EndingParams, context: Context) -> NodeState:
     task_id = wanted.task_id
     task = queries.find_state_row(reader, task_id)
     named = None if task is None else find_wanted(reader, task_id, wanted)
-    return replace(state, next_task=TaskState(task_id, 0, task, wanted=named))
+    return replace(state, wanted_next=LeaseState(task_id, 0, task, named))
 
 
 def _acquire_next(

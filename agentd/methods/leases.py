@@ -41,49 +41,49 @@ def find_wanted(reader: Reader, task_id: str, wanted: Acquisition) -> NamedNode 
 
 def _load_lease(reader: Reader, wanted: Acquisition, context: Context) -> LeaseState:
     """The node that is wanted, or the first of those that its worker can take."""
-    task_id, named = wanted.task_id, None
+    task_id = wanted.task_id
     if isinstance(task_id, UnsetType):
         row = queries.next_node(reader, None, wanted.labels, context.now)
         if row is None:
             return LeaseState("", 0)
-        task: TaskStateRow | None = queries.state_row(reader, row.task_id)
+        return _with_node(reader, row, queries.state_row(reader, row.task_id))
+    task = queries.find_state_row(reader, task_id)
+    if task is None:
+        return LeaseState(task_id, 0)
+    named = find_wanted(reader, task_id, wanted)
+    if named is None:
+        row = queries.next_node(reader, task_id, wanted.labels, context.now)
     else:
-        task = queries.find_state_row(reader, task_id)
-        if task is None:
-            return LeaseState(task_id, 0)
-        named = find_wanted(reader, task_id, wanted)
-        if named is None:
-            row = queries.next_node(reader, task_id, wanted.labels, context.now)
-        else:
-            row = named.row
-        if row is None:
-            return LeaseState(task_id, 0, task, named)
-    return _with_node(reader, row, LeaseState(row.task_id, 0, task, named))
+        row = named.row
+    if row is None:
+        return LeaseState(task_id, 0, task, named)
+    return _with_node(reader, row, task, named)
 
 
-def _with_node(reader: Reader, row: NodeRow, state: LeaseState) -> LeaseState:
-    """The same with the node that may be handed out, and all that this depends on."""
-    task = state.task
+def _with_node(
+    reader: Reader, row: NodeRow, task: TaskStateRow, named: NamedNode | None = None
+) -> LeaseState:
+    """The node that may be handed out, and all that this depends on."""
     return LeaseState(
         row.task_id,
         reader.head(row.task_id).version,
         task,
-        state.wanted,
+        named,
         known_node(reader, row),
         queries.limits_of_node(reader, row) if row.demand else (),
-        queries.usage_of_node(reader, task, row.node_id) if task and task.has_usage else {},
+        queries.usage_of_node(reader, task, row.node_id),
     )
 
 
 def _settle_first(reader: Reader, wanted: Acquisition, context: Context) -> Steps:
     """What is due, where something is; but nothing where the command will be refused."""
-    steps = list(_due(reader, wanted, context))
+    steps = list(_settle_due(reader, wanted, context))
     if steps:
         yield _CHECK_WANTED, wanted
         yield from steps
 
 
-def _due(reader: Reader, wanted: Acquisition, context: Context) -> Steps:
+def _settle_due(reader: Reader, wanted: Acquisition, context: Context) -> Steps:
     """What is due in the task that is named, or anywhere where any would do.
 
     It is settled within a second by itself, so more tasks than a few are left to that.
@@ -99,7 +99,7 @@ def _due(reader: Reader, wanted: Acquisition, context: Context) -> Steps:
 
 def acquire_behind_ending(reader: Reader, wanted: Acquisition, context: Context) -> Steps:
     """A node, once all is settled that is due."""
-    yield from _due(reader, wanted, context)
+    yield from _settle_due(reader, wanted, context)
     yield ACQUIRE_NEXT_NODE, wanted
 
 
@@ -169,6 +169,6 @@ ACQUIRE_NEXT_NODE = Command(
 )
 ACQUIRE_NODES = ACQUIRE_NEXT_NODE._replace(show=_show_leases, more=_acquire_more)
 
-_CHECK_WANTED = Command(_load_lease, decide.require_wanted)
+_CHECK_WANTED = Command(_load_lease, decide.check_wanted)
 SETTLE_DUE = Command(load_task, decide.settle_due)
 """The daemon's own commands; they stand in no client's list."""

@@ -36,6 +36,16 @@ class Tables(Rows, Protocol):
         """The task's rows of the queue, by rank, then by batch."""
 
 
+def no_keys(_recorded: Recorded, _tables: Tables) -> Iterable[Key]:
+    """No event concerns the table by itself: it follows the rows of another."""
+    return ()
+
+
+def no_change(row: Struct | None, _recorded: Recorded, _key: Key) -> Struct | None:
+    """So there is nothing to fold."""
+    return row
+
+
 class Projection(NamedTuple):
     """A table that a reducer keeps.
 
@@ -49,7 +59,7 @@ class Projection(NamedTuple):
     row: type[Struct]
     key: tuple[str, ...]
     fixed: tuple[str, ...]
-    kinds: tuple[type[Event], ...]
-    keys: Callable[[Recorded, Tables], Iterable[Key]]
-    reduce: Callable[[Any, Recorded, Key], Struct | None]
+    kinds: tuple[type[Event], ...] = ()
+    keys: Callable[[Recorded, Tables], Iterable[Key]] = no_keys
+    reduce: Callable[[Any, Recorded, Key], Struct | None] = no_change
     counters: tuple[str, ...] = ()

@@ -135,20 +135,9 @@ LIMITS = Projection(
 )
 
 
-def _no_keys(_recorded: Recorded, _tables: Tables) -> list[Key]:
-    return []
-
-
-def _no_change(row: StartRow | None, _recorded: Recorded, _key: Key) -> StartRow | None:
-    return row
-
-
 STARTS = Projection(
     name="starts",
     row=StartRow,
     key=("name", "slot"),
     fixed=("name", "slot"),
-    kinds=(),
-    keys=_no_keys,
-    reduce=_no_change,
 )

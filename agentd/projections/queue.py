@@ -7,11 +7,8 @@ a task that hands out none, or a demand that nobody meets, is passed by as a who
 which nothing is ready is no row.
 """
 
-from collections.abc import Iterable
-
 from msgspec import Struct
 
-from agentd.journal import Recorded
 from agentd.projections.base import Key, Projection, Tables
 from agentd.projections.nodes import NodeRow, is_ready
 from agentd.projections.task_states import TASK_STATES, TaskStateRow
@@ -113,21 +110,10 @@ def _is_held_alike(one: TaskStateRow, other: TaskStateRow) -> bool:
     )
 
 
-def _no_keys(_recorded: Recorded, _tables: Tables) -> Iterable[Key]:
-    return ()
-
-
-def _no_change(row: StretchRow | None, _recorded: Recorded, _key: Key) -> StretchRow | None:
-    return row
-
-
 QUEUE = Projection(
     name="queue",
     row=StretchRow,
     key=("task_id", "demand", "rank", "batch"),
     fixed=("task_id", "demand", "rank", "batch"),
     counters=("ready", "runnable"),
-    kinds=(),
-    keys=_no_keys,
-    reduce=_no_change,
 )

@@ -7,7 +7,7 @@ a node that failed is found from there, and only where one did.
 from collections import Counter
 
 from agentd.api import CauseKind
-from agentd.causes import causes_of_limit, causes_of_task
+from agentd.causes import LIMIT_KINDS, causes_of_limit, causes_of_task
 from agentd.projections import NodeRow, TaskStateRow, is_ready
 from agentd.queries.limits import limits_of_node
 from agentd.queries.nodes import node_settings
@@ -68,6 +68,5 @@ class Blocking:
         if known is None:
             limits = limits_of_node(self._reader, row)
             found = {kind for limit in limits for kind in causes_of_limit(limit, self._now)}
-            order: tuple[CauseKind, ...] = ("limit_closed", "limit_full", "rate")
-            known = self._limits[row.demand] = [kind for kind in order if kind in found]
+            known = self._limits[row.demand] = [kind for kind in LIMIT_KINDS if kind in found]
         return known

@@ -1,6 +1,6 @@
 """ExplainNode, and ExplainTask: what holds a node, and what holds the nodes of a task."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import get_args
 
 from agentd.api import (
@@ -13,7 +13,6 @@ from agentd.api import (
     ExplainTaskResult,
     GroupedCause,
 )
-from agentd.errors import NodeNotFound, TaskNotFound
 from agentd.projections import NODES, NodeRow, TaskStateRow, is_ready
 from agentd.queries.blocking import Blocking
 from agentd.queries.counts import count_by_status
@@ -24,8 +23,8 @@ from agentd.queries.explanation import (
     causes_of_whole_task,
     name_of,
 )
-from agentd.queries.nodes import node_row
-from agentd.queries.task_states import find_state_row, state_of_task
+from agentd.queries.nodes import require_node_row
+from agentd.queries.task_states import require_state_row, state_of_task
 from agentd.store import Reader
 
 Offered = Collection[frozenset[str]]
@@ -38,10 +37,8 @@ def explain_node(
     reader: Reader, params: ExplainNodeParams, now: int, offered: Offered
 ) -> ExplainNodeResult:
     """Every cause. Raises `TaskNotFound` or `NodeNotFound`."""
-    task = _require_task(reader, params.task_id)
-    row = node_row(reader, params.task_id, params.node_id)
-    if row is None:
-        raise NodeNotFound.of(params.task_id, params.node_id)
+    task = require_state_row(reader, params.task_id)
+    row = require_node_row(reader, params.task_id, params.node_id)
     causes = list(causes_of_node(reader, task, row, now, offered))
     holds = any(cause.kind != "no_worker" for cause in causes)
     runnable = row.status == "PENDING" and not holds
@@ -52,24 +49,18 @@ def explain_task(
     reader: Reader, params: ExplainTaskParams, now: int, offered: Offered
 ) -> ExplainTaskResult:
     """What holds those that are PENDING, cause by cause. Raises `TaskNotFound`."""
-    task = _require_task(reader, params.task_id)
+    task = require_state_row(reader, params.task_id)
     groups = _group(reader, task, now, offered)
     return ExplainTaskResult(
         state_of_task(reader, task),
         count_by_status(task),
         groups,
-        ADVICE[groups[0].kind] if groups else None,
+        _advice(groups),
     )
 
 
-def _require_task(reader: Reader, task_id: str) -> TaskStateRow:
-    task = find_state_row(reader, task_id)
-    if task is None:
-        raise TaskNotFound.of(task_id)
-    return task
-
-
-def _advice(causes: list[Cause]) -> str | None:
+def _advice(causes: Sequence[Cause | GroupedCause]) -> str | None:
+    """What would help against the first of them."""
     return ADVICE[causes[0].kind] if causes else None
 
 

@@ -10,12 +10,11 @@ from types import MappingProxyType
 from msgspec import UNSET
 
 from agentd.api import Cause, CauseKind, rfc3339
-from agentd.causes import LimitState, causes_of_limit
-from agentd.errors import JournalDamaged
-from agentd.events import Event, NodeAdded, TaskCancelled, TaskPaused
+from agentd.causes import LIMIT_KINDS, LimitState, causes_of_limit
+from agentd.events import Event, TaskCancelled, TaskPaused
 from agentd.projections import NODES, NodeRow, TaskStateRow, find_demand, is_ready
 from agentd.queries.limits import closing_reason, limits_of_node
-from agentd.queries.nodes import node_settings
+from agentd.queries.nodes import added_dependencies, node_settings
 from agentd.queries.task_states import budget_of, cancellation, usage_of_task
 from agentd.store import Reader
 
@@ -52,7 +51,7 @@ def causes_of_node(
     of_task = list(causes_of_whole_task(reader, task))
     yield from (cause for cause in of_task if cause.kind != "budget_spent")
     if row.waiting_on:
-        failed, waiting = _unsatisfied(reader, row)
+        failed, waiting = _find_unsatisfied(reader, row)
         yield from (_failed_cause(node) for node in failed)
         yield from (_waiting_cause(node) for node in waiting)
     if row.not_before is not None and row.not_before > now:
@@ -71,10 +70,10 @@ def name_of(row: NodeRow) -> str:
 def causes_of_whole_task(reader: Reader, task: TaskStateRow) -> Iterator[Cause]:
     """What holds all nodes of the task."""
     if (cancelled := cancellation(reader, task)) is not None:
-        yield _hold("cancelled", "its task was cancelled", cancelled)
+        yield _holding_cause("cancelled", "its task was cancelled", cancelled)
     if task.paused_seq is not None:
         event = reader.record_at(task.paused_seq).event
-        yield _hold("paused", "its task is paused", event)
+        yield _holding_cause("paused", "its task is paused", event)
     if task.spent:
         yield from _budget_causes(reader, task)
 
@@ -84,10 +83,9 @@ def causes_of_demand(
 ) -> Iterator[Cause]:
     """What of a ready node's limits has no room, and which of its labels nobody offers."""
     limits = limits_of_node(reader, row)
-    for kind in ("limit_closed", "limit_full", "rate"):
-        for limit in limits:
-            if kind in causes_of_limit(limit, now):
-                yield _LIMIT_CAUSES[kind](reader, limit)
+    held_by = [(limit, causes_of_limit(limit, now)) for limit in limits]
+    for kind in LIMIT_KINDS:
+        yield from (_LIMIT_CAUSES[kind](reader, limit) for limit, kinds in held_by if kind in kinds)
     requires = find_demand(reader, row.demand).requires
     if requires and not any(requires <= labels for labels in offered):
         names = sorted(requires)
@@ -95,7 +93,7 @@ def causes_of_demand(
         yield Cause("no_worker", text, labels=names)
 
 
-def _hold(kind: CauseKind, text: str, event: Event) -> Cause:
+def _holding_cause(kind: CauseKind, text: str, event: Event) -> Cause:
     """A cause with what is said of why, and by whom: a task may be registered paused."""
     reason, by = None, None
     if isinstance(event, TaskCancelled | TaskPaused):
@@ -105,7 +103,7 @@ def _hold(kind: CauseKind, text: str, event: Event) -> Cause:
     return Cause(kind, text, reason=reason or UNSET, by=by or UNSET)
 
 
-def _unsatisfied(reader: Reader, row: NodeRow) -> tuple[list[NodeRow], list[NodeRow]]:
+def _find_unsatisfied(reader: Reader, row: NodeRow) -> tuple[list[NodeRow], list[NodeRow]]:
     """What failed and keeps the node back, through others too; and what it waits for itself."""
     failed: dict[str, NodeRow] = {}
     waiting = [node for node in _dependencies(reader, row) if not _is_satisfied(reader, node)]
@@ -124,10 +122,8 @@ def _unsatisfied(reader: Reader, row: NodeRow) -> tuple[list[NodeRow], list[Node
 
 
 def _dependencies(reader: Reader, row: NodeRow) -> list[NodeRow]:
-    event = reader.record_at(row.added_seq).event
-    if not isinstance(event, NodeAdded):
-        raise JournalDamaged(f"record {row.added_seq} did not add node {row.node_id}")
-    return [reader.get(NODES, (each,)) for each in event.dependencies]
+    added = reader.record_at(row.added_seq)
+    return [reader.get(NODES, (each,)) for each in added_dependencies(added)]
 
 
 def _is_satisfied(reader: Reader, row: NodeRow) -> bool:

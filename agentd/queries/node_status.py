@@ -1,23 +1,18 @@
 """One node, and how its attempts ended."""
 
 from agentd.api import MOST_LISTED, NodeStatusParams, NodeStatusResult
-from agentd.errors import NodeNotFound, TaskNotFound
 from agentd.queries.attempts import ended_attempts
 from agentd.queries.blocking import Blocking
-from agentd.queries.nodes import node_row, node_view
-from agentd.queries.task_states import find_state_row, usage_of_node
+from agentd.queries.nodes import node_view, require_node_row
+from agentd.queries.task_states import require_state_row, usage_of_node
 from agentd.store import Reader
 
 
 def node_status(reader: Reader, params: NodeStatusParams, now: int) -> NodeStatusResult:
     """The node, and how its attempts ended. Raises `TaskNotFound` or `NodeNotFound`."""
     task_id = params.task_id
-    task = find_state_row(reader, task_id)
-    if task is None:
-        raise TaskNotFound.of(task_id)
-    row = node_row(reader, task_id, params.node_id)
-    if row is None:
-        raise NodeNotFound.of(task_id, params.node_id)
+    task = require_state_row(reader, task_id)
+    row = require_node_row(reader, task_id, params.node_id)
     view = node_view(reader, row, usage_of_node(reader, task, row.node_id))
     view.blocked_by = Blocking(reader, task, now).kinds(row)
     return NodeStatusResult(view, ended_attempts(reader, row, MOST_LISTED))

@@ -11,7 +11,7 @@ from agentd.api import (
     fractional_seconds,
     is_id,
 )
-from agentd.errors import JournalDamaged
+from agentd.errors import JournalDamaged, NodeNotFound
 from agentd.events import Amounts, NodeAdded, NodeSettings, NodeUpdated
 from agentd.journal import Recorded
 from agentd.projections import NODES, NodeRow, priority_of
@@ -30,6 +30,14 @@ def node_row(reader: Reader, task_id: str, node_id: str) -> NodeRow | None:
         if row is not None:
             return row if row.task_id == task_id else None
     return None if is_id(node_id) else reader.node_named(task_id, node_id)
+
+
+def require_node_row(reader: Reader, task_id: str, node_id: str) -> NodeRow:
+    """The node of that id or name. Raises `NodeNotFound`."""
+    row = node_row(reader, task_id, node_id)
+    if row is None:
+        raise NodeNotFound.of(task_id, node_id)
+    return row
 
 
 def node_settings(reader: Reader, row: NodeRow) -> NodeSettings:

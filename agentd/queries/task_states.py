@@ -1,6 +1,6 @@
 """What holds a task, and its state."""
 
-from agentd.errors import JournalDamaged
+from agentd.errors import JournalDamaged, TaskNotFound
 from agentd.events import Amounts, BudgetSet, StateOfTask, TaskCancelled, TaskRegistered
 from agentd.projections import TASK_STATES, TaskStateRow
 from agentd.projections.task_states import ENDED
@@ -11,6 +11,14 @@ from agentd.store import Reader
 def find_state_row(reader: Reader, task_id: str) -> TaskStateRow | None:
     """The state of the task, or None where there is no such task."""
     row: TaskStateRow | None = reader.get(TASK_STATES, (task_id,))
+    return row
+
+
+def require_state_row(reader: Reader, task_id: str) -> TaskStateRow:
+    """The state of the task that a client names. Raises `TaskNotFound`."""
+    row = find_state_row(reader, task_id)
+    if row is None:
+        raise TaskNotFound.of(task_id)
     return row
 
 
