@@ -73,7 +73,7 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
         worth_waiting = command.worth_waiting is not None and command.worth_waiting(tx, params)
         return Outcome(result, recorded, may_wait=worth_waiting)
     if params.request_id is not None and (shown or was_so_already):
-        tx.remember(_answered(call, params.request_id, shown, context, found=was_so_already))
+        tx.remember(_to_remember(call, params.request_id, shown, context, found=was_so_already))
     return Outcome(result, recorded)
     # 5. commit: when the block of `store.write` ends
 
@@ -147,7 +147,7 @@ def _show_unchanged(tx: Tx, call: Call, records: Sequence[Recorded], context: Co
     return None if show is None else show(tx, records[-1] if records else None, context)
 
 
-def _answered(
+def _to_remember(
     call: Call, request_id: str, records: Sequence[Recorded], context: Context, *, found: bool
 ) -> Answered:
     """What is remembered of a request and the answer that these records make."""

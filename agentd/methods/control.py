@@ -46,7 +46,7 @@ def _load_cancellation(reader: Reader, params: TaskParams, context: Context) -> 
         found.version,
         found.task,
         found.state,
-        held=_held(reader, found.task_id),
+        held=_held_nodes(reader, found.task_id),
         descendants=descendants,
         versions={task_id: reader.head(task_id).version for task_id in streams},
     )
@@ -63,7 +63,7 @@ def _descendants(reader: Reader, task_id: str) -> Iterator[Cancellable]:
     for row in sorted(found, key=lambda row: row.registered_seq):
         state = queries.state_of_task(reader, queries.state_row(reader, row.task_id))
         if state not in ENDED:
-            yield Cancellable(row.task_id, _held(reader, row.task_id))
+            yield Cancellable(row.task_id, _held_nodes(reader, row.task_id))
 
 
 def _children(reader: Reader, task_id: str) -> Iterator[TaskRow]:
@@ -73,7 +73,7 @@ def _children(reader: Reader, task_id: str) -> Iterator[TaskRow]:
         before = page[-1].registered_seq
 
 
-def _held(reader: Reader, task_id: str) -> Sequence[NodeRow]:
+def _held_nodes(reader: Reader, task_id: str) -> Sequence[NodeRow]:
     return reader.leased_nodes(task_id) if queries.state_row(reader, task_id).running else ()
 
 

@@ -5,11 +5,10 @@ from typing import cast
 from msgspec import Raw
 
 from agentd.api import EventView, RecordedEventView, TaskEventsParams, TaskEventsResult
-from agentd.errors import TaskNotFound
 from agentd.journal import Recorded
 from agentd.queries.event_fields import event_fields, is_by_client
 from agentd.queries.pages import take_page
-from agentd.queries.tasks import task_row
+from agentd.queries.tasks import require_task_row
 from agentd.queries.values import to_json
 from agentd.store import Reader
 
@@ -25,8 +24,7 @@ _event_cache: dict[bytes, Raw] = {}  # by the record's hash, which stands for al
 def task_events(reader: Reader, params: TaskEventsParams) -> TaskEventsResult:
     """A page of a task's events. Raises `TaskNotFound`."""
     task_id, after, limit = params.task_id, params.after, params.limit
-    if task_row(reader, task_id) is None:
-        raise TaskNotFound.of(task_id)
+    require_task_row(reader, task_id)
     records = reader.records_without_heartbeats(
         task_id, after, limit if after is None else limit + 1
     )

@@ -37,6 +37,14 @@ def task_row(reader: Reader, task_id: str) -> TaskRow | None:
     return row
 
 
+def require_task_row(reader: Reader, task_id: str) -> TaskRow:
+    """The task that a client names. Raises `TaskNotFound`."""
+    row = task_row(reader, task_id)
+    if row is None:
+        raise TaskNotFound.of(task_id)
+    return row
+
+
 def task_view(reader: Reader, row: TaskRow) -> TaskView:
     """A task as clients see it."""
     recorded, event = registration_of(reader, row)
@@ -77,9 +85,7 @@ def read_status(
     reader: Reader, params: TaskStatusParams, now: int
 ) -> tuple[TaskStatusResult, Iterator[NodeStatus]]:
     """The status without its nodes, and these. Raises `TaskNotFound`."""
-    row = task_row(reader, params.task_id)
-    if row is None:
-        raise TaskNotFound.of(params.task_id)
+    row = require_task_row(reader, params.task_id)
     state = state_row(reader, row.task_id)
     left_out: Any = UNSET
     asked = params.has("usage")

@@ -7,13 +7,12 @@ little was looked at.
 from collections.abc import Sequence
 
 from agentd.api import WatchEventsParams, WatchEventsResult
-from agentd.errors import TaskNotFound
 from agentd.events import HIDDEN, EventCommitted, LeaseExtended, NodeDue
 from agentd.journal import Recorded
 from agentd.queries.event_fields import ACTION_TYPES, action_type
 from agentd.queries.events import recorded_event_view
 from agentd.queries.pages import take_page
-from agentd.queries.tasks import task_row
+from agentd.queries.tasks import require_task_row
 from agentd.store import Reader
 
 MOST_LOOKED_AT = 10_000
@@ -23,8 +22,8 @@ MOST_LOOKED_AT = 10_000
 def watch_events(reader: Reader, params: WatchEventsParams) -> WatchEventsResult:
     """The events that fit, a page of them. Raises `TaskNotFound`."""
     task_id = params.task_id
-    if task_id is not None and task_row(reader, task_id) is None:
-        raise TaskNotFound.of(task_id)
+    if task_id is not None:
+        require_task_row(reader, task_id)
     after = reader.last_seq() if params.after_seq is None else params.after_seq
     until = reader.reach(after, MOST_LOOKED_AT, task_id)
     records = reader.records_of_kinds(after, until, task_id, _event_kinds(params.kinds))

@@ -39,14 +39,14 @@ class Journal(Rows):
     def tail(self, task_id: str, limit: int, until: int | None = None) -> list[Recorded]:
         """See `Reader.tail`."""
         stream = itertools.islice(self.journal(0, task_id), until)
-        return _newest([r for r in stream if isinstance(r.event, TOLD)], limit)
+        return _take_newest([r for r in stream if isinstance(r.event, TOLD)], limit)
 
     def tail_of_nodes(
         self, task_id: str, node_ids: Sequence[str], limit: int, until: int
     ) -> list[Recorded]:
         """See `Reader.tail_of_nodes`."""
         told = self.tail(task_id, len(self.records), until)
-        return _newest([recorded for recorded in told if recorded.node_id in node_ids], limit)
+        return _take_newest([recorded for recorded in told if recorded.node_id in node_ids], limit)
 
     def payload_size(self, seq: int) -> int:
         """See `Reader.payload_size`."""
@@ -70,7 +70,7 @@ class Journal(Rows):
         """See `Reader.records_without_heartbeats`."""
         stream = self.journal(after or 0, task_id)
         shown = [r for r in stream if not isinstance(r.event, HIDDEN)]
-        return iter(_newest(shown, limit) if after is None else shown[:limit])
+        return iter(_take_newest(shown, limit) if after is None else shown[:limit])
 
     def journal(
         self, after: int = 0, task_id: str | None = None, limit: int | None = None
@@ -107,5 +107,5 @@ class Journal(Rows):
         self.requests[answered.request_id] = answered
 
 
-def _newest(records: list[Recorded], limit: int) -> list[Recorded]:
+def _take_newest(records: list[Recorded], limit: int) -> list[Recorded]:
     return records[len(records) - min(limit, len(records)) :]

@@ -45,7 +45,7 @@ class Nodes(Rows):
 
     def expired_leases(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
         """See `Reader.expired_leases`."""
-        leased = [node for node in self._leased() if task_id in (None, node.task_id)]
+        leased = [node for node in self._leased_nodes() if task_id in (None, node.task_id)]
         expired = [
             node
             for node in leased
@@ -59,7 +59,11 @@ class Nodes(Rows):
 
     def next_expiry(self, after: int) -> int | None:
         """See `Reader.next_expiry`."""
-        ends = (end for node in self._leased() for end in (node.lease_expires_at, node.deadline_at))
+        ends = (
+            end
+            for node in self._leased_nodes()
+            for end in (node.lease_expires_at, node.deadline_at)
+        )
         return min((end for end in ends if end is not None and end > after), default=None)
 
 

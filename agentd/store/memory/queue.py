@@ -41,13 +41,13 @@ class Queue(Nodes):
 
     def due_nodes(self, until: int, limit: int, task_id: str | None = None) -> list[NodeRow]:
         """See `Reader.due_nodes`."""
-        waiting = [node for node in self._waiting() if task_id in (None, node.task_id)]
+        waiting = [node for node in self._waiting_nodes() if task_id in (None, node.task_id)]
         due = [node for node in waiting if (node.not_before or 0) <= until]
         return sorted(due, key=lambda node: (node.not_before, node.added_seq))[:limit]
 
     def next_due(self, after: int) -> int | None:
         """See `Reader.next_due`."""
-        moments = (node.not_before or 0 for node in self._waiting())
+        moments = (node.not_before or 0 for node in self._waiting_nodes())
         return min((moment for moment in moments if moment > after), default=None)
 
     def known_limits(self, after: str, limit: int) -> list[LimitRow]:

@@ -68,8 +68,8 @@ class Rows:
     def _limits(self) -> list[LimitRow]:
         return list(self.tables[LIMITS.name].values())  # type: ignore[arg-type]  # its rows
 
-    def _waiting(self) -> list[NodeRow]:
+    def _waiting_nodes(self) -> list[NodeRow]:
         return [node for node in self._nodes() if node.not_before is not None]
 
-    def _leased(self) -> list[NodeRow]:
+    def _leased_nodes(self) -> list[NodeRow]:
         return [node for node in self._nodes() if node.lease_expires_at is not None]
