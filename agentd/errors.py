@@ -263,11 +263,33 @@ class LeaseLost(Exception):
 
 
 class WorkFailed(Exception):
-    """Raised by whoever works on a node: fails it with this payload, any JSON-encodable value."""
+    """Raised by whoever works on a node: fails it with this payload, any JSON-encodable value.
 
-    def __init__(self, payload: Any) -> None:
+    `kind`, `retryable` and `retry_after_secs` are those of `Client.fail_node`.
+    """
+
+    def __init__(
+        self,
+        payload: Any,
+        *,
+        kind: str | None = None,
+        retryable: bool = True,
+        retry_after_secs: float | None = None,
+    ) -> None:
         super().__init__(f"the work failed: {payload!r}")
         self.payload = payload
+        self.kind = kind
+        self.retryable = retryable
+        self.retry_after_secs = retry_after_secs
+
+
+class WorkReleased(Exception):
+    """Raised by whoever works on a node: gives it back without blame, for `after_secs` at least."""
+
+    def __init__(self, reason: str | None = None, *, after_secs: float | None = None) -> None:
+        super().__init__(f"the work was given back: {reason}" if reason else "given back")
+        self.reason = reason
+        self.after_secs = after_secs
 
 
 class AlreadyRunning(Failure):

@@ -29,9 +29,9 @@ def held(daemon: DaemonProcess, *nodes: Any) -> Generator[AcquireNextNodeResult,
             yield acquired
 
 
-def hold(daemon: DaemonProcess) -> AcquireNextNodeResult:
-    """The one node of a task, acquired."""
-    with contextlib.closing(held(daemon)) as nodes:
+def hold(daemon: DaemonProcess, **node: Any) -> AcquireNextNodeResult:
+    """The one node of a task, which has these fields, acquired."""
+    with contextlib.closing(held(daemon, node)) as nodes:
         return next(nodes)
 
 

@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from agentd import Client
 from agentd.api import AcquireNextNodeResult
-from agentd.errors import LeaseLost, RequestTooLarge, Unsendable, WorkFailed
+from agentd.errors import LeaseLost, RequestTooLarge, Unsendable, WorkFailed, WorkReleased
 from tests.daemon_process import DaemonProcess
 from tests.leases import actions, held, hold, outcome
 
@@ -151,6 +151,31 @@ def test_a_failure_of_the_callers_own(client: Client, shared: DaemonProcess) -> 
         raise WorkFailed(object())
     status, error = outcome(shared, acquired)
     assert (status, error["type"]) == ("FAILED", "TypeError")
+
+
+def test_a_failure_that_says_how_to_go_on(client: Client, shared: DaemonProcess) -> None:
+    """A WorkFailed has the kind, and says whether and when the node is tried again."""
+    acquired = hold(shared, retry={"max_attempts": 3})
+    with pytest.raises(WorkFailed), client.lease(acquired):
+        raise WorkFailed(None, kind="rate_limit", retry_after_secs=600)
+    shown = client.node_status(acquired.task_id, acquired.node_id)
+    assert (shown.node.status, shown.attempts[0].kind) == ("PENDING", "rate_limit")
+    assert shown.node.not_before is not None
+    acquired = hold(shared, retry={"max_attempts": 3})
+    with pytest.raises(WorkFailed), client.lease(acquired):
+        raise WorkFailed(None, retryable=False)
+    assert outcome(shared, acquired) == ("FAILED", None)
+
+
+def test_it_gives_back(client: Client, shared: DaemonProcess) -> None:
+    """A WorkReleased that leaves the block gives the node back, with its reason and its pause."""
+    acquired = hold(shared)
+    with pytest.raises(WorkReleased), client.lease(acquired):
+        raise WorkReleased("no quota", after_secs=600)
+    shown = client.node_status(acquired.task_id, acquired.node_id)
+    assert (shown.node.status, shown.attempts[0].how) == ("PENDING", "released")
+    assert bytes(shown.attempts[0].error) == b'"no quota"'
+    assert shown.node.not_before is not None
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, GeneratorExit])

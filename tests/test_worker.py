@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from agentd import AsyncClient, AsyncLease, Client, Lease, Worker
-from agentd.errors import LeaseLost, NoSocket, TaskNotFound, WorkFailed
+from agentd.errors import LeaseLost, NoSocket, TaskNotFound, WorkFailed, WorkReleased
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 
 Handler = Callable[[Lease], Any] | Callable[[AsyncLease], Awaitable[Any]]
@@ -92,6 +92,22 @@ def fail(payload: Any) -> Any:
             return json.loads("[" * 130 + "]" * 130)
         case _:
             return "x" * 1_100_000
+
+
+@either
+def test_it_gives_nodes_back(client: Client, kind: Callable[..., Handler]) -> None:
+    """A WorkReleased is no failure: the node may be had again."""
+    task_id, said = task(client, 1), ["no quota"]
+
+    def work(payload: Any) -> Any:
+        if said:
+            raise WorkReleased(said.pop())
+        return payload
+
+    worker = Worker(client, kind(work), task_id=task_id)
+    worker.run()
+    assert ends(client, task_id) == [("COMPLETED", 1)]
+    assert worker.outcomes == {"released": 1, "completed": 1}
 
 
 @either

@@ -1,10 +1,10 @@
 """A node that is held while somebody works on it.
 
 The rule this file keeps: whoever leaves the block has ended the node, or knows why not. A result
-completes it, an exception fails it for good, and what only stops the program (`KeyboardInterrupt`,
-`SystemExit`, a cancelled task) or says that no daemon was there (`DaemonUnreachable`) does neither:
-the lease runs out, and another worker gets the node. What is said to the daemon is said here, in
-steps, for both kinds of lease.
+completes it, a `WorkReleased` gives it back, another exception fails it, and what only stops the
+program (`KeyboardInterrupt`, `SystemExit`, a cancelled task) or says that no daemon was there
+(`DaemonUnreachable`) does neither: the lease runs out, and another worker gets the node. What is
+said to the daemon is said here, in steps, for both kinds of lease.
 """
 
 import time
@@ -13,7 +13,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from agentd.api import AcquireNext, AcquireNextNodeResult, EndingResult, EventResult, FailNodeResult
+from agentd.api import (
+    AcquireNext,
+    AcquireNextNodeResult,
+    EndingResult,
+    EventResult,
+    FailNodeResult,
+    ReleaseNodeResult,
+)
 from agentd.client.heartbeats import Heartbeats, HeldLease
 from agentd.client.payloads import UNSENDABLE, encode_payload, failure_payload
 from agentd.client.repeats import TRANSIENT
@@ -30,6 +37,8 @@ from agentd.errors import (
     StaleLease,
     TaskIsCancelled,
     TaskNotFound,
+    WorkFailed,
+    WorkReleased,
 )
 
 LEASE_GONE = (StaleLease, IllegalTransition, NodeNotFound, TaskNotFound, TaskIsCancelled)
@@ -156,6 +165,28 @@ class BaseLease:
         wanted = self.acquire_next
         return endings.fail_node(*self._ids, payload, usage=usage, acquire_next=wanted)
 
+    def _fail_with(self, error: Exception) -> Request[FailNodeResult]:
+        """What the work says of its own failure; of any other exception what can be said."""
+        if not isinstance(error, WorkFailed):
+            return self._fail(failure_payload(error), self.usage)
+        return endings.fail_node(
+            *self._ids,
+            failure_payload(error),
+            kind=error.kind,
+            retryable=error.retryable,
+            retry_after_secs=error.retry_after_secs,
+            usage=self.usage,
+            acquire_next=self.acquire_next,
+        )
+
+    def _release(self, error: WorkReleased) -> Request[ReleaseNodeResult]:
+        return endings.release_node(
+            *self._ids,
+            reason=error.reason,
+            after_secs=error.after_secs,
+            acquire_next=self.acquire_next,
+        )
+
     def _end_request(
         self, error: BaseException | None
     ) -> tuple[Request[EventResult] | None, Exception | None]:
@@ -180,7 +211,9 @@ class BaseLease:
             and not isinstance(error, DaemonUnreachable)
             and not self._is_dropped
         ):
-            return self._fail(failure_payload(error), self.usage), None
+            if isinstance(error, WorkReleased):
+                return self._release(error), None
+            return self._fail_with(error), None
         return None, None
 
     def _failure_instead(self, refusal: RequestRefused) -> Request[EventResult]:

@@ -21,10 +21,11 @@ class Lease(BaseLease):
     """Holds a node in a `with` block.
 
     Heartbeats go out from another thread at a third of the lease. At the end of the block the node
-    is completed with `result`, or failed with the exception that left the block: `{"type",
-    "message", "traceback"}`, or the payload of a `WorkFailed`. When the lease is gone, `LeaseLost`
-    is raised in the block, between two steps of Python: a call that blocks is not interrupted. It
-    is also raised at the block's end, so whoever gets through it knows that the node has ended.
+    is completed with `result`, given back where a `WorkReleased` left the block, or failed with
+    what else left it: `{"type", "message", "traceback"}`, or the payload of a `WorkFailed`. When
+    the lease is gone, `LeaseLost` is raised in the block, between two steps of Python: a call that
+    blocks is not interrupted. It is also raised at the block's end, so whoever gets through it
+    knows that the node has ended.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ from agentd.client.heartbeats import Heartbeats
 from agentd.client.payloads import failure_payload
 from agentd.client.repeats import TRANSIENT, backoff
 from agentd.client.requests.request import Request
-from agentd.errors import DaemonUnreachable, LeaseLost, WorkFailed
+from agentd.errors import DaemonUnreachable, LeaseLost, WorkFailed, WorkReleased
 from agentd.label import node_label
 from agentd.text import printable
 
@@ -33,8 +33,11 @@ Handler = BlockingHandler | AsyncHandler
 
 logger = logging.getLogger("agentd.worker")
 
-_ENDED_AS = {"CompleteNode": "completed", "FailNode": "failed"}
-_LOST_AS = {"FailNode": "lost"}  # what the handler raised leaves the block; else it is LeaseLost
+_ENDED_AS = {"CompleteNode": "completed", "FailNode": "failed", "ReleaseNode": "released"}
+_LOST_AS = {
+    "FailNode": "lost",
+    "ReleaseNode": "lost",
+}  # what the handler raised leaves the block; else it is LeaseLost
 _LONGEST_WAIT = 2.0
 _LONGEST_LOGGED = 200
 """Bytes of a failure that the log repeats; the node has all of it."""
@@ -42,7 +45,7 @@ _LONGEST_LOGGED = 200
 SIGNAL_SPREAD_SECONDS = 0.25
 """Seconds that may lie between the news of one signal in two processes that both were sent it."""
 
-_DELIBERATE = (WorkFailed, LeaseLost, DaemonUnreachable)
+_DELIBERATE = (WorkFailed, WorkReleased, LeaseLost, DaemonUnreachable)
 """What a handler raises on purpose, or what is no failure of the node."""
 
 _STOP_SECONDS = 5.0
@@ -95,6 +98,8 @@ class NodeRunner:
             cause = f", after {printable(repr(stopped.__cause__))}" if stopped.__cause__ else ""
             logger.warning("let go of node %s%s: it goes back when its lease runs out", node, cause)
             raise
+        except WorkReleased as released:
+            logger.info("gave node %s back: %s", node, printable(released.reason or "no reason"))
         except DaemonUnreachable as error:
             logger.warning("let go of node %s, it goes back: %s", node, printable(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the next node is another matter

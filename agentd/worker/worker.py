@@ -44,7 +44,7 @@ class Worker:
     tasks until it is told to stop. `owner` names it in the journal, and `labels` are what it
     offers: nodes that require others are not for it. Its connections are its own: `client` says
     where the daemon is and how long a call may take. `outcomes` counts the nodes that were
-    `completed`, `failed` and `lost`.
+    `completed`, `failed`, `released` (given back) and `lost`.
     """
 
     def __init__(
