@@ -1,7 +1,8 @@
 """agentd: a local-first state machine daemon for AI agents.
 
-Programs import `Client`, `AsyncClient` and `Worker` from here: docs/workers.md shows how, and
-`help(agentd.Client)` what each call takes, answers and raises.
+Programs import `Client`, `AsyncClient` and `Worker` from here, and what a handler raises,
+`WorkFailed` and `WorkReleased`: docs/workers.md shows how, and `help(agentd.Client)` what each call
+takes, answers and raises.
 
 A request becomes a decision, a decision becomes events, events become rows, and all of it is one
 SQLite transaction. The map, in the order of that sentence (`transact` first):
@@ -41,6 +42,7 @@ effects
     holders       who holds a lock
     database_files  the names of the files beside a database
     durable       having the disk keep a file, or the names in a directory
+    results/      the files that attempts leave: what they wrote, results too large for a line
     client/       what a Python agent imports: typed calls, repeats, leases that last
     worker/       runs handlers, or a command, on the nodes that it leases
     loop/         four agents that call a language model
@@ -54,16 +56,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agentd.client import AsyncClient, AsyncLease, Client, Lease
+    from agentd.errors import WorkFailed, WorkReleased
     from agentd.worker import Worker
 
 __version__ = "0.1.0"
 
-__all__ = ["AsyncClient", "AsyncLease", "Client", "Lease", "Worker"]
+__all__ = ["AsyncClient", "AsyncLease", "Client", "Lease", "WorkFailed", "WorkReleased", "Worker"]
+
+_ROOMS = {"Worker": "worker", "WorkFailed": "errors", "WorkReleased": "errors"}
 
 
 def __getattr__(name: str) -> Any:
     # Late, so that the daemon and the command line start without what only programs import.
     if name in __all__:
-        room = "agentd.worker" if name == "Worker" else "agentd.client"
-        return getattr(importlib.import_module(room), name)
+        room = _ROOMS.get(name, "client")
+        return getattr(importlib.import_module(f"agentd.{room}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

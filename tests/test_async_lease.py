@@ -205,6 +205,26 @@ def test_a_block_that_fails_of_its_own_after_a_drop(shared: DaemonProcess) -> No
     assert outcome(shared, acquired) == ("RUNNING", None)
 
 
+def test_a_loss_that_is_told_twice(shared: DaemonProcess) -> None:
+    """Whoever has the news already is not cancelled again while it cleans up."""
+    acquired = hold(shared)
+    cleaned: list[bool] = []
+
+    async def block(lease: AsyncLease) -> None:
+        lease.drop("cancelled")
+        try:
+            await work(lease)
+        finally:
+            lease.drop("cancelled")
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            cleaned.append(True)
+
+    with pytest.raises(LeaseLost, match="cancelled"):
+        run(shared, acquired, block)
+    assert cleaned
+
+
 def test_a_block_with_tasks_of_its_own(fleeting: DaemonProcess) -> None:
     """The tasks of a group within the block end with it."""
     ended: list[bool] = []

@@ -119,7 +119,7 @@ def test_a_worker_waits(start: Start, path: Path) -> None:
         Worker(client, print, task_id="00000000-0000-0000-0000-000000000001").run()
     assert start.looks >= WAITED_FOR
     assert start.daemon is not None
-    assert start.daemon.methods == ["DescribeInterface"]
+    assert set(start.daemon.methods) == {"DescribeInterface", "WatchEvents"}
 
 
 def test_where_no_daemon_starts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 LONG = 60.0
 
 
+WORKER_WAITS = 2
+"""Requests of an idle worker that wait: for a node, and for the news that a task was cancelled."""
+
+
 def until_waiting(client: Client, number: int = 1) -> None:
     """Until so many requests wait."""
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -156,7 +160,7 @@ def test_a_worker_waits_in_the_daemon(daemon: DaemonProcess) -> None:
         worker_of.append(Worker(client, handle))
         thread = threading.Thread(target=worker_of[0].run)
         thread.start()
-        until_waiting(client)
+        until_waiting(client, WORKER_WAITS)
         asked = client.metrics().runtime.acquire_attempts
         time.sleep(0.3)
         assert client.metrics().runtime.acquire_attempts == asked
@@ -171,7 +175,7 @@ def test_a_worker_that_waits_is_stopped_at_once(daemon: DaemonProcess) -> None:
         worker = Worker(client, print)
         thread = threading.Thread(target=worker.run)
         thread.start()
-        until_waiting(client)
+        until_waiting(client, WORKER_WAITS)
         began = time.monotonic()
         worker.stop()
         thread.join()

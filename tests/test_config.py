@@ -192,6 +192,14 @@ def test_whole_numbers(value: str, number: int) -> None:
     assert (found.node_timeout_secs, found.context_event_limit) == (number, number)
 
 
+@pytest.mark.parametrize(("value", "number"), [("0", 0), (str(2**50), 2**50)])
+def test_sizes(value: str, number: int) -> None:
+    """How much output is kept may be more than 4 GiB."""
+    assert load(AGENTD_LOG_BYTES=value).log_bytes == number
+    assert "from 0 to 1125899906842624" in refused(AGENTD_LOG_BYTES=str(2**50 + 1))
+    assert "expected bytes" in refused(AGENTD_LOG_BYTES="9" * 5000)
+
+
 @pytest.mark.parametrize(
     ("value", "uids"), [("0", (0,)), (" 1000 ", (1000,)), ("1000, 1001,5", (1000, 1001, 5))]
 )

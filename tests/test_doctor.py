@@ -17,7 +17,7 @@ from tests.databases import create, traces
 from tests.doctor import examined, not_ok, pretend_a_local_disk, told
 
 CHECKS = [
-    *["setting"] * 8,
+    *["setting"] * 9,
     *["env file", "home", "database", "database", "socket", "lock", "open files", "disk space"],
     *["file system", "SQLite", "durability", "WAL", "integrity", "journal", "mark"],
 ]
@@ -153,6 +153,7 @@ def test_every_setting_and_where_it_comes_from(home: Path) -> None:
         "AGENTD_NODE_TIMEOUT_SECS 7 (env file)",
         "AGENTD_CONTEXT_EVENT_LIMIT 50 (default)",
         "AGENTD_CONTEXT_BYTES 262144 (default)",
+        "AGENTD_LOG_BYTES 1073741824 (default)",
         "AGENTD_LOG info (default)",
     ]
     assert told(home, "env file", **extra) == [f"{file}, 2 variables (AGENTD_ENV_FILE is set)"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agentd import Client
-from agentd.client.heartbeats import Heartbeats
+from agentd.client.heartbeats import Heartbeats, HolderStopped
 from agentd.errors import (
     ConnectionLost,
     IllegalTransition,
@@ -205,9 +205,14 @@ def test_many_leases_that_nobody_confirms() -> None:
     assert daemon.count <= 3, "one heartbeat tells for all"
 
 
-@pytest.mark.parametrize("error", [NobodyListens("none"), NoSocket("none"), StorageFull("full")])
+@pytest.mark.parametrize(
+    "error", [NobodyListens("none"), NoSocket("none"), StorageFull("full"), HolderStopped()]
+)
 def test_no_daemon_at_all(error: Exception) -> None:
-    """While no daemon runs, or none that can record, the lease is held on to, and kept again."""
+    """While no daemon runs, or none that can record, the lease is held on to, and kept again.
+
+    So it is while its holder is stopped: the daemon says what became of it.
+    """
     daemon = Daemon(*[error] * 8, None)
     heartbeats, loss = daemon.heartbeats(), Loss(daemon.clock)
     held = heartbeats.keep(("t", "n", "l"), SECONDS / 2, loss.tell)

@@ -120,7 +120,8 @@ EFFECTS: dict[str, set[str]] = {
         "socket_path",
         "text",
     },
-    "worker": {"api", "client", "errors", "label", "protocol", "text"},
+    "results": {"durable"},
+    "worker": {"api", "client", "config", "errors", "label", "protocol", "results", "text"},
     "loop": {"agentd", "api", "client", "config", "durable", "errors", "worker"},
     "daemon": {
         "agentd",
@@ -179,6 +180,7 @@ EFFECTS: dict[str, set[str]] = {
         "methods",
         "progress",
         "replay",
+        "results",
         "store",
         "suggestion",
         "text",
@@ -187,7 +189,7 @@ EFFECTS: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 # What the package itself offers, late, to those who import it.
-OFFERED: dict[str, set[str]] = {"agentd": {"client", "worker"}}
+OFFERED: dict[str, set[str]] = {"agentd": {"client", "errors", "worker"}}
 ROOMS = {**OFFERED, **PURE, **TABLE, **EFFECTS}
 
 BANNED = {"apsw", "asyncio", "socket", "os", "time", "random", "uuid"}

@@ -12,7 +12,8 @@ import pytest
 
 from agentd import Client
 from agentd.worker import child_process, command_run
-from agentd.worker.child_process import ChildProcess
+from agentd.worker.child_process import ChildProcess, Sink
+from agentd.worker.guardian import Guardian
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.working import node, task, working
 
@@ -27,6 +28,12 @@ def client(shared: DaemonProcess) -> Iterator[Client]:
 def result(client: Client, task_id: str) -> object:
     """What the task's only node was completed or failed with."""
     return json.loads(bytes(node(client, task_id).result_payload))
+
+
+async def run_child(command: list[str], sink: Sink) -> int:
+    """The exit code of a command, both of whose outputs a sink takes."""
+    with Guardian(0) as guardian:
+        return await ChildProcess(guardian, command, os.environ).run(sink, sink)
 
 
 def payloads(client: Client, task_id: str) -> list[str]:
@@ -45,7 +52,7 @@ def test_what_is_taken_slowly_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
         taken.extend(piece)
 
     async def ran() -> int:
-        return await ChildProcess(["seq", "50000"], b"", {}).run(slowly, slowly)
+        return await run_child(["seq", "50000"], slowly)
 
     assert asyncio.run(ran()) == 0
     assert bytes(taken).split() == [b"%d" % number for number in range(1, 50001)]
@@ -60,9 +67,7 @@ def test_a_helper_that_goes_on_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
         taken.extend(piece)
 
     async def ran() -> int:
-        return await ChildProcess(["sh", "-c", "yes & echo done >&2"], b"", dict(os.environ)).run(
-            take, take
-        )
+        return await run_child(["sh", "-c", "yes & echo done >&2"], take)
 
     assert asyncio.run(asyncio.wait_for(ran(), PATIENCE_SECONDS)) == 0
     assert b"done\n" in taken
@@ -75,7 +80,7 @@ def test_a_sink_that_breaks() -> None:
         raise ValueError("no room")
 
     async def ran() -> int:
-        return await ChildProcess(["yes"], b"", dict(os.environ)).run(refuse, refuse)
+        return await run_child(["yes"], refuse)
 
     with pytest.raises(ValueError, match="no room"):
         asyncio.run(asyncio.wait_for(ran(), PATIENCE_SECONDS))

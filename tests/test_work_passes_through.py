@@ -34,7 +34,7 @@ def test_a_number_that_python_has_not(shared: DaemonProcess, client: Client, num
     task_id = task(client, payload)
     said = f'AGENTD_EVENT {{"action_type":"SAID","payload":{number}}}'
     ended = work(shared, task_id, f"echo '{said}' >&2; echo seen >&2; echo '[{number}]'")
-    assert (ended.code, ended.out) == (0, "1 completed, 0 failed, 0 lost\n")
+    assert (ended.code, ended.out) == (0, "1 completed, 0 failed, 0 given back, 0 lost\n")
     assert "[crunch] seen" in ended.err.splitlines()
     assert raw_result(client, task_id) == f"[{number}]"
     events = client.task_events(task_id, after=0).events
@@ -68,7 +68,7 @@ def test_what_the_daemon_does_not_take_as_json(
     """It is text then: a command that has ended well fails no node with what it wrote."""
     task_id = task(client, 1)
     ended = agentd(shared.home, "work", "--task", task_id, "--", "printf", "%s", written)
-    assert (ended.code, ended.out) == (0, "1 completed, 0 failed, 0 lost\n")
+    assert (ended.code, ended.out) == (0, "1 completed, 0 failed, 0 given back, 0 lost\n")
     assert client.call("TaskStatus", {"task_id": task_id})["nodes"][0]["result_payload"] == kept
 
 

@@ -8,12 +8,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agentd import Client
 from tests.command_line import AGENTD, Ended, agentd
-from tests.daemon_process import REPOSITORY, DaemonProcess, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.working import node, task, work, working
 
 
@@ -56,7 +57,7 @@ def test_options_of_the_command(shared: DaemonProcess, client: Client) -> None:
     """What stands behind `--` is the command's, options of agentd's own name included."""
     task_id = task(client, 1)
     ended = agentd(shared.home, "work", "--task", task_id, "--", "echo", "--json", "--", "-h")
-    assert (ended.code, ended.out) == (0, "1 completed, 0 failed, 0 lost\n")
+    assert (ended.code, ended.out) == (0, "1 completed, 0 failed, 0 given back, 0 lost\n")
     assert bytes(node(client, task_id).result_payload) == b'"--json -- -h"'
 
 
@@ -66,11 +67,12 @@ def test_options_of_the_command(shared: DaemonProcess, client: Client) -> None:
 def test_three_failures_in_a_row(shared: DaemonProcess, client: Client) -> None:
     """They stop the worker, which says what it saw; the other nodes are left for a better one."""
     task_id = task(client, *range(5))
-    ended = work(shared, task_id, "echo 'no such model' >&2; exit 4")
+    ended = work(shared, task_id, "echo no such model >&2; exit 4")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.splitlines()[-1] == (
-        "agentd: stopped (0 completed, 3 failed, 0 lost): failed nodes in a row: 3, the last "
-        "one with exit code 4: no such model; `--max-failures` says how many may, 0 for all"
+        "agentd: stopped (0 completed, 3 failed, 0 given back, 0 lost): failed nodes in a row: 3, "
+        "the last one with exit code 4: no such model; look at the command: sh -c 'echo no such "
+        "model >&2; exit 4'; `--max-failures` says how many may, 0 for all"
     )
     assert client.task_status(task_id).counts == {"FAILED": 3, "PENDING": 2}
 
@@ -85,11 +87,12 @@ def test_a_worker_that_stops_tells_programs(shared: DaemonProcess, client: Clien
     assert client.task_status(task_id).counts == {"FAILED": 1, "PENDING": 1}
 
 
-def test_failures_at_the_same_time(shared: DaemonProcess, client: Client) -> None:
+@pytest.mark.parametrize("script", ["exit 4", "exec sleep 600"], ids=["fails", "is too late"])
+def test_failures_at_the_same_time(shared: DaemonProcess, client: Client, script: str) -> None:
     """However many commands fail together, no more nodes than that are failed."""
     task_id = task(client, *range(6))
-    flags = ("--concurrency", "6", "--max-failures", "2")
-    ended = work(shared, task_id, "exit 4", *flags)
+    flags = ("--concurrency", "6", "--max-failures", "2", "--timeout", "2s")
+    ended = work(shared, task_id, script, *flags)
     assert ended.code == 1
     assert "failed nodes in a row: 2" in ended.err
     assert client.task_status(task_id).counts["FAILED"] == 2
@@ -99,7 +102,18 @@ def test_a_success_between_failures(shared: DaemonProcess, client: Client) -> No
     """Nodes that fail on their own account, one now and then, stop nobody."""
     task_id = task(client, *"abcXabcX")
     ended = work(shared, task_id, 'grep -q \'"payload_schema":"X"\'', "--max-failures", "4")
-    assert ended.out.splitlines()[0] == "2 completed, 6 failed, 0 lost"
+    assert ended.out.splitlines()[0] == "2 completed, 6 failed, 0 given back, 0 lost"
+
+
+def test_one_node_that_fails_again_and_again(shared: DaemonProcess, client: Client) -> None:
+    """Its own attempts stop nobody: it is one node, and has as many as it was given."""
+    retry = {"max_attempts": 5, "backoff_secs": 0}
+    nodes: list[dict[str, Any]] = [{"retry": retry}, {"priority": -1}]
+    task_id = client.register_task("work", initial_nodes=nodes).task_id
+    flaky = node(client, task_id).id
+    ended = work(shared, task_id, f"[ $AGENTD_NODE_ID != {flaky} ]", "--max-failures", "2")
+    assert ended.out.splitlines()[0] == "1 completed, 5 failed, 0 given back, 0 lost"
+    assert client.task_status(task_id).counts == {"FAILED": 1, "COMPLETED": 1}
 
 
 def test_leases_that_are_lost_in_a_row(fleeting: DaemonProcess, tmp_path: Path) -> None:
@@ -110,7 +124,7 @@ def test_leases_that_are_lost_in_a_row(fleeting: DaemonProcess, tmp_path: Path) 
         assert node(client, task_id).status != "FAILED"
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.splitlines()[-1].startswith(
-        "agentd: stopped (0 completed, 0 failed, 3 lost): lost 3 leases in a row: "
+        "agentd: stopped (0 completed, 0 failed, 1 given back, 3 lost): lost 3 leases in a row: "
     )
     assert (tmp_path / "runs").read_text() == "\n" * 3
 
@@ -126,8 +140,8 @@ def test_nodes_that_the_command_gives_back(
         f"{agentd_} node release $AGENTD_TASK_ID $AGENTD_NODE_ID $AGENTD_LEASE_ID --after 1; exit 4"
     )
     ended = work(shared, task_id, script, "--concurrency", "4")
-    assert (ended.code, ended.out) == (0, "4 completed, 0 failed, 4 lost\n")
-    assert "dropped the work: its command released it" in ended.err
+    assert (ended.code, ended.out) == (0, "4 completed, 0 failed, 0 given back, 4 lost\n")
+    assert ": it was given back, and not by its worker" in ended.err
     assert client.task_status(task_id).counts == {"COMPLETED": 4}
 
 
@@ -135,7 +149,7 @@ def test_failures_without_end(shared: DaemonProcess, client: Client) -> None:
     """With 0 it goes on whatever happens."""
     task_id = task(client, *range(5))
     ended = work(shared, task_id, "exit 1", "--max-failures", "0")
-    assert ended.out.splitlines()[0] == "0 completed, 5 failed, 0 lost"
+    assert ended.out.splitlines()[0] == "0 completed, 5 failed, 0 given back, 0 lost"
 
 
 @pytest.mark.parametrize(
@@ -145,14 +159,14 @@ def test_failures_without_end(shared: DaemonProcess, client: Client) -> None:
 def test_a_program_that_is_not_there(
     shared: DaemonProcess, client: Client, script: str, said: str
 ) -> None:
-    """What a shell cannot find or run is not the node's fault: the worker stops."""
+    """What a shell cannot find or run is not the node's fault: it goes back, the worker stops."""
     task_id = task(client, 1, 2)
     ended = work(shared, task_id, script)
     assert (ended.code, ended.out) == (1, "")
     *_, told = ended.err.splitlines()
     assert "a program that the command needs was not found or cannot be run: exit code 12" in told
     assert said in told
-    assert client.task_status(task_id).counts == {"RUNNING": 1, "PENDING": 1}
+    assert client.task_status(task_id).counts == {"PENDING": 2}
 
 
 # Signals
@@ -192,11 +206,11 @@ def test_a_signal_to_both(
             os.killpg(command, signal.SIGTERM)  # again: it may not have set its trap yet
             time.sleep(0.05)
         process.send_signal(signal.SIGCONT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == (0 if number is signal.SIGTERM else 130)
     assert "completed, 1 failed" not in out
-    assert "goes back when its lease runs out" in err
-    assert node(client, task_id).status == "RUNNING"
+    assert "back: its worker was stopped" in err
+    assert node(client, task_id).status == "PENDING"
 
 
 def test_a_command_that_hears_it_first(shared: DaemonProcess, client: Client) -> None:
@@ -206,20 +220,9 @@ def test_a_command_that_hears_it_first(shared: DaemonProcess, client: Client) ->
         assert process.stderr is not None
         assert process.stderr.readline().endswith("ends\n")
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
-    assert node(client, task_id).status == "RUNNING"
-
-
-def test_a_failure_after_sigterm(shared: DaemonProcess, client: Client) -> None:
-    """SIGTERM lets the command finish, but what only stops the worker fails no node."""
-    task_id = task(client, 1)
-    with working(shared, task_id, "echo begins >&2; sleep 1; exit 3") as process:
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=20)
-    assert (process.returncode, out.splitlines()[0]) == (0, "0 completed, 0 failed, 0 lost")
-    assert "neither completed nor failed: the command ended while the worker stops" in err
-    assert node(client, task_id).status == "RUNNING"
+    assert node(client, task_id).status == "PENDING"
 
 
 # The working directory
@@ -244,22 +247,22 @@ def work_in(
 
 
 @pytest.mark.parametrize(
-    ("script", "others"),
+    ("script", "counts"),
     [
-        ('rmdir "$PLACE"', {"COMPLETED": 1}),
-        ('rmdir "$PLACE"; mkdir "$PLACE"; exit 1', {"PENDING": 1}),
+        ('rmdir "$PLACE"', {"PENDING": 1, "COMPLETED": 1}),
+        ('rmdir "$PLACE"; mkdir "$PLACE"; exit 1', {"PENDING": 2}),
     ],
     ids=["between two nodes", "under the command"],
 )
 def test_a_directory_that_goes(
-    shared: DaemonProcess, client: Client, tmp_path: Path, script: str, others: dict[str, int]
+    shared: DaemonProcess, client: Client, tmp_path: Path, script: str, counts: dict[str, int]
 ) -> None:
     """The worker stops, and its node goes back, though another directory may be in the place."""
     task_id = task(client, 1, 2)
     ended = work_in(tmp_path / "place", shared, task_id, script)
     assert ended.code == 1
     assert "the working directory is gone: begin again in one that is there" in ended.err
-    assert client.task_status(task_id).counts == {"RUNNING": 1, **others}
+    assert client.task_status(task_id).counts == counts
 
 
 def test_a_directory_that_is_gone_already(

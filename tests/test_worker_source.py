@@ -8,7 +8,13 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, ClassVar
 
 from agentd import AsyncClient, Client
-from agentd.api import AcquireNext, AcquireNextNodeResult, DescribeInterfaceResult, ListTasksResult
+from agentd.api import (
+    AcquireNext,
+    AcquireNextNodeResult,
+    ContextScope,
+    DescribeInterfaceResult,
+    ListTasksResult,
+)
 from agentd.worker.node_source import NodeSource
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 
@@ -178,7 +184,28 @@ def test_labels(shared: DaemonProcess) -> None:
     assert third is None
 
 
-def test_a_daemon_that_does_not_know_labels(shared: DaemonProcess) -> None:
+def test_a_context_scope(shared: DaemonProcess) -> None:
+    """It is said with every question: the first, and the one that comes with an end."""
+    with Client(shared.socket_path) as client:
+        task_id = client.register_task("scoped", initial_nodes=[{}, {}]).task_id
+        for each in client.task_status(task_id).nodes:
+            client.commit_event(task_id, each.id, action_type="SAID")
+
+    async def events_of_two() -> list[int]:
+        async with AsyncClient(shared.socket_path) as client:
+            source = NodeSource(client, task_id, "me", context_scope="node")
+            held = await source.next()
+            assert held is not None
+            ended = await client.complete_node(
+                task_id, held.node_id, held.lease_id, acquire_next=source.wanted
+            )
+            assert ended.next
+            return [len(each.context.event_journal) for each in (held, ended.next)]
+
+    assert asyncio.run(events_of_two()) == [1, 1]
+
+
+def test_a_daemon_that_knows_neither_labels_nor_scopes(shared: DaemonProcess) -> None:
     """It would refuse them together with the end of a node, which must not get lost for that."""
 
     class Older(AsyncClient):
@@ -190,11 +217,12 @@ def test_a_daemon_that_does_not_know_labels(shared: DaemonProcess) -> None:
 
     task_id, _ids = registered(shared)
 
-    async def wanted(labels: list[str]) -> AcquireNext | None:
+    async def wanted(labels: list[str], scope: ContextScope = "task") -> AcquireNext | None:
         async with Older(shared.socket_path) as client:
-            source = NodeSource(client, task_id, "me", labels)
+            source = NodeSource(client, task_id, "me", labels, scope)
             assert await source.next() is not None
             return source.wanted
 
     assert asyncio.run(wanted(["gpu"])) is None
+    assert asyncio.run(wanted([], "node")) is None
     assert asyncio.run(wanted([])) == AcquireNext(task_id=task_id, lease_owner="me")

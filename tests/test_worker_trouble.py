@@ -1,11 +1,15 @@
 """A worker whose daemon goes away: it keeps what was finished, and says what is the matter once."""
 
 import logging
+import re
 import threading
+import time
 
 import pytest
 
 from agentd import AsyncLease, Client, Lease, Worker
+from agentd.api import FailNodeResult
+from agentd.worker.ending_log import log_end
 from tests.daemon_process import DaemonProcess
 from tests.working import node, task
 
@@ -37,3 +41,15 @@ def test_trouble_is_said_once(
         assert node(client, task_id).status == "COMPLETED"
     told = [message for message in caplog.messages if message.startswith("CompleteNode")]
     assert 1 <= len(told) == len(set(told))
+
+
+def test_a_failure_that_is_tried_again_later(caplog: pytest.LogCaptureFixture) -> None:
+    """The log says when; by default an attempt that fails is the node's end."""
+    later = FailNodeResult("e", status="PENDING", attempt=2, not_before=time.time() + 3600.9)
+    log_end("build", ValueError("broken"), later)
+    log_end("test", ValueError("broken"), FailNodeResult("e"))
+    assert re.fullmatch(
+        r"node build failed \(attempt 2\), and is tried again in 36\d\d s: ValueError\('broken'\)",
+        caplog.messages[0],
+    )
+    assert caplog.messages[1] == "node test failed: ValueError('broken')"

@@ -1,15 +1,18 @@
 """`agentd work` as a process, and the tasks that it is given."""
 
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from agentd import Client
 from agentd.api import NodeView
 from tests.command_line import Ended, agentd
-from tests.daemon_process import REPOSITORY, DaemonProcess, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 
 
 def task(client: Client, *payloads: Any) -> str:
@@ -23,21 +26,45 @@ def node(client: Client, task_id: str) -> NodeView:
     return client.task_status(task_id).nodes[0]
 
 
-def work(shared: DaemonProcess, task_id: str, script: str, *flags: str) -> Ended:
+def work(shared: DaemonProcess, task_id: str, script: str, *flags: str, **env: str) -> Ended:
     """Work on that task with a shell script, to its end."""
-    return agentd(shared.home, "work", "--task", task_id, *flags, "--", "sh", "-c", script)
+    command = ("work", "--task", task_id, *flags, "--", "sh", "-c", script)
+    return agentd(shared.home, *command, stdin=b"", **env)
+
+
+def is_gone(process_id: int, patience: float = PATIENCE_SECONDS) -> bool:
+    """Whether no such process runs any more, in a few seconds."""
+    deadline = time.monotonic() + patience
+    while _runs(process_id):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _runs(process_id: int) -> bool:
+    """Whether there is such a process; one that has ended may still be there to be waited for."""
+    try:
+        os.kill(process_id, 0)
+        stat = Path(f"/proc/{process_id}/stat").read_text()
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:  # it has just gone, or there is no /proc
+        return not Path("/proc/self").exists()
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 @contextmanager
 def waiting(
-    shared: DaemonProcess, task_id: str, script: str = "true"
+    shared: DaemonProcess, task_id: str, script: str = "true", *flags: str, **env: str
 ) -> Iterator[subprocess.Popen[str]]:
     """A worker that is killed at the end."""
-    command = [sys.executable, "-m", "agentd", "work", "--task", task_id, "--", "sh", "-c", script]
+    ours = [sys.executable, "-m", "agentd", "work", "--task", task_id, *flags]
+    command = [*ours, "--", "sh", "-c", script]
     with subprocess.Popen(
         command,
         cwd=REPOSITORY,
-        env=environment(shared.home, {}),
+        env=environment(shared.home, env),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -49,9 +76,11 @@ def waiting(
 
 
 @contextmanager
-def working(shared: DaemonProcess, task_id: str, script: str) -> Iterator[subprocess.Popen[str]]:
+def working(
+    shared: DaemonProcess, task_id: str, script: str, *flags: str
+) -> Iterator[subprocess.Popen[str]]:
     """A worker whose command has said that it begins."""
-    with waiting(shared, task_id, script) as process:
+    with waiting(shared, task_id, script, *flags) as process:
         assert process.stderr is not None
         assert process.stderr.readline().endswith("begins\n")
         yield process

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from agentd.api import AcquireNextNodeResult, EventResult
 from agentd.client.base_lease import BaseLease
-from agentd.client.heartbeats import Heartbeats
+from agentd.client.heartbeats import LeaseKeeper
 from agentd.client.requests.request import Request
 from agentd.client.steps import run_async
 
@@ -27,7 +27,7 @@ class AsyncLease(BaseLease):
         self,
         acquired: AcquireNextNodeResult,
         ask: Callable[[Request[EventResult]], Awaitable[EventResult]],
-        heartbeats: Heartbeats,
+        heartbeats: LeaseKeeper,
     ) -> None:
         super().__init__(acquired, heartbeats)
         self._ask = ask
@@ -50,7 +50,7 @@ class AsyncLease(BaseLease):
             self._loop.call_soon_threadsafe(self._cancel)
 
     def _cancel(self) -> None:
-        if self._task is not None:
+        if self._task is not None and not self._has_cancelled:  # a second one says "at once"
             self._has_cancelled = True
             self._task.cancel()
 

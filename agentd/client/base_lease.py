@@ -21,7 +21,7 @@ from agentd.api import (
     FailNodeResult,
     ReleaseNodeResult,
 )
-from agentd.client.heartbeats import Heartbeats, HeldLease
+from agentd.client.heartbeats import LeaseKeeper
 from agentd.client.payloads import UNSENDABLE, encode_payload, failure_payload
 from agentd.client.repeats import TRANSIENT
 from agentd.client.requests import endings, events
@@ -37,6 +37,7 @@ from agentd.errors import (
     StaleLease,
     TaskIsCancelled,
     TaskNotFound,
+    UnknownMethod,
     WorkFailed,
     WorkReleased,
 )
@@ -48,26 +49,31 @@ LEASE_GONE = (StaleLease, IllegalTransition, NodeNotFound, TaskNotFound, TaskIsC
 class BaseLease:
     """What both kinds of lease share: the node, whether it is still ours, and how it ends.
 
-    `context` is the context that came with the node, its payloads as `msgspec.Raw`. `result` is
+    `context` is the context that came with the node, its payloads as `msgspec.Raw`. `deadline_at`
+    (Unix seconds) is when the daemon ends the attempt, or None. `result` is
     what the node will be completed with, and `usage` what that end will tell of it, by unit. Where
     `acquire_next` is set, the call that ends the node asks for the next one as well, which is
-    `next` then.
+    `next` then. `ending` is what the daemon answered to the end of the node,
+    `was_released` whether it was lost because somebody else gave the node back.
     """
 
-    def __init__(self, acquired: AcquireNextNodeResult, heartbeats: Heartbeats) -> None:
+    def __init__(self, acquired: AcquireNextNodeResult, heartbeats: LeaseKeeper) -> None:
         self.task_id = acquired.task_id
         self.node_id = acquired.node_id
         self.lease_id = acquired.lease_id
         self.context = acquired.context
+        self.deadline_at = acquired.deadline_at
         self.result: Any = None
         self.usage: dict[str, int | float] = {}
         self.acquire_next: AcquireNext | None = None
         self.next: AcquireNextNodeResult | None = None
+        self.ending: EventResult | None = None
+        self.was_released = False
         self._ids = (self.task_id, self.node_id, self.lease_id)
         node = acquired.context.node
         self._seconds = float((node.lease_expires_at or 0) - (node.acquired_at or 0))
         self._heartbeats = heartbeats
-        self._held: HeldLease | None = None
+        self._held: Any = None
         self._why_lost: str | None = None
         self._is_dropped = False
 
@@ -96,6 +102,11 @@ class BaseLease:
         }
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the daemon has taken the end of the node."""
+        return self.ending is not None
+
+    @property
     def is_lost(self) -> bool:
         """Whether the lease is known to be gone."""
         return self._why_lost is not None
@@ -108,10 +119,18 @@ class BaseLease:
     def _lost_message(self) -> str:
         return f"node {self.node_id}: {self._why_lost}"
 
-    def drop(self, why: str) -> None:
-        """Let go of the node: nothing more is written, and it goes back when its lease runs out."""
-        self._is_dropped = True
+    def drop(self, why: str, *, released: bool = False) -> None:
+        """Let go of the node: nothing more is written, and it goes back when its lease runs out.
+
+        Where it was `released` it has gone back already.
+        """
+        self.was_released = self.was_released or released
         self._stop_heartbeats()
+        self.interrupt(why)
+
+    def interrupt(self, why: str) -> None:
+        """Stop the work: nothing more is written, but the lease is kept until the block is left."""
+        self._is_dropped = True
         self._lose(why)
 
     def _start_heartbeats(self) -> None:
@@ -148,14 +167,15 @@ class BaseLease:
         if request is not None:
             try:
                 with self._translate_errors(error):
-                    self._note_next((yield request))
+                    self._note_end((yield request))
             except RequestRefused as refusal:
-                self._note_next((yield self._failure_instead(refusal)))
+                self._note_end((yield self._failure_instead(refusal)))
                 raise
         if problem is not None:
             raise problem
 
-    def _note_next(self, ended: EventResult) -> None:
+    def _note_end(self, ended: EventResult) -> None:
+        self.ending = ended
         if isinstance(ended, EndingResult):
             self.next = ended.next or None
 
@@ -219,9 +239,9 @@ class BaseLease:
     def _failure_instead(self, refusal: RequestRefused) -> Request[EventResult]:
         """What to say where the daemon does not take the result: that would be so for ever.
 
-        Raises `refusal` where it may be over soon.
+        Raises `refusal` where it may be over soon, or where an older daemon knows no release.
         """
-        if isinstance(refusal, TRANSIENT):
+        if isinstance(refusal, (*TRANSIENT, UnknownMethod)):
             raise refusal
         return self._fail(failure_payload(refusal))
 
@@ -235,7 +255,8 @@ class BaseLease:
             yield
         except (RequestRefused, DaemonUnreachable) as problem:
             if error is not None:
-                error.add_note(f"node {self.node_id} could not be failed: {problem}")
+                what = "given back" if isinstance(error, WorkReleased) else "failed"
+                error.add_note(f"node {self.node_id} could not be {what}: {problem}")
             elif isinstance(problem, LEASE_GONE):
                 self._why_lost = problem.message
                 raise LeaseLost(self._lost_message()) from problem

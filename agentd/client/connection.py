@@ -1,4 +1,4 @@
-"""One blocking connection to the daemon: a line out, a line in.
+"""One blocking connection to the daemon: a line out, a line in; several out, as many in.
 
 The rule this file keeps: what is not answered in time, or interrupted, closes the connection, else
 the next request would read the answer to this one. Waiting is left to the kernel (SO_RCVTIMEO,
@@ -49,8 +49,8 @@ class Connection:
             self.close()
             raise
 
-    def exchange(self, line: bytes, seconds: float) -> bytes:
-        """Send one line and return the line that answers it, without its newline.
+    def exchange(self, lines: bytes, seconds: float) -> bytes:
+        """Send a line, or several, and return those that answer them, without the last newline.
 
         Raises `NotSent`, `ConnectionLost` or `NoAnswer`.
         """
@@ -59,10 +59,10 @@ class Connection:
                 self._set_timeout(seconds)
             deadline = time.monotonic() + seconds
             try:
-                self._send(line, deadline)
+                self._send(lines, deadline)
             except NotSent as unsent:
                 return self._receive_refusal(unsent)
-            return self._receive(deadline)
+            return self._receive(deadline, lines.count(b"\n"))
         except BlockingIOError as error:  # how the kernel says that the time is over
             self.close()
             raise no_answer_error(self._path, seconds) from error
@@ -106,12 +106,12 @@ class Connection:
             raise BlockingIOError
         self._set_timeout(left)
 
-    def _send(self, line: bytes, deadline: float) -> None:
+    def _send(self, lines: bytes, deadline: float) -> None:
         try:
-            sent = self._socket.send(line[:_PIECE])
-            while sent < len(line):
+            sent = self._socket.send(lines[:_PIECE])
+            while sent < len(lines):
                 self._set_timeout_until(deadline)
-                sent += self._socket.send(line[sent : sent + _PIECE])
+                sent += self._socket.send(lines[sent : sent + _PIECE])
         except BlockingIOError:
             raise
         except OSError as error:  # a part of a line is no request
@@ -126,23 +126,24 @@ class Connection:
         finally:
             self.close()
 
-    def _receive(self, deadline: float) -> bytes:
+    def _receive(self, deadline: float, number: int = 1) -> bytes:
         received = self._receive_piece()
         end = received.find(b"\n")
-        if end < 0:
-            received, end = self._receive_more(received, deadline)
+        if end < 0 or number > 1:
+            received, end = self._receive_more(received, deadline, number)
         if end + 1 != len(received):  # nobody asked for more: it would be the next answer
             self.close()
         return received[:end]
 
-    def _receive_more(self, first: bytes, deadline: float) -> tuple[bytes, int]:
-        """All that came up to the piece that ends the line, and where in it the line ends."""
+    def _receive_more(self, first: bytes, deadline: float, number: int) -> tuple[bytes, int]:
+        """All that came up to the piece that ends so many lines, and where in it the last ends."""
         received, searched, end = bytearray(first), 0, -1
-        while end < 0:
-            self._set_timeout_until(deadline)
-            searched = len(received)
-            received += self._receive_piece()
-            end = received.find(b"\n", searched)
+        for _ in range(number):
+            while (end := received.find(b"\n", searched)) < 0:
+                self._set_timeout_until(deadline)
+                searched = len(received)
+                received += self._receive_piece()
+            searched = end + 1
         return bytes(received), end
 
     def _receive_piece(self) -> bytes:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from agentd.client.repeats import TRANSIENT
 from agentd.client.requests import leases
@@ -39,8 +39,28 @@ _LINGER = 10.0
 """Seconds that the thread waits for another lease before it ends."""
 
 
-_boot_clock = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+boot_clock = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 """Seconds, also while the machine is suspended: leases run out meanwhile."""
+
+
+class HolderStopped(Exception):
+    """Whoever holds the lease is stopped: it is kept no longer than it lasts."""
+
+
+class LeaseKeeper(Protocol):
+    """Keeps leases alive: `Heartbeats` does it from a thread, others may from elsewhere."""
+
+    def keep(
+        self,
+        lease: tuple[str, str, str],
+        seconds: float,
+        lose: Callable[[str], None],
+        age: float = 0.0,
+    ) -> Any:
+        """See `Heartbeats.keep`; what it returns is what `release` takes."""
+
+    def release(self, held: Any) -> None:
+        """See `Heartbeats.release`."""
 
 
 class HeldLease:
@@ -76,9 +96,12 @@ class Heartbeats:
     def __init__(
         self,
         ask: Callable[[Request[Any], float], Any],
-        clock: Callable[[], float] = _boot_clock,
+        clock: Callable[[], float] = boot_clock,
     ) -> None:
-        """`ask` sends a request and waits for its answer for so many seconds at most."""
+        """`ask` sends a request and waits for its answer for so many seconds at most.
+
+        It raises what a client does, or `HolderStopped`.
+        """
         self._ask = ask
         self._clock = clock
         self._reset()
@@ -141,7 +164,7 @@ class Heartbeats:
         wait = min(held.every / 3, _RETRY)
         try:
             self._ask(held.request, held.patience(sent_at))
-        except (NobodyListens, NoSocket, StorageError):
+        except (NobodyListens, NoSocket, StorageError, HolderStopped):
             pass  # nobody gets the node while no daemon runs, or while it can record nothing
         except TRANSIENT as error:
             self._lose_overdue(error)

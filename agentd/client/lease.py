@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from agentd.api import AcquireNextNodeResult, EventResult
 from agentd.client.base_lease import BaseLease
-from agentd.client.heartbeats import Heartbeats
+from agentd.client.heartbeats import LeaseKeeper
 from agentd.client.interrupt import ThreadInterrupt
 from agentd.client.requests.request import Request
 from agentd.client.steps import run
@@ -32,7 +32,7 @@ class Lease(BaseLease):
         self,
         acquired: AcquireNextNodeResult,
         ask: Callable[[Request[EventResult]], EventResult],
-        heartbeats: Heartbeats,
+        heartbeats: LeaseKeeper,
     ) -> None:
         super().__init__(acquired, heartbeats)
         self._ask = ask
@@ -54,6 +54,11 @@ class Lease(BaseLease):
 
     def __enter__(self) -> Self:
         self._interrupt.arm()
+        try:
+            self.check()  # it may have been dropped before the block began
+        except LeaseLost:
+            self._interrupt.disarm()
+            raise
         self._start_heartbeats()
         return self
 

@@ -24,6 +24,8 @@ ROOT = 0
 DEFAULT_TIMEOUT_SECS = 300
 DEFAULT_EVENT_LIMIT = 50
 DEFAULT_CONTEXT_BYTES = 262_144
+DEFAULT_LOG_BYTES = 1_073_741_824
+LARGEST_LOG_BYTES = 2**50
 
 
 class Settings(NamedTuple):
@@ -38,6 +40,7 @@ class Settings(NamedTuple):
     warnings: tuple[str, ...] = ()
     allowed_uids: tuple[int, ...] = (0,)
     context_bytes: int = DEFAULT_CONTEXT_BYTES
+    log_bytes: int = DEFAULT_LOG_BYTES
 
 
 class Setting(NamedTuple):
@@ -74,6 +77,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         tuple(_warnings(values, environment, file)),
         _allowed_uids(values),
         _context_bytes(values),
+        _log_bytes(values),
     )
 
 
@@ -135,6 +139,12 @@ def _context_bytes(values: Values) -> int:
     return values.whole_number("AGENTD_CONTEXT_BYTES", DEFAULT_CONTEXT_BYTES, "bytes")
 
 
+def _log_bytes(values: Values) -> int:
+    return values.whole_number(
+        "AGENTD_LOG_BYTES", DEFAULT_LOG_BYTES, "bytes", most=LARGEST_LOG_BYTES
+    )
+
+
 def _log_level(values: Values) -> int:
     if (value := values.get("AGENTD_LOG")) is not None:
         with values.locate_errors("AGENTD_LOG"):
@@ -176,6 +186,7 @@ _SETTINGS: Mapping[str, Callable[[Values], Any]] = {
     "AGENTD_NODE_TIMEOUT_SECS": _node_timeout,
     "AGENTD_CONTEXT_EVENT_LIMIT": _event_limit,
     "AGENTD_CONTEXT_BYTES": _context_bytes,
+    "AGENTD_LOG_BYTES": _log_bytes,
     "AGENTD_LOG": _log_level,
 }
 """How each variable is read."""

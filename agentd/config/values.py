@@ -15,7 +15,10 @@ from agentd.config.paths import expand_path
 from agentd.errors import BadSetting
 
 LARGEST = 2**32 - 1
-"""The largest number that a setting may be."""
+"""The largest number that a setting may be, where nothing else is said."""
+
+_MOST_DIGITS = 16
+"""Digits of a number that is read at all."""
 
 _QUOTED = 80
 """Characters of a value that an error repeats."""
@@ -105,9 +108,9 @@ class Values:
 
 
 def parse_number(text: str) -> int | None:
-    """A whole number in decimal digits, none of those that no setting may be."""
+    """A whole number in decimal digits, none of those that are too long for any setting."""
     digits = text.strip()
-    is_one = digits.isascii() and digits.isdigit() and len(digits) <= len(str(LARGEST))
+    is_one = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
     return int(digits) if is_one else None
 
 

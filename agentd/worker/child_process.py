@@ -1,31 +1,27 @@
-"""A command that runs as a child process in a session of its own.
+"""A command that runs in a session of its own, with a guardian.
 
 The rule this file keeps: whoever waits for it gets all that the command itself has written, however
 slowly that is taken. Helpers that it leaves behind may hold its pipes open; they are listened to
-for a moment more, no longer. That is why this is not asyncio's own subprocess, whose `wait` waits
-for the pipes as well (CPython issue 119710).
+for a moment more, no longer. But who ends it early gets rid of its helpers, too.
 """
 
 import asyncio
 import contextlib
 import fcntl
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import termios
-import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import IO, TypeVar
 
-from agentd.client.thread_signals import leave_signals_to_main_thread
+from agentd.worker.guardian import GuardedCommand, Guardian
 
 Result = TypeVar("Result")
 Sink = Callable[[bytes], Awaitable[None]]
 """Takes a piece of output; while it does, no more is read, so a flood waits in the pipe."""
 
-GRACE = 5.0
+GRACE = 10.0
 """Seconds between the polite signal (SIGTERM) and the firm one (SIGKILL)."""
 
 _HELPER_SECONDS = 1.0
@@ -35,48 +31,54 @@ _CHUNK = 64 * 1024
 
 
 class ChildProcess:
-    """A running command. Raises `OSError` where it cannot be started."""
+    """A command that a guardian runs."""
 
     def __init__(
-        self, command: Sequence[str], stdin: bytes, environment: Mapping[str, str]
+        self,
+        guardian: Guardian,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        stdin: bytes = b"",
+        grace: Callable[[], float] = lambda: GRACE,
+        on_exit: Callable[[], None] = lambda: None,
     ) -> None:
-        """`stdin` is all that it can read there; it is a file, so nobody waits for the reading."""
-        with tempfile.TemporaryFile() as file:
-            file.write(stdin)
-            file.seek(0)
-            self._process = subprocess.Popen(  # noqa: S603 - the command is the user's own
-                command,
-                stdin=file,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                env=environment,
-                start_new_session=True,
-            )
-        loop = asyncio.get_running_loop()
-        self._exited: asyncio.Future[int] = loop.create_future()
-        self._helpers_time_is_over: asyncio.Future[None] = loop.create_future()
-        threading.Thread(target=self._wait, args=(loop,), daemon=True).start()
+        """`stdin` is all that it can read there; it is a file, so nobody waits for the reading.
+
+        `grace` is asked, when the command is to end early, how long it has for that, in seconds.
+        `on_exit` is told when the command itself has ended; its helpers are listened to after that.
+        """
+        self._guardian = guardian
+        self._command = command
+        self._environment = environment
+        self._stdin = stdin
+        self._grace = grace
+        self._tell_exit = on_exit
+        self._helpers_time_is_over: asyncio.Future[None]
 
     async def run(self, out: Sink, err: Sink) -> int:
-        """Its exit code, negative the number of the signal that ended it. Cancelled, it ends it.
+        """Its exit code, negative the number of the signal that ended it.
 
-        Raises what a sink raises.
+        Cancelled, it ends the command with all that is in its process group, and returns when that
+        is gone: politely, and firmly after the grace, or when it is cancelled again. Raises
+        `OSError` where it cannot be started, `GuardianGone`, and what a sink raises.
         """
-        assert self._process.stdout is not None  # noqa: S101 - both are pipes
-        assert self._process.stderr is not None  # noqa: S101
+        self._helpers_time_is_over = asyncio.get_running_loop().create_future()
+        started, out_pipe, err_pipe = self._start()
+        started.exited.add_done_callback(self._on_exit)
         readers = [
-            asyncio.create_task(self._read(self._process.stdout, out)),
-            asyncio.create_task(self._read(self._process.stderr, err)),
+            asyncio.create_task(self._read(out_pipe, out)),
+            asyncio.create_task(self._read(err_pipe, err)),
         ]
         try:
             await asyncio.wait(readers)
-            code = await asyncio.shield(self._exited)
+            code = await asyncio.shield(started.exited)
         except asyncio.CancelledError:
-            await self._stop()
+            await self._end(started)
             await asyncio.wait(readers, timeout=_HELPER_SECONDS)
             raise
         finally:
+            started.forget()
             for reader in readers:
                 reader.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
@@ -84,28 +86,32 @@ class ChildProcess:
             reader.result()
         return code
 
-    async def _stop(self) -> None:
-        """Politely, and after a while or when asked again, firmly; with all that it has started."""
-        self._signal(signal.SIGTERM)
-        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-            async with asyncio.timeout(GRACE):
-                await asyncio.shield(self._exited)
-        self._signal(signal.SIGKILL)
-        await self._exited
+    def _start(self) -> tuple[GuardedCommand, IO[bytes], IO[bytes]]:
+        """The command, and where what it writes is read."""
+        with tempfile.TemporaryFile() as file, contextlib.ExitStack() as theirs:
+            file.write(self._stdin)
+            file.seek(0)
+            pipes = [_pipe(theirs) for _ in range(2)]
+            descriptors = (file.fileno(), pipes[0][1], pipes[1][1])
+            try:
+                started = self._guardian.start(self._command, self._environment, descriptors)
+            except BaseException:
+                for pipe, _ in pipes:
+                    pipe.close()
+                raise
+        return started, pipes[0][0], pipes[1][0]
 
-    def _signal(self, number: int) -> None:
-        # Its session is its process group; the kernel reserves the number while it has members.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+    async def _end(self, started: GuardedCommand) -> None:
+        """Have its group gone; asked again meanwhile, at once."""
+        started.end(self._grace())
+        while not started.gone.done():
+            try:
+                await asyncio.shield(started.gone)
+            except asyncio.CancelledError:
+                started.end(0)
 
-    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
-        leave_signals_to_main_thread()
-        code = self._process.wait()
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(self._on_exit, code)
-
-    def _on_exit(self, code: int) -> None:
-        _resolve(self._exited, code)
+    def _on_exit(self, _exited: "asyncio.Future[int]") -> None:
+        self._tell_exit()
         asyncio.get_running_loop().call_later(
             _HELPER_SECONDS, _resolve, self._helpers_time_is_over, None
         )
@@ -139,6 +145,13 @@ class ChildProcess:
 def _resolve(future: "asyncio.Future[Result]", result: Result) -> None:
     if not future.done():
         future.set_result(result)
+
+
+def _pipe(theirs: contextlib.ExitStack) -> tuple[IO[bytes], int]:
+    """A pipe: the end that is read, and the other, which is closed with `theirs`."""
+    read_end, write_end = os.pipe()
+    theirs.callback(os.close, write_end)
+    return open(read_end, "rb", buffering=0), write_end  # noqa: PTH123 - no path
 
 
 def _bytes_in_pipe(pipe: IO[bytes]) -> int:

@@ -4,8 +4,6 @@ The rule this file keeps: JSON that the command writes is passed on as it stands
 whether it is JSON is all that is looked at.
 """
 
-import contextlib
-import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,18 +12,16 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from agentd.client import AsyncLease
 from agentd.client.values import is_json
-from agentd.errors import LeaseLost, RequestRefused, WorkFailed
-from agentd.protocol import LINE_LIMIT
-from agentd.worker.output import HeadBuffer, LineSplitter, TailBuffer
+from agentd.errors import LeaseLost, RequestRefused
+from agentd.worker.command_result import CommandResult
+from agentd.worker.kept_output import AttemptOutput
+from agentd.worker.output import LineSplitter, TailBuffer
 
 EVENT_PREFIX = b"AGENTD_EVENT "
 """A line on standard error that begins so is an event of the node."""
 
 STDERR_BYTES = 4096
 """Bytes of standard error that a failed node keeps, the last ones."""
-
-_SIGNAL_EXIT_BASE = 128
-"""A command that a signal ended has this plus its number as exit code, as shells say."""
 
 ShowLine = Callable[[AsyncLease, str], None]
 """Is given each line that a command writes, events apart."""
@@ -41,22 +37,26 @@ class _Event(Struct, forbid_unknown_fields=True):
 class CommandRun:
     """Takes the output piece by piece; when it has come to its `end`, it says what it was."""
 
-    def __init__(self, lease: AsyncLease, show: ShowLine) -> None:
+    def __init__(self, lease: AsyncLease, show: ShowLine, kept: AttemptOutput) -> None:
         self._lease = lease
         self._show = show
-        self._result = HeadBuffer(LINE_LIMIT)
+        self._kept = kept
+        self._result = CommandResult(kept.large_result)
         self._stderr_tail = TailBuffer(STDERR_BYTES)
         self._out = LineSplitter()
         self._err = LineSplitter()
+        self._last_line = b""
 
     async def out(self, piece: bytes) -> None:
         """A piece of standard output."""
+        self._kept.out(piece)
         self._result.feed(piece)
         for line in self._out.feed(piece):
             self._show_line(line)
 
     async def err(self, piece: bytes) -> None:
         """A piece of standard error."""
+        self._kept.err(piece)
         await self._take_stderr_lines(self._err.feed(piece), b"\n")
 
     async def end(self) -> None:
@@ -65,36 +65,26 @@ class CommandRun:
             self._show_line(line)
         await self._take_stderr_lines(self._err.end(), b"")
 
-    def result(self, code: int) -> Any:
-        """Standard output: JSON if it is, else text.
+    @property
+    def stderr(self) -> str:
+        """The end of standard error, without events."""
+        return bytes(self._stderr_tail).decode(errors="replace")
 
-        Raises `WorkFailed` where the exit code is not 0 (negative: the number of the signal that
-        ended the command), or where the output is too long.
+    @property
+    def last_line(self) -> bytes:
+        """The last line of standard error that says something."""
+        return self._last_line
+
+    async def result(self) -> Any:
+        """Standard output: JSON if it is, else text, or where it is kept.
+
+        Raises as `CommandResult.value`.
         """
-        if code:
-            raise WorkFailed(self._failure(code))
-        written = bytes(self._result)
-        if self._result.is_cut:
-            message = (
-                f"the command wrote more than {LINE_LIMIT} bytes to standard output: keep large "
-                "data in a file and print its path"
-            )
-            raise WorkFailed({"exit_code": 0, "message": message})
-        if is_json(written, "$.result_payload"):
-            return Raw(written.strip())
-        return written.decode(errors="replace").removesuffix("\n")
-
-    def _failure(self, code: int) -> dict[str, Any]:
-        """Exit code, signal where there was one, and the end of standard error."""
-        told: dict[str, Any] = {"exit_code": code if code > 0 else _SIGNAL_EXIT_BASE - code}
-        if code < 0:
-            with contextlib.suppress(ValueError):  # real-time signals have no name of their own
-                told["signal"] = signal.Signals(-code).name
-        told["stderr"] = bytes(self._stderr_tail).decode(errors="replace")
-        return told
+        return await self._result.value()
 
     async def _take_stderr_lines(self, lines: Sequence[bytes], end: bytes) -> None:
         for line in lines:
+            self._last_line = line.strip() or self._last_line
             if not (line.startswith(EVENT_PREFIX) and await self._commit_if_event(line)):
                 self._stderr_tail.feed(line + end)
                 self._show_line(line)

@@ -6,6 +6,7 @@ asked again as it was: the daemon may have leased a node for it. Nothing polls, 
 an older one.
 """
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Sequence
@@ -13,10 +14,10 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from agentd.api import AcquireNext, AcquireNextNodeResult, TaskSummary
+from agentd.api import AcquireNext, AcquireNextNodeResult, ContextScope, TaskSummary
 from agentd.client import AsyncClient
 from agentd.client.repeats import TRANSIENT
-from agentd.errors import RequestRefused
+from agentd.errors import DaemonUnreachable, RequestRefused
 from agentd.text import printable
 
 logger = logging.getLogger("agentd.worker")
@@ -24,20 +25,29 @@ logger = logging.getLogger("agentd.worker")
 WAIT_SECONDS = 30.0
 """For how long the daemon may let a question for work wait; then it is asked anew."""
 
+_UNREAD_SECONDS = 0.25
+"""For how long an answer that was not read is waited for again."""
+
 _TASKS_PER_LIST = 16
 """Tasks that are tried before the list of them is asked for again."""
 
 
 class NodeSource:
-    """Acquires nodes for one owner, who offers some labels."""
+    """Acquires nodes for one owner, who offers some labels and wants some events along."""
 
     def __init__(
-        self, client: AsyncClient, task_id: str | None, owner: str, labels: Sequence[str] = ()
+        self,
+        client: AsyncClient,
+        task_id: str | None,
+        owner: str,
+        labels: Sequence[str] = (),
+        context_scope: ContextScope = "task",
     ) -> None:
         self._client = client
         self._task_id = task_id
         self._owner = owner
         self._labels = list(labels)
+        self._context_scope: ContextScope = context_scope
         self._unanswered: _Question | None = None
         self._waits: bool | None = None  # what the daemon says of itself
         self._brings_next = False
@@ -52,7 +62,12 @@ class NodeSource:
         if not self._brings_next:
             return None
         task_id = UNSET if self._task_id is None else self._task_id
-        return AcquireNext(task_id=task_id, lease_owner=self._owner, labels=self._labels)
+        return AcquireNext(
+            task_id=task_id,
+            lease_owner=self._owner,
+            labels=self._labels,
+            context_scope=self._context_scope,
+        )
 
     async def wait(self) -> AcquireNextNodeResult | None:
         """As `next`, as soon as there is a node; None after a while, of an older daemon at once."""
@@ -77,6 +92,22 @@ class NodeSource:
             self._last_logged = ""
         return acquired
 
+    async def unread(self) -> AcquireNextNodeResult | None:
+        """What a question was answered that was given up before the answer was read, if anything.
+
+        The daemon answers it again as it did. One that it has not answered it answers now, without
+        a wait: nothing that is given back after this comes to it.
+        """
+        if self._unanswered is None:
+            return None
+        try:
+            async with asyncio.timeout(_UNREAD_SECONDS):
+                acquired = await self._send(self._unanswered._replace(wait_secs=0))
+        except (TimeoutError, DaemonUnreachable, RequestRefused):
+            return None
+        self._unanswered = None
+        return acquired
+
     def log_waiting(self) -> None:
         """Log, once, that nothing is runnable, if that is why there is no node."""
         if not self._is_away:
@@ -84,7 +115,7 @@ class NodeSource:
             if self._task_id is None:
                 self._log_change(words)
             else:
-                self._log_change(f"{words}; `agentd task explain %s` says why", self._task_id)
+                self._log_change(f"{words}; `agentd task why %s` says why", self._task_id)
 
     def _log_change(self, words: str, *about: object) -> None:
         """Once, not at every attempt."""
@@ -130,8 +161,13 @@ class NodeSource:
             known = str(acquire.params)
             self._waits = "wait_secs" in known
             # What it does not know it ignores here, but would refuse together with an end.
-            self._brings_next = self._waits and (not self._labels or "'labels'" in known)
+            self._brings_next = self._waits and self._knows_what_it_says(known)
         return self._waits
+
+    def _knows_what_it_says(self, known: str) -> bool:
+        """Whether these params have all that a question says beside whose node is wanted."""
+        says = {"labels": bool(self._labels), "context_scope": self._context_scope != "task"}
+        return all(f"'{name}'" in known for name, is_said in says.items() if is_said)
 
     async def _acquire_from(
         self, task_id: str | None, wait_secs: float = 0
@@ -163,6 +199,7 @@ class NodeSource:
             lease_owner=self._owner,
             wait_secs=question.wait_secs,
             labels=self._labels,
+            context_scope=self._context_scope,
             request_id=question.request_id,
         )
 

@@ -1,4 +1,4 @@
-"""What a command writes, bounded: lines to show, a result to keep, the end of its complaints.
+"""What a command writes, bounded: lines to show, and the end of its complaints.
 
 The rule this file keeps: however much is written, so much is kept and no more.
 """
@@ -29,24 +29,6 @@ class LineSplitter:
         rest = bytes(self._rest)
         self._rest.clear()
         return [rest] if rest else []
-
-
-class HeadBuffer:
-    """The first `limit` bytes, and whether there were more."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._kept = bytearray()
-        self.is_cut = False
-
-    def feed(self, piece: bytes) -> None:
-        """Take what there is room for."""
-        room = self._limit - len(self._kept)
-        self._kept += piece[:room]
-        self.is_cut = self.is_cut or len(piece) > room
-
-    def __bytes__(self) -> bytes:
-        return bytes(self._kept)
 
 
 class TailBuffer:

@@ -1,8 +1,8 @@
 """A worker: acquires nodes, hands them to its handler, and waits where there is nothing to do.
 
 The rule this file keeps: it stops without losing anything. SIGTERM ends the acquiring and lets the
-handlers finish; Ctrl-C, or a second SIGTERM, stops them too, and their nodes go back when their
-leases run out. Nothing that only stops a worker fails a node, because failing is final.
+handlers finish; Ctrl-C, or a second SIGTERM, stops them too, and gives their nodes back. Nothing
+that only stops a worker fails a node, and none stays held that nobody works on.
 """
 
 import asyncio
@@ -18,10 +18,11 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from agentd.api import AcquireNextNodeResult
+from agentd.api import AcquireNextNodeResult, ContextScope
 from agentd.client import AsyncClient, Client
 from agentd.client.nodes import as_texts
 from agentd.client.repeats import backoff
+from agentd.worker.lease_watch import LeaseWatch
 from agentd.worker.node_runner import SIGNAL_SPREAD_SECONDS, Handler, NodeRunner
 from agentd.worker.node_source import NodeSource
 
@@ -36,13 +37,15 @@ class Worker:
     The handler takes a `Lease` (with `payload`, `inputs`, `context`, `commit`) and returns the
     node's result, any JSON-encodable value; an `async def` handler takes an `AsyncLease`. What it
     raises fails the node, with type, message and the end of the traceback, or with the payload of a
-    `WorkFailed`; but while a signal stops the worker only a `WorkFailed` does. Heartbeats go out
-    beside it. When the lease is lost, it is stopped: an async one is cancelled, a blocking one gets
-    `LeaseLost` at its next step in Python.
+    `WorkFailed`; a `WorkReleased` gives it back, as does whatever else is raised while a signal
+    stops the worker. Heartbeats go out from a process of their own. When the lease is lost, or the
+    task cancelled, it is stopped: an async one is cancelled, a blocking one gets `LeaseLost` at its
+    next step in Python.
 
     With `task_id` the worker ends when nothing of that task can run any more, else it serves all
     tasks until it is told to stop. `owner` names it in the journal, and `labels` are what it
-    offers: nodes that require others are not for it. Its connections are its own: `client` says
+    offers: nodes that require others are not for it. `context_scope` says whose events its nodes
+    come with, as for `acquire_next_node`. Its connections are its own: `client` says
     where the daemon is and how long a call may take. `outcomes` counts the nodes that were
     `completed`, `failed`, `released` (given back) and `lost`.
     """
@@ -56,6 +59,7 @@ class Worker:
         task_id: str | None = None,
         owner: str | None = None,
         labels: Sequence[str] = (),
+        context_scope: ContextScope = "task",
     ) -> None:
         if concurrency < 1:
             raise ValueError(f"concurrency={concurrency}: a worker has at least one hand")
@@ -64,12 +68,14 @@ class Worker:
         self._concurrency = concurrency
         self._task_id = None if task_id is None else str(task_id)
         self._labels = as_texts(labels, "$.labels", "AcquireNextNode")
+        self._context_scope: ContextScope = context_scope
         self._owner = owner or f"{Path(sys.argv[0]).stem or 'worker'}-{os.getpid()}"
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = False
+        self._stopping = self._is_over = False
         self._signalled_at: float | None = None
         self._changed = asyncio.Event()
         self._told_to_stop = asyncio.Event()
+        self._withdrawn = asyncio.Event()
         self._running: set[asyncio.Task[AcquireNextNodeResult | None]] = set()
         self.outcomes: Mapping[str, int] = {}
 
@@ -107,35 +113,73 @@ class Worker:
             with contextlib.suppress(RuntimeError):  # it is closed: the worker has stopped
                 self._loop.call_soon_threadsafe(self._note_stop)
 
+    async def asks_no_more(self) -> None:
+        """Where it is told to stop: return when its own questions get nothing any more.
+
+        What is given back sooner could be handed out to one of them.
+        """
+        if self._stopping or self._is_over:
+            await self._withdrawn.wait()
+
     def _note_stop(self) -> None:
         self._told_to_stop.set()
         self._changed.set()
 
-    def _is_signalled(self) -> bool:
+    @property
+    def is_signalled(self) -> bool:
         """Whether a signal stops it, or came this moment."""
         if self._signalled_at is None or self._loop is None:
             return False
         return self._stopping or self._loop.time() - self._signalled_at < SIGNAL_SPREAD_SECONDS
 
     async def _run(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._is_over = asyncio.get_running_loop(), False
+        self._withdrawn.clear()
         async with AsyncClient(self._client.socket_path, self._client.timeout) as client:
-            source = NodeSource(client, self._task_id, self._owner, self._labels)
+            source = NodeSource(
+                client, self._task_id, self._owner, self._labels, self._context_scope
+            )
+            watch = LeaseWatch(client, self._task_id)
             runner = NodeRunner(
                 client,
                 self._handler,
-                self._is_signalled,
+                self,
                 lambda: None if self._stopping else source.wanted,
+                watch,
             )
             self.outcomes = runner.outcomes
             try:
-                with self._stop_on_sigterm(), self._record_sigint():
-                    await self._serve(source, runner)
+                with self._heed_signals():
+                    async with watch.watching():
+                        try:
+                            await self._serve(source, runner)
+                        finally:
+                            await self._let_go(source, runner)
             finally:
-                for task in self._running:
-                    task.cancel()
-                await asyncio.gather(*self._running, return_exceptions=True)
                 runner.close()
+
+    async def _let_go(self, source: NodeSource, runner: NodeRunner) -> None:
+        """Cancel the handlers, and give back what was handed out and never begun."""
+        self._is_over = True
+        await self._withdraw(source, runner)
+        await asyncio.sleep(0)  # a task that has not begun could not give its node back
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._give_back_unbegun(runner)
+
+    async def _withdraw(self, source: NodeSource, runner: NodeRunner) -> None:
+        """Have the question that was given up, if any, answered before anything is given back."""
+        try:
+            if (unread := await source.unread()) is not None:
+                runner.unbegun.append(unread)
+        finally:
+            self._withdrawn.set()
+
+    async def _give_back_unbegun(self, runner: NodeRunner) -> None:
+        unbegun = list(runner.unbegun)
+        await asyncio.gather(*map(runner.give_back, unbegun))
+        del runner.unbegun[: len(unbegun)]
 
     async def _serve(self, source: NodeSource, runner: NodeRunner) -> None:
         pauses = backoff(FIRST_WAIT, LONGEST_WAIT)
@@ -157,6 +201,8 @@ class Worker:
                 elif time.monotonic() - began > LONGEST_WAIT or await self._pause(next(pauses)):
                     # It has waited in the daemon, or a node has ended: others may follow.
                     pauses = backoff(FIRST_WAIT, LONGEST_WAIT)
+        await self._withdraw(source, runner)
+        await self._give_back_unbegun(runner)  # now: what runs may take long
         while self._running:
             await asyncio.wait(self._running)
 
@@ -182,7 +228,10 @@ class Worker:
     ) -> None:
         self._running.discard(task)
         if not task.cancelled() and task.exception() is None and (next_one := task.result()):
-            self._start_node(runner, next_one)
+            if self._is_over:
+                runner.unbegun.append(next_one)
+            else:
+                self._start_node(runner, next_one)
         self._changed.set()
 
     async def _pause(self, seconds: float) -> bool:
@@ -192,6 +241,12 @@ class Worker:
                 return await self._changed.wait()
         except TimeoutError:
             return False
+
+    @contextmanager
+    def _heed_signals(self) -> Iterator[None]:
+        """What this worker makes of signals."""
+        with self._stop_on_sigterm(), self._record_sigint():
+            yield
 
     @contextmanager
     def _stop_on_sigterm(self) -> Iterator[None]:

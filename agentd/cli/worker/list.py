@@ -25,9 +25,14 @@ def run(options: argparse.Namespace) -> int:
     elif not found.workers:
         print("nobody waits for work, and nobody held any in the last 10 minutes")
     else:
-        table = [[plain_text(cell) for cell in _cells(each)] for each in found.workers]
+        order = sorted(found.workers, key=lambda each: (not _is_there(each), -each.last_seen))
+        table = [[plain_text(cell) for cell in _cells(each)] for each in order]
         print_table(console(), _NAMES, table, 4)
     return 0
+
+
+def _is_there(worker: WorkerView) -> bool:
+    return bool(worker.waiting or worker.holding)
 
 
 def _cells(worker: WorkerView) -> tuple[object, ...]:

@@ -1,8 +1,9 @@
 """What the verbs of workers take."""
 
+import argparse
 from pathlib import Path
 
-from agentd.cli.usage import Parser, whole_number
+from agentd.cli.usage import Parser, duration, whole_number
 
 _MOST_AT_ONCE = 1000
 _MOST_FAILURES = 1_000_000
@@ -38,8 +39,40 @@ def work(verb: Parser) -> None:
         "--max-failures",
         metavar="N",
         type=whole_number(0, _MOST_FAILURES),
-        help="stop after so many failed nodes or lost leases in a row (default: 3; 0: never)",
+        help="stop after so many nodes that failed, each counted once, or lost leases in a row "
+        "(default: 3; 0: never)",
     )
+    verb.add_argument(
+        "--timeout", metavar="TIME", type=_time, help="how long a command may take (30s, 5m, 2h)"
+    )
+    verb.add_argument(
+        "--grace",
+        metavar="TIME",
+        type=duration,
+        help="from SIGTERM to SIGKILL for a command that is to end (default: 10s)",
+    )
+    verb.add_argument(
+        "--later-exit",
+        metavar="CODE",
+        type=whole_number(1, 255),
+        help="the exit code that gives the node back (default: 75)",
+    )
+    verb.add_argument(
+        "--later-secs", metavar="TIME", type=duration, help="for how long (default: 60s)"
+    )
+    verb.add_argument(
+        "--context",
+        choices=("node", "task", "none"),
+        default="node",
+        help="whose events it reads: the node's and its dependencies' (default), the task's, none",
+    )
+
+
+def _time(text: str) -> float:
+    seconds = duration(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError(f"{text!r}: no command is done in no time")
+    return seconds
 
 
 def loop(verb: Parser) -> None:

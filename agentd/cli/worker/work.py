@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+from agentd import config
 from agentd.cli.ids import find_task_id
 from agentd.cli.log import log_to_stderr
 from agentd.cli.printing import print_data
@@ -22,8 +23,15 @@ from agentd.client import AsyncLease, Client
 from agentd.errors import BadSetting, WorkerStopped
 from agentd.label import node_label
 from agentd.text import printable
-from agentd.worker import Worker
-from agentd.worker.command import DIRECTORY_GONE, MOST_FAILURES, CommandHandler, is_directory_gone
+from agentd.worker.command import (
+    DIRECTORY_GONE,
+    CommandHandler,
+    CommandPolicy,
+    is_directory_gone,
+)
+from agentd.worker.command_worker import CommandWorker
+from agentd.worker.guardian import Guardian
+from agentd.worker.kept_output import OutputKeeper, OutputPlace
 
 MOST_LINES = 1000
 """Lines of one node that are shown."""
@@ -41,16 +49,23 @@ the command
   prints   the node's result on standard output: JSON, or else text
   says     AGENTD_EVENT {"action_type": "STEP", "payload": ...} on a line of
            standard error: an event of the node
-  exits    with 0: the node is COMPLETED; else, but for 126 and 127, it is
-           FAILED, for good
+  exits    with 0: the node is COMPLETED
+           with 75: "not now", it is given back for 60s, or as the last line of
+           standard error says: AGENTD_LATER {"after_secs": 600,
+           "close_limit": "claude", "reason": "..."}
+           with 126 or 127 (no such program): given back, and the worker stops
+           else: it is FAILED, or tried again if it has attempts left
 
-what only stops the worker (Ctrl-C, SIGTERM, a working directory that is gone,
-a command that cannot be started or ends with 126 or 127, as a shell does that
-finds no program) fails no node: its lease runs out
+what only stops the worker (Ctrl-C, SIGTERM, SIGHUP, a working directory that
+is gone) fails no node: its command gets SIGTERM, with all that it has started,
+after --grace SIGKILL, and the node is given back at once. To let commands
+finish, `agentd task pause` their task first. A command that is killed by
+anybody else gives its node back as well; the third time in a row it is FAILED
 with --task the exit code is 1 if a node of the task has failed
 """
 
-_ENDS = ("completed", "failed", "lost")
+_ENDS = {"completed": "completed", "failed": "failed", "released": "given back", "lost": "lost"}
+"""What becomes of nodes, for programs and for people."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -62,42 +77,71 @@ def run(options: argparse.Namespace) -> int:
     _check(options.command[0])
     with Client() as client:
         task = None if options.task is None else find_task_id(client, options.task)
-        outcomes = _work(client, task, options)
-        counts = None if task is None else client.list_tasks(prefix=task).tasks[0].counts
+        worker = _work(client, task, options)
+        # Whoever stops it waits for no answer, and hears of its own nodes only.
+        if task is None or worker.stopped_by is not None:
+            counts = None
+        else:
+            counts = client.list_tasks(prefix=task).tasks[0].counts
+    outcomes = worker.outcomes
     told = {end: outcomes.get(end, 0) for end in _ENDS}
     if options.json:
         print_data({**told, "task": counts})
     else:
-        print(_format_counts(told.items()))
+        print(_format_outcomes(outcomes))
         if counts and counts.keys() != {"COMPLETED"}:
             print(f"the task: {_format_counts(counts.items())}")
     return 1 if counts is not None and "FAILED" in counts else 0
 
 
-def _work(client: Client, task: str | None, options: argparse.Namespace) -> Mapping[str, int]:
-    command = CommandHandler(
-        options.command,
-        client.socket_path,
-        _LinePrinter().show,
-        lambda: worker,
-        MOST_FAILURES if options.max_failures is None else options.max_failures,
-    )
-    worker = Worker(
-        client,
-        command,
-        concurrency=options.concurrency or 1,
-        task_id=task,
-        owner=options.owner,
-        labels=options.label,
-    )
-    _log_to_stderr()
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # its terminal goes away: as Ctrl-C
-        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
-    worker.run()
+def _work(client: Client, task: str | None, options: argparse.Namespace) -> CommandWorker:
+    policy, settings = _policy(options), config.load()
+    place = OutputPlace.in_home(settings.home, settings.log_bytes)
+    with Guardian(policy.grace) as guardian:
+        command = CommandHandler(
+            options.command,
+            guardian,
+            client.socket_path,
+            _LinePrinter().show,
+            lambda: worker,
+            OutputKeeper(place, client.socket_path),
+            policy,
+        )
+        worker = CommandWorker(
+            client,
+            command,
+            end_commands=command.end_commands,
+            grace=policy.grace,
+            concurrency=options.concurrency or 1,
+            task_id=task,
+            owner=options.owner,
+            labels=options.label,
+            context_scope=options.context,
+        )
+        _log_to_stderr()
+        worker.run()
+    told = _format_outcomes(worker.outcomes)
+    if worker.stopped_by in (signal.SIGINT, signal.SIGHUP):
+        raise KeyboardInterrupt(f"interrupted ({told})")
     if command.gave_up is not None:
-        told = _format_counts((end, worker.outcomes.get(end, 0)) for end in _ENDS)
         raise WorkerStopped(f"stopped ({told}): {command.gave_up}")
-    return worker.outcomes
+    return worker
+
+
+def _policy(options: argparse.Namespace) -> CommandPolicy:
+    """What was said on the command line, and else what agentd does."""
+    given = {
+        "later_exit": options.later_exit,
+        "later_secs": options.later_secs,
+        "timeout": options.timeout,
+        "grace": options.grace,
+        "most_failures": options.max_failures,
+    }
+    return CommandPolicy(**{name: value for name, value in given.items() if value is not None})
+
+
+def _format_outcomes(outcomes: Mapping[str, int]) -> str:
+    return _format_counts((said, outcomes.get(end, 0)) for end, said in _ENDS.items())
 
 
 def _format_counts(numbers: Iterable[tuple[str, int]]) -> str:
