@@ -106,6 +106,7 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
         },
         "stretches": {task_id: list(reader.stretches(task_id)) for task_id in task_ids},
         "leased": {task_id: reader.leased_nodes(task_id) for task_id in task_ids},
+        "states": reader.states_of(task_ids),
         "children": {task_id: reader.children(task_id, None, 9) for task_id in task_ids},
         "open": [reader.open_tasks(key) for key in DEDUPE_KEYS],
         "overdue": [reader.overdue_tasks(0, until) for until in MOMENTS],

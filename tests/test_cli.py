@@ -33,17 +33,17 @@ VERBS = (
     "events",
     "limit",
     "workers",
+    "help",
 )
 BELOW = {
     "task": (
         *("register", "list", "show", "graph", "events"),
-        *("cancel", "pause", "resume", "budget", "explain", "update"),
+        *("wait", "watch", "retry", "cancel", "pause", "resume", "cost", "budget", "why", "set"),
     ),
     "node": (
-        *("acquire", "heartbeat", "commit", "complete", "fail", "release", "retry", "show"),
-        *("explain", "update"),
+        *("acquire", "heartbeat", "commit", "complete", "fail", "release", "retry", "done"),
+        *("show", "log", "why", "set"),
     ),
-    "events": ("watch",),
     "limit": ("set", "close", "open", "list"),
 }
 ALL_VERBS = [(), *((verb,) for verb in VERBS)]
@@ -61,7 +61,13 @@ def test_help(home: Path, verb: tuple[str, ...]) -> None:
     ended = agentd_here(home, *verb, "--help")
     assert ended.code == 0
     assert ended.out.startswith(" ".join(("usage: agentd", *verb)))
-    assert re.findall(r"^  (\d+)  \w", ended.out, re.MULTILINE) == [*"0123456", "130"]
+    assert re.findall(r"^  (\d+)  \w", ended.out, re.MULTILINE) == [
+        *"0123456",
+        "10",
+        "11",
+        "124",
+        "130",
+    ]
     assert [line for line in ended.out.splitlines() if len(line) > COLUMNS] == []
 
 
@@ -83,9 +89,8 @@ def test_version(home: Path) -> None:
 
 
 WRONG: list[tuple[tuple[str, ...], str]] = [
-    (("bogus",), "invalid choice: 'bogus'"),
-    (("servee",), "invalid choice: 'servee' (did you mean `serve`? choose from "),
-    (("task", "lsit"), "invalid choice: 'lsit' (did you mean `list`? choose from "),
+    (("bogus",), "there is no verb 'bogus'; see `agentd --help`"),
+    (("task", "list", "--state", "FAILDE"), "(did you mean `FAILED`? choose from "),
     (("--bogus",), "--bogus"),
     (("call",), "METHOD"),
     (("call", "Health", "{}", "more"), "more; see `agentd call --help`"),

@@ -67,11 +67,31 @@ def test_pause_and_resume(shared: DaemonProcess) -> None:
 def test_budget(shared: DaemonProcess) -> None:
     """Unit, used, budget, a line each; and it is replaced as a whole."""
     task = register(shared, "roof")
-    assert run(shared, "task", "budget", task) == "tokens\t0\t10\nusd\t0\t1.5\n"
-    assert run(shared, "task", "budget", task, "usd=3", "cpu=0.5") == "cpu\t0\t0.5\nusd\t0\t3\n"
-    assert data(shared, "task", "budget", task)["budget"] == {"cpu": 0.5, "usd": 3}
-    assert run(shared, "task", "budget", task, "--none") == ""
-    assert data(shared, "task", "budget", task)["budget"] is None
+    told = ("node", "commit", task, "one", "none", "--usage")
+    run(shared, *told, "usd=0", "--usage", "tokens=0")
+    assert run(shared, "task", "cost", task) == "tokens\t0\t10\nusd\t0\t1.5\n"
+    run(shared, *told, "cpu=0")
+    budget = run(shared, "task", "budget", task, "usd=3", "cpu=0.5")
+    assert budget == "cpu\t0\t0.5\ntokens\t0\t\nusd\t0\t3\n"
+    assert data(shared, "task", "cost", task)["budget"] == {"cpu": 0.5, "usd": 3}
+    none_left = "cpu\t0\t\ntokens\t0\t\nusd\t0\t\n"
+    assert run(shared, "task", "budget", task, "--none") == none_left
+    assert data(shared, "task", "cost", task)["budget"] is None
+    assert "`agentd task cost TASK` shows" in agentd_here(shared.home, "task", "budget", task).err
+
+
+def test_a_budget_of_which_nobody_tells(shared: DaemonProcess) -> None:
+    """It is said when it is set and when it is shown, until somebody has told."""
+    task = register(shared, "attic")
+    set_it, show_it = ("task", "budget", task, "cost usd=3"), ("task", "cost", task)
+    for verb in (set_it, show_it, (*show_it, "--json")):
+        assert agentd_here(shared.home, *verb).error == (
+            "agentd: nobody has told yet how much 'cost usd' was used: "
+            "`agentd node commit TASK NODE LEASE --usage 'cost usd=AMOUNT'` does"
+        )
+    held = run(shared, "node", "acquire", task).split()[:3]
+    run(shared, "node", "commit", *held, "--usage", "cost usd=2.5")
+    assert run(shared, *show_it).startswith("cost usd\t2.5\t3\n")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +116,7 @@ def test_a_list_that_is_narrowed(shared: DaemonProcess) -> None:
     assert listed("--goal", "CHIMNEY") == [child, task]
     assert listed("--goal", "chimney", "--parent", task) == [child]
     assert listed("--goal", "chimney", "--state", "PAUSED") == []
+    assert listed("--goal", "chimney", "--state", "active") == listed("--goal", "chimney")
     assert listed("--goal", "chimney", "--label", "team=a", "--since", "2026-01-01T00:00:00Z") == [
         child,
         task,
@@ -103,7 +124,7 @@ def test_a_list_that_is_narrowed(shared: DaemonProcess) -> None:
     assert listed("--goal", "chimney", "--label", "team=b") == []
     assert listed("--goal", "chimney", "--until", "2026-01-01T00:00:00Z") == []
     assert agentd_here(shared.home, "task", "list", "--label", "team").code == 2
-    assert agentd_here(shared.home, "task", "list", "--since", "soon").code == 1
+    assert agentd_here(shared.home, "task", "list", "--since", "soon").code == 2
 
 
 def test_a_task_that_goes_on(shared: DaemonProcess) -> None:
@@ -122,7 +143,10 @@ def test_a_task_that_goes_on(shared: DaemonProcess) -> None:
         ("labels: {a: 1}", "`labels`: expected an object of texts"),
         ("budget: {usd: -1}", "`budget`: expected an object of numbers, 0 or more"),
         ("paused: 1", "`paused`: expected true or false, got a number"),
-        ("timeout_secs: soon", "`timeout_secs`: expected seconds, got a text"),
+        (
+            "timeout_secs: soon",
+            "`timeout_secs`: expected a number of seconds (`timeout` takes a duration), got a text",
+        ),
         ("dedupe_key: 5", "`dedupe_key`: expected a text of 1 to 256 characters"),
         ("parent_task_id: x", "`parent_task_id`: expected a UUID"),
         ("label: {a: b}", "there is no field `label`: did you mean `labels`?"),

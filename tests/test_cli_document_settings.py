@@ -1,22 +1,30 @@
 """A task file says how its nodes are handed out, and what becomes of them when they fail."""
 
+import json
+
 import pytest
 
 from agentd.api import NodeDefaults, RetrySpec
 from agentd.cli.documents.document import read_document
 from agentd.cli.documents.faults import BadDocument
-from tests.daemon_process import REPOSITORY
+from tests.command_line import agentd_here
+from tests.daemon_process import REPOSITORY, DaemonProcess
 from tests.documents import blocks, text
 
 PAGE = REPOSITORY / "docs" / "attempts.md"
 
 WRONG = {
-    "priority: 101": "`priority`: Expected `int` <= 100",
-    "lease_secs: soon": "`lease_secs`: Expected `int | null`, got `str`",
+    "priority: 101": "`priority`: expected a whole number from -100 to 100, got 101",
+    "lease_secs: 0": "`lease_secs`: expected whole seconds, 1 to 86,400, got 0",
+    "lease_secs: 5m": "`lease_secs`: expected a number, got a text; `lease` takes a duration",
+    "timeout_secs: 5m": "`timeout_secs`: expected a number, got a text; `timeout` takes a",
     "retry: {max_attempts: 0}": "`retry`: Expected `int` >= 1 - at `$.max_attempts`",
     "retry: {attempts: 2}": "`retry`: Object contains unknown field `attempts`",
     "not_before: soon": "`not_before`: 'soon' is no moment",
-    "on_failure: go on": "`on_failure`: Invalid enum value 'go on'",
+    "on_failure: go on": '`on_failure`: expected `block` or `continue`, got "go on"',
+    "limits: claude": '`limits`: expected a list of texts, such as [claude], got "claude"',
+    "requires: [1]": "`requires`: expected a list of texts, such as [gpu], got [1]",
+    f"priority: {'9' * 50}": f"from -100 to 100, got {'9' * 40}...",
 }
 
 
@@ -24,9 +32,12 @@ def test_the_example_of_the_page() -> None:
     """What docs/attempts.md shows is understood as it says."""
     [written] = blocks(text(PAGE), "yaml")
     document = read_document(written.encode(), "f")
-    assert document.node_defaults == NodeDefaults(retry=RetrySpec(max_attempts=5), lease_secs=60)
+    retry = RetrySpec(max_attempts=3, backoff_secs=30)
+    assert document.node_defaults == NodeDefaults(retry=retry, lease_secs=60)
+    assert document.holds == {"timeout_secs": 7200}
     build, announce, lint = document.nodes
     assert (build.name, build.priority, build.timeout_secs) == ("build", 10, 900)
+    assert build.retry == RetrySpec(max_attempts=5, backoff_secs=30)
     assert (announce.dependencies, announce.not_before) == ([build.id], "2026-02-01T09:00:00Z")
     assert lint.on_failure == "continue"
 
@@ -91,3 +102,108 @@ def test_what_the_daemon_would_refuse(field: str) -> None:
         read_document(written.encode(), "f")
     assert WRONG[field] in str(refused.value)
     assert "node 'a'" in str(refused.value)
+
+
+def test_a_fault_is_told_once() -> None:
+    """Attempts that are none are not told as missing."""
+    with pytest.raises(BadDocument, match=r"`attempts`: expected a whole number .*, got 0$"):
+        read_document(b"goal: g\nnodes: [{name: a, attempts: 0, backoff: 3s}]\n", "f")
+
+
+# In a person's words
+
+
+WORDS = """goal: g
+timeout: 2h
+node_defaults: {attempts: 3, backoff: 30s, timeout: 30m, lease: 5m, limits: [claude]}
+nodes:
+  - {name: a, attempts: 5, priority: 9, timeout: 90, lease: 1m30s}
+  - {name: b, backoff: 0.5}
+  - {name: c, retry: {max_attempts: 2}}
+  - {name: d}
+"""
+
+
+def test_settings_in_words() -> None:
+    """They stand for fields of the request; a bare number is seconds."""
+    document = read_document(WORDS.encode(), "f")
+    assert document.holds == {"timeout_secs": 7200}
+    assert document.node_defaults == NodeDefaults(
+        retry=RetrySpec(max_attempts=3, backoff_secs=30),
+        timeout_secs=1800,
+        lease_secs=300,
+        limits=["claude"],
+    )
+    a, _, c, d = document.nodes
+    assert (a.priority, a.timeout_secs, a.lease_secs) == (9, 90, 90)
+    assert (d.retry, d.timeout_secs, d.lease_secs) == (None, None, None)
+    assert c.retry == RetrySpec(max_attempts=2)
+
+
+def test_attempts_and_backoff_have_a_default_each() -> None:
+    """Who says one of them keeps the other, and all else, of what holds for all nodes."""
+    a, b, *_ = read_document(WORDS.encode(), "f").nodes
+    assert a.retry == RetrySpec(max_attempts=5, backoff_secs=30)
+    assert b.retry == RetrySpec(max_attempts=3, backoff_secs=0.5)
+    written = b"goal: g\nnode_defaults: {retry: {factor: 3}}\nnodes: [{name: a, attempts: 2}]\n"
+    assert read_document(written, "f").nodes[0].retry == RetrySpec(max_attempts=2, factor=3)
+
+
+WRONG_WORDS = {
+    "attempts: 0": "`attempts`: expected a whole number from 1 to 1,000, got 0",
+    "attempts: many": "`attempts`: expected a whole number from 1 to 1,000, got a text",
+    "backoff: 5s": "`backoff`: without `attempts` it is tried once, and never waits",
+    "timeout: soon": "`timeout`: 'soon': expected a duration, such as 30s, 5m, 2h or 1d",
+    "timeout: 1.5": "`timeout`: 1.5 is out of its range: whole seconds, from 1s to 365d",
+    "timeout: 0s": "`timeout`: '0s' is out of its range",
+    "timeout: [1]": "`timeout`: expected a duration, such as 30s, 5m or 2h, got a list",
+    "lease: 2d": "`lease`: '2d' is out of its range: whole seconds, from 1s to 1d",
+    "not_before: 2h": "a time from now would be another one whenever the file is read",
+    "atempts: 2": "did you mean `attempts`?",
+    "retries: 2": "did you mean `attempts`?",
+}
+
+
+@pytest.mark.parametrize("field", WRONG_WORDS)
+def test_words_that_are_wrong(field: str) -> None:
+    """Each is told with the line, the node, and what is expected."""
+    written = f"goal: g\nnodes:\n  - name: a\n    {field}\n"
+    with pytest.raises(BadDocument) as refused:
+        read_document(written.encode(), "f")
+    assert str(refused.value).startswith("f, line 4, node 'a': ")
+    assert WRONG_WORDS[field] in str(refused.value)
+
+
+TWICE = """goal: g
+timeout: 1h
+timeout_secs: 1
+attempts: 3
+node_defaults: {attempts: 3, retry: {}}
+nodes:
+  - {name: a, backoff: 1s, retry: {max_attempts: 2}}
+  - {name: b, timeout: 1h, timeout_secs: 1}
+  - {name: c, lease: 1h, lease_secs: 1}
+"""
+
+
+def test_words_beside_what_they_stand_for() -> None:
+    """Both are a fault, and all faults are told at once."""
+    with pytest.raises(BadDocument) as refused:
+        read_document(TWICE.encode(), "f")
+    assert [fault for fault in refused.value.faults if "without" not in fault] == [
+        "line 2: `timeout` and `timeout_secs` say the same thing: give one",
+        "line 4: there is no field `attempts`: put it under `node_defaults`, or under a node",
+        "line 5, `node_defaults`: `attempts` and `retry` say the same thing: give one",
+        "line 7, node 'a': `backoff` and `retry` say the same thing: give one",
+        "line 8, node 'b': `timeout` and `timeout_secs` say the same thing: give one",
+        "line 9, node 'c': `lease` and `lease_secs` say the same thing: give one",
+    ]
+
+
+def test_words_arrive(shared: DaemonProcess) -> None:
+    """The daemon has them as the request says them."""
+    registered = agentd_here(shared.home, "task", "register", "-", stdin=WORDS.encode())
+    shown = agentd_here(shared.home, "node", "show", registered.out.strip(), "a", "--json")
+    node = json.loads(shown.out)["data"]["node"]
+    assert node["retry"] == {"max_attempts": 5, "backoff_secs": 30}
+    assert (node["timeout_secs"], node["lease_secs"], node["priority"]) == (90, 90, 9)

@@ -151,9 +151,19 @@ def limited(stage: Stage) -> str:
     return str(made["task_id"])
 
 
+def used(stage: Stage) -> str:
+    """A task and a node that have used of a hostile unit."""
+    task = fresh(stage)
+    with stage.daemon.connect() as connection:
+        held = connection.call("AcquireNextNode", task_id=task)
+        which = {name: held[name] for name in ("task_id", "node_id", "lease_id")}
+        connection.call("CommitEvent", **which, usage={SHORT: 1, f"{LIMIT} of others": 2.5})
+    return task
+
+
 SAYS = 'cat "$1"; cat "$1" >&2; exit 1'
 
-ENDLESS = ("serve", "events watch")
+ENDLESS = ("serve",)
 """Verbs that go on until they are stopped."""
 
 VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
@@ -174,19 +184,28 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
         *(lambda s, f=f: [s.task, "--format", f] for f in ("mermaid", "dot", "svg")),
     ],
     "task events": [lambda s: [s.task]],
+    "task wait": [cancelled_before, lambda s: [s.task, "--timeout", "0"], lambda _: [SHORT]],
+    "task watch": [cancelled_before, lambda _: [SHORT]],
+    "task retry": [
+        lambda s: [fresh(s), SHORT],
+        lambda s: [s.task, s.held[1], "--reason", SHORT, "--by", SHORT],
+        lambda s: [s.task],
+    ],
     "task cancel": [lambda s: [fresh(s), "--reason", SHORT, "--by", SHORT], cancelled_before],
     "task pause": [lambda s: [fresh(s), "--reason", SHORT], cancelled_before],
     "task resume": [lambda s: [fresh(s)], cancelled_before],
+    "task cost": [lambda s: [used(s)], lambda _: [SHORT]],
     "task budget": [
         lambda s: [fresh(s), f"{SHORT}=1", "--none"],
         lambda s: [fresh(s), f"{SHORT}=1"],
         lambda _: ["x", SHORT],
     ],
-    "task explain": [lambda s: [limited(s)], cancelled_before],
-    "task update": [
+    "task why": [lambda s: [limited(s)], cancelled_before],
+    "task set": [
         lambda s: [limited(s), "--require", SHORT],
         lambda s: [s.task, "--not-before", SHORT],
         lambda s: [s.task, "--retry", SHORT],
+        lambda s: [s.task, "--backoff", SHORT, "--attempts", "2"],
     ],
     "node acquire": [lambda s: [s.task, "--owner", SHORT, "--label", SHORT]],
     "node heartbeat": [lambda s: [*s.held], lambda s: [s.task, HOSTILE[1:], s.held[2]]],
@@ -197,19 +216,34 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
         lambda s: [*s.held, "--kind", SHORT * 40],
         lambda s: [*s.held, "--retry-after", SHORT],
     ],
-    "node release": [lambda s: [s.task, SHORT, s.held[2], "--reason", SHORT]],
+    "node release": [
+        lambda s: [s.task, SHORT, s.held[2], "--reason", SHORT],
+        lambda s: [*s.held[:2]],
+        lambda s: [*s.held[:2], "--held-by", SHORT],
+    ],
+    "node done": [
+        lambda s: [*s.held[:2], "--result", SHORT],
+        lambda s: [*s.held[:2], "--owner", SHORT],
+        lambda s: [limited(s), NAMED],
+        lambda s: [s.task, SHORT],
+    ],
     "node retry": [lambda s: [s.task, SHORT], lambda s: [s.task, s.held[1]]],
     "node show": [
         lambda s: [*s.held[:2]],
         lambda s: [s.task, SHORT],
         lambda s: [limited(s), NAMED],
     ],
-    "node explain": [
+    "node log": [
+        lambda s: [*s.held[:2]],
+        lambda s: [s.task, SHORT],
+        lambda s: [limited(s), NAMED, "--attempt", SHORT],
+    ],
+    "node why": [
         lambda s: [limited(s), NAMED],
         lambda s: [*cancelled_before(s), HOSTILE[1:]],
         lambda s: [s.task, SHORT],
     ],
-    "node update": [
+    "node set": [
         lambda s: [limited(s), NAMED, "--require", SHORT],
         lambda s: [s.task, SHORT, "--priority", SHORT],
         lambda s: [*s.held[:2], "--limit", SHORT],
@@ -237,6 +271,13 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
         lambda _: ["TaskStatus", json.dumps({"task_id": HOSTILE})],
     ],
     "status": [lambda _: []],
+    "events": [
+        lambda _: [],
+        lambda s: ["--task", s.task, "--kind", SHORT],
+        lambda _: ["--grep", "hostile"],
+        lambda _: ["--since", SHORT],
+        lambda _: ["--task", SHORT],
+    ],
     "workers": [lambda _: []],
     "replay": [
         lambda _: ["--check"],
@@ -248,10 +289,16 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
     "doctor": [lambda _: []],
     "skill": [lambda s: ["--install", s.folder / f"skills{SHORT}"]],
     "completion": [lambda _: [SHORT]],
+    "help": [lambda _: [SHORT]],
+    "complete": [
+        lambda _: ["tasks"],
+        lambda s: ["nodes", f"agentd node show {s.task}"],
+        lambda _: [SHORT],
+    ],
 }
 """What each verb is run with."""
 
-WITHOUT_JSON = ("skill", "completion")
+WITHOUT_JSON = ("skill", "completion", "help", "complete")
 
 
 def every_verb(of: Parser, so_far: str = "") -> Iterator[str]:

@@ -11,7 +11,7 @@ import pytest
 from agentd.api import UPDATABLE, CauseKind
 from agentd.cli.documents.document import read_document
 from agentd.cli.node.settings import SETTINGS
-from agentd.cli.task.show import HOLDS
+from agentd.cli.task.node_words import HOLDS
 from agentd.cli.times import format_moment
 from tests.command_line import agentd_here, on_a_terminal
 from tests.daemon_process import DaemonProcess
@@ -61,7 +61,7 @@ def shown(daemon: DaemonProcess, *arguments: str) -> list[str]:
 
 
 def test_a_limit_that_is_set(daemon: DaemonProcess) -> None:
-    """It prints nothing in a pipe; the list has a line for each limit, and both are replaced."""
+    """It prints nothing in a pipe; the list has a line for each limit."""
     assert run(daemon, "limit", "list") == ""
     task = register(daemon, "api")
     assert run(daemon, "limit", "list") == ""
@@ -72,9 +72,22 @@ def test_a_limit_that_is_set(daemon: DaemonProcess) -> None:
     assert run(daemon, "limit", "list") == "api\t1\t60/1.5\t1\t1\t\t\n"
     assert data(daemon, "limit", "set", "api", "--max-running", "2") == {"ok": True}
     (limit,) = data(daemon, "limit", "list")["limits"]
-    assert (limit["max_running"], limit["rate"], limit["waiting"]) == (2, None, 1)
+    assert (limit["max_running"], limit["waiting"]) == (2, 1)
     run(daemon, "limit", "set", "api", "--none")
     assert run(daemon, "limit", "list") == "api\t\t\t1\t1\t\t\n"
+
+
+def test_what_is_not_given_is_kept(daemon: DaemonProcess) -> None:
+    """Each is set by itself, and the other stays; `--none` takes both away."""
+    run(daemon, "limit", "set", "api", "--max-running", "4")
+    run(daemon, "limit", "set", "api", "--rate", "60/1m")
+    assert run(daemon, "limit", "list") == "api\t4\t60/60\t0\t0\t\t\n"
+    told = shown(daemon, "limit", "set", "api", "--max-running", "2")
+    assert told == ["limit api: at most 2 run at once, 60 begin in any 1m"]
+    run(daemon, "limit", "set", "api", "--max-running", "1", "--rate", "5/1s")
+    assert run(daemon, "limit", "list") == "api\t1\t5/1\t0\t0\t\t\n"
+    run(daemon, "limit", "set", "api", "--none")
+    assert run(daemon, "limit", "list") == "api\t\t\t0\t0\t\t\n"
 
 
 def test_a_limit_that_is_closed(daemon: DaemonProcess) -> None:
@@ -97,7 +110,6 @@ def test_a_limit_that_nobody_knows(shared: DaemonProcess) -> None:
     error = json.loads(ended.out)["error"]
     assert (ended.code, error["kind"]) == (1, "limit_unknown")
     assert "`agentd limit list`" in error["next"]
-    assert agentd_here(shared.home, "limit", "close", "nope", "--until", "soon").code == 1
 
 
 @pytest.mark.parametrize(
@@ -106,10 +118,15 @@ def test_a_limit_that_nobody_knows(shared: DaemonProcess) -> None:
         ["set", "api"],
         ["set", "api", "--none", "--max-running", "1"],
         ["set", "api", "--max-running", "-1"],
-        *(["set", "api", "--rate", rate] for rate in ("5", "0/1", "1/0", "x/1", "1/nan", "1/1/1")),
+        *(
+            ["set", "api", "--rate", rate]
+            for rate in ("5", "0/1", "1/0", "x/1", "1/nan", "1/1/1", "1/2d", "1/m")
+        ),
         ["close", "api"],
         ["close", "api", "--for", "1", "--until", "2999-01-01"],
         ["close", "api", "--for", "-1"],
+        ["close", "api", "--for", "soon"],
+        ["close", "api", "--until", "soon"],
     ],
 )
 def test_a_limit_that_is_none(shared: DaemonProcess, arguments: list[str]) -> None:
@@ -121,13 +138,14 @@ def test_limits_on_a_terminal(daemon: DaemonProcess) -> None:
     """A table that fits; a reason gives way where it is long."""
     assert shown(daemon, "limit", "list")[0].startswith("no limit was set; `agentd limit set")
     task = register(daemon, "api")
-    told = shown(daemon, "limit", "set", "api", "--max-running", "4", "--rate", "60/60")
-    assert told == ["limit api: at most 4 run at once, 60 begin in any 60 s"]
+    told = shown(daemon, "limit", "set", "api", "--max-running", "4", "--rate", "60/1m")
+    assert told == ["limit api: at most 4 run at once, 60 begin in any 1m"]
     assert acquired(daemon, task)
     _head, row = shown(daemon, "limit", "list")
-    assert re.split(r" {2,}", row) == ["api", "1/4", "60 in 60 s", "1"]
-    told = shown(daemon, "limit", "close", "api", "--for", "3600", "--reason", "quota " * 30)
-    assert told == ["closed api for 3600 s"]
+    assert re.split(r" {2,}", row) == ["api", "1/4", "60/1m", "1"]
+    (closed,) = shown(daemon, "limit", "close", "api", "--for", "1h", "--reason", "quota " * 30)
+    told_until = r"closed api until (\w+ \d+ )?\d\d:\d\d:\d\d: 1 node waits, 1 running"
+    assert re.fullmatch(told_until, closed)
     head, row = shown(daemon, "limit", "list")
     assert head.split() == ["LIMIT", "RUNNING", "RATE", "WAITING"]
     assert "closed, 59 min left: quota quota" in row
@@ -142,50 +160,75 @@ def test_a_node_that_is_explained(daemon: DaemonProcess) -> None:
     """A line for each cause: its kind, and a sentence."""
     task = register(daemon, "api")
     run(daemon, "limit", "set", "api", "--max-running", "0")
-    told = [line.split("\t") for line in run(daemon, "node", "explain", task, "two").splitlines()]
+    told = [line.split("\t") for line in run(daemon, "node", "why", task, "two").splitlines()]
     assert told == [
         ["limit_full", "the limit 'api' is full: 0 run, and 0 may"],
-        ["no_worker", "no worker has offered 'eu', 'gpu' in the last 10 minutes"],
+        ["no_worker", "no worker has offered all of 'eu', 'gpu' in the last 10 minutes"],
     ]
-    found = data(daemon, "node", "explain", task, "two")
+    found = data(daemon, "node", "why", task, "two")
     assert (found["status"], found["runnable"]) == ("PENDING", False)
     assert [cause["kind"] for cause in found["reasons"]] == ["limit_full", "no_worker"]
 
 
 def test_a_node_that_is_explained_to_a_person(daemon: DaemonProcess) -> None:
-    """It ends with what would help, and what to type, where one command says it."""
+    """Each cause with what to type against it, where one command says it."""
     task = register(daemon, "a pi")
-    assert shown(daemon, "node", "explain", task, "one") == ["status    PENDING, runnable"]
-    told = shown(daemon, "node", "explain", task, "two")
+    assert shown(daemon, "node", "why", task, "one") == [
+        "status    PENDING, runnable",
+        "because   no worker has taken it yet",
+        "then      agentd workers",
+        f"then      agentd work --task {task} -- COMMAND",
+    ]
+    told = shown(daemon, "node", "why", task, "two")
     assert told[0] == "status    PENDING, runnable"
     assert told[-2] == "then      agentd workers"
     assert told[-1] == f"then      agentd work --task {task} --label eu --label gpu -- COMMAND"
+    with daemon.connect() as worker:  # who offered the labels, and works no more
+        held = worker.call("AcquireNextNode", task_id=task, node_id="two", labels=["eu", "gpu"])
+        worker.call(
+            "ReleaseNode", **{name: held[name] for name in ("task_id", "node_id", "lease_id")}
+        )
+    told = shown(daemon, "node", "why", task, "two")
+    assert told[1] == "because   no worker has taken it yet"
+    assert told[-1] == f"then      agentd work --task {task} --label gpu --label eu -- COMMAND"
     run(daemon, "limit", "close", "a pi", "--for", "9")
-    assert shown(daemon, "node", "explain", task, "one")[-1] == "then      agentd limit open 'a pi'"
-    one = data(daemon, "task", "show", task)["nodes"][0]["id"]
-    last = shown(daemon, "node", "explain", task, "three")[-1]
-    assert last == f"then      agentd node explain {task} {one}"
+    assert shown(daemon, "node", "why", task, "one")[-1] == "then      agentd limit open 'a pi'"
+    last = shown(daemon, "node", "why", task, "three")[-1]
+    assert last == f"then      agentd node why {task} one"
     run(daemon, "task", "pause", task)
-    told = shown(daemon, "node", "explain", task, "one")
-    assert (told[0], told[-1]) == ("status    PENDING", f"then      agentd task resume {task}")
+    told = shown(daemon, "node", "why", task, "one")
+    assert (told[0], told[2]) == ("status    PENDING", f"then      agentd task resume {task}")
     assert "held up   by paused, dependency" in shown(daemon, "node", "show", task, "three")
+
+
+def test_a_task_that_nobody_works_on(daemon: DaemonProcess) -> None:
+    """Where nothing holds a node, and nothing runs, that is said, and how a worker begins."""
+    task = register(daemon, "api")
+    none = ["because  no worker has taken what is runnable", "then     agentd workers"]
+    begin = f"then     agentd work --task {task} -- COMMAND"
+    assert shown(daemon, "task", "why", task)[2:5] == [*none, begin]
+    run(daemon, "node", "acquire", task)
+    assert begin not in shown(daemon, "task", "why", task)
+    other = register(daemon, "api")
+    run(daemon, "task", "pause", other)
+    assert none[0] not in shown(daemon, "task", "why", other)
 
 
 def test_a_task_that_is_explained(daemon: DaemonProcess) -> None:
     """A line for each cause: its kind, how many nodes it holds, a sentence, and some of them."""
     task = register(daemon, "api")
     run(daemon, "limit", "set", "api", "--max-running", "0")
-    told = [line.split("\t") for line in run(daemon, "task", "explain", task).splitlines()]
+    told = [line.split("\t") for line in run(daemon, "task", "why", task).splitlines()]
     full = "the limit 'api' is full: 0 run, and 0 may"
     assert told[0] == ["dependency", "1", "waiting for nodes that have not ended", "three"]
     assert told[1] == ["limit_full", "2", full, "one,two"]
     assert [line[0] for line in told[2:]] == ["no_worker"]
-    found = data(daemon, "task", "explain", task)
+    found = data(daemon, "task", "why", task)
     assert (found["state"], found["counts"]) == ("ACTIVE", {"PENDING": 3})
-    lines = shown(daemon, "task", "explain", task)
+    lines = shown(daemon, "task", "why", task)
     assert lines[:2] == ["state    ACTIVE", "nodes    3 PENDING"]
     assert lines[4:6] == [f"because  {full}", "         2 nodes: one, two"]
-    assert lines[-2].startswith("next     ")
+    assert lines[6] == "then     agentd limit list"
     assert "waits for a limit that is full" in "".join(shown(daemon, "task", "show", task))
 
 
@@ -211,7 +254,7 @@ def test_a_node_that_is_changed(daemon: DaemonProcess) -> None:
         "--require": "tpu",
     }
     words = [word for pair in changes.items() for word in pair]
-    node_id = run(daemon, "node", "update", task, "two", *words, "--require", "us").strip()
+    node_id = run(daemon, "node", "set", task, "two", *words, "--require", "us").strip()
     node = data(daemon, "node", "show", task, "two")["node"]
     assert node["id"] == node_id
     assert (node["priority"], node["retry"], node["limits"]) == (-5, {"max_attempts": 3}, [])
@@ -219,22 +262,22 @@ def test_a_node_that_is_changed(daemon: DaemonProcess) -> None:
     assert (node["not_before"], node["requires"]) == (32472144000.0, ["tpu", "us"])
     changes = {"--limit": "api", "--require": "gpu"}
     words = [word for pair in changes.items() for word in pair]
-    assert data(daemon, "node", "update", task, "two", *words) == {"node_ids": [node_id]}
+    assert data(daemon, "node", "set", task, "two", *words) == {"node_ids": [node_id]}
     told = shown(daemon, "node", "show", task, "two")
     assert {"requires  gpu", "limits    api"} < set(told)
-    assert shown(daemon, "node", "update", task, "two", *words) == ["1 node changed"]
+    assert shown(daemon, "node", "set", task, "two", *words) == ["1 node changed"]
 
 
 def test_all_nodes_of_a_task_that_are_changed(daemon: DaemonProcess) -> None:
     """Those that are PENDING, and no others."""
     task = register(daemon, "api")
     (_task, held, _lease, _until) = acquired(daemon, task)
-    ids = run(daemon, "task", "update", task, "--priority", "7").split()
+    ids = run(daemon, "task", "set", task, "--priority", "7").split()
     nodes = data(daemon, "task", "show", task)["nodes"]
     assert ids == [node["id"] for node in nodes if node["id"] != held]
     assert [node["priority"] for node in nodes] == [0, 7, 7]
-    assert shown(daemon, "task", "update", task, "--priority", "1") == ["2 nodes changed"]
-    refused = agentd_here(daemon.home, "node", "update", task, "one", "--lease", "1")
+    assert shown(daemon, "task", "set", task, "--priority", "1") == ["2 nodes changed"]
+    refused = agentd_here(daemon.home, "node", "set", task, "one", "--lease", "1")
     assert refused.code == 1
     assert refused.error.endswith("(illegal_transition)")
 
@@ -244,13 +287,13 @@ def test_all_nodes_of_a_task_that_are_changed(daemon: DaemonProcess) -> None:
     [
         ([], "say what to change"),
         (["--priority", "101"], "expected a whole number from -100 to 100"),
-        (["--lease", "0"], "expected a whole number"),
+        (["--lease", "0"], "expected 1 to 86,400 seconds"),
         (["--retry", "{"], "--retry is not JSON"),
     ],
 )
 def test_a_change_that_is_none(shared: DaemonProcess, arguments: list[str], told: str) -> None:
     """It is refused as a usage error, before anything is asked."""
-    for verb in (["task", "update", "01"], ["node", "update", "01", "one"]):
+    for verb in (["task", "set", "01"], ["node", "set", "01", "one"]):
         ended = agentd_here(shared.home, *verb, *arguments)
         assert ended.code == 2
         assert told in ended.err
@@ -277,7 +320,7 @@ def test_a_moment_that_is_far_away() -> None:
 def test_labels_of_a_worker(daemon: DaemonProcess) -> None:
     """`work --label` gets what requires it, and `workers` shows what was offered."""
     task = register(daemon, "api")
-    run(daemon, "task", "update", task, "--require", "gpu", "--require", "eu")
+    run(daemon, "task", "set", task, "--require", "gpu", "--require", "eu")
     worked = [*("work", "--task", task, "--owner", "me"), *("--label", "eu", "--label", "gpu")]
     ended = agentd_here(daemon.home, *worked, "--", "true")
     assert ended.code == 0

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from agentd.cli.node.settings import OPTIONS, SETTINGS
-from agentd.cli.usage import moment
 from tests.command_line import agentd_here, on_a_terminal
 from tests.daemon_process import DaemonProcess
 
@@ -48,31 +47,37 @@ def test_a_moment_as_other_verbs_print_it(daemon: DaemonProcess) -> None:
     for until in (f"{YEAR_2999}", f"{YEAR_2999}.000"):
         run(daemon, "limit", "close", "llm-api", "--until", until)
         assert data(daemon, "limit", "list")["limits"][0]["closed_until"] == YEAR_2999
-    run(daemon, "node", "update", task, "one", "--not-before", f"{YEAR_2999}")
+    run(daemon, "node", "set", task, "one", "--not-before", f"{YEAR_2999}")
     assert data(daemon, "node", "show", task, "one")["node"]["not_before"] == YEAR_2999
     assert task in run(daemon, "task", "list", "--since", "0", "--until", f"{YEAR_2999}")
     assert run(daemon, "task", "list", "--since", f"{YEAR_2999}") == ""
 
 
-def test_a_text_that_is_no_number() -> None:
-    """It goes on as it stands, for the daemon to judge."""
-    for text in ("soon", "nan", "1e9", "1_000", "2026-01-31T12:00:00Z", "9" * 16, "٣"):
-        assert moment(text) == text
-    assert (moment("-1"), moment("1.5")) == (-1, 1.5)
-
-
 # Limits
+
+
+def test_what_a_limit_has_used(daemon: DaemonProcess) -> None:
+    """It is a sum that a person reads, without what binary fractions add to it."""
+    task = register(daemon)
+    run(daemon, "limit", "set", "llm-api", "--max-running", "1")
+    with daemon.connect() as worker:
+        held = worker.call("AcquireNextNode", task_id=task)
+        lease = {name: held[name] for name in ("task_id", "node_id", "lease_id")}
+        for used in (0.1, 0.2):
+            worker.call("CommitEvent", action_type="X", payload={}, usage={"usd": used}, **lease)
+    assert shown(daemon, "limit", "list")[1].split()[4:] == ["usd", "0.3", "used"]
 
 
 def test_a_limit_that_is_closed_until_a_moment(daemon: DaemonProcess) -> None:
     """A moment that is over, and no time at all, leave it open, and that is said."""
     register(daemon)
     told = shown(daemon, "limit", "close", "llm-api", "--until", f"{YEAR_2999}")
-    assert told == [f"closed llm-api until {YEAR_2999}"]
+    assert told[0].startswith("closed llm-api until 2999-01-01 ")
+    assert told[0].endswith(": 1 node waits")
     told = shown(daemon, "limit", "close", "llm-api", "--until", "2020-01-01T00:00:00Z")
-    assert told == ["llm-api is open: closed until 2020-01-01T00:00:00Z"]
+    assert told == ["llm-api is open: that moment is over"]
     told = shown(daemon, "limit", "close", "llm-api", "--for", "0")
-    assert told == ["llm-api is open: closed for 0 s"]
+    assert told == ["llm-api is open: that moment is over"]
 
 
 @pytest.mark.parametrize("verb", [("close", "--for", "1"), ("open",)])
@@ -91,34 +96,34 @@ def test_a_limit_that_is_misspelled(daemon: DaemonProcess, verb: tuple[str, ...]
 
 
 def test_a_task_that_is_explained_to_a_person(daemon: DaemonProcess) -> None:
-    """It ends with what to type next: of a node, or what ends the pause."""
+    """Each cause with what to type next; where nothing helps that is said."""
     task = register(daemon)
-    last = shown(daemon, "task", "explain", task)[-1]
-    assert last == f"then     agentd node explain {task} two"
+    last = shown(daemon, "task", "why", task)[-1]
+    assert last == f"then     agentd work --task {task} --label gpu -- COMMAND"
     run(daemon, "task", "pause", task)
-    assert shown(daemon, "task", "explain", task)[-1] == f"then     agentd task resume {task}"
+    assert f"then     agentd task resume {task}" in shown(daemon, "task", "why", task)
     run(daemon, "task", "cancel", task)
-    assert shown(daemon, "task", "explain", task)[-1].startswith("next     nothing: ")
+    assert shown(daemon, "task", "why", task)[-1].startswith("next     nothing: ")
 
 
 def test_a_command_that_cannot_be_copied(daemon: DaemonProcess) -> None:
     """It is not shown: what stands for its control characters is not what was meant."""
     task = register(daemon, "t\u202ewo", "g\u202epu")
-    told = shown(daemon, "node", "explain", task, "t\u202ewo")
+    told = shown(daemon, "node", "why", task, "t\u202ewo")
     assert told[-1] == "then      agentd workers"
-    assert shown(daemon, "task", "explain", task)[-1].startswith("next     ")
+    assert shown(daemon, "task", "why", task)[-1] == "then     agentd workers"
 
 
 def test_nothing_that_could_be_changed(daemon: DaemonProcess) -> None:
     """It is said why no node was; and what could be is said to whoever changes nothing."""
     task = register(daemon)
-    run(daemon, "task", "update", task, "--require", "")
+    run(daemon, "task", "set", task, "--require", "")
     for _node in range(2):
         run(daemon, "node", "acquire", task)
-    told = shown(daemon, "task", "update", task, "--priority", "1")
+    told = shown(daemon, "task", "set", task, "--priority", "1")
     assert told == ["0 nodes changed: none is PENDING"]
     assert len(OPTIONS.split(", ")) == len(SETTINGS)
-    assert OPTIONS in agentd_here(daemon.home, "task", "update", task).err
+    assert OPTIONS in agentd_here(daemon.home, "task", "set", task).err
 
 
 def test_workers_that_there_are_not(daemon: DaemonProcess) -> None:

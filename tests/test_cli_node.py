@@ -81,7 +81,7 @@ def test_nothing_is_runnable(shared: DaemonProcess) -> None:
     """Where nothing is runnable, nothing is printed for a program, and that is no failure."""
     task = register(shared)
     acquire(shared, task)
-    told = f"nothing is runnable now: `agentd task explain {task}` says why\n"
+    told = f"nothing is runnable now: `agentd task why {task}` says why\n"
     assert agentd(shared.home, "node", "acquire", task) == (0, "", told)
 
 
@@ -172,10 +172,10 @@ def test_a_node_that_is_given_back_fails_and_is_tried_again(shared: DaemonProces
     assert node(shared, task, 0)["status"] == "FAILED"
     ended = agentd(shared.home, "node", "retry", task, node_id, "--by", "me")
     assert ended.out == f"{node_id}\n"
-    assert agentd(shared.home, "node", "retry", task, "--failed").out == ""
+    assert agentd(shared.home, "task", "retry", task, "--failed").out == ""
     lines = agentd(shared.home, "node", "show", task, node_id).out.splitlines()
     shown = [line.split("\t") for line in lines]
-    assert [(row[0], row[1], row[2], row[4], row[5]) for row in shown] == [
+    assert [(row[0], row[1], row[2], row[5], row[6]) for row in shown] == [
         ("1", "released", "me", "", '"lunch"'),
         ("2", "failed", "me", "k", '"e"'),
     ]
@@ -183,10 +183,25 @@ def test_a_node_that_is_given_back_fails_and_is_tried_again(shared: DaemonProces
     assert envelope["data"]["node"]["attempt"] == 2
 
 
-def test_which_nodes_are_tried_again_has_to_be_said(shared: DaemonProcess) -> None:
-    """One of the two: a node, or all that failed."""
+def test_what_was_used(shared: DaemonProcess) -> None:
+    """Each verb that tells something of a node tells its usage with it, and a budget stops more."""
     task = register(shared)
-    for words in ((), (NOBODYS, "--failed")):
-        ended = agentd(shared.home, "node", "retry", task, *words)
-        assert (ended.code, ended.out) == (2, "")
-        assert "--failed" in ended.err
+    assert agentd_here(shared.home, "task", "budget", task, "cost_usd=5").code == 0
+    used = ("--usage", "cost_usd=1.5", "--usage", "tokens=10")
+    held = (task, *acquire(shared, task))
+    for verb in ("commit", "complete"):
+        assert agentd_here(shared.home, "node", verb, *held, *used).code == 0
+    held = (task, *acquire(shared, task))
+    assert agentd_here(shared.home, "node", "fail", *held, "--usage", "cost_usd=2").code == 0
+    with shared.connect() as connection:
+        told = connection.call("TaskStatus", task_id=task, fields=["usage"])["usage"]
+    assert told == {"cost_usd": 5, "tokens": 20}
+    assert agentd_here(shared.home, "node", "acquire", task).out == ""
+
+
+@pytest.mark.parametrize("usage", [["usd"], ["usd=-1"], ["usd=1", "--usage", "usd=2"]])
+def test_usage_that_is_none(shared: DaemonProcess, usage: list[str]) -> None:
+    """It is refused, and so is one unit given twice: nobody would know which is meant."""
+    task = register(shared)
+    ended = agentd_here(shared.home, "node", "commit", task, "plan", "none", "--usage", *usage)
+    assert ended.code == 2

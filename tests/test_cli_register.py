@@ -56,6 +56,22 @@ def test_what_the_daemon_warns_of(home: Path) -> None:
     assert (ended.code, json.loads(ended.out), ended.err) == (0, told, lines)
 
 
+def test_a_limit_that_is_misspelled(daemon: DaemonProcess) -> None:
+    """It would limit nothing: what was probably meant is asked, and the task is registered."""
+    plan = b"goal: g\nnode_defaults: {limits: [%b]}\nnodes: [{name: a, limits: [%b]}, {name: b}]"
+    register = ("task", "register", "-")
+    misspelled = plan % (b"cluade", b"gpt")
+    assert agentd_here(daemon.home, *register, stdin=misspelled).err == ""
+    assert agentd_here(daemon.home, "limit", "set", "claude", "--max-running", "4").code == 0
+    told = "limit 'cluade' is not set; did you mean 'claude'?"
+    ended = agentd_here(daemon.home, *register, stdin=misspelled)
+    assert (ended.code, ended.error) == (0, f"agentd: warning: {told}")
+    ended = agentd_here(daemon.home, *register, "--json", stdin=misspelled)
+    assert json.loads(ended.out)["data"]["warnings"] == [told]
+    ended = agentd_here(daemon.home, *register, "--json", stdin=plan % (b"claude", b"claude"))
+    assert (ended.err, "warnings" in json.loads(ended.out)["data"]) == ("", False)
+
+
 def test_what_the_daemon_does_not_know(shared: DaemonProcess) -> None:
     """A node whose work stands in a field that is passed over is not registered in silence."""
     params = '{"goal":"x","initial_nodes":[{"payload":{"a":1}}]}'

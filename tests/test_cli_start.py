@@ -61,6 +61,8 @@ def imported(daemon: DaemonProcess, *arguments: str) -> set[str]:
         ("status", set()),
         ("task list", set()),
         ("task events TASK", set()),
+        ("events --since 1h", set()),
+        ("complete nodes @", set()),
         ("task show TASK", set()),
         ("task graph TASK", {"renderdag"}),
         ("task register -", {"yaml"}),

@@ -104,11 +104,11 @@ def test_register_what_describes_no_task(shared: DaemonProcess, tmp_path: Path) 
 
 
 def test_list(shared: DaemonProcess) -> None:
-    """A line for each task, the newest first: id, time, a number for each status, goal."""
+    """A line for each task, the newest first: id, time, state, how many of each status, goal."""
     first, second = register(shared), register(shared, "goal: later")
     lines = fields(agentd(shared.home, "task", "list"))
     assert [line[0] for line in lines[:2]] == [second, first]
-    assert lines[1][2:] == ["4", "0", "0", "0", "Ship it"]
+    assert lines[1][2:] == ["ACTIVE", "4", "0", "0", "0", "Ship it"]
     assert lines[1][1].endswith("Z")
 
 
@@ -134,15 +134,18 @@ def test_what_users_wrote_stays_on_its_line(shared: DaemonProcess) -> None:
 
 
 def test_show(shared: DaemonProcess) -> None:
-    """A line for each node: id, status, name, owner, what it depends on, result."""
+    """A line for each node: id, status, name, owner, dependencies, attempt, seconds, result."""
     task = register(shared)
     with shared.connect() as connection:
         held = connection.call("AcquireNextNode", task_id=task, lease_owner="me")
         lease = {name: held[name] for name in ("task_id", "node_id", "lease_id")}
         connection.call("CompleteNode", **lease, result_payload={"said": "hello"})
     lines = fields(agentd(shared.home, "task", "show", task))
-    assert lines[0] == [held["node_id"], "COMPLETED", "plan", "", "", '{"said":"hello"}']
-    assert lines[3][1:] == ["PENDING", "publish", "", f"{lines[1][0]},{lines[2][0]}", ""]
+    assert lines[0][:6] == [held["node_id"], "COMPLETED", "plan", "", "", "1"]
+    assert int(lines[0][6]) >= 0
+    assert lines[0][7] == '{"said":"hello"}'
+    needs = f"{lines[1][0]},{lines[2][0]}"
+    assert lines[3][1:] == ["PENDING", "publish", "", needs, "0", "", ""]
 
 
 def test_graph(shared: DaemonProcess) -> None:

@@ -183,5 +183,9 @@ def test_the_contract_is_kept() -> None:
     errors = {(code, kind) for code, kinds in table for kind in kinds if kind.isidentifier()}
     assert errors <= {(error.code, error.kind) for error in WIRE_ERRORS}
     environment = settings(rows(section("Environment", CONTRACT)))
-    ours_too = {"AGENTD_ALLOW_UID": "0", "AGENTD_CONTEXT_BYTES": "262144"}
+    ours_too = {
+        "AGENTD_ALLOW_UID": "0",
+        "AGENTD_CONTEXT_BYTES": "262144",
+        "AGENTD_LOG_BYTES": "1073741824",
+    }
     assert environment | ours_too == settings(rows(section("Configuration")))

@@ -135,7 +135,15 @@ def test_a_home_that_holds_other_things(tmp_path: Path, name: str) -> None:
     assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
-OURS = [".env", "agent_state.db", "agent_state.db-wal", "agentd.lock", "agentd.sock", "artifacts"]
+OURS = [
+    ".env",
+    "agent_state.db",
+    "agent_state.db-wal",
+    "agentd.lock",
+    "agentd.sock",
+    "artifacts",
+    "results",
+]
 
 
 @pytest.mark.parametrize("files", [[], [".env"], OURS])

@@ -188,4 +188,4 @@ def test_the_task_file(daemon: DaemonProcess, tmp_path: Path) -> None:
             check=True,
         )
         task_id = task_id or ended.stdout.strip()
-    assert ended.stdout == "2 completed, 0 failed, 0 lost\n"
+    assert ended.stdout == "2 completed, 0 failed, 0 given back, 0 lost\n"

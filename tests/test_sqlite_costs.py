@@ -18,7 +18,7 @@ from agentd.events import (
 )
 from agentd.journal import Draft
 from agentd.projections import TASK_STATES
-from agentd.queries.queue import hands_out, next_node
+from agentd.queries.queue import Takeable, hands_out, next_node
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import open_for_reading
 from agentd.store.sqlite.reader import SqliteReader
@@ -45,6 +45,7 @@ QUESTIONS: dict[str, Question] = {
     "a page of nodes": lambda reader: list(reader.nodes(uid(2), 3, 2)),
     "nothing ready": lambda reader: reader.stretches(uid(1)),
     "leased nodes": lambda reader: reader.leased_nodes(uid(2)),
+    "states of tasks": lambda reader: reader.states_of([uid(1), uid(2)]),
     "children": lambda reader: reader.children(uid(1), None, 2),
     "open tasks": lambda reader: reader.open_tasks("k"),
     "overdue tasks": lambda reader: reader.overdue_tasks(0, NOW),
@@ -122,7 +123,9 @@ OF_QUEUE: dict[str, Question] = {
         reader, uid(UNOFFERED)
     ),
     "a node of a paused task": lambda reader: next_runnable(reader, uid(PAUSED)),
-    "whether a task hands out": lambda reader: hands_out(reader, uid(FULL), NOW),
+    "whether a task hands out": lambda reader: hands_out(
+        reader, uid(FULL), Takeable(reader, frozenset(), NOW)
+    ),
     "tasks that hand out": lambda reader: reader.runnable_tasks("", 0, 2),
     "ready nodes that name a limit": lambda reader: reader.count_ready(
         [stretch.demand for stretch in reader.stretches(uid(FULL))]

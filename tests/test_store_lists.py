@@ -52,6 +52,19 @@ def numbers(rows: list[TaskRow]) -> list[int]:
 # Tasks
 
 
+def test_the_states_of_some_tasks(store: Store, new_id: Callable[[], str]) -> None:
+    """Each by its task's id, as the transaction has left it; what is no task has none."""
+    with store.write() as tx:
+        three_tasks(tx, new_id)
+        record_drafts(tx, B, [acquisition(B * 16)], new_id=new_id)
+        found = tx.states_of([uid(B), uid(C), uid(0x5)])
+        assert set(found) == {uid(B), uid(C)}
+        assert (found[uid(B)].pending, found[uid(B)].running) == (1, 1)
+        assert tx.states_of([]) == {}
+    with store.read() as reader:
+        assert reader.states_of([uid(B), uid(C)]) == found
+
+
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(
     ("prefix", "before", "limit", "tasks"),

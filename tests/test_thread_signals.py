@@ -1,15 +1,12 @@
 """Signals go to the main thread, so that it knows of them before it hears of what came later."""
 
-import asyncio
 import signal
 import threading
-from collections.abc import Callable
 
 from agentd.api import HeartbeatNodeResult
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.requests.request import Request
 from agentd.client.thread_signals import leave_signals_to_main_thread
-from agentd.worker.child_process import ChildProcess
 from tests.core import uid
 
 STOPS = {signal.SIGINT, signal.SIGTERM}
@@ -49,28 +46,4 @@ def test_heartbeats_leave_them() -> None:
     held = heartbeats.keep((uid(1), uid(2), uid(3)), 0.1, lambda _why: None)
     assert asked.wait(60)
     heartbeats.release(held)
-    assert found[0] >= STOPS
-
-
-async def exit_code(ended: Callable[[], None]) -> int:
-    """The exit code of a command that does nothing."""
-    loop = asyncio.get_running_loop()
-    soon = loop.call_soon_threadsafe
-
-    def tell(*arguments: object) -> object:
-        ended()
-        return soon(*arguments)  # type: ignore[arg-type]
-
-    loop.call_soon_threadsafe = tell  # type: ignore[method-assign, assignment]
-
-    async def drop(_piece: bytes) -> None:
-        return
-
-    return await ChildProcess(["true"], b"", {}).run(drop, drop)
-
-
-def test_who_waits_for_a_command_leaves_them() -> None:
-    """The thread that waits for a command's end is told of neither; the command is told of both."""
-    found: list[set[int]] = []
-    assert asyncio.run(exit_code(lambda: found.append(blocked()))) == 0
     assert found[0] >= STOPS

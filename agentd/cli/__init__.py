@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
-from agentd.errors import Failure, LeaseLost, RequestRefused
+from agentd.errors import Failure, InvalidParams, LeaseLost, RequestRefused, UnknownMethod
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Failure, RequestRefused, LeaseLost, OSError, KeyboardInterrupt) as error:
         from agentd.cli.failures import report_failure
 
+        if isinstance(error, UnknownMethod | InvalidParams):
+            from agentd.cli.daemon_age import explain_age
+
+            return report_failure(explain_age(error), as_json=usage.wants_json(given))
         return report_failure(error, as_json=usage.wants_json(given))
 
 

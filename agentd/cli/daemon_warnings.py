@@ -1,4 +1,4 @@
-"""What the daemon says beside a result, to a person.
+"""What is said beside a result, to a person: mostly by the daemon.
 
 The rule this file keeps: it is said on standard error, a line each, whichever verb was told it; the
 result is not changed by it.
@@ -35,7 +35,7 @@ def print_warnings() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             if category is UserWarning:
-                _print_warning(str(message))
+                print_warning(str(message))
             else:
                 other(message, category, filename, lineno, file, line)
 
@@ -47,9 +47,10 @@ def print_result_warnings(result: bytes) -> None:
     """Say what is in the `warnings` of a result that is not decoded otherwise."""
     with suppress(msgspec.MsgspecError, UnicodeDecodeError):
         for told in msgspec.json.decode(result, type=_Result).warnings or ():
-            _print_warning(told)
+            print_warning(told)
 
 
-def _print_warning(told: str) -> None:
+def print_warning(told: str) -> None:
+    """Say it, a line."""
     with suppress(OSError):  # nobody reads it
         print(f"agentd: warning: {printable(told)}", file=sys.stderr, flush=True)

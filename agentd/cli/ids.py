@@ -1,9 +1,10 @@
-"""Tasks and nodes as people name them: by an id, the beginning of one, or a node's name.
+"""Tasks and nodes as people name them: by an id, the beginning of one, `@`, or a node's name.
 
 The rule this file keeps: an id in full is taken as it is, without asking the daemon. Anything less
 has to stand for exactly one task or node.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
@@ -20,7 +21,15 @@ from agentd.label import SHORTEST_ID, payload_name
 NO_LEASE = "none"
 """Stands for the lease of a node that nobody holds."""
 
+TELLING_LENGTH = 18
+"""Characters of an id that tell it from tasks that are not shown: all of its millisecond, and 12
+bits of chance (RFC 9562, version 7). To ask for each whether others begin so would take longer.
+"""
+
 _WHOLE = 36
+_NEWEST = re.compile(r"[1-9]\d{0,2}|1000", re.ASCII)
+"""Which of the newest tasks: as far back as one request shows."""
+
 _MOST_CANDIDATES = 10
 """Candidates that are named where an id could be several."""
 
@@ -41,7 +50,12 @@ def find_task_id(client: Client, given: str) -> str:
     """
 
     def find(begin: str, limit: int) -> list[tuple[str, str]]:
-        tasks = client.list_tasks(prefix=begin, limit=limit).tasks
+        page = client.list_tasks(prefix=begin, limit=limit)
+        tasks = page.tasks
+        while page.next is not None and len(tasks) < limit:  # it is shorter where goals are large
+            left = limit - len(tasks)
+            page = client.list_tasks(prefix=begin, limit=left, before=page.next)
+            tasks += page.tasks
         return [(task.id, task.goal) for task in tasks]
 
     return resolve_task_id(given, find)
@@ -50,11 +64,14 @@ def find_task_id(client: Client, given: str) -> str:
 def resolve_task_id(given: str, find: Callable[[str, int], Sequence[tuple[str, str]]]) -> str:
     """The task that this id stands for, or the beginning of one; an id in full is not looked up.
 
-    `find` finds the ids, and what to say of each, that begin with a text: so many at most. Raises
-    `TaskNotFound` where it stands for none, `Ambiguous` for several, `Usage` for no id.
+    `@` is the newest task, `@2` the one before it. `find` finds the ids, and what to say of each,
+    that begin with a text: so many at most, the newest first. Raises `TaskNotFound` where it stands
+    for none, `Ambiguous` for several, `Usage` for no id.
     """
     if (whole := parse_id(given)) is not None:
         return whole
+    if given.startswith("@"):
+        return _newest(given, find)
     begin = _id_prefix(given)
     if begin is None:
         raise Usage(f"{given!r} is no task's id: `agentd task list` shows the ids there are")
@@ -68,14 +85,40 @@ def resolve_task_id(given: str, find: Callable[[str, int], Sequence[tuple[str, s
     return found[0][0]
 
 
+def _newest(given: str, find: Callable[[str, int], Sequence[tuple[str, str]]]) -> str:
+    number = given[1:] or "1"
+    if not _NEWEST.fullmatch(number):
+        raise Usage(
+            f"{given!r} is no task: `@` is the newest one, `@2` the one before it, up to `@1000`"
+        )
+    found = find("", int(number))
+    if len(found) < int(number):
+        none = "there is no task yet; `agentd task register FILE` makes one"
+        there = {0: none, 1: "there is one task"}
+        told = there.get(len(found), f"there are {len(found):,} tasks")
+        raise TaskNotFound(f"no task is {given}: {told}")
+    return found[-1][0]
+
+
 def find_node_id(client: Client, task: str, given: str) -> str:
     """The node of a task that this id, the beginning or the end of one, or this name stands for.
 
     Raises `NodeNotFound` where it stands for none, `Ambiguous` for several.
     """
-    if (whole := parse_id(given)) is not None:
-        return whole
-    nodes = client.task_status(task).nodes
+    (found,) = find_node_ids(client, task, [given])
+    return found
+
+
+def find_node_ids(client: Client, task: str, given: Sequence[str]) -> list[str]:
+    """As `find_node_id` for each; the daemon is asked once, and not for ids in full."""
+    whole = [parse_id(each) for each in given]
+    nodes = client.task_status(task).nodes if None in whole else []
+    return [
+        found or _find_among(nodes, task, each) for found, each in zip(whole, given, strict=True)
+    ]
+
+
+def _find_among(nodes: Sequence[NodeView], task: str, given: str) -> str:
     found = [node for node in nodes if node_name(node) == given]
     if not found and given:
         begin, end = _id_prefix(given), given.lower()

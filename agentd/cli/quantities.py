@@ -22,3 +22,8 @@ def format_contents(found: "Contents") -> str:
     """What a database holds."""
     tasks = "1 task" if found.tasks == 1 else f"{found.tasks:,} tasks"
     return f"{tasks}, events up to seq {found.last_seq:,}"
+
+
+def format_amount(number: float) -> str:
+    """A sum as a person reads it: without what binary fractions add to it."""
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.12g}"

@@ -7,7 +7,7 @@ text: it is neither markup nor control characters.
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Raw
@@ -17,6 +17,7 @@ from agentd.text import printable, printable_json
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.segment import Segment
     from rich.text import Text
 
     from agentd.cli.task.drawing import Line
@@ -93,7 +94,7 @@ def print_table(
     screen: "Console", names: Sequence[str], rows: Sequence[Sequence["Text"]], flexible: int
 ) -> None:
     """A table in which the flexible column gives way where the terminal is narrow."""
-    from rich.table import Table
+    from rich.segment import Segments
 
     widths = [len(name) for name in names]
     for row in rows:
@@ -101,12 +102,23 @@ def print_table(
     widths = [width if at == flexible else min(width, _WIDEST) for at, width in enumerate(widths)]
     taken = sum(widths) - widths[flexible] + _GAP * (len(names) - 1)
     widths[flexible] = max(min(widths[flexible], screen.width - taken), len(names[flexible]), 1)
-    made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
-    for name, width in zip(names, widths, strict=True):
-        made.add_column(name, width=width, no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        made.add_row(*row)
-    screen.print(made)
+    heads = [plain_text(name, "bold") for name in names]
+    lines = (_table_line(screen, row, widths) for row in (heads, *rows))
+    screen.print(Segments(segment for line in lines for segment in line), end="")
+
+
+def _table_line(
+    screen: "Console", cells: Sequence["Text"], widths: Sequence[int]
+) -> Iterator["Segment"]:
+    """A line of a table; rich's own tables take several times as long."""
+    from rich.segment import Segment
+
+    for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        if number:
+            yield Segment(" " * _GAP)
+        cell.truncate(width, overflow="ellipsis", pad=True)
+        yield Segment(cell.plain, screen.get_style(cell.style))
+    yield Segment.line()
 
 
 def drawing_text(line: "Line") -> "Text":
@@ -122,11 +134,18 @@ def drawing_text(line: "Line") -> "Text":
 
 def print_fields(*fields: object) -> None:
     """One line for a program: the fields with tabs between them, JSON (`Raw`) as it was written."""
-    sys.stdout.buffer.write(b"\t".join(map(_field, fields)) + b"\n")
+    print_lines([fields])
+
+
+def print_lines(lines: Iterable[Iterable[object]]) -> None:
+    """Many such lines, in one write."""
+    sys.stdout.buffer.write(b"".join(b"\t".join(map(_field, line)) + b"\n" for line in lines))
 
 
 def _field(field: object) -> bytes:
     if isinstance(field, Raw):  # a tab or an end of a line in it is one space of several
         return bytes(field).translate(_ONE_LINE)
+    if type(field) is int:
+        return b"%d" % field
     words = "" if field is None else printable(field)
     return words.encode(sys.stdout.encoding, "backslashreplace")

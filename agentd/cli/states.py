@@ -36,6 +36,9 @@ TASK_COLOURS = {
 }
 """The colours of a task's states, but for the one that is nothing special."""
 
+EVENT_COLOURS = {"COMPLETE_NODE": COMPLETED.colour, "FAIL_NODE": FAILED.colour}
+"""Those of the events that end a node."""
+
 _BY_STATUS = {state.word: state for state in (COMPLETED, FAILED, RUNNING)}
 
 

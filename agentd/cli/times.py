@@ -19,6 +19,16 @@ def format_duration(seconds: int) -> str:
     return f"{max(seconds, 0)} s"
 
 
+def format_seconds(seconds: float) -> str:
+    """A time in full, as options take it: `1h30m`, `90s` as `1m30s`."""
+    whole, rest = divmod(seconds, 60)
+    parts = []
+    for size, unit in ((1_440, "d"), (60, "h"), (1, "m")):
+        number, whole = divmod(whole, size)
+        parts += [f"{number:.0f}{unit}"] if number else []
+    return "".join(parts) + (f"{round(rest, 3):g}s" if rest or not parts else "")
+
+
 def format_clock(seconds: int) -> str:
     """Unix seconds on this machine's clock."""
     return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%H:%M:%S}"

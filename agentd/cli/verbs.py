@@ -21,12 +21,16 @@ _TASK = (
     Verb("show", "task.show", "show a task and its nodes", task.add_task_id),
     Verb("graph", "task.graph", "draw a task's graph with its states", task.graph),
     Verb("events", "task.events", "show what happened in a task, the newest last", task.events),
+    Verb("wait", "task.wait", "wait until a task has ended; the exit code says how", task.wait),
+    Verb("watch", "task.watch", "show what happens in a task until it has ended", task.add_task_id),
+    Verb("retry", "task.retry", "try again what failed, all of it or some nodes", task.retry),
     Verb("cancel", "task.cancel", "cancel a task and its descendants", task.add_reason),
     Verb("pause", "task.pause", "hand out nothing more of a task for now", task.add_reason),
     Verb("resume", "task.resume", "hand out nodes of a paused task again", task.add_reason),
-    Verb("budget", "task.budget", "show what a task has used, or set its budget", task.budget),
-    Verb("explain", "task.explain", "say what a task's nodes wait for", task.add_task_id),
-    Verb("update", "task.update", "change settings of all its PENDING nodes", task.update),
+    Verb("cost", "task.cost", "show what a task and its nodes have used", task.add_task_id),
+    Verb("budget", "task.budget", "set how much a task may use", task.budget),
+    Verb("why", "task.why", "say what a task's nodes wait for", task.add_task_id),
+    Verb("set", "task.set", "change settings of all its PENDING nodes", task.set_settings),
 )
 _NODE = (
     Verb("acquire", "node.acquire", "lease the next runnable node of a task", node.acquire),
@@ -35,19 +39,18 @@ _NODE = (
     Verb("complete", "node.complete", "complete a node", node.complete),
     Verb("fail", "node.fail", "fail a node, for good or until it is tried again", node.fail),
     Verb("release", "node.release", "give a node back without blame", node.release),
-    Verb("retry", "node.retry", "make nodes that failed PENDING again", node.retry),
+    Verb("retry", "node.retry", "make a node that failed PENDING again", node.retry),
+    Verb("done", "node.done", "say that a node's work is done, by hand", node.done),
     Verb("show", "node.show", "show a node, and how its attempts ended", node.add_node),
-    Verb("explain", "node.explain", "say why a node is not handed out", node.add_node),
-    Verb("update", "node.update", "change settings of a PENDING node", node.update),
+    Verb("log", "node.log", "show what a command wrote while it worked on a node", node.log),
+    Verb("why", "node.why", "say why a node is not handed out", node.add_node),
+    Verb("set", "node.set", "change settings of a PENDING node", node.set_settings),
 )
 _LIMIT = (
     Verb("set", "limit.set", "set how many nodes run at once, and how often", limit.set_limit),
     Verb("close", "limit.close", "hand out nothing that names it for a while", limit.close),
     Verb("open", "limit.open", "hand out what names it again", limit.open_limit),
     Verb("list", "limit.list", "list the limits, and how full they are"),
-)
-_EVENTS = (
-    Verb("watch", "events.watch", "show what happens in all tasks, or in one", events.watch),
 )
 # fmt: off
 VERBS = (
@@ -73,9 +76,13 @@ VERBS = (
          json=False),
     Verb("completion", "texts.completion", "print a script that completes agentd's command lines",
          texts.completion, json=False),
-    Group("events", "watch what happens", _EVENTS),
+    Verb("events", "events.show", "show what happened, in all tasks or one, and what happens",
+         events.events),
     Group("limit", "limit how many nodes of a kind run at once, and how often", _LIMIT),
     Verb("workers", "worker.list", "list who waits for work, and who held some lately"),
+    Verb("help", "texts.help", "show the help of a verb", texts.help_, json=False),
+    Verb("complete", "texts.complete", "print what could stand in the place of a word",
+         texts.complete, json=False, hidden=True),
 )
 # fmt: on
 

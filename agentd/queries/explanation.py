@@ -89,7 +89,9 @@ def causes_of_demand(
     requires = find_demand(reader, row.demand).requires
     if requires and not any(requires <= labels for labels in offered):
         names = sorted(requires)
-        text = f"no worker has offered {', '.join(map(repr, names))} in the last 10 minutes"
+        together = "all of " if len(names) > 1 else ""  # one alone may well be offered
+        offered_by_none = together + ", ".join(map(repr, names))
+        text = f"no worker has offered {offered_by_none} in the last 10 minutes"
         yield Cause("no_worker", text, labels=names)
 
 

@@ -20,13 +20,13 @@ def next_node(
         stretches = reader.next_stretches()
     else:
         stretches = (each for each in reader.stretches(task_id) if each.hands_out)
-    offered = frozenset(labels)
+    can_take = Takeable(reader, frozenset(labels), now)
     first: NodeRow | None = None
     order = None
     for stretch in stretches:
         if order is not None and stretch.order != order:
             break
-        if _can_take(reader, stretch.demand, offered, now):
+        if can_take(stretch.demand):
             order = stretch.order
             node = reader.first_of(stretch)
             if first is None or (node is not None and node.added_seq < first.added_seq):
@@ -34,18 +34,32 @@ def next_node(
     return first
 
 
-def hands_out(reader: Reader, task_id: str, now: int) -> bool:
-    """Whether somebody who offers no labels would get a node of the task."""
-    return any(
-        stretch.hands_out and _can_take(reader, stretch.demand, frozenset(), now)
-        for stretch in reader.stretches(task_id)
-    )
+class Takeable:
+    """Which demands a worker meets who offers these labels, and have room in their limits now.
+
+    Many tasks demand the same: each demand is looked at once.
+    """
+
+    def __init__(self, reader: Reader, offered: frozenset[str], now: int) -> None:
+        self._reader = reader
+        self._offered = offered
+        self._now = now
+        self._known = {"": True}
+
+    def __call__(self, demand: str) -> bool:
+        """Whether a node that demands this can be taken."""
+        known = self._known.get(demand)
+        if known is None:
+            known = self._known[demand] = self._can_take(demand)
+        return known
+
+    def _can_take(self, demand: str) -> bool:
+        demanded = find_demand(self._reader, demand)
+        if not demanded.requires <= self._offered:
+            return False
+        return all(limit_state(self._reader, each).has_room(self._now) for each in demanded.limits)
 
 
-def _can_take(reader: Reader, demand: str, offered: frozenset[str], now: int) -> bool:
-    if not demand:
-        return True
-    demanded = find_demand(reader, demand)
-    if not demanded.requires <= offered:
-        return False
-    return all(limit_state(reader, name).has_room(now) for name in demanded.limits)
+def hands_out(reader: Reader, task_id: str, can_take: Takeable) -> bool:
+    """Whether somebody to whom these demands can be given would get a node of the task."""
+    return any(each.hands_out and can_take(each.demand) for each in reader.stretches(task_id))

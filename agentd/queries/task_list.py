@@ -4,7 +4,7 @@ The rule this file keeps: however few of them fit what is asked for, a call look
 says where the next one is to go on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import UNSET
 
@@ -13,7 +13,7 @@ from agentd.events import TaskRegistered
 from agentd.projections import TaskRow, TaskStateRow
 from agentd.queries.counts import count_by_status
 from agentd.queries.pages import take_page
-from agentd.queries.queue import hands_out
+from agentd.queries.queue import Takeable, hands_out
 from agentd.queries.registration import registration_of
 from agentd.queries.task_states import state_of_task, state_row
 from agentd.store import Reader
@@ -36,7 +36,7 @@ class _Look:
     """The tasks that fit, in their order, among those that one call looks at."""
 
     def __init__(self, reader: Reader, params: ListTasksParams, now: int) -> None:
-        self._now = now
+        self._can_take = Takeable(reader, frozenset(), now)
         self._reader = reader
         self._params = params
         self._goal = params.goal_contains.casefold()
@@ -52,9 +52,10 @@ class _Look:
             # One more than the page has, to see whether it is the last.
             asked = min(left, max(self._params.limit + 1, _AT_ONCE if left < MOST_LOOKED_AT else 1))
             rows = self._candidates(place, asked)
+            states = self._reader.states_of([row.task_id for row in rows])
             for row in rows:
                 place = self.last = row.registered_seq
-                if (summary := self._match(row)) is not None:
+                if (summary := self._match(row, states)) is not None:
                     yield place, summary
             if len(rows) < asked:
                 return
@@ -69,12 +70,12 @@ class _Look:
             return reader.children(params.parent_task_id, place, limit)
         return reader.tasks(params.prefix, place, limit)
 
-    def _match(self, row: TaskRow) -> TaskSummary | None:
+    def _match(self, row: TaskRow, states: Mapping[str, TaskStateRow]) -> TaskSummary | None:
         params = self._params
         if not self._fits_row(row):
             return None
-        state = state_row(self._reader, row.task_id)
-        if params.runnable and not hands_out(self._reader, row.task_id, self._now):
+        state = states.get(row.task_id) or state_row(self._reader, row.task_id)  # which raises
+        if params.runnable and not hands_out(self._reader, row.task_id, self._can_take):
             return None
         if params.state is not None and state_of_task(self._reader, state) != params.state:
             return None
@@ -101,7 +102,7 @@ class _Look:
             event.goal,
             rfc3339(row.created_at),
             count_by_status(state),
-            hands_out(reader, row.task_id, self._now),
+            bool(state.pending) and hands_out(reader, row.task_id, self._can_take),
             state_of_task(reader, state),
             row.parent_task_id or UNSET,
             dict(event.labels) or UNSET,

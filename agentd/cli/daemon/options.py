@@ -24,7 +24,11 @@ def call(verb: Parser) -> None:
         help="the params, or - for standard input (default: {})",
     )
     verb.add_argument(
-        "--timeout", type=positive_seconds, default=30.0, help="seconds to wait (default: 30)"
+        "--timeout",
+        metavar="DURATION",
+        type=positive_seconds,
+        default=30.0,
+        help="how long to wait (default: 30s)",
     )
 
 

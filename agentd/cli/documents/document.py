@@ -105,10 +105,12 @@ def _document(task: Fields, request_id: str | None, *, empty: bool) -> Document:
         if each.name is not None:
             ids.setdefault(each.name, each.node_id)
     known = {each.node_id for each in nodes}
-    specs = [node_spec(each, ids, known) for each in nodes]
+    defaults = read_defaults(task)
+    inherited = None if defaults is None else defaults.retry
+    specs = [node_spec(each, ids, known, inherited) for each in nodes]
     names = {each.node_id: each.name for each in nodes if each.name is not None}
     _check_cycle(nodes, specs, names)  # the daemon would tell it alone, without the line
-    context, defaults = task.own("context", b"{}"), read_defaults(task)
+    context = task.own("context", b"{}")
     priority = task.sent("priority", Priority) or 0
     return Document(request_id, goal, context, specs, names, priority, defaults, holds)
 

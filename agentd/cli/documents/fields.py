@@ -23,6 +23,9 @@ Default = TypeVar("Default")
 NODE_SETTINGS = NodeSettingsSpec.__struct_fields__
 """The fields of a node that go on as they are."""
 
+WORDS = ("attempts", "backoff", "timeout", "lease")
+"""What a person says in the place of some of them."""
+
 
 class ObjectKind(NamedTuple):
     """A kind of object: its fields, where anything else goes, and what others call the fields.
@@ -39,12 +42,18 @@ class ObjectKind(NamedTuple):
     advice: Mapping[str, str] = {}
 
 
+_OTHERS = {
+    "attempts": ("retries", "max_attempts", "max_retries", "tries"),
+    "backoff": ("backoff_secs", "delay", "retry_delay"),
+    "timeout": ("time_limit", "max_time"),
+}
+
 _STATUS_ADVICE = "a node begins as PENDING: leave out what is done, or put it under `payload`"
 
 TASK = ObjectKind(
     (
         *("goal", "context", "nodes", "initial_nodes", "request_id", "priority", "node_defaults"),
-        *("parent_task_id", "labels", "budget", "paused", "timeout_secs", "dedupe_key"),
+        *("parent_task_id", "labels", "budget", "paused", "timeout", "timeout_secs", "dedupe_key"),
     ),
     "context",
     {
@@ -55,20 +64,20 @@ TASK = ObjectKind(
     "$.context",
     {
         name: "put it under `node_defaults`, or under a node"
-        for name in NodeDefaults.__struct_fields__
-        if name != "timeout_secs"  # that of a task is another one
+        for name in (*WORDS, *NodeDefaults.__struct_fields__)
+        if not name.startswith("timeout")  # that of a task is another one
     },
 )
 DEFAULTS = ObjectKind(
-    NodeDefaults.__struct_fields__,
+    (*WORDS, *NodeDefaults.__struct_fields__),
     "nodes",
-    {"requires": ("labels", "label")},
+    {"requires": ("labels", "label"), **_OTHERS},
     (),
     "$.node_defaults",
     {"priority": "put it beside `node_defaults`"},
 )
 NODE = ObjectKind(
-    ("name", "id", "dependencies", "payload_schema", "payload", *NODE_SETTINGS),
+    ("name", "id", "dependencies", "payload_schema", "payload", *WORDS, *NODE_SETTINGS),
     "payload",
     {
         "dependencies": (
@@ -76,11 +85,25 @@ NODE = ObjectKind(
             *("blocked_by", "blockedby", "parents", "prerequisites", "upstream"),
         ),
         "requires": ("labels", "label"),
+        **_OTHERS,
     },
     ("payload_schema", "payload"),
     "$.initial_nodes[0].payload_schema",
     dict.fromkeys(("status", "state", "done", "completed"), _STATUS_ADVICE),
 )
+
+_EXPECTED = {
+    "priority": "a whole number from -100 to 100",
+    "lease_secs": "whole seconds, 1 to 86,400",
+    "timeout_secs": "whole seconds, 1 to 31,536,000",
+    "on_failure": "`block` or `continue`",
+    "requires": "a list of texts, such as [gpu]",
+    "limits": "a list of texts, such as [claude]",
+}
+"""Of fields that go on as they are; of the others the decoder tells what is wrong within them."""
+
+_QUOTED = 40
+"""Characters of a value that a fault repeats."""
 
 _OUTERMOST = json.JSONDecoder(
     parse_int=str, parse_float=str, object_pairs_hook=lambda pairs: [name for name, _ in pairs]
@@ -159,7 +182,12 @@ class Fields:
         try:
             return msgspec.json.decode(self._written[name], type=type_)
         except msgspec.MsgspecError as error:
-            self.place.fault(f"`{name}`: {error}", name)
+            if (expected := _EXPECTED.get(name)) is not None:
+                written = bytes(self._written[name]).decode()
+                found = written if len(written) <= _QUOTED else f"{written[:_QUOTED]}..."
+                self.place.fault(f"`{name}`: expected {expected}, got {found}", name)
+            else:
+                self.place.fault(f"`{name}`: {error}", name)
             return None
 
     def _advice(self, name: str) -> str:

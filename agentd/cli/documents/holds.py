@@ -9,13 +9,14 @@ import msgspec
 
 from agentd.api import RegisterTaskParams
 from agentd.cli.documents.fields import Fields
+from agentd.cli.documents.settings import read_seconds
 
 HOLDS = {
     "parent_task_id": "a UUID",
     "labels": "an object of texts",
     "budget": "an object of numbers, 0 or more",
     "paused": "true or false",
-    "timeout_secs": "seconds",
+    "timeout_secs": "a number of seconds (`timeout` takes a duration)",
     "dedupe_key": "a text of 1 to 256 characters",
 }
 """By name, what is expected of the field."""
@@ -26,4 +27,6 @@ _TYPES = {field.name: field.type for field in msgspec.structs.fields(RegisterTas
 def read_holds(task: Fields) -> dict[str, Any]:
     """Those fields that are given, by their names in the request."""
     given = {name: task.get(name, _TYPES[name], expected, None) for name, expected in HOLDS.items()}
+    if (timeout := read_seconds(task, "timeout", "timeout_secs", float)) is not None:
+        given["timeout_secs"] = timeout
     return {name: value for name, value in given.items() if value is not None}

@@ -4,19 +4,19 @@ The rule this file keeps: a payload goes on as it was written. Only the node's n
 of what it holds, where workers and pictures look for it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 import msgspec
 
-from agentd.api import NodeDefaults, NodeSettingsSpec, NodeSpec, check_name, own_settings
+from agentd.api import NodeDefaults, NodeSpec, RetrySpec, check_name
 from agentd.cli.documents.faults import Place
-from agentd.cli.documents.fields import DEFAULTS, NODE, NODE_SETTINGS, Fields, json_kind
+from agentd.cli.documents.fields import DEFAULTS, NODE, Fields, json_kind
+from agentd.cli.documents.settings import read_settings
 from agentd.cli.ids import parse_id
 from agentd.suggestion import closest_name
 
 _DEPENDENCIES = "a list of names or ids"
-_SETTINGS = {field.name: field.type for field in msgspec.structs.fields(NodeSettingsSpec)}
 _MOST_NAMED = 10
 """Names that are listed where none was meant."""
 
@@ -61,8 +61,18 @@ def _read_dependencies(fields: Fields) -> list[str]:
     return needs
 
 
-def node_spec(node: DocumentNode, ids: Mapping[str, str], known: Collection[str]) -> NodeSpec:
-    """The node as it is sent; `ids` are those of the nodes by name, `known` are all of them."""
+def node_spec(
+    node: DocumentNode,
+    ids: Mapping[str, str],
+    known: Collection[str],
+    inherited: RetrySpec | None = None,
+) -> NodeSpec:
+    """The node as it is sent; `ids` are those of the nodes by name, `known` are all of them.
+
+    `inherited` is how often nodes are tried that say nothing.
+    """
+    settings = read_settings(node.fields, inherited=inherited)
+    _check_backoff(node.fields, settings["retry"])
     needs = []
     for need in node.needs:
         found = ids.get(need) or parse_id(need)
@@ -77,8 +87,17 @@ def node_spec(node: DocumentNode, ids: Mapping[str, str], known: Collection[str]
         dependencies=needs,
         payload_schema=_payload(node),
         name=_name(node),
-        **_settings(node.fields),
+        **settings,
     )
+
+
+def _check_backoff(fields: Fields, retry: RetrySpec | None) -> None:
+    if "attempts" in fields or "backoff" not in fields:
+        return
+    if retry is not None and retry.max_attempts is None:
+        fields.place.fault(
+            "`backoff`: without `attempts` it is tried once, and never waits", "backoff"
+        )
 
 
 def _name(node: DocumentNode) -> str | None:
@@ -97,22 +116,7 @@ def read_defaults(task: Fields) -> NodeDefaults | None:
     place = task.place.below("node_defaults", who="`node_defaults`")
     fields = Fields(place, task.raw("node_defaults", b"{}"), DEFAULTS)
     fields.check_names()
-    return NodeDefaults(**_settings(fields, DEFAULTS.fields))
-
-
-def _settings(fields: Fields, names: Sequence[str] = NODE_SETTINGS) -> dict[str, Any]:
-    """How nodes are handed out, and what becomes of one when it fails."""
-    found = {name: fields.sent(name, _SETTINGS[name]) for name in names}
-    _check_moment(fields, found["not_before"])
-    return found
-
-
-def _check_moment(fields: Fields, moment: float | str | None) -> None:
-    """A moment that is none is a fault."""
-    try:
-        own_settings(NodeDefaults(not_before=moment), 0)
-    except ValueError as error:
-        fields.place.fault(str(error).replace("$.", ""), "not_before")
+    return NodeDefaults(**read_settings(fields, NodeDefaults.__struct_fields__))
 
 
 def _fault_unknown(node: DocumentNode, need: str, ids: Mapping[str, str]) -> None:

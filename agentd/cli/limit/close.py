@@ -1,30 +1,33 @@
 """`agentd limit close NAME`: nothing that names it is handed out for a while, to anybody."""
 
 import argparse
-import time
 
-from agentd.api import to_milliseconds
 from agentd.cli.limit.closing import close_limit
 from agentd.cli.printing import print_data
 from agentd.cli.screen import is_terminal
+from agentd.cli.times import format_moment
+from agentd.client import Client
 from agentd.text import printable
 
 
 def run(options: argparse.Namespace) -> int:
     """Close a limit. Raises `LimitUnknown`, `InvalidParams`, `DaemonUnreachable`."""
-    done = close_limit(options, for_secs=options.seconds, until=options.until)
-    if options.json:
-        print_data(done)
-    elif is_terminal():
-        print(printable(_said(options)))
+    with Client() as client:
+        done = close_limit(client, options, for_secs=options.seconds, until=options.until)
+        if options.json:
+            print_data(done)
+        elif is_terminal():
+            print(printable(_said(client, options.name)))
     return 0
 
 
-def _said(options: argparse.Namespace) -> str:
-    """What was done: a moment that is over closes nothing, and no time at all opens."""
-    if options.seconds is not None:
-        has_ended, end = not options.seconds, f"for {options.seconds:g} s"
-    else:
-        has_ended = to_milliseconds(options.until, "--until") <= time.time() * 1000
-        end = f"until {options.until}"
-    return f"{options.name} is open: closed {end}" if has_ended else f"closed {options.name} {end}"
+def _said(client: Client, name: str) -> str:
+    """What became of it: a moment that is over closes nothing, and no time at all opens."""
+    from agentd.cli.limit.list import all_limits  # draws tables, which a pipe gets none of
+
+    found = next((each for each in all_limits(client) if each.name == name), None)
+    if found is None or found.closed_until is None:
+        return f"{name} is open: that moment is over"
+    waiting = "1 node waits" if found.waiting == 1 else f"{found.waiting:,} nodes wait"
+    running = f", {found.running:,} running" if found.running else ""
+    return f"closed {name} until {format_moment(found.closed_until)}: {waiting}{running}"

@@ -8,20 +8,23 @@ from agentd.errors import LimitUnknown
 
 
 def close_limit(
-    options: argparse.Namespace, *, for_secs: float | None = None, until: float | str | None = None
+    client: Client,
+    options: argparse.Namespace,
+    *,
+    for_secs: float | None = None,
+    until: float | str | None = None,
 ) -> OkResult:
     """Close a limit so long; for 0 seconds opens it.
 
     Raises `LimitUnknown`, which says what was probably meant, `InvalidParams`, `DaemonUnreachable`.
     """
-    with Client() as client:
-        try:
-            return client.close_limit(
-                options.name, for_secs=for_secs, until=until, reason=options.reason, by=options.by
-            )
-        except LimitUnknown as error:
-            message = f"no node names the limit {options.name!r}, and nobody has set it"
-            raise LimitUnknown(f"{message}: {_advice(client, options.name)}") from error
+    try:
+        return client.close_limit(
+            options.name, for_secs=for_secs, until=until, reason=options.reason, by=options.by
+        )
+    except LimitUnknown as error:
+        message = f"no node names the limit {options.name!r}, and nobody has set it"
+        raise LimitUnknown(f"{message}: {_advice(client, options.name)}") from error
 
 
 def _advice(client: Client, name: str) -> str:

@@ -5,8 +5,9 @@ import time
 
 from agentd.api import LimitView, ListLimitsResult
 from agentd.cli.printing import print_data
+from agentd.cli.quantities import format_amount
 from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_table
-from agentd.cli.times import format_duration
+from agentd.cli.times import format_duration, format_seconds
 from agentd.client import Client
 
 
@@ -39,7 +40,7 @@ def all_limits(client: Client) -> list[LimitView]:
 
 
 def _print_fields(limit: LimitView) -> None:
-    rate = "" if limit.rate is None else f"{limit.rate.count}/{limit.rate.per_secs:g}"
+    rate = "" if limit.rate is None else f"{limit.rate.count}/{limit.rate.per_secs:.12g}"
     until = None if limit.closed_until is None else f"{limit.closed_until:.3f}"
     print_fields(
         limit.name, limit.max_running, rate, limit.running, limit.waiting, until, limit.reason
@@ -48,9 +49,11 @@ def _print_fields(limit: LimitView) -> None:
 
 def _cells(limit: LimitView) -> tuple[object, ...]:
     most = "" if limit.max_running is None else f"/{limit.max_running:,}"
-    rate = "-" if limit.rate is None else f"{limit.rate.count:,} in {limit.rate.per_secs:g} s"
+    rate = (
+        "-" if limit.rate is None else f"{limit.rate.count:,}/{format_seconds(limit.rate.per_secs)}"
+    )
     said = [] if limit.closed_until is None else [_closed_words(limit.closed_until, limit.reason)]
-    said += [f"{unit} {amount} used" for unit, amount in sorted(limit.usage.items())]
+    said += [f"{unit} {format_amount(amount)} used" for unit, amount in sorted(limit.usage.items())]
     return limit.name, f"{limit.running:,}{most}", rate, f"{limit.waiting:,}", "; ".join(said)
 
 

@@ -2,7 +2,8 @@
 
 import argparse
 
-from agentd.cli.usage import Parser, duration, moment, whole_number
+from agentd.cli.time_arguments import moment_ahead, seconds
+from agentd.cli.usage import Parser, duration, whole_number
 
 _MOST_RUNNING = 10**15
 _MOST_STARTS = 10_000
@@ -16,13 +17,13 @@ def set_limit(verb: Parser) -> None:
         "--max-running",
         metavar="N",
         type=whole_number(0, _MOST_RUNNING),
-        help="so many at once; left out, any number",
+        help="so many at once; left out, as before",
     )
     verb.add_argument(
         "--rate",
-        metavar="COUNT/SECONDS",
+        metavar="COUNT/DURATION",
         type=_rate,
-        help="so many begin in any so many seconds, such as 60/60; left out, any number",
+        help="so many begin in any so many seconds, such as 60/1m; left out, as before",
     )
     verb.add_argument("--none", action="store_true", help="neither: it does not limit any more")
 
@@ -31,9 +32,11 @@ def close(verb: Parser) -> None:
     """`agentd limit close`."""
     _add_name(verb)
     end = verb.add_mutually_exclusive_group(required=True)
-    end.add_argument("--for", dest="seconds", metavar="SECONDS", type=duration, help="so long")
     end.add_argument(
-        "--until", metavar="TIME", type=moment, help="until then: 2026-01-31T12:00:00Z"
+        "--for", dest="seconds", metavar="DURATION", type=duration, help="so long: 10m"
+    )
+    end.add_argument(
+        "--until", metavar="TIME", type=moment_ahead, help="until then: 2026-01-31T12:00:00Z"
     )
     verb.add_argument("--reason", metavar="TEXT", help="why; whoever asks what waits is told")
     verb.add_argument("--by", metavar="NAME", help="who says so")
@@ -51,15 +54,11 @@ def _add_name(verb: Parser) -> None:
 
 
 def _rate(text: str) -> tuple[int, float]:
-    """COUNT/SECONDS."""
-    count, _, seconds = text.partition("/")
+    """COUNT/DURATION."""
+    count, _, duration_ = text.partition("/")
     try:
-        given = whole_number(1, _MOST_STARTS)(count), float(seconds)
-    except (ValueError, argparse.ArgumentTypeError):
-        given = 0, 0.0
-    if not 1 <= given[1] <= _LONGEST_RATE_SECS:
+        return whole_number(1, _MOST_STARTS)(count), seconds(1, _LONGEST_RATE_SECS)(duration_)
+    except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(
-            f"{text!r}: expected COUNT/SECONDS, such as 60/60: up to {_MOST_STARTS:,} in 1 to "
-            f"{_LONGEST_RATE_SECS:,} seconds"
-        )
-    return given
+            f"{text!r}: expected COUNT/DURATION, such as 60/1m: up to {_MOST_STARTS:,} in 1s to 1d"
+        ) from error

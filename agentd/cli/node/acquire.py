@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_data(held)
     elif held is None:
-        told = f"nothing is runnable now: `agentd task explain {task}` says why"
+        told = f"nothing is runnable now: `agentd task why {task}` says why"
         print(told, file=sys.stdout if is_terminal() else sys.stderr)
     elif is_terminal():
         _print_lease(held)

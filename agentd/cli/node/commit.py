@@ -5,6 +5,7 @@ import argparse
 from agentd.cli.ids import NO_LEASE, parse_lease_id
 from agentd.cli.node.event_result import print_event_result
 from agentd.cli.node.target import find_target
+from agentd.cli.node.told_usage import read_usage
 from agentd.cli.payload import parse_payload
 from agentd.client import Client
 
@@ -16,6 +17,11 @@ def run(options: argparse.Namespace) -> int:
     with Client() as client:
         task, node = find_target(client, options)
         event = client.commit_event(
-            task, node, lease_id=lease, action_type=options.type, payload=written
+            task,
+            node,
+            lease_id=lease,
+            action_type=options.type,
+            payload=written,
+            usage=read_usage(options),
         )
     return print_event_result(event, options, "recorded")

@@ -5,6 +5,7 @@ import argparse
 from agentd.cli.ids import parse_lease_id
 from agentd.cli.node.event_result import print_event_result
 from agentd.cli.node.target import find_target
+from agentd.cli.node.told_usage import read_usage
 from agentd.cli.payload import parse_payload
 from agentd.client import Client
 
@@ -20,6 +21,7 @@ def run(options: argparse.Namespace) -> int:
             retryable=not options.not_retryable,
             retry_after_secs=options.retry_after,
             kind=options.kind,
+            usage=read_usage(options),
         )
     done = "failed" if event.status == "FAILED" else "failed, to be tried again"
     return print_event_result(event, options, done)

@@ -1,10 +1,13 @@
 """What the verbs of nodes take."""
 
 from agentd.cli.node.settings import add_settings
-from agentd.cli.task.options import add_task_id
-from agentd.cli.usage import Parser, duration, whole_number
+from agentd.cli.task.options import add_task_id, add_why
+from agentd.cli.time_arguments import seconds, whole_seconds
+from agentd.cli.usage import Parser, amount, duration, whole_number
 
 _LONGEST_WAIT = 60
+_LONGEST_LEASE = 86_400
+_MOST_ATTEMPTS = 10**9
 _NODE = "the node's name, its id, or a beginning or an end of that"
 
 
@@ -17,16 +20,16 @@ def acquire(verb: Parser) -> None:
     verb.add_argument("--node", metavar="NODE", help="this node and no other, by its name or id")
     verb.add_argument(
         "--lease",
-        metavar="SECONDS",
-        type=whole_number(1, 86_400),
+        metavar="DURATION",
+        type=whole_seconds(1, _LONGEST_LEASE),
         help="how long the lease lasts (default: the node's own, or the node timeout)",
     )
     verb.add_argument(
         "--wait",
-        metavar="SECONDS",
-        type=whole_number(0, _LONGEST_WAIT),
+        metavar="DURATION",
+        type=seconds(0, _LONGEST_WAIT),
         default=0,
-        help="wait so long until one is runnable, at most 60 (default: 0)",
+        help="wait so long until one is runnable, at most 60s (default: 0)",
     )
     verb.add_argument(
         "--label",
@@ -52,12 +55,14 @@ def commit(verb: Parser) -> None:
         default="COMMIT_EVENT",
         help="what happened (default: COMMIT_EVENT)",
     )
+    _add_usage(verb)
 
 
 def complete(verb: Parser) -> None:
     """`agentd node complete`."""
     _add_leased_node(verb)
     _add_payload(verb, "its result")
+    _add_usage(verb)
 
 
 def fail(verb: Parser) -> None:
@@ -69,39 +74,69 @@ def fail(verb: Parser) -> None:
     )
     verb.add_argument(
         "--retry-after",
-        metavar="SECONDS",
+        metavar="DURATION",
         type=duration,
         help="try it again after exactly this, in the place of its pause",
     )
     verb.add_argument("--kind", metavar="WORD", help="what went wrong, in a word")
+    _add_usage(verb)
 
 
 def release(verb: Parser) -> None:
     """`agentd node release`."""
-    _add_leased_node(verb)
+    add_node(verb)
+    verb.add_argument("lease", metavar="LEASE", nargs="?", help="the lease that it is held under")
     verb.add_argument(
-        "--after", metavar="SECONDS", type=duration, help="it is not handed out sooner"
+        "--held-by",
+        metavar="OWNER",
+        help="in the place of LEASE: take it from this owner, whose worker is gone",
+    )
+    verb.add_argument(
+        "--after", metavar="DURATION", type=duration, help="it is not handed out sooner"
     )
     verb.add_argument("--reason", metavar="TEXT", help="why, for the next holder")
 
 
 def retry(verb: Parser) -> None:
     """`agentd node retry`."""
-    add_task_id(verb)
-    verb.add_argument("node", metavar="NODE", nargs="?", help=_NODE)
-    verb.add_argument("--failed", action="store_true", help="every node that failed, and can be")
-    verb.add_argument("--reason", metavar="TEXT", help="why, for the journal")
-    verb.add_argument("--by", metavar="NAME", help="who wants it, for the journal")
+    add_node(verb)
+    add_why(verb)
+
+
+def done(verb: Parser) -> None:
+    """`agentd node done`."""
+    add_node(verb)
+    verb.add_argument(
+        "--result", metavar="JSON", help="its result, or - for standard input (default: null)"
+    )
+    verb.add_argument("--owner", metavar="NAME", help="who did it (default: you)")
 
 
 def add_node(verb: Parser) -> None:
-    """`agentd node show` and `explain`."""
+    """`agentd node show` and `why`."""
     add_task_id(verb)
     verb.add_argument("node", metavar="NODE", help=_NODE)
 
 
-def update(verb: Parser) -> None:
-    """`agentd node update`."""
+def log(verb: Parser) -> None:
+    """`agentd node log`."""
+    add_node(verb)
+    verb.add_argument(
+        "--attempt",
+        metavar="N",
+        type=whole_number(1, _MOST_ATTEMPTS),
+        help="which attempt (default: the newest)",
+    )
+    verb.add_argument(
+        "--follow", action="store_true", help="show what comes, until the attempt has ended"
+    )
+    verb.add_argument(
+        "--stream", choices=("stdout", "stderr"), help="only this one (default: both)"
+    )
+
+
+def set_settings(verb: Parser) -> None:
+    """`agentd node set`."""
     add_node(verb)
     add_settings(verb)
 
@@ -117,4 +152,15 @@ def _add_payload(verb: Parser, what: str) -> None:
         metavar="JSON",
         nargs="?",
         help=f"{what}, or - for standard input (default: null)",
+    )
+
+
+def _add_usage(verb: Parser) -> None:
+    verb.add_argument(
+        "--usage",
+        metavar="UNIT=AMOUNT",
+        action="append",
+        type=amount,
+        default=[],
+        help="what was used since it was told last, such as usd=0.12; may be given again",
     )

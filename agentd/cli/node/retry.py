@@ -1,30 +1,22 @@
-"""`agentd node retry TASK NODE|--failed`: nodes that failed, tried again."""
+"""`agentd node retry TASK NODE`: a node that failed, tried again; `task retry` takes many."""
 
 import argparse
 
-from agentd.cli.failures import Usage
-from agentd.cli.ids import find_node_id, find_task_id
+from agentd.cli.node.target import find_target
 from agentd.cli.printing import print_data
 from agentd.cli.screen import is_terminal, print_fields
 from agentd.client import Client
 
 
 def run(options: argparse.Namespace) -> int:
-    """Try nodes again. Raises `NotRetryable`, `NodeNotFound`, `Usage`."""
-    if (options.node is None) is not options.failed:
-        raise Usage("give a NODE, or --failed for all that failed")
+    """Try a node again. Raises `NotRetryable`, `NodeNotFound`."""
     with Client() as client:
-        task = find_task_id(client, options.task)
-        node = None if options.node is None else find_node_id(client, task, options.node)
-        retried = client.retry_node(
-            task, node, failed=options.failed, reason=options.reason, by=options.by
-        )
+        target = find_target(client, options)
+        retried = client.retry_node(*target, reason=options.reason, by=options.by)
     if options.json:
         print_data(retried)
     elif is_terminal():
-        number = len(retried.node_ids)
-        print(f"{number:,} {'node' if number == 1 else 'nodes'} PENDING again")
+        print("PENDING again")
     else:
-        for node_id in retried.node_ids:
-            print_fields(node_id)
+        print_fields(target.node_id)
     return 0

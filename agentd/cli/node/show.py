@@ -1,10 +1,14 @@
-"""`agentd node show TASK NODE`: a node, and how its attempts ended."""
+"""`agentd node show TASK NODE`: a node, its whole result or error, and how its attempts ended."""
 
 import argparse
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from agentd.api import AttemptView, NodeStatusResult
+from agentd.api import NULL, AttemptView, NodeStatusResult, NodeView
+from agentd.cli.error_words import error_words
+from agentd.cli.node.beginnings import find_beginnings
+from agentd.cli.node.holder import holder_words
 from agentd.cli.node.target import find_target
 from agentd.cli.printing import print_data
 from agentd.cli.screen import (
@@ -15,7 +19,12 @@ from agentd.cli.screen import (
     print_table,
     print_whole,
 )
-from agentd.cli.times import format_clock, format_day_and_clock, format_moment
+from agentd.cli.times import (
+    format_day_and_clock,
+    format_duration,
+    format_moment,
+    format_seconds,
+)
 from agentd.client import Client
 from agentd.label import node_label
 from agentd.text import printable_json
@@ -27,47 +36,94 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Print a node. Raises `TaskNotFound`, `NodeNotFound`, `Ambiguous`, `DaemonUnreachable`."""
     with Client() as client:
-        status = client.node_status(*find_target(client, options))
-    if options.json:
-        print_data(status)
-    elif is_terminal():
-        _show(status)
+        target = find_target(client, options)
+        status = client.node_status(*target)
+        if options.json:
+            print_data(status)
+            return 0
+        took = _seconds(status.attempts, find_beginnings(client, status))
+    if is_terminal():
+        _show(status, took)
     else:
         for each in status.attempts:
-            print_fields(each.attempt, each.how, each.owner, _ended_at(each), each.kind, each.error)
+            what = each.attempt, each.how, each.owner, _ended_at(each), took.get(each.attempt)
+            print_fields(*what, each.kind, each.error)
     return 0
 
 
-def _show(status: NodeStatusResult) -> None:
-    node, screen = status.node, console()
+def _seconds(attempts: list[AttemptView], began: dict[int, float]) -> dict[int, int]:
+    """How long each attempt took, where its beginning is known."""
+    return {
+        each.attempt: max(round(each.ended_at - began[each.attempt]), 0)
+        for each in attempts
+        if each.attempt in began
+    }
+
+
+def _show(status: NodeStatusResult, took: dict[int, int]) -> None:
+    _show_node(status.node)
+    screen = console()
+    if status.node.status != "FAILED" and (last := _last_error(status)) is not None:
+        print_whole(screen, f"try {last.attempt:<5} {printable_json(bytes(last.error))}")
+    if status.attempts:
+        screen.print()
+        headings = ("TRY", "ENDED", "WHEN", "TOOK", "OWNER", "")
+        print_table(screen, headings, [_row(each, took) for each in status.attempts], flexible=5)
+    if status.node.status == "FAILED":
+        which = f"{status.node.task_id} {status.node.id}"
+        print_whole(screen, f"then      agentd node log {which}")
+        print_whole(screen, f"          agentd node retry {which}")
+
+
+def _show_node(node: NodeView) -> None:
+    screen = console()
     print_whole(screen, f"node      {node.name or node_label(node.id, node.payload_schema)}")
+    print_whole(screen, f"id        {node.id}")
     print_whole(screen, f"status    {node.status}, attempt {node.attempt}")
     if node.not_before is not None:
         print_whole(screen, f"waits     until {format_moment(node.not_before)}")
     if node.blocked_by:
         print_whole(screen, f"held up   by {', '.join(node.blocked_by)}")
+    for what, told in _settings(node):
+        print_whole(screen, f"{what:<9} {told}")
+    if holder := holder_words(node):
+        print_whole(screen, f"held by   {holder}")
+    print_whole(screen, f"payload   {printable_json(bytes(node.payload_schema))}")
+    outcome = "error" if node.status == "FAILED" else "result"
+    print_whole(screen, f"{outcome:<9} {printable_json(bytes(node.result_payload))}")
+
+
+def _settings(node: NodeView) -> Iterator[tuple[str, str]]:
+    """What `node set` changes, where it is not what nodes have anyway."""
+    if node.priority:
+        yield "priority", str(node.priority)
+    if node.retry:
+        most, pause = node.retry.max_attempts or 1, node.retry.backoff_secs
+        again = "" if pause is None else f", {format_seconds(pause)} after the first"
+        yield "retry", "1 attempt" if most == 1 else f"{most:,} attempts at most{again}"
+    for what, seconds in (("timeout", node.timeout_secs), ("lease", node.lease_secs)):
+        if seconds:
+            yield what, format_seconds(seconds)
     for what, names in (("requires", node.requires), ("limits", node.limits)):
         if names:
-            print_whole(screen, f"{what:<9} {', '.join(names)}")
-    if node.lease_expires_at is not None:
-        until = format_clock(node.lease_expires_at)
-        print_whole(screen, f"held by   {node.lease_owner}, until {until}")
-    print_whole(screen, f"payload   {printable_json(bytes(node.payload_schema))}")
-    print_whole(screen, f"result    {printable_json(bytes(node.result_payload))}")
-    if status.attempts:
-        screen.print()
-        headings = ("ATTEMPT", "ENDED", "WHEN", "OWNER", "")
-        print_table(screen, headings, [_row(each) for each in status.attempts], flexible=4)
+            yield what, ", ".join(names)
 
 
-def _row(attempt: AttemptView) -> tuple["Text", ...]:
-    kind = "" if attempt.kind is None else f" ({attempt.kind})"
+def _last_error(status: NodeStatusResult) -> AttemptView | None:
+    """The newest attempt that ended with something to say."""
+    told = (each for each in reversed(status.attempts) if bytes(each.error) != NULL)
+    return next(told, None)
+
+
+def _row(attempt: AttemptView, took: dict[int, int]) -> tuple["Text", ...]:
+    seconds = took.get(attempt.attempt)
     return (
         plain_text(attempt.attempt),
-        plain_text(f"{attempt.how}{kind}"),
+        plain_text(attempt.how),
         plain_text(format_day_and_clock(_ended_at(attempt))),
+        plain_text("-" if seconds is None else format_duration(seconds)),
         plain_text(attempt.owner or ""),
-        plain_text(attempt.error),
+        plain_text(error_words(attempt.error, attempt.kind)),
     )
 
 

@@ -1,7 +1,8 @@
 """What the verbs of tasks take."""
 
 from agentd.cli.node.settings import add_settings
-from agentd.cli.usage import Parser, amount, label, moment, whole_number
+from agentd.cli.time_arguments import moment_ago
+from agentd.cli.usage import Parser, amount, duration, label, whole_number
 
 STATES = ("ACTIVE", "PAUSED", "COMPLETED", "FAILED", "CANCELLED")
 """Those of `events.StateOfTask`, which would cost every start the import of the decoders."""
@@ -13,7 +14,9 @@ _MOST_EVENTS = 1000
 def add_task_id(verb: Parser) -> None:
     """The task that a verb is about."""
     verb.add_argument(
-        "task", metavar="TASK", help="the task's id, or a beginning that no other has"
+        "task",
+        metavar="TASK",
+        help="the task's id, a beginning that no other has, or @ for the newest, @2 the one before",
     )
 
 
@@ -33,7 +36,7 @@ def list_tasks(verb: Parser) -> None:
     verb.add_argument(
         "--runnable", action="store_true", help="only those with a runnable node, the oldest first"
     )
-    verb.add_argument("--state", choices=STATES, help="only those in this state")
+    verb.add_argument("--state", type=str.upper, choices=STATES, help="only those in this state")
     verb.add_argument(
         "--label",
         metavar="NAME=VALUE",
@@ -47,11 +50,11 @@ def list_tasks(verb: Parser) -> None:
     verb.add_argument(
         "--since",
         metavar="TIME",
-        type=moment,
-        help="only those registered then or later: 2026-01-31T12:00:00Z",
+        type=moment_ago,
+        help="only those registered then or later: 1h ago, or 2026-01-31T12:00:00Z",
     )
     verb.add_argument(
-        "--until", metavar="TIME", type=moment, help="only those registered before that"
+        "--until", metavar="TIME", type=moment_ago, help="only those registered before that"
     )
     verb.add_argument(
         "--limit",
@@ -60,6 +63,27 @@ def list_tasks(verb: Parser) -> None:
         default=100,
         help="at most so many (default: 100)",
     )
+
+
+def add_why(verb: Parser) -> None:
+    """For the journal, where somebody changes his mind."""
+    verb.add_argument("--reason", metavar="TEXT", help="why, for the journal")
+    verb.add_argument("--by", metavar="NAME", help="who wants it, for the journal")
+
+
+def retry(verb: Parser) -> None:
+    """`agentd task retry`."""
+    add_task_id(verb)
+    verb.add_argument(
+        "nodes",
+        metavar="NODE",
+        nargs="*",
+        help="only these, by name, id, or a beginning or an end of that",
+    )
+    verb.add_argument(
+        "--failed", action="store_true", help="every node that failed (the default without NODE)"
+    )
+    add_why(verb)
 
 
 def add_reason(verb: Parser) -> None:
@@ -82,8 +106,8 @@ def budget(verb: Parser) -> None:
     verb.add_argument("--none", action="store_true", help="take the budget away")
 
 
-def update(verb: Parser) -> None:
-    """`agentd task update`."""
+def set_settings(verb: Parser) -> None:
+    """`agentd task set`."""
     add_task_id(verb)
     add_settings(verb)
 
@@ -96,6 +120,17 @@ def graph(verb: Parser) -> None:
         choices=("text", "mermaid", "dot", "svg"),
         default="text",
         help="what to write (default: text)",
+    )
+
+
+def wait(verb: Parser) -> None:
+    """`agentd task wait`."""
+    add_task_id(verb)
+    verb.add_argument(
+        "--timeout",
+        metavar="DURATION",
+        type=duration,
+        help="give up after that, such as 30m, with exit code 124 (default: never)",
     )
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agentd.api import RegisterTaskResult
-from agentd.cli.daemon_warnings import print_warnings
+from agentd.cli.daemon_warnings import print_warning, print_warnings
 from agentd.cli.documents.document import Document, read_document
 from agentd.cli.documents.faults import BadDocument
 from agentd.cli.failures import Usage
@@ -15,6 +15,7 @@ from agentd.cli.ids import parse_id
 from agentd.cli.payload import read_argument
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_line
+from agentd.cli.task.limit_names import misspelled_limits
 from agentd.client import Client
 from agentd.errors import (
     ConnectionLost,
@@ -33,11 +34,16 @@ def run(options: argparse.Namespace) -> int:
     document = _read(options)
     with _say_how_to_repeat(options, document.request_id), Client() as client:
         made = _register(client, options.path, document)
+        misspelled = [] if made.existing else misspelled_limits(client, document)
+    for told in misspelled:
+        print_warning(told)
     if made.existing:
         _print_existing(made, as_json=options.json)
     elif options.json:
         ids = {name: node_id for node_id, name in document.names.items()}
-        print_data({"task_id": made.task_id, "node_ids": made.node_ids, "names": ids})
+        printed = {"task_id": made.task_id, "node_ids": made.node_ids, "names": ids}
+        warnings = [*(made.warnings or ()), *misspelled]
+        print_data({**printed, "warnings": warnings} if warnings else printed)
     elif is_terminal():
         _print_registered(document, made)
     else:

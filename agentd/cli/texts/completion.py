@@ -1,7 +1,7 @@
-"""`agentd completion SHELL`: a script that completes verbs, options and files.
+"""`agentd completion SHELL`: a script that completes verbs, options, files, and what there is.
 
-The rule this file keeps: shtab writes the script from the parser, so nothing of agentd runs when
-somebody presses TAB.
+The rule this file keeps: shtab writes the script from the parser. Verbs, options and files are in
+it; tasks, nodes, limits and labels are asked of the daemon when somebody presses TAB.
 """
 
 import argparse
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import shtab
 
 from agentd.cli.failures import Usage
+from agentd.cli.texts.completers import PREAMBLES, completer
 from agentd.cli.verbs import parser
 
 _FILES = ("FILE", "PATH")
@@ -22,18 +23,21 @@ def run(options: argparse.Namespace) -> int:
         known = ", ".join(shtab.SUPPORTED_SHELLS)
         raise Usage(f"there is no completion for {options.shell!r}: there is for {known}")
     whole = parser()
-    for action in _actions(whole):
-        if action.metavar in _FILES:
-            setattr(action, "complete", shtab.FILE)  # noqa: B010 - an attribute that shtab looks for
+    for verb, action in _actions(whole):
+        if (asked := completer(action, verb)) is not None:
+            setattr(action, "complete", asked)  # noqa: B010 - an attribute that shtab looks for
+        elif action.metavar in _FILES:
+            setattr(action, "complete", shtab.FILE)  # noqa: B010 - the same
         elif action.metavar in _FOLDERS:
             setattr(action, "complete", shtab.DIRECTORY)  # noqa: B010 - the same
-    print(shtab.complete(whole, options.shell))
+    print(shtab.complete(whole, options.shell, preamble=PREAMBLES.get(options.shell, "")))
     return 0
 
 
-def _actions(of: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+def _actions(of: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:
+    """Every argument and option, each with its verb."""
     for action in of._actions:  # noqa: SLF001 - as shtab finds them
-        yield action
+        yield of.prog, action
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
             for below in action.choices.values():
                 yield from _actions(below)

@@ -1,5 +1,7 @@
 """Tasks, and what was used."""
 
+from collections.abc import Sequence
+
 from agentd.projections import (
     TASK_STATES,
     TASKS,
@@ -29,6 +31,11 @@ class Tasks(Queue):
         """See `Reader.children`."""
         everything = self.tasks("", before, len(self.tables[TASKS.name]))
         return [task for task in everything if task.parent_task_id == task_id][:limit]
+
+    def states_of(self, task_ids: Sequence[str]) -> dict[str, TaskStateRow]:
+        """See `Reader.states_of`."""
+        found = {each: self.get(TASK_STATES, (each,)) for each in task_ids}
+        return {task_id: row for task_id, row in found.items() if row is not None}
 
     def open_tasks(self, dedupe_key: str) -> list[TaskRow]:
         """See `Reader.open_tasks`."""

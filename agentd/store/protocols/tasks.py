@@ -1,8 +1,9 @@
 """Lists of tasks, a page at a time."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from agentd.projections import TaskRow
+from agentd.projections import TaskRow, TaskStateRow
 
 
 class TaskReader(Protocol):
@@ -25,6 +26,9 @@ class TaskReader(Protocol):
 
         With `before` they are the newest of those that were registered before that seq.
         """
+
+    def states_of(self, task_ids: Sequence[str]) -> dict[str, TaskStateRow]:
+        """The states of these tasks, by their ids."""
 
     def open_tasks(self, dedupe_key: str) -> list[TaskRow]:
         """The tasks that bear the key and `may_go_on`, newest first."""

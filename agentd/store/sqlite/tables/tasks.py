@@ -5,7 +5,10 @@ were registered together, so many may share a prefix: few are sorted, many are m
 of registration. The + in the SQL keeps the planner on the one index or the other.
 """
 
-from agentd.projections import QUEUE, TASK_STATES, TASKS, TaskRow
+import json
+from collections.abc import Sequence
+
+from agentd.projections import QUEUE, TASK_STATES, TASKS, TaskRow, TaskStateRow
 from agentd.store.sqlite.statements import LARGEST_INTEGER, columns
 from agentd.store.sqlite.tables.queue import HANDS_OUT
 from agentd.store.sqlite.tables.rows import RowReader, RowTx
@@ -30,6 +33,10 @@ _FEW = 4_000
 
 _CHILDREN = (
     f"{_TASKS} WHERE parent_task_id = ? AND registered_seq < ? ORDER BY registered_seq DESC LIMIT ?"
+)
+_STATES = (
+    f"SELECT {columns(TASK_STATES)} FROM task_states "
+    "WHERE task_id IN (SELECT value FROM json_each(?))"
 )
 # As in the index of those that bear a dedupe_key.
 _MAY_GO_ON = "cancelled_seq IS NULL AND (pending + running > 0 OR completed + failed = 0)"
@@ -79,6 +86,11 @@ class TaskReader(RowReader):
         last = LARGEST_INTEGER if before is None else before
         return [TaskRow(*row) for row in self._all(_CHILDREN, (task_id, last, limit))]
 
+    def states_of(self, task_ids: Sequence[str]) -> dict[str, TaskStateRow]:
+        """See `Reader.states_of`."""
+        rows = (TaskStateRow(*row) for row in self._all(_STATES, (json.dumps([*task_ids]),)))
+        return {row.task_id: row for row in rows}
+
     def open_tasks(self, dedupe_key: str) -> list[TaskRow]:
         """See `Reader.open_tasks`."""
         return [TaskRow(*row) for row in self._all(_OPEN, (dedupe_key,))]
@@ -124,6 +136,11 @@ class TaskTx(RowTx, TaskReader):
         """See `Reader.children`."""
         self._write_rows(TASKS.name)
         return super().children(task_id, before, limit)
+
+    def states_of(self, task_ids: Sequence[str]) -> dict[str, TaskStateRow]:
+        """See `Reader.states_of`."""
+        self._write_rows(TASK_STATES.name)
+        return super().states_of(task_ids)
 
     def open_tasks(self, dedupe_key: str) -> list[TaskRow]:
         """See `Reader.open_tasks`."""

@@ -1,9 +1,9 @@
-"""`agentd task update TASK`: other settings for all nodes of a task that are PENDING."""
+"""`agentd task set TASK`: other settings for all nodes of a task that are PENDING."""
 
 import argparse
 
 from agentd.cli.ids import find_task_id
-from agentd.cli.node.update import print_updated, read_changes
+from agentd.cli.node.set import print_updated, read_changes
 from agentd.client import Client
 
 
