@@ -1,0 +1,111 @@
+"""Every command of docs/how-do-i.md is typed here, where its question may be asked."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import subprocess
+from string import Template
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.command_line import AGENTD, agentd_here
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
+from tests.documents import quoted, rows, text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = REPOSITORY / "docs" / "how-do-i.md"
+COMMANDS = [
+    command
+    for _question, told in rows(text(PAGE))
+    for command in quoted(told)
+    if command.startswith("agentd ")
+]
+PLAN = """\
+goal: Release
+node_defaults: {limits: [claude]}
+nodes:
+  - {name: build}
+  - {name: review}
+  - {name: publish, dependencies: [build]}
+"""
+BUILD_FAILED = ("task retry", "node retry", "node show")
+WORKED_ON = ("node log", "task watch", "task wait", "task cost")
+"""Of what an agent has done, and what goes on until the task has ended."""
+HELD = ("node commit", "node release")
+"""Of a node that somebody holds: its first one, `build`, and who is called OWNER."""
+
+
+@pytest.fixture
+def folder(shared: DaemonProcess, tmp_path: Path) -> Path:
+    """Where a person types: a plan that is registered, an agent, a machine's own program."""
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    for name in ("claude", "train.sh"):
+        (tmp_path / name).write_text("#!/bin/sh\nexec cat\n")
+        (tmp_path / name).chmod(0o755)
+    assert agentd_here(shared.home, "task", "register", str(tmp_path / "plan.yaml")).code == 0
+    assert agentd_here(shared.home, "limit", "set", "claude", "--none").code == 0
+    assert agentd_here(shared.home, "limit", "open", "claude").code == 0
+    return tmp_path
+
+
+def typed(shared: DaemonProcess, folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    """The command, as it runs in that folder."""
+    path = f"{folder}:/usr/local/bin:/usr/bin:/bin"
+    return subprocess.Popen(
+        [*AGENTD, *words],
+        cwd=folder,
+        env=environment(shared.home, {"PATH": path, "PYTHONPATH": str(REPOSITORY)}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def is_about(command: str, verbs: tuple[str, ...]) -> bool:
+    """Whether it is one of these verbs."""
+    return command.removeprefix("agentd ").startswith(verbs)
+
+
+def prepare(shared: DaemonProcess, folder: Path, command: str) -> dict[str, str]:
+    """Make the newest task one of which the question may be asked.
+
+    What comes back is what the command has in its environment.
+    """
+    if is_about(command, HELD):
+        held = agentd_here(shared.home, "node", "acquire", "@", "--owner", "OWNER").out.split()
+        return {f"AGENTD_{name}_ID": held[at] for at, name in enumerate(("TASK", "NODE", "LEASE"))}
+    if is_about(command, WORKED_ON):
+        assert (
+            agentd_here(shared.home, "work", "--task", "@", "--", str(folder / "claude")).code == 0
+        )
+    if is_about(command, BUILD_FAILED):
+        held = agentd_here(shared.home, "node", "acquire", "@", "--node", "build").out.split()
+        assert agentd_here(shared.home, "node", "fail", "@", "build", held[2]).code == 0
+    if is_about(command, ("task resume",)):
+        assert agentd_here(shared.home, "task", "pause", "@").code == 0
+    return {}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_it_does_what_it_is_asked_to(shared: DaemonProcess, folder: Path, command: str) -> None:
+    """It succeeds; a worker that serves all tasks does so until it is stopped."""
+    given = prepare(shared, folder, command)
+    words = shlex.split(Template(command).substitute(given))[1:]
+    with typed(shared, folder, *words) as process:
+        if "--all" in words:
+            assert agentd_here(shared.home, "task", "wait", "@").code == 0
+            process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == (130 if "--all" in words else 0), out.decode()
+
+
+def test_it_is_one_command_a_question() -> None:
+    """Each row begins with its command, but the one that is a key."""
+    told = [row[1] for row in rows(text(PAGE))]
+    assert [each for each in told if not each.startswith("`agentd ")] == [
+        "Ctrl-C: its command is ended, and its node goes back at once"
+    ]
