@@ -32,7 +32,7 @@ test-oldest: ## the same with the oldest version of everything that pyproject.to
 	@$(MAKE) --no-print-directory VENV=.venv-oldest OLDEST=1 test
 
 # Some of its tests take longer than a test may that hangs: pyproject.toml says 5 minutes.
-soak: $(VENV)/.has-soak ## the fault laboratory with its full numbers: most of an hour
+soak: $(VENV)/.has-soak ## the fault laboratory with its full numbers: some two hours
 	@$(PY) -m pytest tests/faults --soak -o faulthandler_timeout=7200 $(ARGS)
 
 check: $(STAMP) ## ruff (lint, format) and mypy strict

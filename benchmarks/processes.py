@@ -13,6 +13,7 @@ from time import perf_counter
 from benchmarks.daemons import agentd, agentd_environment, fresh_home
 from benchmarks.history import count_events
 from benchmarks.load import register_flat
+from benchmarks.open_tasks import fill_home
 from benchmarks.report import Row, at_least, at_most
 from benchmarks.run import Run
 from benchmarks.stats import median
@@ -25,6 +26,7 @@ VERBS = (
     "task graph ID",
     "task events ID",
 )
+LISTED_TASKS = 10_000
 
 
 def start(run: Run) -> list[Row]:
@@ -61,6 +63,23 @@ def call(run: Run) -> list[Row]:
             times = [_seconds_of(arguments, home) * 1e3 for _ in range(2 * run.starts)]
             rows.append(at_most(f"agentd {verb}", median(times), 150, "ms", worst=max(times)))
     return rows
+
+
+def task_list(run: Run) -> list[Row]:
+    """`agentd task list` of many tasks, as a process: for a person's pipe, and in an envelope."""
+    with fresh_home() as home:
+        fill_home(home, LISTED_TASKS)
+        with agentd(home):
+            return [
+                _list_row(f"agentd task list of {LISTED_TASKS:,}{more}", options, home, run)
+                for more, options in (("", []), (" --json", ["--json"]))
+            ]
+
+
+def _list_row(name: str, options: list[str], home: Path, run: Run) -> Row:
+    verb = ["task", "list", "--limit", str(LISTED_TASKS), *options]
+    times = [_seconds_of(verb, home) * 1e3 for _ in range(2 * run.starts)]
+    return at_most(name, median(times), 300, "ms", worst=max(times))
 
 
 def _seconds_to_start_empty() -> float:

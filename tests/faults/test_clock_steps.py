@@ -103,7 +103,7 @@ def test_no_step_of_the_clock_touches_a_lease(
     A lease ends when it has lasted its time, and one that ended in an absence after its grace.
     """
     world = World(machine, directory, lab.random, lease_ms)
-    for _ in range(lab.amount(5_000, 50_000)):
+    for _ in range(lab.amount(2_500, 50_000)):
         [fate] = lab.random.choices(list(FATES), list(FATES.values()))
         fate(world)
         world.check()

@@ -174,7 +174,7 @@ def test_one_of_a_crowd_serves(lab: Laboratory, home: Path) -> None:
 
     The winner of a round is killed or stopped, so the next crowd finds what that leaves.
     """
-    for _ in range(lab.amount(10, 200)):
+    for _ in range(lab.amount(5, 200)):
         processors = Processors()
         last = lab.random.choice([signal.SIGKILL, signal.SIGTERM])
         regular = Regular(home / "agentd.sock")

@@ -81,7 +81,7 @@ def siege(lab: Laboratory, home: Path) -> int:
 def test_what_was_acknowledged_survives_every_kill(lab: Laboratory) -> None:
     """No acknowledged write is lost, no node has two holders or two ends, and replay is clean."""
     kills = acknowledged = 0
-    while kills < lab.amount(60, 1_000) or acknowledged < lab.amount(0, 50_000):
+    while kills < lab.amount(30, 1_000) or acknowledged < lab.amount(0, 50_000):
         with temporary_home() as home:
             acknowledged += siege(lab, home)
         kills += KILLS_OF_A_SIEGE

@@ -212,7 +212,7 @@ def test_a_repeat_has_one_effect_and_one_answer(lab: Laboratory, daemon: DaemonP
     """However an answer is lost, its request repeated has one effect, and the answer shows it."""
     scene = Scene(daemon, lab.random)
     repeated = []
-    for place in range(lab.amount(200, 1_000)):
+    for place in range(lab.amount(100, 1_000)):
         lose = killed if place % KILL_EVERY == 0 else lab.random.choice(LOSSES)
         repeated.append(experiment(scene, METHODS[place % len(METHODS)], lose))
     lab.count(lost=len(repeated), restarts=scene.restarts)

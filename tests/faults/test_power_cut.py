@@ -65,7 +65,7 @@ def cuts(
 
 def test_a_power_cut(lab: Laboratory, directory: Path) -> None:
     """0 acknowledged writes lost, 0 databases corrupt, each as it was at one commit."""
-    for name, life, cut, image in cuts(lab, directory, lab.amount(1_000, 5_000)):
+    for name, life, cut, image in cuts(lab, directory, lab.amount(500, 5_000)):
         found = find(directory / "image", image, life.history)
         lab.count(images=1, acknowledged_events=life.acknowledged(cut).events)
         missing = lost(name, life, cut, found)

@@ -15,7 +15,7 @@ from tests.core import Core, Held, open_sqlite, spec
 from tests.property.machine import CoreMachine
 
 MACHINE = settings(stateful_step_count=40)
-FEWER = MACHINE.max_examples // 2
+FEWER = MACHINE.max_examples // 4
 
 
 class MemoryMachine(CoreMachine):
