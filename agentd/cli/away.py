@@ -4,8 +4,6 @@ The rule this file keeps: a verb that goes on for long waits for such a daemon, 
 whatever else it is told.
 """
 
-import sys
-
 from agentd.errors import (
     ConnectionLost,
     NoAnswer,
@@ -14,11 +12,5 @@ from agentd.errors import (
     StorageError,
     TooManyConnections,
 )
-from agentd.text import printable
 
 AWAY = (NoSocket, NobodyListens, NoAnswer, ConnectionLost, TooManyConnections, StorageError)
-
-
-def say(words: str) -> None:
-    """Say something beside the output, as the program says things."""
-    print(printable(f"agentd: {words}"), file=sys.stderr, flush=True)

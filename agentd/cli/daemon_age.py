@@ -44,7 +44,7 @@ def explain_age(refusal: RequestRefused) -> Exception:
     except (Failure, RequestRefused, msgspec.MsgspecError):
         return refusal
     lacking = lacking or _lacking_method(refusal, daemon)
-    return refusal if lacking is None else DaemonTooOld(_told(lacking, daemon.version))
+    return refusal if lacking is None else DaemonTooOld(_describe_age(lacking, daemon.version))
 
 
 def _lacking_field(refusal: RequestRefused) -> str | None:
@@ -74,7 +74,7 @@ def _lacking_method(refusal: RequestRefused, daemon: _Interface) -> str | None:
     return next((word for word in words if word in BY_NAME and word not in known), None)
 
 
-def _told(lacking: str, version: str) -> str:
+def _describe_age(lacking: str, version: str) -> str:
     which = (
         f"an earlier build of agentd {version} than this one"
         if version == __version__

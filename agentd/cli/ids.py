@@ -71,7 +71,7 @@ def resolve_task_id(given: str, find: Callable[[str, int], Sequence[tuple[str, s
     if (whole := parse_id(given)) is not None:
         return whole
     if given.startswith("@"):
-        return _newest(given, find)
+        return _find_newest(given, find)
     begin = _id_prefix(given)
     if begin is None:
         raise Usage(f"{given!r} is no task's id: `agentd task list` shows the ids there are")
@@ -85,7 +85,7 @@ def resolve_task_id(given: str, find: Callable[[str, int], Sequence[tuple[str, s
     return found[0][0]
 
 
-def _newest(given: str, find: Callable[[str, int], Sequence[tuple[str, str]]]) -> str:
+def _find_newest(given: str, find: Callable[[str, int], Sequence[tuple[str, str]]]) -> str:
     number = given[1:] or "1"
     if not _NEWEST.fullmatch(number):
         raise Usage(

@@ -21,15 +21,15 @@ def meant_verbs(group: str, word: str, behind: Sequence[str], table: Table) -> l
     """
     found = _everywhere(word, table)
     if group:
-        found += _closest_below(group, word, table)
+        found += _guess_below(group, word, table)
     elif not found:
-        found = _closest(word, behind, table)
+        found = _guess(word, behind, table)
     named = behind[0].removesuffix("s") if behind else ""
     found.sort(key=lambda each: each.split()[0] != named)  # `list tasks` is `task list`
     return [*dict.fromkeys(found)][:_MOST]
 
 
-def _closest(word: str, behind: Sequence[str], table: Table) -> list[str]:
+def _guess(word: str, behind: Sequence[str], table: Table) -> list[str]:
     below = {verb for verbs in table.values() for verb in verbs}
     name = closest_name(word, sorted({*table, *below}))
     if name is None:
@@ -37,7 +37,7 @@ def _closest(word: str, behind: Sequence[str], table: Table) -> list[str]:
     return [_with_verb(name, behind, table[name])] if name in table else _everywhere(name, table)
 
 
-def _closest_below(group: str, word: str, table: Table) -> list[str]:
+def _guess_below(group: str, word: str, table: Table) -> list[str]:
     verb = closest_name(word, table[group])
     return [] if verb is None else [f"{group} {verb}"]
 

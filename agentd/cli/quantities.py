@@ -24,6 +24,11 @@ def format_contents(found: "Contents") -> str:
     return f"{tasks}, events up to seq {found.last_seq:,}"
 
 
+def format_nodes(number: int) -> str:
+    """So many nodes."""
+    return "1 node" if number == 1 else f"{number:,} nodes"
+
+
 def format_amount(number: float) -> str:
     """A sum as a person reads it: without what binary fractions add to it."""
     return f"{number:,}" if isinstance(number, int) else f"{number:,.12g}"

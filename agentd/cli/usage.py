@@ -197,7 +197,7 @@ def add_verbs(to: Parser, verbs: Sequence[Verb | Group], *, required: bool = Fal
     for verb in verbs:
         made = below.add_parser(
             verb.name,
-            **_listed(verb),
+            **_help_of(verb),
             description=verb.help[0].upper() + verb.help[1:] + ".",
             epilog=EXIT_CODES,
             formatter_class=Help,
@@ -220,11 +220,11 @@ def _names(verbs: Sequence[Verb | Group]) -> "Table":
     return {
         verb.name: [each.name for each in verb.verbs] if isinstance(verb, Group) else ()
         for verb in verbs
-        if _listed(verb)
+        if _help_of(verb)
     }
 
 
-def _listed(verb: Verb | Group) -> dict[str, Any]:
+def _help_of(verb: Verb | Group) -> dict[str, Any]:
     """What lists a verb in the help; argparse does not list one that is given no help at all."""
     return {} if isinstance(verb, Verb) and verb.hidden else {"help": verb.help}
 

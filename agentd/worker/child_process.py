@@ -13,11 +13,10 @@ import sys
 import tempfile
 import termios
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import IO, TypeVar
+from typing import IO
 
-from agentd.worker.guardian import GuardedCommand, Guardian
+from agentd.worker.guardian import GuardedCommand, Guardian, resolve
 
-Result = TypeVar("Result")
 Sink = Callable[[bytes], Awaitable[None]]
 """Takes a piece of output; while it does, no more is read, so a flood waits in the pipe."""
 
@@ -113,7 +112,7 @@ class ChildProcess:
     def _on_exit(self, _exited: "asyncio.Future[int]") -> None:
         self._tell_exit()
         asyncio.get_running_loop().call_later(
-            _HELPER_SECONDS, _resolve, self._helpers_time_is_over, None
+            _HELPER_SECONDS, resolve, self._helpers_time_is_over, None
         )
 
     async def _read(self, pipe: IO[bytes], sink: Sink) -> None:
@@ -132,7 +131,7 @@ class ChildProcess:
         """Wait for a piece or for the end; False when the command has been gone for a moment."""
         loop = asyncio.get_running_loop()
         readable: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(pipe.fileno(), _resolve, readable, None)
+        loop.add_reader(pipe.fileno(), resolve, readable, None)
         try:
             await asyncio.wait(
                 [readable, self._helpers_time_is_over], return_when=asyncio.FIRST_COMPLETED
@@ -140,11 +139,6 @@ class ChildProcess:
         finally:
             loop.remove_reader(pipe.fileno())
         return not self._helpers_time_is_over.done()
-
-
-def _resolve(future: "asyncio.Future[Result]", result: Result) -> None:
-    if not future.done():
-        future.set_result(result)
 
 
 def _pipe(theirs: contextlib.ExitStack) -> tuple[IO[bytes], int]:

@@ -236,12 +236,12 @@ class CommandHandler:
 
     def _count_failure(self, lease: AsyncLease, failed: WorkFailed) -> None:
         node, outcomes = (lease.task_id, lease.node_id), self._worker().outcomes
-        why = self._row.add_failure(node, outcomes, self._quoted, _describe(failed))
+        why = self._row.add_failure(node, outcomes, self._command_line, _describe(failed))
         if why is not None:
             self._stop(why)
 
     def _check_losses(self) -> None:
-        why = self._row.check_losses(self._worker().outcomes, self._quoted)
+        why = self._row.check_losses(self._worker().outcomes, self._command_line)
         if why is not None:
             self._give_up(why)
 
@@ -254,7 +254,7 @@ class CommandHandler:
         self._worker().stop()
 
     @property
-    def _quoted(self) -> str:
+    def _command_line(self) -> str:
         """The command, as one would type it."""
         words = shlex.join(self._command)
         return words if len(words) <= _LONGEST_QUOTED else f"{words[:_LONGEST_QUOTED]} ..."

@@ -16,11 +16,11 @@ LARGEST_PAYLOAD = 4096
 
 def command_input(context: NodeContext) -> bytes:
     """The context as JSON."""
-    events = [_bounded(event) for event in context.event_journal]
+    events = [_cut_payload(event) for event in context.event_journal]
     return msgspec.json.encode(replace(context, event_journal=events))
 
 
-def _bounded(event: EventView) -> EventView:
+def _cut_payload(event: EventView) -> EventView:
     payload = bytes(event.payload)
     if len(payload) <= LARGEST_PAYLOAD:
         return event

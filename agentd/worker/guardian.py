@@ -6,7 +6,6 @@ once, and whoever waits for one is told.
 """
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -15,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from agentd.worker import guardian_process
 from agentd.worker.guardian_process import (
@@ -33,6 +32,8 @@ from agentd.worker.guardian_process import (
     pack_command,
     signal_group,
 )
+
+Result = TypeVar("Result")
 
 LONGEST_AFTERMATH = 2.0
 """Seconds that commands have at most between SIGTERM and SIGKILL when their worker is gone."""
@@ -73,12 +74,12 @@ class GuardedCommand:
         if kind == STARTED:
             (self._pid,) = NUMBER.unpack(body)
         elif kind == EXITED:
-            _resolve(self.exited, NUMBER.unpack(body)[0])
+            resolve(self.exited, NUMBER.unpack(body)[0])
         elif kind == REFUSED:
             (errno,), name = NUMBER.unpack_from(body), os.fsdecode(body[NUMBER.size :])
             self.fail(OSError(errno, os.strerror(errno), name or None))
-        elif kind == GONE and not self.gone.done():
-            self.gone.set_result(None)
+        elif kind == GONE:
+            resolve(self.gone, None)
 
     def kill(self) -> None:
         """End what is known to be there and nobody else ends now: not helpers that may stay."""
@@ -91,8 +92,7 @@ class GuardedCommand:
         if not self.exited.done():
             self.exited.set_exception(error)
             self.exited.exception()  # who does not wait for it does not miss it
-        if not self.gone.done():
-            self.gone.set_result(None)
+        resolve(self.gone, None)
 
 
 class Guardian:
@@ -204,6 +204,7 @@ class Guardian:
             command.fail(GuardianGone("the process that guards the commands was killed"))
 
 
-def _resolve(future: "asyncio.Future[int]", code: int) -> None:
-    with contextlib.suppress(asyncio.InvalidStateError):
-        future.set_result(code)
+def resolve(future: "asyncio.Future[Result]", result: Result) -> None:
+    """Give it its result, unless it has one, or an error, or nobody waits."""
+    if not future.done():
+        future.set_result(result)

@@ -135,7 +135,7 @@ class _Group:
         self._is_empty = False
         self._is_killed = False
 
-    def exited(self) -> None:
+    def note_exit(self) -> None:
         """The command has ended, and was waited for; what it has started may be there still."""
         self.has_exited = True
         self._is_empty = is_group_gone(self.pid)  # from now on its number may be another's
@@ -259,7 +259,7 @@ class Guardian:
                 return
             for group in self._groups.values():
                 if group.pid == pid and not group.has_exited:
-                    group.exited()
+                    group.note_exit()
                     code = os.waitstatus_to_exitcode(status)
                     self._tell(EXITED, group.number, NUMBER.pack(code))
 

@@ -2,7 +2,6 @@
 
 import argparse
 import itertools
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from agentd import config, replay
 from agentd.cli.ids import resolve_task_id
 from agentd.cli.printing import print_data, print_json
 from agentd.cli.progress_bar import show_progress
+from agentd.cli.remarks import say
 from agentd.daemon.lock import database_lock
 from agentd.errors import AlreadyRunning, BadSetting, DatabaseRefused
 from agentd.journal import Recorded
@@ -106,8 +106,7 @@ def _print_task_at(database: Path, task: str, until: str, *, as_json: bool) -> i
         last = reader.last_seq()
     store.close()
     if seq is not None and seq > last:
-        told = f"the journal ends with seq {last}: this is the task as it is now"
-        print(f"agentd: {told}", file=sys.stderr)
+        say(f"the journal ends with seq {last}: this is the task as it is now")
     if as_json:
         print_data(status)
     else:

@@ -70,16 +70,14 @@ def read_seconds(fields: Fields, word: str, name: str, type_: Any = None) -> Any
         whole = int(seconds) if seconds == int(seconds) else seconds
         return msgspec.convert(whole, type_ or _TYPES[name])
     except msgspec.ValidationError:
-        fields.place.fault(
-            f"`{word}`: {_described(text)} is out of its range: {_RANGES[name]}", word
-        )
+        fields.place.fault(f"`{word}`: {_quote(text)} is out of its range: {_RANGES[name]}", word)
     except ValueError as error:
         told = str(error) if isinstance(text, str) else _EXPECTED + json_kind(written)
         fields.place.fault(f"`{word}`: {told}", word)
     return None
 
 
-def _described(text: str | bytes) -> str:
+def _quote(text: str | bytes) -> str:
     return repr(text) if isinstance(text, str) else text.decode()
 
 

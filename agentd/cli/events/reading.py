@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Iterator
 
 from agentd.api import RecordedEventView, WatchEventsResult
-from agentd.cli.away import AWAY, say
+from agentd.cli.away import AWAY
 from agentd.cli.events.wanted import Wanted
+from agentd.cli.remarks import say
 from agentd.client import Client
 from agentd.errors import DaemonUnreachable, RequestRefused, StorageError
 

@@ -3,6 +3,7 @@
 import argparse
 
 from agentd.cli.limit.closing import close_limit
+from agentd.cli.limit.known import find_limit
 from agentd.cli.printing import print_data
 from agentd.cli.screen import is_terminal
 from agentd.cli.times import format_moment
@@ -23,9 +24,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _said(client: Client, name: str) -> str:
     """What became of it: a moment that is over closes nothing, and no time at all opens."""
-    from agentd.cli.limit.list import all_limits  # draws tables, which a pipe gets none of
-
-    found = next((each for each in all_limits(client) if each.name == name), None)
+    found = find_limit(client, name)
     if found is None or found.closed_until is None:
         return f"{name} is open: that moment is over"
     waiting = "1 node waits" if found.waiting == 1 else f"{found.waiting:,} nodes wait"

@@ -3,6 +3,7 @@
 import argparse
 
 from agentd.api import OkResult
+from agentd.cli.limit.known import all_limits
 from agentd.client import Client
 from agentd.errors import LimitUnknown
 
@@ -28,8 +29,7 @@ def close_limit(
 
 
 def _advice(client: Client, name: str) -> str:
-    from agentd.cli.limit.list import all_limits  # seldom needed, as is the next
-    from agentd.suggestion import closest_name
+    from agentd.suggestion import closest_name  # seldom needed
 
     meant = closest_name(name, [each.name for each in all_limits(client)])
     asked = f"did you mean {meant!r}? " if meant else ""

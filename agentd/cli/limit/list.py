@@ -4,6 +4,7 @@ import argparse
 import time
 
 from agentd.api import LimitView, ListLimitsResult
+from agentd.cli.limit.known import all_limits
 from agentd.cli.printing import print_data
 from agentd.cli.quantities import format_amount
 from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_table
@@ -27,16 +28,6 @@ def run(options: argparse.Namespace) -> int:
         names = ("LIMIT", "RUNNING", "RATE", "WAITING", "")
         print_table(console(), names, rows, flexible=4)
     return 0
-
-
-def all_limits(client: Client) -> list[LimitView]:
-    """Those that were set or closed, of all pages."""
-    page = client.list_limits()
-    limits = [*page.limits]
-    while page.next is not None:
-        page = client.list_limits(after=page.next)
-        limits += page.limits
-    return limits
 
 
 def _print_fields(limit: LimitView) -> None:

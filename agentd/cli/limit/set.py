@@ -8,6 +8,7 @@ import argparse
 
 from agentd.api import RateSpec
 from agentd.cli.failures import Usage
+from agentd.cli.limit.known import find_limit
 from agentd.cli.printing import print_data
 from agentd.cli.screen import is_terminal
 from agentd.cli.times import format_seconds
@@ -39,9 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _with_kept(client: Client, name: str, most: int | None, rate: RateSpec | None) -> _Both:
     """What is given, and the other one as the limit has it."""
-    from agentd.cli.limit.list import all_limits  # draws tables: not needed where both are given
-
-    found = next((each for each in all_limits(client) if each.name == name), None)
+    found = find_limit(client, name)
     if found is None:
         return most, rate
     return (found.max_running, rate) if most is None else (most, found.rate)

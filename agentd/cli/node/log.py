@@ -5,8 +5,6 @@ the answer says why that can be, and what there is.
 """
 
 import argparse
-import select
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from agentd.cli.node.attempt_watch import AttemptWatch
 from agentd.cli.node.log_printers import BytePrinter, EnvelopePrinter, LogPrinter, TerminalPrinter
 from agentd.cli.node.stream_log import StreamLog
 from agentd.cli.node.target import TargetNode, find_target
+from agentd.cli.reader import check_reader
 from agentd.cli.screen import is_terminal
 from agentd.client import Client
 from agentd.errors import Failure
@@ -50,8 +49,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _follow(watch: AttemptWatch, logs: Sequence[StreamLog], printer: LogPrinter) -> None:
     """Show what comes until the attempt has ended. Raises `BrokenPipeError`, `RequestRefused`."""
-    reader = select.poll()
-    reader.register(sys.stdout, 0)  # what is told in any case: nobody reads it any more
     while True:
         # Asked before the last look: all has been written then, but the last words of a command
         # whose lease was taken away.
@@ -59,8 +56,7 @@ def _follow(watch: AttemptWatch, logs: Sequence[StreamLog], printer: LogPrinter)
         printer.show(logs, is_all=has_ended)
         if has_ended:
             return
-        if reader.poll(_PAUSE_SECONDS * 1000):
-            raise BrokenPipeError
+        check_reader(_PAUSE_SECONDS)
 
 
 def _printer(attempt: int, status: str, *, as_json: bool) -> LogPrinter:

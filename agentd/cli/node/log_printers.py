@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from agentd.cli.node.stream_log import StreamLog
 from agentd.cli.printing import print_data
+from agentd.cli.remarks import say
 from agentd.cli.screen import console, plain_text
 from agentd.text import printable
 
@@ -39,8 +40,7 @@ class BytePrinter(LogPrinter):
             for written in log.pieces():
                 if written.left_out:
                     sys.stdout.flush()
-                    told = f"{written.left_out:,} bytes of {log.name} are left out here"
-                    print(f"agentd: {told}", file=sys.stderr, flush=True)
+                    say(f"{written.left_out:,} bytes of {log.name} are left out here")
                 sys.stdout.buffer.write(written.content)
         sys.stdout.flush()
 

@@ -12,6 +12,7 @@ from agentd.cli.node.settings import OPTIONS, SETTINGS
 from agentd.cli.node.target import find_target
 from agentd.cli.payload import parse_payload
 from agentd.cli.printing import print_data
+from agentd.cli.quantities import format_nodes
 from agentd.cli.remedies import taking_away
 from agentd.cli.screen import is_terminal, print_fields
 from agentd.client import Client
@@ -71,9 +72,8 @@ def print_updated(updated: UpdateNodeResult, options: argparse.Namespace) -> int
     if options.json:
         print_data(updated)
     elif is_terminal():
-        number = len(updated.node_ids)
-        why = "" if number else ": none is PENDING"
-        print(f"{number:,} {'node' if number == 1 else 'nodes'} changed{why}")
+        why = "" if updated.node_ids else ": none is PENDING"
+        print(f"{format_nodes(len(updated.node_ids))} changed{why}")
     else:
         for node_id in updated.node_ids:
             print_fields(node_id)

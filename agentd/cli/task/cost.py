@@ -5,10 +5,10 @@ import shlex
 from collections.abc import Sequence
 
 from agentd.api import NodeView, TaskStatusResult
-from agentd.cli.away import say
 from agentd.cli.ids import find_task_id, node_labels, node_name
 from agentd.cli.printing import print_data
 from agentd.cli.quantities import format_amount
+from agentd.cli.remarks import say
 from agentd.cli.screen import (
     console,
     is_terminal,
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     """Print usage. Raises `TaskNotFound`, `Ambiguous`, `DaemonUnreachable`."""
     with Client() as client:
         found = client.task_status(find_task_id(client, options.task))
-    dearest = _dearest(found)
+    dearest = _nodes_by_cost(found)
     say_untold(found)
     if options.json:
         nodes = [{"node_id": n.id, "name": node_name(n), "usage": n.usage} for n in dearest]
@@ -82,7 +82,7 @@ def show_amounts(rows: Amounts) -> None:
         print_line(console(), "no budget, and no usage was told")
 
 
-def _dearest(found: TaskStatusResult) -> list[NodeView]:
+def _nodes_by_cost(found: TaskStatusResult) -> list[NodeView]:
     """The nodes that used anything, those first that have the largest share of any unit."""
     nodes = [node for node in found.nodes if any(node.usage.values())]
     return sorted(nodes, key=lambda node: share(node, found), reverse=True)

@@ -10,7 +10,8 @@ from functools import partial
 from typing import TypeVar
 
 from agentd.api import TaskStatusResult, WatchEventsResult
-from agentd.cli.away import AWAY, say
+from agentd.cli.away import AWAY
+from agentd.cli.remarks import say
 from agentd.cli.task.progress import describe_progress
 from agentd.cli.times import format_seconds
 from agentd.client import Client

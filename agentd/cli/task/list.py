@@ -36,9 +36,9 @@ def run(options: argparse.Namespace) -> int:
         if options.limit > _PAGE:
             pages = read_ahead(pages)
         if options.json:
-            print_data(_joined(pages))
+            print_data(_join(pages))
         elif is_terminal():
-            _show(_joined(pages), is_narrowed=_is_narrowed(options))
+            _show(_join(pages), is_narrowed=_is_narrowed(options))
         else:
             for page in pages:
                 print_lines(map(_fields, page.tasks))
@@ -70,7 +70,7 @@ def _pages(
             return
 
 
-def _joined(pages: Iterable[ListTasksResult]) -> ListTasksResult:
+def _join(pages: Iterable[ListTasksResult]) -> ListTasksResult:
     tasks: list[TaskSummary] = []
     place = None
     for page in pages:

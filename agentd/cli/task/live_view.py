@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from agentd.api import TaskStatusResult, WatchEventsResult
-from agentd.cli.away import say
+from agentd.cli.remarks import say
 from agentd.cli.screen import console, plain_text, print_line
 from agentd.cli.states import TASK_COLOURS
 from agentd.cli.task.events import show_events

@@ -6,6 +6,7 @@ cost the daemon no look at its nodes.
 
 from collections.abc import Mapping
 
+from agentd.cli.quantities import format_nodes
 from agentd.cli.states import COMPLETED, FAILED, PENDING, RUNNING
 
 _WIDTH = 10
@@ -14,7 +15,7 @@ _WIDTH = 10
 def describe_progress(state: str, counts: Mapping[str, int]) -> str:
     """A line such as `ACTIVE, 4 of 12 nodes done, 2 running, 1 failed, 5 waiting`."""
     done, total = counts.get(COMPLETED.word, 0), sum(counts.values())
-    parts = [state, f"{done:,} of {total:,} {'node' if total == 1 else 'nodes'} done"]
+    parts = [state, f"{done:,} of {format_nodes(total)} done"]
     rest = "waiting" if state in ("ACTIVE", "PAUSED") else "not run"
     for of, word in ((RUNNING, "running"), (FAILED, "failed"), (PENDING, rest)):
         if number := counts.get(of.word, 0):

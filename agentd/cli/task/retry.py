@@ -8,10 +8,11 @@ from agentd.api import NodeView
 from agentd.cli.failures import Usage
 from agentd.cli.ids import find_node_ids, find_task_id, node_name
 from agentd.cli.printing import print_data
+from agentd.cli.quantities import format_nodes
+from agentd.cli.remarks import say
 from agentd.cli.screen import is_terminal, print_fields
 from agentd.client import Client
 from agentd.errors import NotRetryable
-from agentd.text import printable
 
 _DEPENDENTS_RAN = "what depends on it has run although it failed"
 
@@ -77,12 +78,10 @@ def _print(retried: list[str], left: list[Left], *, as_json: bool) -> None:
         print_data({"node_ids": retried, "left": [each._asdict() for each in left]})
         return
     if is_terminal():
-        number = len(retried)
-        print(f"{number:,} {'node' if number == 1 else 'nodes'} PENDING again")
+        print(f"{format_nodes(len(retried))} PENDING again")
     else:
         for node_id in retried:
             print_fields(node_id)
         sys.stdout.flush()
     for each in left:
-        told = f"agentd: not retried: {each.name or each.node_id}: {each.why}"
-        print(printable(told), file=sys.stderr)
+        say(f"not retried: {each.name or each.node_id}: {each.why}")

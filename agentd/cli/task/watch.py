@@ -5,10 +5,10 @@ import time
 from typing import Protocol
 
 from agentd.api import TaskStatusResult, WatchEventsResult
-from agentd.cli.away import say
 from agentd.cli.ids import find_task_id, node_labels
 from agentd.cli.printing import print_data
 from agentd.cli.reader import check_reader
+from agentd.cli.remarks import say
 from agentd.cli.screen import is_terminal
 from agentd.cli.task.ending import EXIT_CODES, Waiting
 from agentd.cli.task.events import print_events

@@ -7,6 +7,7 @@ from agentd.api import ExplainTaskResult, GroupedCause
 from agentd.cli.ids import find_task_id, node_labels
 from agentd.cli.node.holder import holder_words
 from agentd.cli.printing import print_data
+from agentd.cli.quantities import format_nodes
 from agentd.cli.remedies import remedies, taking_away, worker_commands
 from agentd.cli.screen import console, is_terminal, print_fields, print_whole
 from agentd.cli.states import FAILED, RUNNING
@@ -49,14 +50,14 @@ def _show(client: Client, found: ExplainTaskResult, task: str) -> None:
         _show_running(client, task)
     for cause in found.reasons[:_MOST]:
         print_whole(screen, f"because  {cause.text}")
-        print_whole(screen, f"         {_held(cause)}")
+        print_whole(screen, f"         {_list_nodes(cause)}")
         for command in _commands(client, task, cause) if found.state != "CANCELLED" else ():
             print_whole(screen, f"then     {command}")
             helps = True
     if (more := len(found.reasons) - _MOST) > 0:
         print_whole(screen, f"and {more:,} more causes: `agentd task why {task} | less` has all")
     if failed := found.counts.get(FAILED.word):
-        print_whole(screen, f"failed   {failed:,} {'node' if failed == 1 else 'nodes'}")
+        print_whole(screen, f"failed   {format_nodes(failed)}")
         if found.state != "CANCELLED":
             print_whole(screen, f"then     agentd task retry {task}")
     elif found.next is not None and not helps:
@@ -99,8 +100,7 @@ def _commands(client: Client, task: str, group: GroupedCause) -> Iterator[str]:
             return
 
 
-def _held(cause: GroupedCause) -> str:
+def _list_nodes(cause: GroupedCause) -> str:
     """The nodes that a cause holds."""
-    number = f"{cause.count:,} {'node' if cause.count == 1 else 'nodes'}"
     more = ", ..." if cause.count > len(cause.nodes) else ""
-    return f"{number}: {', '.join(cause.nodes)}{more}"
+    return f"{format_nodes(cause.count)}: {', '.join(cause.nodes)}{more}"

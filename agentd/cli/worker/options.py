@@ -1,9 +1,8 @@
 """What the verbs of workers take."""
 
-import argparse
 from pathlib import Path
 
-from agentd.cli.usage import Parser, duration, whole_number
+from agentd.cli.usage import Parser, duration, positive_seconds, whole_number
 
 _MOST_AT_ONCE = 1000
 _MOST_FAILURES = 1_000_000
@@ -42,8 +41,22 @@ def work(verb: Parser) -> None:
         help="stop after so many nodes that failed, each counted once, or lost leases in a row "
         "(default: 3; 0: never)",
     )
+    _add_policy(verb)
     verb.add_argument(
-        "--timeout", metavar="TIME", type=_time, help="how long a command may take (30s, 5m, 2h)"
+        "--context",
+        choices=("node", "task", "none"),
+        default="node",
+        help="whose events it reads: the node's and its dependencies' (default), the task's, none",
+    )
+
+
+def _add_policy(verb: Parser) -> None:
+    """What becomes of commands that take too long, are to end, or cannot go on now."""
+    verb.add_argument(
+        "--timeout",
+        metavar="TIME",
+        type=positive_seconds,
+        help="how long a command may take (30s, 5m, 2h)",
     )
     verb.add_argument(
         "--grace",
@@ -60,19 +73,6 @@ def work(verb: Parser) -> None:
     verb.add_argument(
         "--later-secs", metavar="TIME", type=duration, help="for how long (default: 60s)"
     )
-    verb.add_argument(
-        "--context",
-        choices=("node", "task", "none"),
-        default="node",
-        help="whose events it reads: the node's and its dependencies' (default), the task's, none",
-    )
-
-
-def _time(text: str) -> float:
-    seconds = duration(text)
-    if not seconds:
-        raise argparse.ArgumentTypeError(f"{text!r}: no command is done in no time")
-    return seconds
 
 
 def loop(verb: Parser) -> None:
