@@ -26,14 +26,15 @@ demo-agents: $(STAMP) ## four agents work on one goal, offline: no key is needed
 # A file's tests share its daemon, so files run side by side, not tests: the laboratory's, which are
 # few and long, first. ARGS="-n 0" for one after the other.
 test: $(STAMP) ## the whole test suite, property tests included
-	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest $(SIDE_BY_SIDE) loadfile --no-loadscope-reorder $(ARGS)
 
 test-oldest: ## the same with the oldest version of everything that pyproject.toml allows
 	@$(MAKE) --no-print-directory VENV=.venv-oldest OLDEST=1 test
 
 # Some of its tests take longer than a test may that hangs: pyproject.toml says 5 minutes.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist
 soak: $(VENV)/.has-soak ## the fault laboratory with its full numbers: some two hours
-	@$(PY) -m pytest tests/faults --soak -o faulthandler_timeout=7200 $(ARGS)
+	@$(PY) -m pytest tests/faults --soak -v -o faulthandler_timeout=7200 $(SIDE_BY_SIDE) worksteal $(ARGS)
 
 check: $(STAMP) ## ruff (lint, format) and mypy strict
 	@$(VENV)/bin/ruff check .

@@ -31,9 +31,9 @@ def pytest_configure() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: half of what the suite does is to wait."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: half of what the suite does is to wait. The soak works."""
+    return (os.cpu_count() or 1) + (not config.option.soak)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from agentd.worker.child_process import ChildProcess
 from agentd.worker.guardian import GuardedCommand, Guardian, GuardianGone
-from agentd.worker.guardian_process import EXITED, GONE, Frames, frame
+from agentd.worker.guardian_process import EXITED, GONE, NUMBER, Frames, frame
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY
 from tests.working import is_gone
 
@@ -85,6 +85,47 @@ def test_a_command_without_arguments_and_environment(guardian: Guardian) -> None
         return await ChildProcess(guardian, ["true"], {}).run(take, take)
 
     assert asyncio.run(ran()) == 0
+
+
+class ScriptedGuardian(Guardian):
+    """Tells that the command has ended after so many turns of the loop; its output ends at once."""
+
+    def __init__(self, turns: int) -> None:
+        self._turns = turns
+
+    def start(self, *_command: object) -> GuardedCommand:
+        """A command that ends by itself."""
+        started = GuardedCommand(self, 1)
+        self._ending = asyncio.create_task(self._end(started))
+        return started
+
+    async def _end(self, started: GuardedCommand) -> None:
+        for _ in range(self._turns):
+            await asyncio.sleep(0)
+        started.hear(EXITED, NUMBER.pack(0))
+
+    def forget(self, _number: int) -> None:
+        """Nothing is kept."""
+
+
+@pytest.mark.parametrize("turns", range(12))
+def test_its_end_is_told_before_its_code(turns: int) -> None:
+    """Whatever is heard first, the end of its output or its own: after the code nothing is told."""
+    told = []
+
+    async def take(_piece: bytes) -> None:
+        return
+
+    async def ran() -> None:
+        child = ChildProcess(
+            ScriptedGuardian(turns), ["true"], {}, on_exit=lambda: told.append("end")
+        )
+        await child.run(take, take)
+        told.append("code")
+        await asyncio.sleep(0)
+
+    asyncio.run(ran())
+    assert told == ["end", "code"]
 
 
 def test_a_program_that_is_not_there(guardian: Guardian) -> None:

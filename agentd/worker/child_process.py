@@ -64,23 +64,23 @@ class ChildProcess:
         """
         self._helpers_time_is_over = asyncio.get_running_loop().create_future()
         started, out_pipe, err_pipe = self._start()
-        started.exited.add_done_callback(self._on_exit)
+        exit_code = asyncio.create_task(self._exit_code(started))
         readers = [
             asyncio.create_task(self._read(out_pipe, out)),
             asyncio.create_task(self._read(err_pipe, err)),
         ]
         try:
             await asyncio.wait(readers)
-            code = await asyncio.shield(started.exited)
+            code = await exit_code
         except asyncio.CancelledError:
             await self._end(started)
             await asyncio.wait(readers, timeout=_HELPER_SECONDS)
             raise
         finally:
             started.forget()
-            for reader in readers:
-                reader.cancel()
-            await asyncio.gather(*readers, return_exceptions=True)
+            for task in (exit_code, *readers):
+                task.cancel()
+            await asyncio.gather(exit_code, *readers, return_exceptions=True)
         for reader in readers:
             reader.result()
         return code
@@ -109,11 +109,14 @@ class ChildProcess:
             except asyncio.CancelledError:
                 started.end(0)
 
-    def _on_exit(self, _exited: "asyncio.Future[int]") -> None:
+    async def _exit_code(self, started: GuardedCommand) -> int:
+        """When it has ended: whoever gets the code may be sure that `on_exit` was told before."""
+        await asyncio.wait([started.exited])
         self._tell_exit()
         asyncio.get_running_loop().call_later(
             _HELPER_SECONDS, resolve, self._helpers_time_is_over, None
         )
+        return started.exited.result()
 
     async def _read(self, pipe: IO[bytes], sink: Sink) -> None:
         """Until the pipe's end; where a helper keeps it open, what is in it after that moment."""

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.laboratory import COUNTED, Laboratory
+from tests.faults.laboratory import Laboratory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+COUNTED: dict[str, dict[str, int]] = {}
+"""By experiment, what was counted: the figures of docs/reliability.md."""
 
 
 @pytest.fixture
@@ -19,7 +22,9 @@ def lab(request: pytest.FixtureRequest) -> Laboratory:
     """The test's experiment."""
     options = request.config.option
     name = request.node.nodeid.rpartition("/")[2]
-    return Laboratory(name, options.seed, soak=options.soak)
+    laboratory = Laboratory(name, options.seed, soak=options.soak)
+    request.node.user_properties.append((name, laboratory.counted))
+    return laboratory
 
 
 @pytest.fixture
@@ -46,6 +51,12 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         if "lab" in getattr(item, "fixturenames", ()):
             error.add_note(f"repeat it with --seed {item.config.option.seed}")
         raise
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Take what an experiment counted out of its report: another process may have made it."""
+    if report.when == "teardown":
+        COUNTED.update({name: figures for name, figures in report.user_properties if figures})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,17 +6,13 @@ that a run prints repeats each experiment, alone or among others.
 
 import random
 
-COUNTED: dict[str, dict[str, int]] = {}
-"""By experiment, what was counted: the figures of docs/reliability.md."""
-
-
 class Laboratory:
     """One experiment. `random` gives the same choices for the same seed and the same test."""
 
     def __init__(self, name: str, seed: int, *, soak: bool) -> None:
         self.soak = soak
         self.random = random.Random(f"{seed} {name}")
-        self._counted = COUNTED.setdefault(name, {})
+        self.counted: dict[str, int] = {}
 
     def amount(self, share: int, full: int) -> int:
         """How often: the share that every run of the suite takes, or all of it in a soak."""
@@ -25,4 +21,4 @@ class Laboratory:
     def count(self, **figures: int) -> None:
         """Add to the figures that the run prints at its end."""
         for what, number in figures.items():
-            self._counted[what] = self._counted.get(what, 0) + number
+            self.counted[what] = self.counted.get(what, 0) + number
