@@ -6,6 +6,7 @@ that a run prints repeats each experiment, alone or among others.
 
 import random
 
+
 class Laboratory:
     """One experiment. `random` gives the same choices for the same seed and the same test."""
 
