@@ -18,8 +18,9 @@ from agentd.answers import Answered
 from agentd.api import Params
 from agentd.decide import Context
 from agentd.errors import Conflict, InternalError, RequestRefused, StorageError, StorageFull
+from agentd.events import FOLLOWING
 from agentd.journal import Draft, Recorded
-from agentd.methods import Command
+from agentd.methods import Command, follow
 from agentd.projections import project_all
 from agentd.store import Store, Tx
 
@@ -63,7 +64,7 @@ def transact(tx: Tx, call: Call, context: Context) -> Outcome:
     if command.more is not None:
         for following, its_params in command.more(tx, params, context, recorded):
             recorded += _carry_out(tx, following, its_params, context)[1]
-    shown = recorded or _earlier_record(tx, state.result_seq)
+    shown = _answering(recorded) or _earlier_record(tx, state.result_seq)
     was_so_already = not recorded and command.unchanged is not None
     if was_so_already:
         result = _show_unchanged(tx, call, shown, context)
@@ -98,6 +99,8 @@ def _carry_out(
             if attempt == ATTEMPTS:
                 raise
     project_all(tx, recorded)  # 4. project
+    for following, its_params in follow(tx, recorded, context):
+        recorded = recorded + _carry_out(tx, following, its_params, context)[1]
     return state, recorded
 
 
@@ -126,7 +129,14 @@ def _show_again(tx: Tx, call: Call, answered: Answered, context: Context) -> Any
     if answered.found:
         return _show_unchanged(tx, call, _earlier_record(tx, answered.seq), then)
     places = range(answered.first_seq or answered.seq, answered.seq + 1)
-    return _show(tx, call, [tx.record_at(seq) for seq in places], then)
+    return _show(tx, call, _answering([tx.record_at(seq) for seq in places]), then)
+
+
+def _answering(recorded: Sequence[Recorded]) -> Sequence[Recorded]:
+    """Without what followed from it by itself."""
+    if not FOLLOWING:
+        return recorded
+    return [each for each in recorded if type(each.event) not in FOLLOWING]
 
 
 def _earlier_record(tx: Tx, seq: int) -> list[Recorded]:

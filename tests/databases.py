@@ -61,6 +61,14 @@ _UNDO = {
         "ALTER TABLE task_states RENAME TO counts",
         "ALTER TABLE requests DROP COLUMN found",
     ),
+    11: (
+        "DROP INDEX nodes_queue",
+        *(
+            f"ALTER TABLE nodes DROP COLUMN {column}"
+            for column in ("batch", "gate", "checkpoint_seq", "locks_in_way", "locks_held")
+        ),
+        f"CREATE INDEX nodes_queue ON nodes (task_id, demand, rank, added_seq) {_HANDED_OUT}",
+    ),
     10: (
         "DROP TABLE queue",
         "DROP TABLE starts",

@@ -33,8 +33,16 @@ ENDS = NOW + LEASE_MS
 NO_SETTINGS = NodeSettings()
 TASK_ROW = TaskRow(TASK, 1, NOW)
 STATE_ROW = TaskStateRow(TASK, 1, 0, 0, 0)
-PENDING = NodeRow(NODE, TASK, 0, 2, "PENDING", 0, NOW)
-RUNNING = NodeRow(NODE, TASK, 0, 2, "RUNNING", 0, NOW, NOW, LEASE, "worker-1", ENDS, attempt=1)
+PENDING = NodeRow(NODE, TASK, 0, 2, "PENDING", 0, NOW, batch=2)
+RUNNING = replace(
+    PENDING,
+    status="RUNNING",
+    acquired_at=NOW,
+    lease_id=LEASE,
+    lease_owner="worker-1",
+    lease_expires_at=ENDS,
+    attempt=1,
+)
 ROLLED_BACK = replace(PENDING, last_lease=OLD_LEASE, attempt=1, strikes=1, last_end_seq=8)
 HELD_AGAIN = replace(RUNNING, last_lease=OLD_LEASE, attempt=2, strikes=1, last_end_seq=8)
 COMPLETED = replace(

@@ -159,8 +159,15 @@ def test_every_kind_has_an_example() -> None:
 def test_a_node_is_added() -> None:
     """A node begins as its event says, at its position, pointing at its event."""
     assert NODES.reduce(None, recorded(ADDED), (NODE,)) == NodeRow(
-        NODE, TASK, position=3, added_seq=7, status="PENDING", waiting_on=2, updated_at=LATER
+        *(NODE, TASK, 3, 7, "PENDING", 2, LATER),
+        batch=4,
     )
+
+
+def test_nodes_of_one_request_are_a_batch() -> None:
+    """It bears the seq of its first, wherever in the task that stands."""
+    later = NodeAdded(9, (), 0, "PENDING", place=2)
+    assert NODES.reduce(None, recorded(later), (NODE,)).batch == 5
 
 
 @pytest.mark.parametrize(

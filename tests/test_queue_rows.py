@@ -70,6 +70,8 @@ def stretch(**known: Any) -> StretchRow:
         (PENDING, None, {}, []),
         (None, PENDING, {"paused_seq": 4}, [stretch(held=True, hands_out=False)]),
         (None, PENDING, {"spent": True}, [stretch(held=True, hands_out=False)]),
+        (None, replace(PENDING, gate=True), {}, [stretch(runnable=0, hands_out=False)]),
+        (None, replace(PENDING, locks_in_way=2), {}, [stretch(runnable=0, hands_out=False)]),
         (None, PENDING, {"cancelled_seq": 4}, []),
         (PENDING, RUNNING, {"cancelled_seq": 4}, []),
     ],

@@ -100,11 +100,15 @@ MAKES_WORK: frozenset[type[Event]] = frozenset(
 OPENS_LIMITS: frozenset[type[Event]] = frozenset({LimitSet, LimitClosed})
 """What there may be work behind for anybody. So is the end of a lease that had a slot."""
 
+FOLLOWING: tuple[type[Event], ...] = ()
+"""What happens by itself in the wake of something else: no request is answered with it."""
+
 Ending = LeaseExpired | LeaseRevoked | NodeCompleted | NodeFailed | NodeReleased
 """How an attempt ended."""
 
 __all__ = [
     "EVENTS",
+    "FOLLOWING",
     "HIDDEN",
     "LIMITS_STREAM",
     "MAKES_WORK",

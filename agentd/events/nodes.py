@@ -38,7 +38,10 @@ class NodeSettings(Struct, frozen=True, omit_defaults=True):
 
 
 class NodeAdded(Event, frozen=True, omit_defaults=True):
-    """A node joined its task; `position` is its place, from 0. Payload: its `payload_schema`."""
+    """A node joined its task; `position` is its place there, from 0. Payload: `payload_schema`.
+
+    `place` is its place among those of the same request, from 0, where that is another.
+    """
 
     position: int
     dependencies: tuple[str, ...]
@@ -46,6 +49,7 @@ class NodeAdded(Event, frozen=True, omit_defaults=True):
     status: Status
     name: str | None = None
     settings: NodeSettings | None = None
+    place: int | None = None
 
 
 class NodeUpdated(Event, frozen=True, omit_defaults=True):

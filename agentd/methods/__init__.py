@@ -28,6 +28,7 @@ from agentd.methods import (
     watch,
     workers,
 )
+from agentd.methods.consequences import follow
 from agentd.methods.control import TIME_OUT_TASK
 from agentd.methods.leases import SETTLE_DUE
 from agentd.methods.method import Command, Method
@@ -125,4 +126,13 @@ METHODS: tuple[Method, ...] = (
 
 BY_NAME = {name: method for method in METHODS for name in (method.name, *method.aliases)}
 
-__all__ = ["BY_NAME", "METHODS", "MOST_DUE", "SETTLE_DUE", "TIME_OUT_TASK", "Command", "Method"]
+__all__ = [
+    "BY_NAME",
+    "METHODS",
+    "MOST_DUE",
+    "SETTLE_DUE",
+    "TIME_OUT_TASK",
+    "Command",
+    "Method",
+    "follow",
+]

@@ -43,7 +43,10 @@ class NodeRow(Struct, frozen=True):
     number of the newest, `counted` says how many count, `strikes` how many leases in a row ran out.
     Nodes are handed out by `rank`, then by age; `not_before` is the moment that one waits for.
     `lease_ms` is what a heartbeat adds, where that is not the daemon's own. `demand` says what it
-    takes to work on it (see `demands`).
+    takes to work on it (see `demands`). `batch` is the same for the nodes that one request added,
+    and larger for those of a later one: the seq of the first of them. A `gate` is decided, and
+    never handed out. `checkpoint_seq` points at its newest checkpoint. `locks_in_way` counts the
+    locks of others that keep it from being handed out, `locks_held` those that end with its lease.
     """
 
     node_id: str
@@ -70,6 +73,11 @@ class NodeRow(Struct, frozen=True):
     last_end_seq: int | None = None
     settings_seq: int | None = None
     demand: str = NO_DEMAND
+    batch: int = 0
+    gate: bool = False
+    checkpoint_seq: int | None = None
+    locks_in_way: int = 0
+    locks_held: int = 0
 
 
 def is_ready(row: NodeRow) -> bool:
@@ -79,7 +87,13 @@ def is_ready(row: NodeRow) -> bool:
 
 def is_runnable(row: NodeRow) -> bool:
     """Whether the node itself could be handed out now."""
-    return row.status == "PENDING" and row.waiting_on == 0 and row.not_before is None
+    return (
+        row.status == "PENDING"
+        and row.waiting_on == 0
+        and row.not_before is None
+        and not row.gate
+        and row.locks_in_way == 0
+    )
 
 
 def keys(recorded: Recorded, tables: Tables) -> list[Key]:
@@ -128,6 +142,7 @@ def _add_node(recorded: Recorded, event: NodeAdded) -> NodeRow:
         not_before=_if_ahead(settings.not_before, recorded),
         settings_seq=None if event.settings is None else recorded.seq,
         demand=demand_of(settings),
+        batch=recorded.seq - (event.position if event.place is None else event.place),
     )
 
 
@@ -157,6 +172,11 @@ def _begin_lease(row: NodeRow, recorded: Recorded, event: NodeAcquired) -> NodeR
         row.last_end_seq,
         row.settings_seq,
         row.demand,
+        row.batch,
+        row.gate,
+        row.checkpoint_seq,
+        row.locks_in_way,
+        row.locks_held,
     )
 
 
@@ -200,6 +220,11 @@ def _end_lease(
         recorded.seq,
         row.settings_seq,
         row.demand,
+        row.batch,
+        row.gate,
+        row.checkpoint_seq,
+        row.locks_in_way,
+        row.locks_held,
     )
 
 
@@ -272,7 +297,7 @@ NODES = Projection(
     name="nodes",
     row=NodeRow,
     key=("node_id",),
-    fixed=("node_id", "task_id", "position", "added_seq", "name"),
+    fixed=("node_id", "task_id", "position", "added_seq", "name", "batch", "gate"),
     kinds=(NodeAdded, *_REDUCERS),
     keys=keys,
     reduce=reduce,

@@ -10,16 +10,16 @@ which nothing is ready is no row.
 from msgspec import Struct
 
 from agentd.projections.base import Key, Projection, Tables
-from agentd.projections.nodes import NodeRow, is_ready
+from agentd.projections.nodes import NodeRow, is_ready, is_runnable
 from agentd.projections.task_states import TASK_STATES, TaskStateRow
 
 
 class StretchRow(Struct, frozen=True):
     """Nodes of one task, registered in one `batch`, with the same demand and the same rank.
 
-    So many of them are `ready`, and so many of these `runnable`, the others waiting for their
-    moment. `held`: the task hands out none. `hands_out`: a node of it may be handed out, if its
-    demand is met; it follows from the others, and is here for the indexes.
+    So many of them are `ready`, and so many of these `runnable`: the others are gates, or wait for
+    their moment or for locks. `held`: the task hands out none. `hands_out`: a node of it may be
+    handed out, if its demand is met; it follows from the others, and is here for the indexes.
     """
 
     task_id: str
@@ -43,12 +43,8 @@ def key_of(stretch: StretchRow) -> Key:
 
 
 def stretch_of(node: NodeRow) -> Key:
-    """The stretch that the node is in while it is ready.
-
-    Nodes of one request are recorded one after the other, so each has the same distance from its
-    place in the task to its place in the journal.
-    """
-    return node.task_id, node.demand, node.rank, node.added_seq - node.position
+    """The stretch that the node is in while it is ready."""
+    return node.task_id, node.demand, node.rank, node.batch
 
 
 def follow_node(tables: Tables, before: NodeRow | None, after: NodeRow | None) -> None:
@@ -58,13 +54,13 @@ def follow_node(tables: Tables, before: NodeRow | None, after: NodeRow | None) -
     if left is not None and entered is not None and _place(left) == _place(entered):
         return
     if left is not None:
-        _count(tables, stretch_of(left), -1, -int(left.not_before is None))
+        _count(tables, stretch_of(left), -1, -int(is_runnable(left)))
     if entered is not None:
-        _count(tables, stretch_of(entered), 1, int(entered.not_before is None))
+        _count(tables, stretch_of(entered), 1, int(is_runnable(entered)))
 
 
-def _place(node: NodeRow) -> tuple[Key, int | None]:
-    return stretch_of(node), node.not_before
+def _place(node: NodeRow) -> tuple[Key, bool]:
+    return stretch_of(node), is_runnable(node)
 
 
 def _count(tables: Tables, key: Key, ready: int, runnable: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -56,7 +56,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Take what an experiment counted out of its report: another process may have made it."""
     if report.when == "teardown":
-        COUNTED.update({name: figures for name, figures in report.user_properties if figures})
+        COUNTED.update({name: cast("Any", what) for name, what in report.user_properties if what})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

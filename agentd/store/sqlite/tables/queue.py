@@ -16,7 +16,9 @@ from agentd.store.sqlite.tables.journal import JournalTx
 from agentd.store.sqlite.tables.nodes import NodeTx
 from agentd.store.sqlite.tables.rows import RowReader
 
-IS_RUNNABLE = "status = 'PENDING' AND waiting_on = 0 AND not_before IS NULL"
+IS_RUNNABLE = (
+    "status = 'PENDING' AND waiting_on = 0 AND not_before IS NULL AND gate = 0 AND locks_in_way = 0"
+)
 """What a node's row says then, and the index of those that say it."""
 
 HANDS_OUT = "hands_out"
