@@ -59,7 +59,7 @@ TASK, NODE, WAITING = uid(0x7A), uid(1), uid(2)
 LEASE = uid(0xA)
 LATER = NOW + 5
 
-PENDING = NodeRow(NODE, TASK, 3, 2, "PENDING", 0, NOW)
+PENDING = NodeRow(NODE, TASK, 3, 2, "PENDING", 0, NOW, batch=-1)
 RUNNING = NodeRow(
     *(NODE, TASK, 3, 2, "RUNNING", 0, NOW, NOW, LEASE, "w", NOW + 9, uid(0xB)),
     rank=-4_999_999,
