@@ -19,6 +19,7 @@ PEERS = {
     "litequeue": "litequeue, SQLite",
     "dbos": "DBOS Transact, SQLite",
     "redis": "Redis Streams",
+    "redis_pipelined": "Redis Streams, pipelined",
     "beanstalkd": "beanstalkd",
     "postgresql": "PostgreSQL, SKIP LOCKED",
 }

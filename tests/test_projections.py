@@ -167,7 +167,9 @@ def test_a_node_is_added() -> None:
 def test_nodes_of_one_request_are_a_batch() -> None:
     """It bears the seq of its first, wherever in the task that stands."""
     later = NodeAdded(9, (), 0, "PENDING", place=2)
-    assert NODES.reduce(None, recorded(later), (NODE,)).batch == 5
+    row = NODES.reduce(None, recorded(later), (NODE,))
+    assert isinstance(row, NodeRow)
+    assert row.batch == 5
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Rule: agentd stands beside its peers as one of them: its own client, every result counted.
 
 The daemon with contexts of 0 events, as in `drain`, but reached through the library that a
-Python agent imports, as the peers are through theirs.
+Python agent imports, as the peers are through theirs. The end of a node brings the next one along,
+as it does in `agentd work` and in `Worker`.
 """
 
 from collections.abc import Iterator
@@ -28,15 +29,20 @@ def connect(address: str, name: str) -> Iterator[Drain]:
     """Connect to the daemon."""
     task_id, client = _reach(address)
     with client:
-        acquire = {"task_id": task_id, "lease_owner": name}
+        wanted = {"task_id": task_id, "lease_owner": name}
+        came_along: list[Any] = []
+
+        def lease() -> Any:
+            return came_along.pop() if came_along else client.call("AcquireNextNode", wanted)
 
         def complete(held: dict[str, Any]) -> None:
             lease = {"task_id": task_id, "node_id": held["node_id"], "lease_id": held["lease_id"]}
-            client.call("CompleteNode", lease | {"result_payload": PAYLOAD})
+            ending = lease | {"result_payload": PAYLOAD, "acquire_next": wanted}
+            came_along.append(client.call("CompleteNode", ending)["next"])
 
         # The connection is made at the first call, which must not be the first that is timed.
         client.call("Health")
-        yield lambda: work(lambda: client.call("AcquireNextNode", acquire), complete)
+        yield lambda: work(lease, complete)
 
 
 def results(address: str) -> int:

@@ -25,7 +25,7 @@ def serve(home: Path, jobs: int) -> Iterator[str]:
     command = [program("redis-server"), "--port", "0", "--unixsocket", address, "--dir", str(home)]
     command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
     with serving(command, lambda: _answers(address)):
-        with _client(address) as client:
+        with open_client(address) as client:
             assert client.config_get("append*")["appendfsync"] == "always"
             _fill(client, jobs)
         yield address
@@ -34,7 +34,7 @@ def serve(home: Path, jobs: int) -> Iterator[str]:
 @contextmanager
 def connect(address: str, name: str) -> Iterator[Drain]:
     """Join the consumer group."""
-    with _client(address) as client:
+    with open_client(address) as client:
 
         def lease() -> bytes | None:
             answer = client.xreadgroup(GROUP, name, {STREAM: ">"}, count=1)
@@ -54,18 +54,19 @@ def connect(address: str, name: str) -> Iterator[Drain]:
 
 def results(address: str) -> int:
     """Return the length of the hash; no entry may be pending."""
-    with _client(address) as client:
+    with open_client(address) as client:
         assert client.xpending(STREAM, GROUP)["pending"] == 0
         return int(client.hlen(RESULTS))
 
 
-def _client(address: str) -> redis.Redis:
+def open_client(address: str) -> redis.Redis:
+    """Connect."""
     # Version 2, whose answers the library hands on as they come; hiredis parses them.
     return redis.Redis(unix_socket_path=address, protocol=2)
 
 
 def _answers(address: str) -> bool:
-    with suppress(redis.ConnectionError), _client(address) as client:
+    with suppress(redis.ConnectionError), open_client(address) as client:
         return bool(client.ping())
     return False
 
