@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from tests.faults.alone import in_the_room
 from tests.faults.laboratory import Laboratory
 
 if TYPE_CHECKING:
@@ -25,6 +27,21 @@ def lab(request: pytest.FixtureRequest) -> Laboratory:
     laboratory = Laboratory(name, options.seed, soak=options.soak)
     request.node.user_properties.append((name, laboratory.counted))
     return laboratory
+
+
+@pytest.fixture(autouse=True)
+def room(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """In a soak, where figures count, a test that is marked `alone` has the machine to itself."""
+    if not request.config.option.soak:
+        yield
+        return
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each process has a folder of its own in that
+        folder = folder.parent
+    with in_the_room(folder, alone=request.node.get_closest_marker("alone") is not None):
+        yield
 
 
 @pytest.fixture

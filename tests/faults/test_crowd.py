@@ -169,6 +169,7 @@ def assert_sent_away(loser: Contender, winner: Contender, most_seconds: float) -
     )
 
 
+@pytest.mark.alone
 def test_one_of_a_crowd_serves(lab: Laboratory, home: Path) -> None:
     """One serves from its first moment on; the others leave with code 4, within a second each.
 
