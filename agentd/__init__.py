@@ -12,6 +12,7 @@ pure, without clock, randomness or I/O
     suggestion    which name was meant
     errors        every failure that a client or a person can see
     events        the journal's vocabulary
+    lock_keys     what the keys of resource locks name, and whether that overlaps
     journal       how events become records, numbered, stamped and chained by hash
     lifecycle     the states of a node and its legal edges
     graph         is this set of nodes a DAG?

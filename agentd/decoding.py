@@ -47,7 +47,7 @@ def decode(request: Request) -> tuple[Method, Params]:
             "DescribeInterface lists them"
         )
     try:
-        if method.params is RegisterTaskParams:
+        if method.grows:
             _limit_nodes(request.params)
         params = _DECODERS[method.name].decode(request.params)
         lost = unknown_fields.explain_lost_payload(params, request.params)
@@ -63,6 +63,7 @@ def decode(request: Request) -> tuple[Method, Params]:
 
 class _NodeCount(Struct):
     initial_nodes: Annotated[list[Raw], Meta(max_length=MOST_NODES)] | None = None
+    nodes: Annotated[list[Raw], Meta(max_length=MOST_NODES)] | None = None
 
 
 _decode_node_count = msgspec.json.Decoder(_NodeCount).decode

@@ -126,10 +126,22 @@ class NotRetryable(RequestRefused):
     kind = "not_retryable"
 
 
+class GateNotOpen(RequestRefused):
+    """The node is no gate, or a gate that is not open: there is nothing to decide."""
+
+    kind = "gate_not_open"
+
+
 class LimitUnknown(RequestRefused):
     """No node names the limit, and nobody has set it: is its name misspelled?"""
 
     kind = "limit_unknown"
+
+
+class LockNotHeld(RequestRefused):
+    """No lock is held on this key under this lease: it ended, or never was."""
+
+    kind = "lock_not_held"
 
 
 class TaskIsCancelled(RequestRefused):
@@ -193,6 +205,8 @@ WIRE_ERRORS: tuple[type[RequestRefused], ...] = (
     TaskIsCancelled,
     TaskHasEnded,
     LimitUnknown,
+    GateNotOpen,
+    LockNotHeld,
 )
 """All that may stand in a response's `error`; `DescribeInterface` lists them from here."""
 
@@ -262,6 +276,10 @@ class LeaseLost(Exception):
         super().__init__(message or (type(self).__doc__ or "").strip())
 
 
+class LockLost(LeaseLost):
+    """The lock is gone: what it kept others from is open to them."""
+
+
 class WorkFailed(Exception):
     """Raised by whoever works on a node: fails it with this payload, any JSON-encodable value.
 
@@ -290,6 +308,12 @@ class WorkReleased(Exception):
         super().__init__(f"the work was given back: {reason}" if reason else "given back")
         self.reason = reason
         self.after_secs = after_secs
+
+
+class LockHeld(Failure):
+    """Somebody has a lock that conflicts with the one that is wanted."""
+
+    exit_code = 75  # "not now", as the exit code of a worker's command
 
 
 class AlreadyRunning(Failure):

@@ -133,8 +133,8 @@ def _show_again(tx: Tx, call: Call, answered: Answered, context: Context) -> Any
 
 
 def _answering(recorded: Sequence[Recorded]) -> Sequence[Recorded]:
-    """Without what followed from it by itself."""
-    if not FOLLOWING:
+    """Without what followed from it by itself, which is never alone."""
+    if len(recorded) == 1:
         return recorded
     return [each for each in recorded if type(each.event) not in FOLLOWING]
 

@@ -125,7 +125,9 @@ def _object_in(kind: Any) -> Any:
 
 
 def _holds_object(kind: Any) -> bool:
-    return isinstance(kind, inspect.StructType | inspect.ListType | inspect.Metadata)
+    while isinstance(kind, inspect.Metadata):
+        kind = kind.type
+    return isinstance(kind, inspect.StructType | inspect.ListType | inspect.UnionType)
 
 
 def _closest_field(field: str, known: Sequence[str]) -> str | None:

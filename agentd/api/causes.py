@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from agentd.api.amounts import Amount
-from agentd.api.moments import FractionalSeconds
+from agentd.api.moments import At, FractionalSeconds, check_at
 from agentd.api.params import NodeParams, TaskParams
 from agentd.api.types import ResultId
 from agentd.events import StateOfTask, Status
@@ -15,11 +15,13 @@ CauseKind = Literal[
     "paused",
     "dependency_failed",
     "dependency",
+    "gate",
     "not_before",
     "budget_spent",
     "limit_closed",
     "limit_full",
     "rate",
+    "locked",
     "no_worker",
 ]
 """In the order in which causes are told."""
@@ -30,6 +32,12 @@ MOST_NAMED_NODES = 5
 
 class ExplainNodeParams(NodeParams, forbid_unknown_fields=True):
     """Say why a node is not handed out, and what would help."""
+
+    at: At | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_at(self.at)
 
 
 class ExplainTaskParams(TaskParams, forbid_unknown_fields=True):
@@ -54,7 +62,9 @@ class Cause(Struct, omit_defaults=True):
     used: Amount | UnsetType = UNSET
     budget: Amount | UnsetType = UNSET
     limit: str | UnsetType = UNSET
+    key: str | UnsetType = UNSET
     labels: list[str] | UnsetType = UNSET
+    ask: Annotated[str | UnsetType, Meta(description="what somebody has to decide")] = UNSET
 
 
 class ExplainNodeResult(Struct):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from agentd.api.params import NoParams
 
@@ -36,6 +36,15 @@ class StateModel(Struct):
     strict_transitions: dict[str, str]
 
 
+class LockModel(Struct):
+    """How resource locks behave, in words."""
+
+    resource_key: str
+    exclusive_acquire: str
+    lease_required: str
+    timeout_recovery: str
+
+
 class DescribeInterfaceResult(Struct):
     """The contract, described by the daemon that keeps it."""
 
@@ -46,6 +55,7 @@ class DescribeInterfaceResult(Struct):
     state_model: StateModel
     errors: list[ErrorDescription]
     methods: list[MethodDescription]
+    resource_lock_model: LockModel | UnsetType = UNSET  # a daemon without locks has none
 
 
 class HealthParams(NoParams):
@@ -86,10 +96,14 @@ class RuntimeMetrics(Struct):
         dict[str, int], Meta(description="the 64 most frequent kinds, the others as `other`")
     ] = field(default_factory=dict)
     waiting_requests: Annotated[int, Meta(description="those that wait now")] = 0
+    acquired_resource_locks: int = 0
+    released_resource_locks: Annotated[
+        int, Meta(description="by the holder, or with its node's lease")
+    ] = 0
 
 
 class DatabaseMetrics(Struct):
-    """What the database holds. agentd has no resource locks: those two are always 0."""
+    """What the database holds."""
 
     schema_version: int
     latest_schema_version: int

@@ -27,6 +27,10 @@ class CommitEventParams(NodeParams):
     payload: OptionalJson = UNSET
     event_payload: PayloadAlias = UNSET
     usage: Usage = field(default_factory=dict)
+    checkpoint: Annotated[
+        OrNull[bool],
+        Meta(description="the next holder of the node goes on from this; needs the lease"),
+    ] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

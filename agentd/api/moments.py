@@ -6,6 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from agentd.api.pages import LARGEST_PLACE
+
 LONGEST_SECS = 31_536_000
 """A year: no duration is longer."""
 
@@ -23,6 +25,13 @@ _RFC3339 = re.compile(
 
 Seconds = Annotated[float, Meta(ge=0, le=LONGEST_SECS)]
 Moment = Annotated[float | str, Meta(description="Unix seconds, or RFC 3339")]
+At = Annotated[
+    Annotated[int, Meta(ge=0, le=LARGEST_PLACE)] | str,
+    Meta(
+        description="as it was then: a seq, after the event there; or RFC 3339, after all events "
+        "up to that moment"
+    ),
+]
 FractionalSeconds = Annotated[float, Meta(description="Unix seconds, with their fraction")]
 
 
@@ -35,6 +44,15 @@ def to_milliseconds(moment: float | str, place: str) -> int:
             "RFC 3339 such as 2026-01-31T12:00:00Z, of the years 1 to 9999"
         )
     return round(seconds * 1000)
+
+
+def check_at(at: int | str | None) -> None:
+    """Raise ValueError for a text that is no moment."""
+    if isinstance(at, str) and _seconds_of(at) is None:
+        raise ValueError(
+            f"`$.at`: {at[:_QUOTED]!r} is neither a seq, an integer, nor a moment in RFC 3339 such "
+            "as 2026-01-31T12:00:00Z"
+        )
 
 
 def _seconds_of(text: str) -> float | None:

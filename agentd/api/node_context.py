@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from agentd.api.attempts import AttemptView
+from agentd.api.checkpoints import NewestCheckpoint
 from agentd.api.events import EventView
 from agentd.api.nodes import NodeView
 from agentd.api.tasks import TaskView
@@ -33,4 +34,4 @@ class NodeContext(Struct):
     attempts: Annotated[
         list[AttemptView], Meta(description="how earlier ones ended, oldest first, the newest 20")
     ] = field(default_factory=list)
-    checkpoint: None = None
+    checkpoint: NewestCheckpoint = None

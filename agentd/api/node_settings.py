@@ -1,14 +1,17 @@
 """What a node may say of itself besides its work, and what a task says for all its nodes."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from agentd.api.amounts import Text
+from agentd.api.gates import GateSpec
 from agentd.api.moments import LONGEST_SECS, Moment, Seconds, to_milliseconds
-from agentd.api.types import is_id
-from agentd.events import NodeSettings, OnFailure, Retry
+from agentd.api.resource_keys import ResourceKey, normalised
+from agentd.api.types import OrNull, is_id
+from agentd.events import LockMode, LockOfNode, NodeSettings, OnFailure, Retry
 
 LONGEST_NAME = 128
 """Characters."""
@@ -38,6 +41,16 @@ Requires = Annotated[Names | None, Meta(description="labels, all of which a work
 Limits = Annotated[
     Names | None, Meta(description="limits of which it takes a slot while it is RUNNING")
 ]
+
+
+class LockSpec(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """A lock that a node's lease holds."""
+
+    key: ResourceKey
+    mode: OrNull[LockMode] = "exclusive"
+
+
+Locks = Annotated[list[ResourceKey | LockSpec], Meta(max_length=MOST_NAMED)]
 
 
 class RetrySpec(Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -82,6 +95,13 @@ class NodeSettingsSpec(NodeDefaults, kw_only=True, forbid_unknown_fields=False):
     """The fields of a node that are settings; one of its own replaces the task's whole."""
 
     priority: Annotated[Priority | None, Meta(description="the task's where it is left out")] = None
+    gate: Annotated[
+        GateSpec | None,
+        Meta(description="it is decided, never acquired, and has nothing of `node_defaults`"),
+    ] = None
+    locks: Annotated[
+        Locks | None, Meta(description="resource keys that its lease holds, all or none")
+    ] = None
 
 
 def own_settings(spec: NodeDefaults, priority: int, place: str = "$") -> NodeSettings:
@@ -96,7 +116,26 @@ def own_settings(spec: NodeDefaults, priority: int, place: str = "$") -> NodeSet
         spec.on_failure,
         once_each(spec.requires),
         once_each(spec.limits),
+        locks=locks_of(spec.locks, place) if isinstance(spec, NodeSettingsSpec) else None,
     )
+
+
+def locks_of(
+    given: Sequence[str | LockSpec] | None, place: str = "$"
+) -> tuple[LockOfNode, ...] | None:
+    """The locks, as events record them; of a key that is named twice the exclusive one.
+
+    Raises ValueError for a path that is none.
+    """
+    if given is None:
+        return None
+    found: dict[str, LockOfNode] = {}
+    for number, each in enumerate(given):
+        spec = LockSpec(each) if isinstance(each, str) else each
+        key = normalised(spec.key, f"{place}.locks[{number}]")
+        if key not in found or spec.mode == "exclusive":
+            found[key] = LockOfNode(key, spec.mode or "exclusive")
+    return tuple(found.values())
 
 
 def once_each(names: list[str] | None) -> tuple[str, ...] | None:

@@ -7,10 +7,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from agentd.api.amounts import ResultAmounts
 from agentd.api.attempts import AttemptView
 from agentd.api.causes import CauseKind
-from agentd.api.moments import FractionalSeconds
+from agentd.api.checkpoints import NewestCheckpoint
+from agentd.api.gates import GateSettings
+from agentd.api.moments import At, FractionalSeconds, check_at
 from agentd.api.params import NodeParams
 from agentd.api.types import Json, ResultId, UnixSeconds
-from agentd.events import OnFailure, Retry, Status
+from agentd.events import LockOfNode, OnFailure, Retry, Status
 
 
 class NodeView(Struct):
@@ -44,6 +46,8 @@ class NodeView(Struct):
     on_failure: OnFailure | UnsetType = UNSET
     requires: list[str] | UnsetType = UNSET
     limits: list[str] | UnsetType = UNSET
+    gate: GateSettings | UnsetType = UNSET
+    locks: list[str | LockOfNode] | UnsetType = UNSET
 
     @property
     def satisfies_dependents(self) -> bool:
@@ -53,12 +57,18 @@ class NodeView(Struct):
 
 
 class NodeStatusParams(NodeParams, forbid_unknown_fields=True):
-    """Show a node, and how its attempts ended."""
+    """Show a node, how its attempts ended, and its checkpoint."""
+
+    at: At | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_at(self.at)
 
 
 class NodeStatusResult(Struct):
-    """A node; its newest 1,000 attempts that ended, oldest first."""
+    """A node; its newest 1,000 attempts that ended, oldest first; its newest checkpoint."""
 
     node: NodeView
     attempts: list[AttemptView]
-    checkpoint: None = None
+    checkpoint: NewestCheckpoint = None

@@ -1,10 +1,12 @@
 """RegisterTask: a goal and its nodes."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from agentd.api.amounts import Budget, Text
+from agentd.api.gates import check_gate
 from agentd.api.node_settings import (
     NodeDefaults,
     NodeSettingsSpec,
@@ -75,13 +77,7 @@ class RegisterTaskParams(Params, dict=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.parent_task_id = self.parent_task_id and canonical_id(self.parent_task_id)
-        # Here and not node by node: too many of them are refused before any of this is done.
-        for number, node in enumerate(self.initial_nodes):
-            node.id = node.id and canonical_id(node.id)
-            # A duplicated dependency counts once; dict keeps the order.
-            node.dependencies = list(dict.fromkeys(map(canonical_ref, node.dependencies or ())))
-            if node.name is not None or node.not_before is not None:
-                _check_node(node, f"$.initial_nodes[{number}]")
+        settle_nodes(self.initial_nodes, "$.initial_nodes")
         if self.node_defaults is not None:
             own_settings(self.node_defaults, self.priority, "$.node_defaults")
 
@@ -96,10 +92,25 @@ class RegisterTaskParams(Params, dict=True):
         self.__dict__["warnings"] = warnings
 
 
+def settle_nodes(nodes: Sequence[NodeSpec], place: str) -> None:
+    """Write ids as agentd writes them. Raise ValueError for what the types alone do not tell.
+
+    All at once and not node by node: too many of them are refused before any of this is done.
+    """
+    for number, node in enumerate(nodes):
+        node.id = node.id and canonical_id(node.id)
+        # A duplicated dependency counts once; dict keeps the order.
+        node.dependencies = list(dict.fromkeys(map(canonical_ref, node.dependencies or ())))
+        if node.name is not None or node.not_before is not None or node.gate or node.locks:
+            _check_node(node, f"{place}[{number}]")
+
+
 def _check_node(node: NodeSpec, place: str) -> None:
     """Raise ValueError for what the types alone do not tell."""
     if node.name is not None:
         check_name(node.name, place)
+    if node.gate is not None:
+        check_gate(node, place)
     own_settings(node, 0, place)
 
 

@@ -6,7 +6,8 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from agentd.api.amounts import ResultAmounts
-from agentd.api.moments import Moment, to_milliseconds
+from agentd.api.forks import ForkOrigin
+from agentd.api.moments import At, Moment, check_at, to_milliseconds
 from agentd.api.nodes import NodeView
 from agentd.api.pages import LARGEST_PLACE, Limit
 from agentd.api.params import Params, TaskParams
@@ -36,6 +37,9 @@ class TaskView(Struct):
     created_at: Timestamp
     parent_task_id: Annotated[ResultId | UnsetType, _WhereSet] = UNSET
     labels: Annotated[dict[str, str] | UnsetType, _WhereSet] = UNSET
+    forked_from: Annotated[
+        ForkOrigin | UnsetType, Meta(description="left out where it was registered")
+    ] = UNSET
 
 
 class TaskStatusParams(TaskParams):
@@ -50,6 +54,11 @@ class TaskStatusParams(TaskParams):
         Annotated[int, Meta(ge=0, le=LARGEST_PLACE)] | None,
         Meta(description="`next` of the page before this one"),
     ] = None
+    at: At | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_at(self.at)
 
     def has(self, field: StatusField) -> bool:
         """Whether the field is asked for."""

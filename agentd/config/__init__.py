@@ -41,6 +41,7 @@ class Settings(NamedTuple):
     allowed_uids: tuple[int, ...] = (0,)
     context_bytes: int = DEFAULT_CONTEXT_BYTES
     log_bytes: int = DEFAULT_LOG_BYTES
+    notify: str | None = None
 
 
 class Setting(NamedTuple):
@@ -52,7 +53,7 @@ class Setting(NamedTuple):
 
     name: str
     origin: str
-    value: Path | int | tuple[int, ...] | None
+    value: Path | int | str | tuple[int, ...] | None
     problem: str | None = None
     warning: str | None = None
 
@@ -78,6 +79,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         _allowed_uids(values),
         _context_bytes(values),
         _log_bytes(values),
+        _notify(values),
     )
 
 
@@ -145,6 +147,11 @@ def _log_bytes(values: Values) -> int:
     )
 
 
+def _notify(values: Values) -> str | None:
+    """The command that tells people; empty, it is none: so the environment can switch it off."""
+    return (values.get_unchecked("AGENTD_NOTIFY") or "").strip() or None
+
+
 def _log_level(values: Values) -> int:
     if (value := values.get("AGENTD_LOG")) is not None:
         with values.locate_errors("AGENTD_LOG"):
@@ -187,6 +194,7 @@ _SETTINGS: Mapping[str, Callable[[Values], Any]] = {
     "AGENTD_CONTEXT_EVENT_LIMIT": _event_limit,
     "AGENTD_CONTEXT_BYTES": _context_bytes,
     "AGENTD_LOG_BYTES": _log_bytes,
+    "AGENTD_NOTIFY": _notify,
     "AGENTD_LOG": _log_level,
 }
 """How each variable is read."""

@@ -15,6 +15,9 @@ import asyncio
 import time
 from typing import cast
 
+from msgspec.structs import replace
+
+from agentd.api import AcquireResourceLockParams
 from agentd.daemon.answer_memory import TIGHT
 from agentd.daemon.connection_needs import ConnectionNeeds
 from agentd.daemon.incoming import Incoming
@@ -29,11 +32,14 @@ from agentd.daemon.jobs import (
     note_contexts,
     once_more,
 )
+from agentd.daemon.lock_waiters import LockWaiters
 from agentd.daemon.log import logger
 from agentd.daemon.long_line_permits import LONG
 from agentd.daemon.outgoing import Outgoing
+from agentd.daemon.waiters import Waiters
 from agentd.daemon.writer import SubmittedCommand
 from agentd.errors import StorageError
+from agentd.methods import Command
 from agentd.peers import has_hung_up, peer_name
 from agentd.protocol import Request, encode_error
 from agentd.status_stream import TaskStatusStream
@@ -153,7 +159,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def _goes_on_waiting(self, command: SubmittedCommand, outcome: Outcome) -> bool:
         """Whether the command waits for what is not there yet."""
-        waits = not self._has_left() and self._service.waiters.keep(command, outcome)
+        waiters: Waiters | LockWaiters = self._service.waiters
+        if isinstance(command.call.params, AcquireResourceLockParams):
+            waiters = self._service.lock_waiters
+        waits = not self._has_left() and waiters.keep(command, outcome)
         if waits:
             self.hold_nothing()
         return waits
@@ -175,7 +184,10 @@ class Connection(asyncio.BufferedProtocol):
     def begin(self) -> SubmittedCommand | None:
         """See `writer.LargeClient`."""
         waiting, self._waiting = self._waiting, None
-        if not isinstance(waiting, Request):
+        if isinstance(waiting, SubmittedCommand):
+            self._commands, self._goes_alone = 1, True
+            return waiting
+        if waiting is None:
             return None
         job = decode_request(waiting, self, self._service.sizes)
         if isinstance(job, SubmittedCommand):
@@ -199,11 +211,19 @@ class Connection(asyncio.BufferedProtocol):
         self._send(piece)
         self._outgoing.set_rest(rest)
         if rest is None:
-            self._query_id = None
+            self._query_id = self._waiting = None
             self._proceed()
         else:
             self._query_id = b""  # it is in the first piece, and may be long
             self._take_more()
+
+    def take_prepared(self, command: Command) -> None:
+        """See `queries.Client`: it is large, so it takes turns with others."""
+        self._query_id = None
+        if isinstance(self._waiting, SubmittedCommand):
+            call = replace(self._waiting.call, command=command)
+            self._waiting = replace(self._waiting, call=call)
+            self._service.writer.submit_large(self)
 
     def hold_nothing(self) -> None:
         """See `queries.Client`."""
@@ -255,9 +275,15 @@ class Connection(asyncio.BufferedProtocol):
         return isinstance(job, SubmittedCommand) and not (self._goes_alone or job.alone)
 
     def _start(self, job: Job) -> None:
-        if isinstance(job, SubmittedCommand):
+        if isinstance(job, SubmittedCommand) and job.call.command.prepare is not None:
+            self._waiting, self._query_id = job, job.id
+            self._service.queries.prepare(job.call, job.id, self)
+        elif isinstance(job, SubmittedCommand):
             self._goes_alone = job.alone
-            if job.answer_bytes < LARGE:
+            if job.wait_secs and self._service.lock_waiters.stand_in_line(job):
+                self._commands += 1
+                self.hold_nothing()
+            elif job.answer_bytes < LARGE:
                 self._commands += 1
                 self._service.writer.submit(job)
             else:

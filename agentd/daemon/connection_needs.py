@@ -8,6 +8,7 @@ from typing import Protocol
 from agentd.daemon import queries
 from agentd.daemon.answer_memory import AnswerMemory
 from agentd.daemon.context_sizes import ContextSizes
+from agentd.daemon.lock_waiters import LockWaiters
 from agentd.daemon.long_line_permits import LongLinePermits, Sender
 from agentd.daemon.queries import Queries
 from agentd.daemon.stall_detector import StallDetector
@@ -30,6 +31,7 @@ class ConnectionNeeds(Protocol):
 
     writer: Writer
     waiters: Waiters
+    lock_waiters: LockWaiters
     queries: Queries
     memory: AnswerMemory
     permits: LongLinePermits
@@ -44,7 +46,7 @@ class ConnectionNeeds(Protocol):
         """It is gone."""
 
     def is_waiting(self, connection: ServedConnection) -> bool:
-        """Whether a request of it waits for work or for events."""
+        """Whether a request of it waits for work, for a lock or for events."""
 
     def forget_wait(self, connection: ServedConnection) -> None:
         """No request of it waits any more."""

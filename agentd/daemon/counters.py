@@ -13,6 +13,9 @@ _FIELDS = {
     "LeaseExtended": "heartbeats",
     "NodeCompleted": "completed_nodes",
     "LeaseExpired": "timeout_rollbacks",
+    "LockAcquired": "acquired_resource_locks",
+    "LockReleased": "released_resource_locks",
+    "LockEnded": "released_resource_locks",
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from agentd.daemon.log import logger
 from agentd.errors import Failure
 
-_OURS = re.compile(r"\.env|artifacts|results|(agentd\.|agentd-draft-|agent_state\.db).*")
+_OURS = re.compile(r"\.env|artifacts|results|watch|(agentd\.|agentd-draft-|agent_state\.db).*")
 """The names of files in a home."""
 
 _OTHERS = 0o077

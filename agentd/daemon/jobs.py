@@ -14,11 +14,13 @@ from agentd.api import (
     AcquireNextNodeParams,
     AcquireNodesParams,
     AcquireNodesResult,
+    AcquireResourceLockParams,
     Acquisition,
     CommitEventParams,
     CompleteNodeParams,
     EndingResult,
     FailNodeParams,
+    ForkTaskParams,
     HeartbeatNodeParams,
     Params,
     RegisterTaskParams,
@@ -53,6 +55,7 @@ _OUTCOME = 60
 """Bytes that tell what became of one of several heartbeats."""
 
 _WRITING = CommitEventParams, CompleteNodeParams, FailNodeParams
+_WAITING = AcquireNextNodeParams, AcquireResourceLockParams
 _ENDING = CompleteNodeParams, FailNodeParams, ReleaseNodeParams
 
 
@@ -92,7 +95,7 @@ def decode_request(
     if isinstance(params, _WRITING):
         sizes.add(params.task_id, size)  # later contexts show it
     answer = _answer_bytes(params, sizes)
-    wait_secs = params.wait_secs if isinstance(params, AcquireNextNodeParams) else 0
+    wait_secs = params.wait_secs if isinstance(params, _WAITING) else 0
     return SubmittedCommand(
         Call(method.command, params),
         client,
@@ -140,6 +143,8 @@ def _answer_bytes(params: Params, sizes: ContextSizes) -> int:
         return sizes.estimate(wanted.task_id) * most
     if isinstance(params, RegisterTaskParams):
         return _NODE_ID * len(params.initial_nodes)
+    if isinstance(params, ForkTaskParams):
+        return LARGE  # nobody knows yet
     if isinstance(params, HeartbeatNodeParams):
         return _OUTCOME * len(params.leases or ())
     return 0

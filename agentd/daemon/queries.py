@@ -7,7 +7,8 @@ one that is smaller: each of three kinds has a thread to itself.
 - brief: the answer is small whatever the database holds;
 - pages: it has a bound, a page of a list or a task of few nodes;
 - large: a task of any size, answered in pieces. Its clients take turns, piece by piece, and whoever
-  does not read what was sent gets no more.
+  does not read what was sent gets no more. So is what is asked of a task as it was once: all its
+  records are folded for that.
 
 One thread each, because threads that are busy wait for each other's interpreter lock, and the event
 loop waits with them.
@@ -29,10 +30,11 @@ from agentd.daemon.event_waiters import EventWaiters
 from agentd.daemon.writer import log_fault
 from agentd.decide import Context
 from agentd.errors import InternalError, RequestRefused, StorageError
-from agentd.methods import Method
+from agentd.methods import Command, Method
 from agentd.protocol import RESULT_END, encode_error, encode_result, result_start
 from agentd.status_stream import NODE_BYTES, TaskStatusStream
 from agentd.store import CheckpointedStore, Reader
+from agentd.transact import Call
 
 FEW_NODES = 500
 """Nodes of a task that is shown among the pages; one that has more is large."""
@@ -49,6 +51,9 @@ class Client(WaitingClient, Protocol):
 
     def hold_nothing(self) -> None:
         """The answer may be long in coming: no room is kept for it meanwhile."""
+
+    def take_prepared(self, command: Command) -> None:
+        """What the writer is to run in the place of the command that was prepared."""
 
     def break_off(self) -> None:
         """The rest of the answer cannot be had."""
@@ -81,7 +86,15 @@ class _Large(NamedTuple):
     nodes: int
 
 
-_Outcome = _Part | _Large
+class _Preparation(NamedTuple):
+    """A command that reads what it needs of the past."""
+
+    id: bytes
+    call: Call
+    context: Context
+
+
+_Outcome = _Part | _Large | Command
 
 
 class Queries:
@@ -122,8 +135,15 @@ class Queries:
         query = _Query(request_id, method, params, self._contexts.make())
         if method.brief:
             self._start(self._brief, client, self._run_query, self._answer, query)
+        elif getattr(params, "at", None) is not None:
+            self._start_large(client, self._look_back, query)
         else:
             self._start_with_room(client, PAGE_BYTES, self._pages, self._page, query)
+
+    def prepare(self, call: Call, request_id: bytes, client: Client) -> None:
+        """Have the command read what it needs of the past; a refusal is its answer."""
+        preparation = _Preparation(request_id, call, self._contexts.make())
+        self._start_large(client, self._prepare, preparation)
 
     def go_on(self, rest: TaskStatusStream, client: Client) -> None:
         """Let the client take the next part, when it is its turn."""
@@ -153,13 +173,18 @@ class Queries:
         for thread in (self._brief, self._pages, self._large):
             thread.shutdown(cancel_futures=True)
 
+    def _start_large(self, client: Client, work: Callable[[Any], _Outcome], query: Any) -> None:
+        """Start what takes no more room than a page, and may take long."""
+        self._opening.add(client)
+        self._start_with_room(client, PAGE_BYTES, self._large, work, query)
+
     def _start_with_room(
         self,
         client: Client,
         size: int,
         thread: ThreadPoolExecutor,
-        work: Callable[[_Query], _Outcome],
-        query: _Query,
+        work: Callable[[Any], _Outcome],
+        query: _Query | _Preparation,
     ) -> None:
         """Start when there is room for so many bytes."""
         if self._stopping and (thread is self._large or self._memory.is_tight):
@@ -190,6 +215,8 @@ class Queries:
             self._start_with_room(
                 client, outcome.nodes * NODE_BYTES, self._large, self._begin_large, outcome.query
             )
+        elif isinstance(outcome, Command):
+            client.take_prepared(outcome)
         elif self._waiters.keep(client, outcome.nothing_until):
             client.hold_nothing()
         elif outcome.line is None:
@@ -199,7 +226,7 @@ class Queries:
 
     # On the threads
 
-    def _run_query(self, work: Callable[[_Query], _Outcome], query: _Query) -> _Outcome:
+    def _run_query(self, work: Callable[[Any], _Outcome], query: _Query | _Preparation) -> _Outcome:
         try:
             return work(query)
         except RequestRefused as refusal:
@@ -231,6 +258,18 @@ class Queries:
         with self._large_read() as reader:
             nodes = query.method.stream.count(reader, query.params)
             return _Large(query, nodes) if nodes > FEW_NODES else _first_part(query, reader)
+
+    def _prepare(self, preparation: _Preparation) -> _Outcome:
+        call = preparation.call
+        assert call.command.prepare is not None  # noqa: S101 - others go to the writer at once
+        with self._large_read() as reader:
+            return call.command.prepare(reader, call.params, preparation.context)
+
+    def _look_back(self, query: _Query) -> _Outcome:
+        if query.method.stream is not None:
+            return self._begin_large(query)
+        self._store.wait_for_turn()
+        return self._answer(query)
 
     def _begin_large(self, query: _Query) -> _Part:
         with self._large_read() as reader:

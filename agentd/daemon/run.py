@@ -21,9 +21,11 @@ from agentd.config import Settings
 from agentd.daemon.acceptor import Acceptor, connection_limit
 from agentd.daemon.clock import Clock, wall
 from agentd.daemon.database_watch import DatabaseWatch
+from agentd.daemon.hook import Hook
 from agentd.daemon.listener import Listener
 from agentd.daemon.log import logger
 from agentd.daemon.migration import prepare_migration
+from agentd.daemon.notifier import VARIABLE, Notifier
 from agentd.daemon.service import Service
 from agentd.daemon.socket_watch import SocketWatch
 from agentd.daemon.stop_signals import stop_signals
@@ -127,6 +129,8 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener, most
         give_up=stopped.set,
         context_bytes=settings.context_bytes,
     )
+    if settings.notify is not None:
+        service.notifier = Notifier(Hook(VARIABLE, settings.notify), store, clock)
     for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     # Not the loop's handler: this one runs before the requests that arrived while stopped.

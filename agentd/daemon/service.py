@@ -17,8 +17,10 @@ from agentd.daemon.context_sizes import ContextSizes
 from agentd.daemon.counters import count_attempt, count_event, count_failure, new_counters
 from agentd.daemon.event_waiters import EventWaiters
 from agentd.daemon.grace import Grace
+from agentd.daemon.lock_waiters import LockWaiters
 from agentd.daemon.log import RateLimitedLog, logger
 from agentd.daemon.long_line_permits import LongLinePermits
+from agentd.daemon.notifier import Notifier
 from agentd.daemon.openings import Openings
 from agentd.daemon.queries import Queries
 from agentd.daemon.stall_detector import StallDetector
@@ -28,8 +30,12 @@ from agentd.daemon.workers import Workers
 from agentd.daemon.writer import Writer
 from agentd.events import (
     Event,
+    GateOpened,
     LeaseExpired,
     LeaseExtended,
+    LockAcquired,
+    LockExpired,
+    LockExtended,
     NodeAcquired,
     NodeAdded,
     NodeFailed,
@@ -47,8 +53,15 @@ SHORTEST_DRAIN_SECONDS = 1.0
 """How long clients have to read their last answers, however late the word to stop was heard."""
 
 
+LONGEST_SHOWN = 200
+"""Characters of a lock's key, or of an owner, in the log."""
+
+
 class Service:
     """The daemon without its process: a store that is open, and connections to serve."""
+
+    notifier: Notifier | None = None
+    """Who tells people of what happens, where they want that."""
 
     def __init__(
         self,
@@ -68,6 +81,7 @@ class Service:
             self.workers = Workers(clock.now, leased)
             self.event_waiters = EventWaiters(reader.last_seq(), self._counters)
         self.waiters = Waiters(self._counters, self.workers, leased)
+        self.lock_waiters = LockWaiters(self._counters)
         self._openings = Openings(store, clock, self.waiters.limits_opened)
         contexts = ContextFactory(
             clock,
@@ -96,13 +110,16 @@ class Service:
             NodeFailed: self._note_failure,
             NodeReleased: self._note_release,
             NodeAdded: self._note_node,
-            NodeUpdated: self._note_node,
+            NodeUpdated: self._note_update,
             TaskRegistered: self._note_registration,
             NodeRetried: self._note_retry,
             TaskCancelled: self._note_cancellation,
+            GateOpened: self._note_opening,
+            LockAcquired: self._note_lock,
+            LockExtended: self._note_lock,
+            LockExpired: self._note_lock_expiry,
         }
-        self._all_gone = asyncio.Event()
-        self._allowed = {0, os.getuid()}
+        self._all_gone, self._allowed = asyncio.Event(), {0, os.getuid()}
         self._stranger_log = RateLimitedLog()
 
     def admits(self, client: socket.socket) -> bool:
@@ -125,7 +142,10 @@ class Service:
         self.workers.committed(recorded)
         self.event_waiters.committed(recorded)
         self.waiters.committed(recorded)
+        self.lock_waiters.committed(recorded)
         self._openings.committed(recorded)
+        if self.notifier is not None:
+            self.notifier.committed(recorded)
 
     def _wake_for(self, moment: int | None) -> None:
         if moment is not None:
@@ -133,6 +153,13 @@ class Service:
 
     def _note_lease(self, _recorded: Recorded, event: NodeAcquired | LeaseExtended) -> None:
         self.sweeper.wake_at(event.lease_expires_at)
+
+    def _note_lock(self, _recorded: Recorded, event: LockAcquired | LockExtended) -> None:
+        self.sweeper.wake_at(event.expires_at)
+
+    def _note_lock_expiry(self, _recorded: Recorded, event: LockExpired) -> None:
+        key, owner = event.key[:LONGEST_SHOWN], event.owner[:LONGEST_SHOWN]
+        logger.info("the lock %r of %r lived as long as it might", key, owner)
 
     def _note_expiry(self, recorded: Recorded, event: LeaseExpired) -> None:
         logger.info(
@@ -155,9 +182,18 @@ class Service:
     def _note_release(self, _recorded: Recorded, event: NodeReleased) -> None:
         self._wake_for(event.not_before)
 
-    def _note_node(self, _recorded: Recorded, event: NodeAdded | NodeUpdated) -> None:
+    def _note_node(self, recorded: Recorded, event: NodeAdded) -> None:
         if event.settings is not None:
             self._wake_for(event.settings.not_before)
+        if event.place == 0:  # its task was there, and goes on now
+            self.sweeper.check_time_of(recorded.task_id)
+
+    def _note_update(self, _recorded: Recorded, event: NodeUpdated) -> None:
+        self._wake_for(event.settings.not_before)
+        self._wake_for(event.gate_timeout_at)
+
+    def _note_opening(self, _recorded: Recorded, event: GateOpened) -> None:
+        self._wake_for(event.timeout_at)
 
     def _note_registration(self, _recorded: Recorded, event: TaskRegistered) -> None:
         self._wake_for(event.timeout_at)
@@ -172,11 +208,13 @@ class Service:
     def forget_wait(self, connection: ServedConnection) -> None:
         """No request of it waits any more."""
         self.waiters.forget(connection)
+        self.lock_waiters.forget(connection)
         self.event_waiters.forget(connection)
 
     def is_waiting(self, connection: ServedConnection) -> bool:
-        """Whether a request of it waits for work or for events."""
-        return connection in self.waiters or connection in self.event_waiters
+        """Whether a request of it waits for work, for a lock or for events."""
+        waiters = self.waiters, self.lock_waiters, self.event_waiters
+        return any(connection in each for each in waiters)
 
     def _has_room(self) -> bool:
         return not self.memory.is_tight
@@ -219,8 +257,11 @@ class Service:
         """
         self.sweeper.stop()
         self._openings.stop()
+        if self.notifier is not None:
+            self.notifier.stop()
         seconds = max(seconds - self.writer.stop(), SHORTEST_DRAIN_SECONDS)
         self.waiters.stop()
+        self.lock_waiters.stop()
         self.event_waiters.stop()
         self.queries.stop()
         for connection in list(self.connections):
@@ -232,3 +273,5 @@ class Service:
         for connection in list(self.connections):
             connection.abort()
         self.queries.close()
+        if self.notifier is not None:
+            await self.notifier.close()

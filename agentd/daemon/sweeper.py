@@ -1,24 +1,37 @@
 """The one timekeeper: what is due without anybody asking.
 
-That are leases that ran out, nodes whose moment has come, and tasks whose time is over. The rule
-this file keeps: it sleeps until the next moment, a second at a time, and looks at most once a
-second. It decides nothing: it submits what is due as a command, like anybody else, and looks again
-when that could not be done.
+That are leases that ran out, nodes whose moment has come, and gates, tasks and locks whose time is
+over. The rule this file keeps: it sleeps until the next moment, a second at a time, and looks at
+most once a second. It decides nothing: it submits what is due as a command, like anybody else, and
+looks again when that could not be done.
 """
 
 import asyncio
+from collections.abc import Sequence
 
-from agentd.api import TaskParams
+from agentd.api import NoParams, TaskParams
 from agentd.daemon.clock import Clock
 from agentd.daemon.grace import Grace
 from agentd.daemon.log import FAILURES_SECONDS, RateLimitedLog
 from agentd.daemon.writer import SubmittedCommand, Writer
 from agentd.errors import StorageError
-from agentd.methods import MOST_DUE, SETTLE_DUE, TIME_OUT_TASK, Command
+from agentd.methods import (
+    EXPIRE_LOCKS,
+    MOST_DUE,
+    MOST_EXPIRED,
+    SETTLE_DUE,
+    TIME_OUT_GATES,
+    TIME_OUT_TASK,
+    Command,
+)
+from agentd.projections import LockRow
 from agentd.store import Store
 from agentd.transact import Call, Outcome
 
 SHORTEST_SLEEP_MS = 1_000
+
+_Due = tuple[Command, str]
+"""A command, and the task that it is about."""
 
 LONGEST_SLEEP_MS = 1_001
 """The loop's timers stand still while the machine is suspended, so none is set for long."""
@@ -51,16 +64,19 @@ class Sweeper:
         self._grace.note_suspension(self._clock.suspended_ms(), now)
         honoured = self._grace.honoured_until(now)
         try:
-            tasks, late, next_moment = self._find_due(now, honoured)
+            due, next_moment = self._find_due(now, honoured)
+            locks = self._expired_locks(now)
         except StorageError as error:
             self._failures.error("cannot look for what is due: %s", error)
             self._sleep_until(now)
             return
         self._timed_out_until = now - 1  # one may be registered at this moment, and be late at once
-        for task_id in tasks:
-            self._submit(SETTLE_DUE, task_id)
-        for task_id in late:
-            self._submit(TIME_OUT_TASK, task_id)
+        for command, task_id in due:
+            self._submit(command, task_id)
+        if len(locks) == MOST_EXPIRED:  # there may be more
+            next_moment = now
+        if locks:
+            self._writer.submit(SubmittedCommand(Call(EXPIRE_LOCKS, NoParams()), self))
         self._sleep_until(next_moment)
 
     def answer(self, _command: SubmittedCommand, outcome: Outcome) -> None:
@@ -82,22 +98,33 @@ class Sweeper:
     def _submit(self, command: Command, task_id: str) -> None:
         self._writer.submit(SubmittedCommand(Call(command, TaskParams(task_id)), self))
 
-    def _find_due(self, now: int, honoured: int) -> tuple[set[str], list[str], int | None]:
-        """The tasks in which something is due, those whose time is over, and the next moment."""
+    def _expired_locks(self, now: int) -> Sequence[LockRow]:
+        """The locks whose time is over, as many as one command tells of."""
+        with self._store.read() as reader:
+            return reader.expired_locks(now, MOST_EXPIRED)
+
+    def _find_due(self, now: int, honoured: int) -> tuple[list[_Due], int | None]:
+        """What is to be done in which task, and the next moment."""
         with self._store.read() as reader:
             due = reader.due_nodes(now, MOST_DUE)
+            gates = reader.overdue_gates(now, MOST_DUE)
             tasks = {node.task_id for node in (*reader.expired_leases(honoured, now), *due)}
             late = [task.task_id for task in reader.overdue_tasks(self._timed_out_until, now)]
+            found = [(SETTLE_DUE, task_id) for task_id in tasks]
+            found += [(TIME_OUT_GATES, task_id) for task_id in {gate.task_id for gate in gates}]
+            found += [(TIME_OUT_TASK, task_id) for task_id in late]
             moments = [
                 reader.next_expiry(max(now, honoured)),
                 reader.next_due(now),
                 reader.next_timeout(now),
+                reader.next_gate_timeout(now),
+                reader.next_lock_expiry(now),
             ]
             if honoured and reader.expired_leases(0, honoured):
                 moments.append(self._grace.until)
-            if len(due) == MOST_DUE:  # there may be more
+            if MOST_DUE in (len(due), len(gates)):  # there may be more
                 moments.append(now)
-        return tasks, late, min((each for each in moments if each is not None), default=None)
+        return found, min((each for each in moments if each is not None), default=None)
 
     def _sleep_until(self, moment: int | None) -> None:
         self.stop()

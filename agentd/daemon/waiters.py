@@ -24,10 +24,13 @@ from msgspec.structs import replace
 from agentd.api import AcquireNextNodeParams, RuntimeMetrics
 from agentd.daemon.workers import Workers
 from agentd.daemon.writer import Client, SubmittedCommand
-from agentd.events import MAKES_WORK, OPENS_LIMITS, Ending, Event, NodeAcquired
+from agentd.events import ENDS_LOCK, MAKES_WORK, OPENS_LIMITS, Ending, Event, NodeAcquired
 from agentd.journal import Recorded
 from agentd.projections import NodeRow
 from agentd.transact import Outcome
+
+_OPENS = OPENS_LIMITS | ENDS_LOCK
+"""What there may be work behind for anybody."""
 
 
 class _Wanted(NamedTuple):
@@ -102,7 +105,7 @@ class Waiters:
             if isinstance(event, NodeAcquired):
                 if event.limits:
                     self._limited.add(event.lease_id)
-            elif kind in OPENS_LIMITS or (self._limited and self._frees_slot(event)):
+            elif kind in _OPENS or (self._limited and self._frees_slot(event)):
                 self.limits_opened()
             elif kind in MAKES_WORK:
                 tasks.add(each.task_id)

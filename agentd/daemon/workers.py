@@ -13,6 +13,7 @@ from agentd.api import WorkerView
 from agentd.events import (
     Ending,
     Event,
+    GateDecided,
     LeaseExpired,
     LeaseExtended,
     LeaseRevoked,
@@ -68,9 +69,13 @@ class Workers:
 
     def committed(self, recorded: Sequence[Recorded]) -> None:
         """Take note of leases that began, went on or ended."""
+        decided: str | None = None
         for each in recorded:
             note = self._notes.get(type(each.event))
-            if note is not None:
+            if note is None:
+                if type(each.event) is GateDecided:
+                    decided = each.node_id
+            elif decided is None or each.node_id != decided:  # who decides works on nothing
                 note(each.event, each.at)
 
     def waits(self, owner: str, labels: Sequence[str]) -> None:

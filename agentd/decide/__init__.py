@@ -18,6 +18,15 @@ from agentd.decide.control import (
 from agentd.decide.due import settle_due
 from agentd.decide.endings import complete_node, fail_node, release_node
 from agentd.decide.events import commit_event
+from agentd.decide.forks import ForkState, Origin, OriginNode, fork_task
+from agentd.decide.gates import (
+    GatesState,
+    GateState,
+    decide_gate,
+    open_gates,
+    time_out_gates,
+)
+from agentd.decide.growth import Growth, OldNode, add_nodes
 from agentd.decide.leases import (
     acquire_next_node,
     check_wanted,
@@ -25,6 +34,17 @@ from agentd.decide.leases import (
     refused_heartbeat,
 )
 from agentd.decide.limits import LimitsState, close_limit, set_limit
+from agentd.decide.locks import (
+    EndingLocks,
+    HeldLockState,
+    LockState,
+    acquire_resource_lock,
+    check_lock,
+    end_locks,
+    expire_locks,
+    heartbeat_resource_lock,
+    release_resource_lock,
+)
 from agentd.decide.registration import Registration, register_task
 from agentd.decide.retries import FailedNode, RetryState, retry_node
 from agentd.decide.state import (
@@ -44,37 +64,58 @@ __all__ = [
     "Cancellable",
     "Context",
     "ControlState",
+    "EndingLocks",
     "FailedNode",
+    "ForkState",
+    "GateState",
+    "GatesState",
+    "Growth",
+    "HeldLockState",
     "HeldNode",
     "KnownNode",
     "LeaseState",
     "Ledger",
     "LimitsState",
+    "LockState",
     "NamedNode",
     "NodeOfTask",
     "NodeState",
     "NodesState",
+    "OldNode",
+    "Origin",
+    "OriginNode",
     "Registration",
     "RetryState",
     "TaskState",
     "UpdateState",
     "acquire_next_node",
+    "acquire_resource_lock",
+    "add_nodes",
     "cancel_task",
+    "check_lock",
     "check_wanted",
     "close_limit",
     "commit_event",
     "complete_node",
+    "decide_gate",
+    "end_locks",
+    "expire_locks",
     "fail_node",
+    "fork_task",
     "heartbeat",
+    "heartbeat_resource_lock",
+    "open_gates",
     "pause_task",
     "refused_heartbeat",
     "register_task",
     "release_node",
+    "release_resource_lock",
     "resume_task",
     "retry_node",
     "set_budget",
     "set_limit",
     "settle_due",
+    "time_out_gates",
     "time_out_task",
     "update_node",
 ]

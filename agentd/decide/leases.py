@@ -4,9 +4,10 @@ The rule this file keeps: one lease at a time holds a node, and only that one is
 attempt lasts longer than the attempt may.
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 
-from agentd.api import Acquisition, HeartbeatNodeParams, rfc3339
+from agentd.api import EMPTY_OBJECT, Acquisition, HeartbeatNodeParams, rfc3339
 from agentd.decide.context import Context
 from agentd.decide.state import (
     HeldNode,
@@ -19,7 +20,7 @@ from agentd.decide.state import (
     require_wanted,
 )
 from agentd.errors import RequestRefused, StaleLease
-from agentd.events import LeaseExtended, NodeAcquired
+from agentd.events import LeaseExtended, LockAcquired, NodeAcquired
 from agentd.journal import Draft
 from agentd.lifecycle import step
 from agentd.projections import NodeRow, is_runnable
@@ -35,7 +36,7 @@ def acquire_next_node(state: LeaseState, params: Acquisition, context: Context) 
     """A lease on the node, if it is runnable.
 
     A task that is cancelled or paused, or has spent its budget, hands out none, and a limit that is
-    closed or full neither.
+    closed or full neither. The node's own locks begin with its lease, all or none.
     """
     require_wanted(state)
     task, node = state.task, state.node
@@ -43,17 +44,37 @@ def acquire_next_node(state: LeaseState, params: Acquisition, context: Context) 
         return []
     if not all(limit.has_room(context.now) for limit in state.limits):
         return []
-    return [_grant_lease(state, node, params, context)]
+    lease = _grant_lease(state, node, params, context)
+    granted = Draft(lease, node.row.node_id)
+    if not node.settings.locks:
+        return [granted]
+    return [*_grant_locks(node, lease, context), granted]
+
+
+def _grant_locks(node: KnownNode, lease: NodeAcquired, context: Context) -> Iterator[Draft]:
+    """The node's own locks: as it is runnable, none is in their way."""
+    for lock in node.settings.locks or ():
+        event = LockAcquired(
+            lock.key,
+            context.new_id(),
+            lease.lease_owner,
+            lease.lease_expires_at,
+            lock.mode,
+            None,
+            node.row.node_id,
+            lease.lease_id,
+        )
+        yield Draft(event, node.row.node_id, EMPTY_OBJECT)
 
 
 def _grant_lease(
     state: LeaseState, node: KnownNode, params: Acquisition, context: Context
-) -> Draft:
+) -> NodeAcquired:
     settings, row = node.settings, node.row
     asked = None if params.lease_secs is None else params.lease_secs * 1000
     lease_ms = settings.lease_ms if asked is None else asked
     deadline = None if settings.timeout_ms is None else context.now + settings.timeout_ms
-    event = NodeAcquired(
+    return NodeAcquired(
         context.new_id(),
         params.lease_owner,
         _lease_end(lease_ms, deadline, context),
@@ -65,7 +86,6 @@ def _grant_lease(
         tuple(limit.row.name for limit in state.limits),
         tuple(params.labels),
     )
-    return Draft(event, row.node_id)
 
 
 def _lease_end(lease_ms: int | None, deadline: int | None, context: Context) -> int:

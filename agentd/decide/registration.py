@@ -7,6 +7,7 @@ node has of its own replaces what the task says for all.
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentd import graph
 from agentd.api import (
@@ -14,6 +15,7 @@ from agentd.api import (
     NodeDefaults,
     NodeSpec,
     RegisterTaskParams,
+    gate_of,
     is_id,
     or_default,
     own_settings,
@@ -55,7 +57,7 @@ def register_task(state: Registration, params: RegisterTaskParams, context: Cont
         return []
     _require_parent(state, params)
     nodes = list(zip(state.node_ids, params.initial_nodes, strict=True))
-    named = _ids_by_name(nodes)
+    named = ids_by_name(nodes)
     dependencies = {node_id: _dependency_ids(node_id, spec, named) for node_id, spec in nodes}
     names = {node_id: name for name, node_id in named.items()}
     graph.check(state.node_ids, dependencies, state.taken, names)
@@ -98,7 +100,7 @@ def _registered(
     )
 
 
-def _ids_by_name(nodes: Sequence[tuple[str, NodeSpec]]) -> dict[str, str]:
+def ids_by_name(nodes: Sequence[tuple[str, NodeSpec]]) -> dict[str, str]:
     """The nodes that have a name. Raises `InvalidGraph` where two have the same."""
     named: dict[str, str] = {}
     for node_id, spec in nodes:
@@ -124,19 +126,22 @@ def _dependency_ids(node_id: str, spec: NodeSpec, named: Mapping[str, str]) -> l
         if each not in named and not is_id(each):
             label = node_id if spec.name is None else repr(spec.name)
             raise InvalidGraph(
-                f"node {label} depends on {_shorten(each)!r}, which is not a node of this request",
+                f"node {label} depends on {shorten(each)!r}, which is not a node of this request",
                 node_ids=[node_id],
             )
     return list(dict.fromkeys(named.get(each, each) for each in spec.dependencies))
 
 
-def _shorten(name: str) -> str:
+def shorten(name: str) -> str:
+    """A name as a message repeats it."""
     most = 128  # no name is longer
     return name if len(name) <= most else f"{name[:most]}…"
 
 
 def node_settings(spec: NodeSpec, defaults: NodeSettings | None) -> NodeSettings | None:
     """What the node says, and where it says nothing what its task does; None for neither."""
+    if spec.gate is not None:
+        return _gate_settings(spec, defaults)
     own = own_settings(spec, spec.priority or 0) if _has_settings(spec) else None
     if own is None or defaults is None:
         settings = own or defaults
@@ -150,7 +155,15 @@ def node_settings(spec: NodeSpec, defaults: NodeSettings | None) -> NodeSettings
         own.on_failure or defaults.on_failure,
         defaults.requires if own.requires is None else own.requires,
         defaults.limits if own.limits is None else own.limits,
+        locks=own.locks,
     )
+
+
+def _gate_settings(spec: NodeSpec, defaults: NodeSettings | None) -> NodeSettings:
+    """A gate has its own, and the priority of its task: the defaults are for what is worked on."""
+    priority = spec.priority if spec.priority is not None else defaults.priority if defaults else 0
+    own = own_settings(spec, priority)
+    return replace(own, gate=None if spec.gate is None else gate_of(spec.gate))
 
 
 def _has_settings(spec: NodeSpec) -> bool:
@@ -163,4 +176,5 @@ def _has_settings(spec: NodeSpec) -> bool:
         and spec.on_failure is None
         and spec.requires is None
         and spec.limits is None
+        and spec.locks is None
     )

@@ -13,10 +13,24 @@ from msgspec.structs import replace
 from agentd.api import UpdateNodeParams, once_each, retry_of, to_milliseconds
 from agentd.decide.context import Context
 from agentd.decide.state import KnownNode, require_not_cancelled, require_task
-from agentd.errors import IllegalTransition, NodeNotFound
+from agentd.errors import IllegalTransition, InvalidParams, NodeNotFound
 from agentd.events import NodeUpdated, TaskCancelled
 from agentd.journal import Draft
 from agentd.projections import TaskStateRow
+from agentd.projections.gates import may_open
+
+_PARAMS = {
+    "priority": "priority",
+    "not_before": "not_before",
+    "timeout_ms": "timeout_secs",
+    "retry": "retry",
+    "lease_ms": "lease_secs",
+    "requires": "requires",
+    "limits": "limits",
+}
+"""What settings are called in the params."""
+
+_OF_GATES = ("priority", "not_before", "timeout_ms")
 
 
 class UpdateState(Struct, frozen=True):
@@ -30,14 +44,17 @@ class UpdateState(Struct, frozen=True):
     result_seq: ClassVar[int] = 0
 
 
-def update_node(state: UpdateState, params: UpdateNodeParams, _context: Context) -> list[Draft]:
+def update_node(state: UpdateState, params: UpdateNodeParams, context: Context) -> list[Draft]:
     """The settings of the node, or of all that are PENDING, with the changes."""
     require_task(state)
     require_not_cancelled(state.task_id, state.cancelled)
     if params.node_id is not None:
         _require_pending(state, params.node_id)
     changes = _changes(params)
-    return [_update(node, changes) for node in state.nodes]
+    return [
+        (_update_gate if node.settings.gate else _update)(node, changes, context)
+        for node in state.nodes
+    ]
 
 
 def _require_pending(state: UpdateState, named: str) -> None:
@@ -52,10 +69,29 @@ def _require_pending(state: UpdateState, named: str) -> None:
         )
 
 
-def _update(node: KnownNode, changes: dict[str, Any]) -> Draft:
+def _update(node: KnownNode, changes: dict[str, Any], _context: Context) -> Draft:
     settings = replace(node.settings, **changes)
     event = NodeUpdated(settings, node.row.settings_seq, "not_before" in changes)
     return Draft(event, node.row.node_id)
+
+
+def _update_gate(node: KnownNode, changes: dict[str, Any], context: Context) -> Draft:
+    """A gate's time counts from its opening, or from now where it is open."""
+    gate, row = node.settings.gate, node.row
+    refused = [name for name in _PARAMS if name in changes and name not in _OF_GATES]
+    if refused:
+        raise InvalidParams(
+            f"`$.{_PARAMS[refused[0]]}`: node {row.node_id} is a gate, which is decided and never "
+            f"worked on; it has {', '.join(_PARAMS[name] for name in _OF_GATES)}"
+        )
+    kept = {name: value for name, value in changes.items() if name != "timeout_ms"}
+    timeout_ms, ends = changes.get("timeout_ms"), None
+    if timeout_ms is not None and gate is not None:
+        kept["gate"] = replace(gate, timeout_ms=timeout_ms)
+        ends = context.now + timeout_ms if may_open(row) else None
+    settings = replace(node.settings, **kept)
+    event = NodeUpdated(settings, row.settings_seq, "not_before" in changes, ends)
+    return Draft(event, row.node_id)
 
 
 def _changes(params: UpdateNodeParams) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from agentd.config import Setting, find_misspelled_names
 from agentd.config.envfile import EnvFile, default_env_file
+from agentd.config.values import shorten
 from agentd.doctor.finding import Finding, failed, ok, warning
 from agentd.logfilter import LEVELS
 
@@ -68,6 +69,8 @@ def _display_value(setting: Setting) -> str:
         return _LEVEL_NAMES[setting.value]
     if isinstance(setting.value, tuple):
         return ",".join(map(str, setting.value))
+    if setting.name == "AGENTD_NOTIFY":
+        return "none" if setting.value is None else shorten(str(setting.value))
     return str(setting.value)
 
 

@@ -17,6 +17,7 @@ from agentd.events.base import (
     StateOfTask,
     Status,
 )
+from agentd.events.gates import Decision, Gate, GateDecided, GateOpened
 from agentd.events.leases import (
     HowFailed,
     LeaseExpired,
@@ -33,8 +34,19 @@ from agentd.events.limits import (
     LimitSet,
     Rate,
 )
+from agentd.events.locks import (
+    LOCKS_STREAM,
+    LockAcquired,
+    LockEnded,
+    LockExpired,
+    LockExtended,
+    LockMode,
+    LockReleased,
+)
 from agentd.events.nodes import (
+    DependenciesAdded,
     EventCommitted,
+    LockOfNode,
     NodeAdded,
     NodeDue,
     NodeRetried,
@@ -45,6 +57,7 @@ from agentd.events.nodes import (
 )
 from agentd.events.tasks import (
     BudgetSet,
+    ForkedFrom,
     TaskCancelled,
     TaskPaused,
     TaskRegistered,
@@ -71,13 +84,21 @@ EVENTS: tuple[type[Event], ...] = (
     NodeUpdated,
     LimitSet,
     LimitClosed,
+    DependenciesAdded,
+    GateOpened,
+    GateDecided,
+    LockAcquired,
+    LockExtended,
+    LockReleased,
+    LockEnded,
+    LockExpired,
 )
 """Every kind that a journal may hold, by name and schema version."""
 
 TOLD: tuple[type[Event], ...] = (EventCommitted, NodeCompleted, NodeFailed)
 """What agents committed and how nodes ended: what a node's context shows of the journal."""
 
-HIDDEN: tuple[type[Event], ...] = (LeaseExtended, NodeDue)
+HIDDEN: tuple[type[Event], ...] = (LeaseExtended, NodeDue, LockExtended)
 """What no view of a task's events shows."""
 
 MAKES_WORK: frozenset[type[Event]] = frozenset(
@@ -100,17 +121,22 @@ MAKES_WORK: frozenset[type[Event]] = frozenset(
 OPENS_LIMITS: frozenset[type[Event]] = frozenset({LimitSet, LimitClosed})
 """What there may be work behind for anybody. So is the end of a lease that had a slot."""
 
-FOLLOWING: tuple[type[Event], ...] = ()
+ENDS_LOCK: frozenset[type[Event]] = frozenset({LockReleased, LockEnded, LockExpired})
+"""What there may be work behind, or a lock, for anybody who waits for one."""
+
+FOLLOWING: tuple[type[Event], ...] = (GateOpened, LockEnded)
 """What happens by itself in the wake of something else: no request is answered with it."""
 
 Ending = LeaseExpired | LeaseRevoked | NodeCompleted | NodeFailed | NodeReleased
 """How an attempt ended."""
 
 __all__ = [
+    "ENDS_LOCK",
     "EVENTS",
     "FOLLOWING",
     "HIDDEN",
     "LIMITS_STREAM",
+    "LOCKS_STREAM",
     "MAKES_WORK",
     "OPENS_LIMITS",
     "STATUSES",
@@ -118,15 +144,28 @@ __all__ = [
     "Amount",
     "Amounts",
     "BudgetSet",
+    "Decision",
+    "DependenciesAdded",
     "Ending",
     "Event",
     "EventCommitted",
+    "ForkedFrom",
+    "Gate",
+    "GateDecided",
+    "GateOpened",
     "HowFailed",
     "LeaseExpired",
     "LeaseExtended",
     "LeaseRevoked",
     "LimitClosed",
     "LimitSet",
+    "LockAcquired",
+    "LockEnded",
+    "LockExpired",
+    "LockExtended",
+    "LockMode",
+    "LockOfNode",
+    "LockReleased",
     "NodeAcquired",
     "NodeAdded",
     "NodeCompleted",

@@ -5,6 +5,8 @@ from typing import Literal
 from msgspec import Struct
 
 from agentd.events.base import Amounts, Event, Status
+from agentd.events.gates import Gate
+from agentd.events.locks import LockMode
 
 OnFailure = Literal["block", "continue"]
 
@@ -20,11 +22,19 @@ class Retry(Struct, frozen=True, omit_defaults=True):
     on_expiry: bool | None = None
 
 
+class LockOfNode(Struct, frozen=True, omit_defaults=True):
+    """A lock that a node's lease holds."""
+
+    key: str
+    mode: LockMode = "exclusive"
+
+
 class NodeSettings(Struct, frozen=True, omit_defaults=True):
     """How a node is handed out, and what becomes of it when it fails; its task's defaults are in.
 
     `not_before` is the moment that it was registered with, in Unix milliseconds. Whoever works on
-    it must offer the labels that it `requires`, and takes a slot of each of its `limits`.
+    it must offer the labels that it `requires`, and takes a slot of each of its `limits`. Its lease
+    holds its `locks`. A node with a `gate` is decided, and nobody works on it.
     """
 
     priority: int = 0
@@ -35,12 +45,15 @@ class NodeSettings(Struct, frozen=True, omit_defaults=True):
     on_failure: OnFailure | None = None
     requires: tuple[str, ...] | None = None
     limits: tuple[str, ...] | None = None
+    gate: Gate | None = None
+    locks: tuple[LockOfNode, ...] | None = None
 
 
 class NodeAdded(Event, frozen=True, omit_defaults=True):
     """A node joined its task; `position` is its place there, from 0. Payload: `payload_schema`.
 
-    `place` is its place among those of the same request, from 0, where that is another.
+    `place` is its place among those of the same request, from 0, where the task was there already.
+    A node that had ended in the task that its own was forked from did so in record `result_seq`.
     """
 
     position: int
@@ -50,17 +63,30 @@ class NodeAdded(Event, frozen=True, omit_defaults=True):
     name: str | None = None
     settings: NodeSettings | None = None
     place: int | None = None
+    result_seq: int | None = None
+
+
+class DependenciesAdded(Event, frozen=True, omit_defaults=True):
+    """A PENDING node waits for these as well: nodes that were added later.
+
+    Those that were added before them are in the record `previous`.
+    """
+
+    dependencies: tuple[str, ...]
+    previous: int | None = None
 
 
 class NodeUpdated(Event, frozen=True, omit_defaults=True):
     """A node has these settings from now on; those before are in the record `previous`.
 
-    `moves`: it waits for the moment that they say, and no more for another.
+    `moves`: it waits for the moment that they say, and no more for another. `gate_timeout_at`: it
+    is an open gate, and its time is over then.
     """
 
     settings: NodeSettings
     previous: int | None = None
     moves: bool = False
+    gate_timeout_at: int | None = None
 
 
 class NodeDue(Event, frozen=True):
@@ -85,9 +111,13 @@ class EventCommitted(Event, frozen=True, omit_defaults=True):
     """An agent noted something about the node. Payload: the agent's.
 
     `usage` is what was used besides what was told before; `spent`: it made the task reach its
-    budget. So too in the ends of nodes.
+    budget. So too in the ends of nodes. A `checkpoint` is what the next holder goes on from: that
+    of this `attempt`, behind the node's one before it, at the seq `previous`.
     """
 
     action_type: str
     usage: Amounts = {}
     spent: bool = False
+    checkpoint: bool = False
+    attempt: int = 0
+    previous: int | None = None

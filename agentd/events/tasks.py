@@ -2,8 +2,17 @@
 
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from agentd.events.base import Amounts, Event
 from agentd.events.nodes import NodeSettings
+
+
+class ForkedFrom(Struct, frozen=True):
+    """The task that this one began as, as that was after the record at `seq`."""
+
+    task_id: str
+    seq: int
 
 
 class TaskRegistered(Event, frozen=True, omit_defaults=True):
@@ -12,7 +21,8 @@ class TaskRegistered(Event, frozen=True, omit_defaults=True):
     `warnings` is what its registrant was told, `node_defaults` what its nodes have where they say
     nothing, `spent` says that its budget is reached already. They and all behind them came later
     and are left out where there is nothing to say, so records without them are what they always
-    were.
+    were. Of its nodes so many are `completed` and `failed` from the start: it was `forked_from`
+    another.
     """
 
     goal: str
@@ -26,6 +36,9 @@ class TaskRegistered(Event, frozen=True, omit_defaults=True):
     paused: bool = False
     timeout_at: int | None = None
     dedupe_key: str | None = None
+    forked_from: ForkedFrom | None = None
+    completed: int = 0
+    failed: int = 0
 
 
 class TaskCancelled(Event, frozen=True, omit_defaults=True):

@@ -17,9 +17,13 @@ from agentd.methods import (
     endings,
     events,
     explain,
+    forks,
+    gates,
+    growth,
     heartbeats,
     leases,
     limits,
+    locks,
     nodes,
     registration,
     retries,
@@ -30,7 +34,9 @@ from agentd.methods import (
 )
 from agentd.methods.consequences import follow
 from agentd.methods.control import TIME_OUT_TASK
+from agentd.methods.gates import TIME_OUT_GATES
 from agentd.methods.leases import SETTLE_DUE
+from agentd.methods.lock_endings import EXPIRE_LOCKS, MOST_EXPIRED
 from agentd.methods.method import Command, Method
 from agentd.methods.state import MOST_DUE
 from agentd.status_stream import TaskStatusStream
@@ -122,15 +128,46 @@ METHODS: tuple[Method, ...] = (
     Method("ListLimits", api.ListLimitsParams, api.ListLimitsResult, query=limits.list_limits),
     Method("ExplainNode", api.ExplainNodeParams, api.ExplainNodeResult, query=explain.explain_node),
     Method("ExplainTask", api.ExplainTaskParams, api.ExplainTaskResult, query=explain.explain_task),
+    Method("AddNodes", api.AddNodesParams, api.AddNodesResult, growth.ADD_NODES, grows=True),
+    Method("ForkTask", api.ForkTaskParams, api.ForkTaskResult, forks.FORK_TASK),
+    Method("ListGates", api.ListGatesParams, api.ListGatesResult, query=gates.list_gates),
+    Method("DecideGate", api.DecideGateParams, api.DecideGateResult, gates.DECIDE_GATE),
+    Method(
+        "AcquireResourceLock",
+        api.AcquireResourceLockParams,
+        api.AcquireResourceLockResult | None,
+        locks.ACQUIRE_RESOURCE_LOCK,
+    ),
+    Method(
+        "HeartbeatResourceLock",
+        api.HeartbeatResourceLockParams,
+        api.HeartbeatResourceLockResult,
+        locks.HEARTBEAT_RESOURCE_LOCK,
+    ),
+    Method(
+        "ReleaseResourceLock",
+        api.ReleaseResourceLockParams,
+        api.OkResult,
+        locks.RELEASE_RESOURCE_LOCK,
+    ),
+    Method(
+        "ListResourceLocks",
+        api.ListResourceLocksParams,
+        api.ListResourceLocksResult,
+        query=locks.list_resource_locks,
+    ),
 )
 
 BY_NAME = {name: method for method in METHODS for name in (method.name, *method.aliases)}
 
 __all__ = [
     "BY_NAME",
+    "EXPIRE_LOCKS",
     "METHODS",
     "MOST_DUE",
+    "MOST_EXPIRED",
     "SETTLE_DUE",
+    "TIME_OUT_GATES",
     "TIME_OUT_TASK",
     "Command",
     "Method",

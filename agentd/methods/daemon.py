@@ -12,6 +12,7 @@ from agentd.api import (
     DescribeInterfaceResult,
     ErrorDescription,
     HealthResult,
+    LockModel,
     MethodDescription,
     MetricsResult,
     RuntimeMetrics,
@@ -27,6 +28,18 @@ from agentd.store import Reader
 _KINDS_SHOWN = 64
 
 PROTOCOL = "agentd-jsonl-v1"
+
+
+LOCK_MODEL = LockModel(
+    "free text, which conflicts with its equal; file: and dir: keys are paths, may be globs, and "
+    "conflict where what they name can overlap; a dir: names all below it",
+    "AcquireResourceLock answers null while a lock is held that conflicts, by the same owner too; "
+    "shared locks do not conflict with each other; wait_secs waits, first come, first served",
+    "HeartbeatResourceLock and ReleaseResourceLock take the lease_id of the lock, else they are "
+    "refused with lock_not_held",
+    "a lock ends when its ttl is over, without grace; one that is bound to a node's lease ends "
+    "with that",
+)
 
 
 def describe_interface(methods: Iterable[Method]) -> DescribeInterfaceResult:
@@ -49,6 +62,7 @@ def describe_interface(methods: Iterable[Method]) -> DescribeInterfaceResult:
         StateModel(list(STATUSES), transitions),
         [ErrorDescription(e.code, e.kind, (e.__doc__ or "").strip()) for e in WIRE_ERRORS],
         [_describe_method(method) for method in methods],
+        LOCK_MODEL,
     )
 
 

@@ -19,7 +19,8 @@ from agentd.api import (
 from agentd.decide import Context, LeaseState, NodeState
 from agentd.events import NodeFailed, NodeReleased
 from agentd.journal import Recorded
-from agentd.methods.leases import Steps, acquire_behind_ending, find_wanted, show_lease
+from agentd.methods.leases import acquire_behind_ending, find_wanted, show_lease
+from agentd.methods.lock_endings import Steps
 from agentd.methods.method import Command
 from agentd.methods.state import load_ending
 from agentd.store import Reader

@@ -1,7 +1,6 @@
 """AcquireNextNode and AcquireNodes, and what is due without anybody asking."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from msgspec import UnsetType
 
@@ -18,6 +17,7 @@ from agentd.api import (
 from agentd.decide import Context, LeaseState, NamedNode
 from agentd.events import NodeAcquired
 from agentd.journal import Recorded
+from agentd.methods.lock_endings import Steps, expire_first
 from agentd.methods.method import Command
 from agentd.methods.state import MOST_DUE, known_node, load_task
 from agentd.projections import NodeRow, TaskStateRow, is_runnable
@@ -28,8 +28,6 @@ MOST_BYTES = 16 * 1024 * 1024
 
 MOST_UNSETTLED = 64
 """Tasks in which something is due that is settled for who wants a node of any."""
-
-Steps = Iterator[tuple[Command, Any]]
 
 
 def find_wanted(reader: Reader, task_id: str, wanted: Acquisition) -> NamedNode | None:
@@ -77,10 +75,12 @@ def _with_node(
 
 def _settle_first(reader: Reader, wanted: Acquisition, context: Context) -> Steps:
     """What is due, where something is; but nothing where the command will be refused."""
-    steps = list(_settle_due(reader, wanted, context))
-    if steps:
+    steps = _settle_due(reader, wanted, context)
+    for step in steps:
         yield _CHECK_WANTED, wanted
-        yield from steps
+        yield step
+        break
+    yield from steps
 
 
 def _settle_due(reader: Reader, wanted: Acquisition, context: Context) -> Steps:
@@ -88,6 +88,8 @@ def _settle_due(reader: Reader, wanted: Acquisition, context: Context) -> Steps:
 
     It is settled within a second by itself, so more tasks than a few are left to that.
     """
+    if reader.expired_locks(context.now, 1):
+        yield from expire_first(reader, context)
     named = None if isinstance(wanted.task_id, UnsetType) else wanted.task_id
     due = reader.expired_leases(context.honoured_until, context.now, named)
     if nodes := reader.due_nodes(context.now, MOST_DUE, named):

@@ -32,6 +32,9 @@ class Command(NamedTuple):
     none of them writes where one is going to be refused. `more` are those behind it, in the light
     of what has been recorded so far. `worth_waiting` says, where nothing was found,
     whether those who are willing to wait may get something later.
+
+    `prepare` reads beforehand, beside the writer, what will never change, and gives the command
+    that goes on from there: for one whose work may be much whatever its params are.
     """
 
     load: Callable[[Reader, Any, Context], Any]
@@ -44,6 +47,7 @@ class Command(NamedTuple):
     ) = None
     first: Callable[[Reader, Any, Context], Iterator[tuple["Command", Any]]] | None = None
     worth_waiting: Callable[[Reader, Any], bool] | None = None
+    prepare: Callable[[Reader, Any, Context], "Command"] | None = None
 
 
 class Method(NamedTuple):

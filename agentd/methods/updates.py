@@ -23,7 +23,7 @@ def _load_pending(reader: Reader, params: UpdateNodeParams, _context: Context) -
 
 def _rows(reader: Reader, params: UpdateNodeParams) -> Sequence[NodeRow]:
     if params.node_id is None:
-        return reader.pending_nodes(params.task_id)
+        return [row for row in reader.pending_nodes(params.task_id) if not row.gate]
     row = queries.node_row(reader, params.task_id, params.node_id)
     return [] if row is None else [row]
 

@@ -9,11 +9,14 @@ from typing import Any
 
 from agentd.events import EVENTS
 from agentd.journal import Recorded
-from agentd.projections import limits, queue, totals
+from agentd.projections import gates, limits, locks, queue, totals
 from agentd.projections.base import Key, Projection, Tables
 from agentd.projections.demands import DEMANDS, NO_DEMAND, Demand, DemandRow, demand_in, find_demand
 from agentd.projections.edges import EDGES, EdgeRow
+from agentd.projections.expired_locks import EXPIRED_LOCKS, ExpiredLockRow
+from agentd.projections.gates import GATES, GateRow
 from agentd.projections.limits import LIMITS, STARTS, LimitRow, StartRow
+from agentd.projections.locks import LOCKS, WISHES, LockRow, WishRow, in_conflict
 from agentd.projections.nodes import NODES, NodeRow, is_ready, is_runnable
 from agentd.projections.queue import QUEUE, StretchRow
 from agentd.projections.rank import priority_of, with_strikes
@@ -29,19 +32,47 @@ PROJECTIONS: tuple[Projection, ...] = (
     LIMITS,
     USAGE,
     NODES,
+    WISHES,
     EDGES,
     TOTALS,
     QUEUE,
     STARTS,
+    GATES,
+    LOCKS,
+    EXPIRED_LOCKS,
 )
 """In the order in which an event is folded into them."""
 
 Follow = Callable[[Tables, Any, Any], None]
 """What else is changed when a row is: (tables, the row before, the row after)."""
 
+
+def _follow_node(tables: Tables, before: NodeRow | None, after: NodeRow | None) -> None:
+    """Most nodes demand nothing, are no gates, and hold no locks."""
+    queue.follow_node(tables, before, after)
+    if after is None:
+        return
+    if after.demand:
+        limits.follow_node(tables, before, after)
+    if after.gate:
+        gates.follow_node(tables, before, after)
+    if after.has_locks:
+        locks.follow_node(tables, before, after)
+
+
+def _follow_task(tables: Tables, before: TaskStateRow | None, after: TaskStateRow | None) -> None:
+    """Its nodes' statuses change all the time, what holds it seldom."""
+    if before is None or after is None or queue.is_held_alike(before, after):
+        return
+    queue.follow_task(tables, before, after)
+    locks.follow_task(tables, before, after)
+
+
 _FOLLOWERS: Mapping[str, tuple[Follow, ...]] = {
-    NODES.name: (queue.follow_node, limits.follow_node),
-    TASK_STATES.name: (queue.follow_task,),
+    NODES.name: (_follow_node,),
+    TASK_STATES.name: (_follow_task,),
+    WISHES.name: (locks.follow_wish,),
+    LOCKS.name: (locks.follow_lock,),
 }
 
 _STEPS_BY_EVENT = {
@@ -63,21 +94,25 @@ def project_all(tables: Tables, records: Sequence[Recorded]) -> None:
 
     The totals, which each of them concerns, are written once.
     """
+    get, put = tables.get, tables.put
     for recorded in records:
         for projection, followers in _STEPS_BY_EVENT[type(recorded.event)]:
             for key in projection.keys(recorded, tables):
-                before = tables.get(projection, key)
+                before = get(projection, key)
                 row = projection.reduce(before, recorded, key)
-                tables.put(projection, key, row)
+                put(projection, key, row)
                 for follow in followers:
                     follow(tables, before, row)
-    tables.put(TOTALS, _TOTALS_KEY, totals.add_all(tables.get(TOTALS, _TOTALS_KEY), records))
+    put(TOTALS, _TOTALS_KEY, totals.add_all(get(TOTALS, _TOTALS_KEY), records))
 
 
 __all__ = [
     "DEMANDS",
     "EDGES",
+    "EXPIRED_LOCKS",
+    "GATES",
     "LIMITS",
+    "LOCKS",
     "NODES",
     "NO_DEMAND",
     "PROJECTIONS",
@@ -87,11 +122,15 @@ __all__ = [
     "TASK_STATES",
     "TOTALS",
     "USAGE",
+    "WISHES",
     "Demand",
     "DemandRow",
     "EdgeRow",
+    "ExpiredLockRow",
+    "GateRow",
     "Key",
     "LimitRow",
+    "LockRow",
     "NodeRow",
     "Projection",
     "StartRow",
@@ -101,8 +140,10 @@ __all__ = [
     "TaskStateRow",
     "TotalsRow",
     "UsageRow",
+    "WishRow",
     "demand_in",
     "find_demand",
+    "in_conflict",
     "is_ready",
     "is_runnable",
     "priority_of",

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from agentd.events import NodeAdded
+from agentd.events import DependenciesAdded, NodeAdded
 from agentd.journal import Recorded
 from agentd.projections.base import Key, Projection, Tables
 
@@ -15,10 +15,11 @@ class EdgeRow(Struct, frozen=True):
 
 
 def keys(recorded: Recorded, _tables: Tables) -> list[Key]:
-    """A new node brings its edges with it; they never change."""
-    if not isinstance(recorded.event, NodeAdded) or recorded.node_id is None:
+    """A node brings its edges with it; later it may get more, and none ever goes."""
+    event, node_id = recorded.event, recorded.node_id
+    if not isinstance(event, NodeAdded | DependenciesAdded) or node_id is None:
         return []
-    return [(dependency, recorded.node_id) for dependency in recorded.event.dependencies]
+    return [(dependency, node_id) for dependency in event.dependencies]
 
 
 def reduce(_row: EdgeRow | None, _recorded: Recorded, key: Key) -> EdgeRow:
@@ -32,7 +33,7 @@ EDGES = Projection(
     row=EdgeRow,
     key=("dependency_id", "node_id"),
     fixed=("dependency_id", "node_id"),
-    kinds=(NodeAdded,),
+    kinds=(NodeAdded, DependenciesAdded),
     keys=keys,
     reduce=reduce,
 )

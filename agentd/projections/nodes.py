@@ -11,8 +11,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agentd.events import (
+    DependenciesAdded,
     Ending,
     Event,
+    EventCommitted,
     LeaseExpired,
     LeaseExtended,
     LeaseRevoked,
@@ -38,7 +40,8 @@ class NodeRow(Struct, frozen=True):
 
     `waiting_on` counts the dependencies that are not satisfied yet. `added_seq`, `result_seq` and
     `settings_seq` point at the journal's NodeAdded, at the NodeCompleted or NodeFailed that ended
-    it, and at what has its settings, where it has any. `last_lease` is the lease that ended last
+    it (those of another task, where its own was forked from that), and at what has its settings,
+    where it has any. `last_lease` is the lease that ended last
     and may still say so, `last_end_seq` the ending of an attempt that came last. `attempt` is the
     number of the newest, `counted` says how many count, `strikes` how many leases in a row ran out.
     Nodes are handed out by `rank`, then by age; `not_before` is the moment that one waits for.
@@ -47,6 +50,8 @@ class NodeRow(Struct, frozen=True):
     and larger for those of a later one: the seq of the first of them. A `gate` is decided, and
     never handed out. `checkpoint_seq` points at its newest checkpoint. `locks_in_way` counts the
     locks of others that keep it from being handed out, `locks_held` those that end with its lease.
+    `dependencies_seq` points at the newest DependenciesAdded, where it has any.
+    `has_locks`: its lease holds locks of its own.
     """
 
     node_id: str
@@ -78,6 +83,8 @@ class NodeRow(Struct, frozen=True):
     checkpoint_seq: int | None = None
     locks_in_way: int = 0
     locks_held: int = 0
+    dependencies_seq: int | None = None
+    has_locks: bool = False
 
 
 def is_ready(row: NodeRow) -> bool:
@@ -98,10 +105,10 @@ def is_runnable(row: NodeRow) -> bool:
 
 def keys(recorded: Recorded, tables: Tables) -> list[Key]:
     """An event concerns the node it is about, and some also the nodes that wait for it."""
-    node_id = recorded.node_id
-    if node_id is None:
+    node_id, event = recorded.node_id, recorded.event
+    if node_id is None or (type(event) is EventCommitted and not event.checkpoint):
         return []
-    if not _change_of_waiting(recorded.event):
+    if not _change_of_waiting(event):
         return [(node_id,)]
     return [(node_id,), *((dependent,) for dependent in tables.dependents(node_id))]
 
@@ -137,12 +144,15 @@ def _add_node(recorded: Recorded, event: NodeAdded) -> NodeRow:
         event.status,
         event.waiting_on,
         recorded.at,
+        result_seq=event.result_seq,
         name=event.name,
         rank=rank_of(settings.priority),
         not_before=_if_ahead(settings.not_before, recorded),
         settings_seq=None if event.settings is None else recorded.seq,
         demand=demand_of(settings),
         batch=recorded.seq - (event.position if event.place is None else event.place),
+        gate=settings.gate is not None,
+        has_locks=bool(settings.locks),
     )
 
 
@@ -177,6 +187,8 @@ def _begin_lease(row: NodeRow, recorded: Recorded, event: NodeAcquired) -> NodeR
         row.checkpoint_seq,
         row.locks_in_way,
         row.locks_held,
+        row.dependencies_seq,
+        row.has_locks,
     )
 
 
@@ -225,6 +237,8 @@ def _end_lease(
         row.checkpoint_seq,
         row.locks_in_way,
         row.locks_held,
+        row.dependencies_seq,
+        row.has_locks,
     )
 
 
@@ -275,6 +289,20 @@ def _update_node(row: NodeRow, recorded: Recorded, event: NodeUpdated) -> NodeRo
     )
 
 
+def _add_dependencies(row: NodeRow, recorded: Recorded, event: DependenciesAdded) -> NodeRow:
+    """They are new, so it waits for all of them."""
+    return replace(
+        row,
+        updated_at=recorded.at,
+        waiting_on=row.waiting_on + len(event.dependencies),
+        dependencies_seq=recorded.seq,
+    )
+
+
+def _note_checkpoint(row: NodeRow, recorded: Recorded, _event: EventCommitted) -> NodeRow:
+    return replace(row, checkpoint_seq=recorded.seq)
+
+
 def _if_ahead(moment: int | None, recorded: Recorded) -> int | None:
     """A moment that lies behind the record is none to wait for."""
     return moment if moment is not None and moment > recorded.at else None
@@ -291,13 +319,15 @@ _REDUCERS: dict[type[Event], Callable[[NodeRow, Recorded, Any], NodeRow]] = {
     NodeDue: _become_due,
     NodeUpdated: _update_node,
     LeaseRevoked: _revoke_lease,
+    DependenciesAdded: _add_dependencies,
+    EventCommitted: _note_checkpoint,
 }
 
 NODES = Projection(
     name="nodes",
     row=NodeRow,
     key=("node_id",),
-    fixed=("node_id", "task_id", "position", "added_seq", "name", "batch", "gate"),
+    fixed=("node_id", "task_id", "position", "added_seq", "name", "batch", "gate", "has_locks"),
     kinds=(NodeAdded, *_REDUCERS),
     keys=keys,
     reduce=reduce,

@@ -12,6 +12,7 @@ from msgspec import Struct
 from agentd.projections.base import Key, Projection, Tables
 from agentd.projections.nodes import NodeRow, is_ready, is_runnable
 from agentd.projections.task_states import TASK_STATES, TaskStateRow
+from agentd.projections.tasks import TASKS, TaskRow
 
 
 class StretchRow(Struct, frozen=True):
@@ -19,7 +20,8 @@ class StretchRow(Struct, frozen=True):
 
     So many of them are `ready`, and so many of these `runnable`: the others are gates, or wait for
     their moment or for locks. `held`: the task hands out none. `hands_out`: a node of it may be
-    handed out, if its demand is met; it follows from the others, and is here for the indexes.
+    handed out, if its demand is met; it follows from the others, and is here for the indexes, as
+    `registered_seq` is, by which the tasks that hand out nodes are listed.
     """
 
     task_id: str
@@ -30,6 +32,7 @@ class StretchRow(Struct, frozen=True):
     runnable: int
     held: bool
     hands_out: bool
+    registered_seq: int
 
     @property
     def order(self) -> tuple[int, int]:
@@ -49,8 +52,10 @@ def stretch_of(node: NodeRow) -> Key:
 
 def follow_node(tables: Tables, before: NodeRow | None, after: NodeRow | None) -> None:
     """Count a node where it is ready now, and no more where it was."""
-    left = None if before is None or not is_ready(before) else before
-    entered = None if after is None or not is_ready(after) else after
+    left = before if before is not None and is_ready(before) else None
+    entered = after if after is not None and is_ready(after) else None
+    if left is None and entered is None:
+        return
     if left is not None and entered is not None and _place(left) == _place(entered):
         return
     if left is not None:
@@ -68,36 +73,39 @@ def _count(tables: Tables, key: Key, ready: int, runnable: int) -> None:
     if row is None:
         row = _new_stretch(tables, key)
     if row is not None:
-        row = _stretch(key, row.ready + ready, row.runnable + runnable, held=row.held)
+        row = _recounted(row, row.ready + ready, row.runnable + runnable, held=row.held)
         tables.put(QUEUE, key, row if row.ready > 0 else None)
 
 
 def _new_stretch(tables: Tables, key: Key) -> StretchRow | None:
     """One in which nothing is ready yet; a task that is cancelled has none."""
     state: TaskStateRow | None = tables.get(TASK_STATES, key[:1])
-    if state is None or state.cancelled_seq is not None:
+    task: TaskRow | None = tables.get(TASKS, key[:1])
+    if state is None or task is None or state.cancelled_seq is not None:
         return None
-    return _stretch(key, 0, 0, held=not state.hands_out)
-
-
-def _stretch(key: Key, ready: int, runnable: int, *, held: bool) -> StretchRow:
     task_id, demand, rank, batch = key
+    held, seq = not state.hands_out, task.registered_seq
+    return StretchRow(task_id, demand, rank, batch, 0, 0, held, False, seq)  # noqa: FBT003 - hands out
+
+
+def _recounted(row: StretchRow, ready: int, runnable: int, *, held: bool) -> StretchRow:
     hands_out = runnable > 0 and not held
-    return StretchRow(task_id, demand, rank, batch, ready, runnable, held, hands_out)
+    known = row.task_id, row.demand, row.rank, row.batch
+    return StretchRow(*known, ready, runnable, held, hands_out, row.registered_seq)
 
 
 def follow_task(tables: Tables, before: TaskStateRow | None, after: TaskStateRow | None) -> None:
     """Hold its stretches, or no longer; where it is cancelled, there are none."""
-    if before is None or after is None or _is_held_alike(before, after):
+    if before is None or after is None or is_held_alike(before, after):
         return
     held = None if after.cancelled_seq is not None else not after.hands_out
     for row in list(tables.stretches(after.task_id)):
         key = key_of(row)
-        changed = None if held is None else _stretch(key, row.ready, row.runnable, held=held)
+        changed = None if held is None else _recounted(row, row.ready, row.runnable, held=held)
         tables.put(QUEUE, key, changed)
 
 
-def _is_held_alike(one: TaskStateRow, other: TaskStateRow) -> bool:
+def is_held_alike(one: TaskStateRow, other: TaskStateRow) -> bool:
     """Nearly always: what holds a task changes seldom, its nodes' statuses all the time."""
     return (
         one.cancelled_seq == other.cancelled_seq
@@ -110,6 +118,6 @@ QUEUE = Projection(
     name="queue",
     row=StretchRow,
     key=("task_id", "demand", "rank", "batch"),
-    fixed=("task_id", "demand", "rank", "batch"),
+    fixed=("task_id", "demand", "rank", "batch", "registered_seq"),
     counters=("ready", "runnable"),
 )

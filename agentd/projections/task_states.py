@@ -14,9 +14,11 @@ from agentd.events import (
     BudgetSet,
     Event,
     EventCommitted,
+    GateOpened,
     LeaseExpired,
     LeaseRevoked,
     NodeAcquired,
+    NodeAdded,
     NodeCompleted,
     NodeFailed,
     NodeReleased,
@@ -39,7 +41,8 @@ class TaskStateRow(Struct, frozen=True):
 
     `cancelled_seq`, `paused_seq` and `budget_seq` point at the journal's records that cancelled it,
     paused it and gave it its budget, where that is so. `spent`: the budget is reached. `has_usage`:
-    some was reported. `dedupe_key` never changes; it is here for the index.
+    some was reported. `dedupe_key` never changes; it is here for the index. Of its gates
+    `gates_to_open` are ready and have not been opened.
     """
 
     task_id: str
@@ -53,6 +56,7 @@ class TaskStateRow(Struct, frozen=True):
     spent: bool = False
     has_usage: bool = False
     dedupe_key: str | None = None
+    gates_to_open: int = 0
 
     @property
     def nodes(self) -> int:
@@ -91,13 +95,15 @@ def keys(recorded: Recorded, _tables: Tables) -> tuple[Key, ...]:
     event = recorded.event
     if type(event) is EventCommitted and not event.usage:
         return ()
+    if type(event) is NodeAdded and event.place is None:  # its registration told of it
+        return ()
     return ((recorded.task_id,),)
 
 
 def reduce(row: TaskStateRow | None, recorded: Recorded, _key: Key) -> TaskStateRow | None:
     """Fold one event into its task's state."""
     event = recorded.event
-    if isinstance(event, TaskRegistered):  # it tells of all its nodes, so none is counted twice
+    if isinstance(event, TaskRegistered):  # it tells of the nodes that were registered with it
         return _register(recorded, event)
     if row is None:
         return None
@@ -115,6 +121,7 @@ def reduce(row: TaskStateRow | None, recorded: Recorded, _key: Key) -> TaskState
             row.spent,
             row.has_usage,
             row.dedupe_key,
+            row.gates_to_open,
         )
     reducer = _REDUCERS.get(type(event))
     return row if reducer is None else reducer(row, recorded, event)
@@ -123,10 +130,10 @@ def reduce(row: TaskStateRow | None, recorded: Recorded, _key: Key) -> TaskState
 def _register(recorded: Recorded, event: TaskRegistered) -> TaskStateRow:
     return TaskStateRow(
         recorded.task_id,
-        event.node_count,
+        event.node_count - event.completed - event.failed,
         0,
-        0,
-        0,
+        event.completed,
+        event.failed,
         paused_seq=recorded.seq if event.paused else None,
         budget_seq=None if event.budget is None else recorded.seq,
         spent=event.spent,
@@ -160,7 +167,12 @@ def _set_budget(row: TaskStateRow, recorded: Recorded, event: BudgetSet) -> Task
     )
 
 
+def _open_gate(row: TaskStateRow, _recorded: Recorded, _event: GateOpened) -> TaskStateRow:
+    return msgspec.structs.replace(row, gates_to_open=row.gates_to_open - 1)
+
+
 COUNTED: tuple[type[Event], ...] = (
+    NodeAdded,
     NodeAcquired,
     LeaseExpired,
     NodeCompleted,
@@ -169,7 +181,7 @@ COUNTED: tuple[type[Event], ...] = (
     NodeRetried,
     LeaseRevoked,
 )
-"""What changes the status of a node that is registered."""
+"""What changes how many nodes there are in each status, once the task is registered."""
 
 _REDUCERS: dict[type[Event], Callable[[TaskStateRow, Recorded, Any], TaskStateRow]] = {
     EventCommitted: _note_usage,
@@ -179,6 +191,7 @@ _REDUCERS: dict[type[Event], Callable[[TaskStateRow, Recorded, Any], TaskStateRo
     TaskPaused: _pause,
     TaskResumed: _resume,
     BudgetSet: _set_budget,
+    GateOpened: _open_gate,
 }
 
 KINDS: tuple[type[Event], ...] = tuple(dict.fromkeys((TaskRegistered, *COUNTED, *_REDUCERS)))

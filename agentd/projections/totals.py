@@ -16,6 +16,7 @@ from agentd.events import (
     NodeFailed,
     NodeReleased,
     NodeRetried,
+    Status,
     TaskRegistered,
 )
 from agentd.journal import Recorded
@@ -48,11 +49,22 @@ DELTAS: Mapping[type[Event], Delta] = {
 
 _TRIED_AGAIN = Delta(pending=1, running=-1)
 
+_ADDED_AS: Mapping[Status, Delta] = {
+    "COMPLETED": Delta(completed=1),
+    "FAILED": Delta(failed=1),
+    "RUNNING": Delta(running=1),
+}
+
 
 def delta_of(event: Event) -> Delta:
-    """What this event changes; a failure that is tried again leaves its node PENDING."""
+    """What this event changes; a failure that is tried again leaves its node PENDING.
+
+    A node may be added as one that has ended.
+    """
     if type(event) is NodeFailed and event.status == "PENDING":
         return _TRIED_AGAIN
+    if type(event) is NodeAdded and event.status != "PENDING":
+        return _ADDED_AS[event.status]
     return DELTAS.get(type(event), NO_CHANGE)
 
 

@@ -5,6 +5,7 @@ a node that failed is found from there, and only where one did.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 
 from agentd.api import CauseKind
 from agentd.causes import LIMIT_KINDS, causes_of_limit, causes_of_task
@@ -36,15 +37,29 @@ class Blocking:
         """Why the node is not runnable; nothing for one that runs or has ended."""
         if row.status != "PENDING":
             return []
-        kinds = [*self._first]
-        if row.node_id in self._behind:
-            kinds.append("dependency_failed")
-        if row.waiting_on > self._failed_before[row.node_id]:
-            kinds.append("dependency")
+        if row.gate:
+            return self._kinds_of_gate(row)
+        kinds = [*self._first, *self._kinds_of_dependencies(row)]
         if row.not_before is not None and row.not_before > self._now:
             kinds.append("not_before")
         kinds += self._last
         return kinds + self._kinds_of_limits(row) if row.demand and is_ready(row) else kinds
+
+    def _kinds_of_dependencies(self, row: NodeRow) -> Iterator[CauseKind]:
+        if row.node_id in self._behind:
+            yield "dependency_failed"
+        if row.waiting_on > self._failed_before[row.node_id]:
+            yield "dependency"
+
+    def _kinds_of_gate(self, row: NodeRow) -> list[CauseKind]:
+        """Neither a pause nor a budget keeps it from being decided."""
+        cancelled: list[CauseKind] = [kind for kind in self._first if kind == "cancelled"]
+        kinds = [*cancelled, *self._kinds_of_dependencies(row)]
+        if row.not_before is not None and row.not_before > self._now:
+            kinds.append("not_before")
+        elif is_ready(row) and not cancelled:
+            kinds.append("gate")
+        return kinds
 
     def failed_before(self, row: NodeRow) -> str | None:
         """A node that failed and that this one waits for, through others too."""

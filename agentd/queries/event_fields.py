@@ -10,18 +10,27 @@ from typing import Any
 
 from msgspec import Raw
 
-from agentd.api import NULL, fractional_seconds, rfc3339
+from agentd.api import NULL, fractional_seconds, gate_settings, rfc3339
 from agentd.errors import JournalDamaged
 from agentd.events import (
     LIMITS_STREAM,
+    LOCKS_STREAM,
     BudgetSet,
+    DependenciesAdded,
     Event,
     EventCommitted,
+    GateDecided,
+    GateOpened,
     LeaseExpired,
     LeaseExtended,
     LeaseRevoked,
     LimitClosed,
     LimitSet,
+    LockAcquired,
+    LockEnded,
+    LockExpired,
+    LockExtended,
+    LockReleased,
     NodeAcquired,
     NodeAdded,
     NodeCompleted,
@@ -55,8 +64,16 @@ ACTION_TYPES: Mapping[type[Event], str] = MappingProxyType(
         TaskResumed: "RESUME_TASK",
         BudgetSet: "SET_BUDGET",
         NodeUpdated: "UPDATE_NODE",
+        DependenciesAdded: "UPDATE_NODE",
         LimitSet: "SET_LIMIT",
         LimitClosed: "CLOSE_LIMIT",
+        GateOpened: "OPEN_GATE",
+        GateDecided: "DECIDE_GATE",
+        LockAcquired: "ACQUIRE_LOCK",
+        LockExtended: "EXTEND_LOCK",
+        LockReleased: "RELEASE_LOCK",
+        LockEnded: "RELEASE_LOCK",
+        LockExpired: "EXPIRE_LOCK",
     }
 )
 """By which name clients know an event; what they committed has one of its own.
@@ -65,13 +82,18 @@ That a moment has come has none: no view shows it.
 """
 
 
+FORK = "FORK_TASK"
+"""The name of a registration that made a task from another."""
+_STREAMS_OF_NO_TASK = (LIMITS_STREAM, LOCKS_STREAM)
+
+
 def event_fields(recorded: Recorded) -> tuple[str, Any, Any, str, Raw, str]:
     """The fields of an event as clients see it, under the name that existing clients know."""
     payload = _payload(recorded)
     moment = rfc3339(recorded.at)
     return (
         recorded.event_id,
-        None if recorded.task_id == LIMITS_STREAM else recorded.task_id,
+        None if recorded.task_id in _STREAMS_OF_NO_TASK else recorded.task_id,
         recorded.node_id,
         action_type(recorded),
         payload,
@@ -84,6 +106,8 @@ def action_type(recorded: Recorded) -> str:
     event = recorded.event
     if isinstance(event, EventCommitted):
         return event.action_type
+    if isinstance(event, TaskRegistered) and event.forked_from is not None:
+        return FORK
     return ACTION_TYPES.get(type(event), "")
 
 
@@ -138,12 +162,15 @@ def _show_reason(_recorded: Recorded, event: NodeRetried | TaskPaused | TaskResu
     return to_json({"reason": event.reason, "by": event.by})
 
 
-def _show_node(_recorded: Recorded, event: NodeAdded) -> Raw:
+def _show_node(_recorded: Recorded, event: NodeAdded | DependenciesAdded) -> Raw:
     return to_json({"dependencies": event.dependencies})
 
 
 def _show_registration(_recorded: Recorded, event: TaskRegistered) -> Raw:
-    return to_json({"goal": event.goal, "node_count": event.node_count})
+    shown: dict[str, Any] = {"goal": event.goal, "node_count": event.node_count}
+    if event.forked_from is not None:
+        shown["forked_from"] = event.forked_from
+    return to_json(shown)
 
 
 def _show_cancellation(_recorded: Recorded, event: TaskCancelled) -> Raw:
@@ -173,6 +200,8 @@ def _said(settings: NodeSettings) -> Iterator[tuple[str, Any]]:
     yield "on_failure", settings.on_failure
     yield "requires", settings.requires
     yield "limits", settings.limits
+    yield "gate", None if settings.gate is None else gate_settings(settings.gate)
+    yield "locks", settings.locks
 
 
 def _show_limit(_recorded: Recorded, event: LimitSet) -> Raw:
@@ -184,6 +213,41 @@ def _show_limit(_recorded: Recorded, event: LimitSet) -> Raw:
 def _show_closing(_recorded: Recorded, event: LimitClosed) -> Raw:
     until = fractional_seconds(event.until)
     shown = {"name": event.name, "closed_until": until, "reason": event.reason, "by": event.by}
+    return to_json(shown)
+
+
+def _show_opening(_recorded: Recorded, event: GateOpened) -> Raw:
+    return to_json({"ask": event.ask, "timeout_at": fractional_seconds(event.timeout_at)})
+
+
+def _show_decision(_recorded: Recorded, event: GateDecided) -> Raw:
+    return to_json({"decision": event.decision, "by": event.by, "note": event.note})
+
+
+def _show_lock(recorded: Recorded, event: LockAcquired) -> Raw:
+    return to_json(
+        {
+            "resource_key": event.key,
+            "lease_id": event.lease_id,
+            "owner": event.owner,
+            "mode": event.mode,
+            "provider": event.provider,
+            "node_id": event.node_id,
+            "metadata": payload_of(recorded),
+            "lease_expires_at": event.expires_at // 1000,
+        }
+    )
+
+
+def _show_lock_extension(_recorded: Recorded, event: LockExtended) -> Raw:
+    ends = event.expires_at // 1000
+    return to_json(
+        {"resource_key": event.key, "lease_id": event.lease_id, "lease_expires_at": ends}
+    )
+
+
+def _show_lock_end(_recorded: Recorded, event: LockReleased | LockEnded | LockExpired) -> Raw:
+    shown = {"resource_key": event.key, "lease_id": event.lease_id, "owner": event.owner}
     return to_json(shown)
 
 
@@ -205,8 +269,16 @@ _SHOWN: Mapping[type[Event], Callable[[Recorded, Any], Raw]] = MappingProxyType(
         TaskResumed: _show_reason,
         BudgetSet: _show_budget,
         NodeUpdated: _show_update,
+        DependenciesAdded: _show_node,
         LimitSet: _show_limit,
         LimitClosed: _show_closing,
+        GateOpened: _show_opening,
+        GateDecided: _show_decision,
+        LockAcquired: _show_lock,
+        LockExtended: _show_lock_extension,
+        LockReleased: _show_lock_end,
+        LockEnded: _show_lock_end,
+        LockExpired: _show_lock_end,
     }
 )
 

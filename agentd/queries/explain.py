@@ -1,5 +1,6 @@
 """ExplainNode, and ExplainTask: what holds a node, and what holds the nodes of a task."""
 
+import shlex
 from collections.abc import Collection, Iterator, Sequence
 from typing import get_args
 
@@ -18,12 +19,14 @@ from agentd.queries.blocking import Blocking
 from agentd.queries.counts import count_by_status
 from agentd.queries.explanation import (
     ADVICE,
-    causes_of_demand,
+    cause_of_labels,
+    causes_of_limits,
     causes_of_node,
     causes_of_whole_task,
     name_of,
 )
 from agentd.queries.nodes import require_node_row
+from agentd.queries.past import look_back
 from agentd.queries.task_states import require_state_row, state_of_task
 from agentd.store import Reader
 
@@ -37,12 +40,14 @@ def explain_node(
     reader: Reader, params: ExplainNodeParams, now: int, offered: Offered
 ) -> ExplainNodeResult:
     """Every cause. Raises `TaskNotFound` or `NodeNotFound`."""
+    reader, now = look_back(reader, params.task_id, params.at, now)
     task = require_state_row(reader, params.task_id)
     row = require_node_row(reader, params.task_id, params.node_id)
-    causes = list(causes_of_node(reader, task, row, now, offered))
+    known = offered if params.at is None else None
+    causes = list(causes_of_node(reader, task, row, now, known))
     holds = any(cause.kind != "no_worker" for cause in causes)
     runnable = row.status == "PENDING" and not holds
-    return ExplainNodeResult(row.status, runnable, causes, _advice(causes))
+    return ExplainNodeResult(row.status, runnable, causes, _advice(causes, task, row.node_id))
 
 
 def explain_task(
@@ -55,13 +60,15 @@ def explain_task(
         state_of_task(reader, task),
         count_by_status(task),
         groups,
-        _advice(groups),
+        _advice(groups, task, groups[0].nodes[0] if groups else ""),
     )
 
 
-def _advice(causes: Sequence[Cause | GroupedCause]) -> str | None:
-    """What would help against the first of them."""
-    return ADVICE[causes[0].kind] if causes else None
+def _advice(causes: Sequence[Cause | GroupedCause], task: TaskStateRow, node: str) -> str | None:
+    """What would help against the first of them, which holds this node."""
+    if not causes:
+        return None
+    return ADVICE[causes[0].kind].format(task=task.task_id, node=shlex.quote(node))
 
 
 def _group(reader: Reader, task: TaskStateRow, now: int, offered: Offered) -> list[GroupedCause]:
@@ -95,10 +102,14 @@ class _Texts:
                 yield kind, self._failure_text(row)
             elif kind == "dependency":
                 yield kind, "waiting for nodes that have not ended"
+            elif kind == "gate":
+                yield kind, "waiting for a decision"
             elif kind == "not_before":
                 yield kind, "waiting for a moment that lies ahead"
             else:
                 yield from ((each.kind, each.text) for each in self._of_task if each.kind == kind)
+        if row.locks_in_way and is_ready(row):
+            yield "locked", "waiting for locks that others hold"
         if row.demand and is_ready(row):
             yield from ((cause.kind, cause.text) for cause in self._demand_causes(row))
 
@@ -109,6 +120,8 @@ class _Texts:
 
     def _demand_causes(self, row: NodeRow) -> list[Cause]:
         if row.demand not in self._of_demand:
-            causes = causes_of_demand(self._reader, row, self._now, self._offered)
-            self._of_demand[row.demand] = list(causes)
+            self._of_demand[row.demand] = [
+                *causes_of_limits(self._reader, row, self._now),
+                *cause_of_labels(self._reader, row, self._offered),
+            ]
         return self._of_demand[row.demand]

@@ -13,8 +13,10 @@ from agentd.api import Cause, CauseKind, rfc3339
 from agentd.causes import LIMIT_KINDS, LimitState, causes_of_limit
 from agentd.events import Event, TaskCancelled, TaskPaused
 from agentd.projections import NODES, NodeRow, TaskStateRow, find_demand, is_ready
+from agentd.queries.gates import gate_row
 from agentd.queries.limits import closing_reason, limits_of_node
-from agentd.queries.nodes import added_dependencies, node_settings
+from agentd.queries.locks import lock_causes
+from agentd.queries.nodes import dependencies_of, is_satisfied, node_settings
 from agentd.queries.task_states import budget_of, cancellation, usage_of_task
 from agentd.store import Reader
 
@@ -24,11 +26,13 @@ ADVICE: Mapping[CauseKind, str] = MappingProxyType(
         "paused": "ResumeTask lets it go on",
         "dependency_failed": "RetryNode makes the node that failed PENDING again",
         "dependency": "it is runnable when the nodes that it depends on have completed",
+        "gate": "`agentd gate approve {task} {node}` lets the work go on; so does DecideGate",
         "not_before": "it is runnable when its moment has come; UpdateNode changes that",
         "budget_spent": "SetBudget gives the task more, or no budget",
         "limit_closed": "CloseLimit with for_secs 0 opens the limit",
         "limit_full": "it is runnable when a node that has a slot has ended, or SetLimit adds one",
         "rate": "it is runnable when the rate has room again, or SetLimit raises it",
+        "locked": "it is runnable when that lock ends; ReleaseResourceLock ends one",
         "no_worker": "start a worker that offers these labels",
     }
 )
@@ -40,26 +44,51 @@ def causes_of_node(
     task: TaskStateRow,
     row: NodeRow,
     now: int,
-    offered: Collection[frozenset[str]],
+    offered: Collection[frozenset[str]] | None,
 ) -> Iterator[Cause]:
     """Every cause, in order; none for what runs or has ended.
 
-    `offered` are the sets of labels that workers offer.
+    `offered` are the sets of labels that workers offer; None where that is not known, in the past.
     """
     if row.status != "PENDING":
         return
-    of_task = list(causes_of_whole_task(reader, task))
+    of_task = [
+        cause
+        for cause in causes_of_whole_task(reader, task)
+        if not row.gate or cause.kind == "cancelled"
+    ]
     yield from (cause for cause in of_task if cause.kind != "budget_spent")
     if row.waiting_on:
         failed, waiting = _find_unsatisfied(reader, row)
         yield from (_failed_cause(node) for node in failed)
         yield from (_waiting_cause(node) for node in waiting)
+    if row.gate and task.cancelled_seq is None and _may_be_decided(row, now):
+        yield _gate_cause(reader, row)
     if row.not_before is not None and row.not_before > now:
         text = f"it is not handed out before {rfc3339(row.not_before)}"
         yield Cause("not_before", text, until=row.not_before / 1000)
     yield from (cause for cause in of_task if cause.kind == "budget_spent")
     if row.demand and is_ready(row):
-        yield from causes_of_demand(reader, row, now, offered)
+        yield from causes_of_limits(reader, row, now)
+    if row.locks_in_way and is_ready(row):
+        yield from lock_causes(reader, row)
+    if row.demand and is_ready(row) and offered is not None:
+        yield from cause_of_labels(reader, row, offered)
+
+
+def _may_be_decided(row: NodeRow, now: int) -> bool:
+    return is_ready(row) and (row.not_before is None or row.not_before <= now)
+
+
+def _gate_cause(reader: Reader, row: NodeRow) -> Cause:
+    gate, opened = node_settings(reader, row).gate, gate_row(reader, row)
+    ask = "" if gate is None else gate.ask
+    text = f"it waits for a decision: {ask}"
+    if opened is None or opened.stage != "open" or opened.timeout_at is None or gate is None:
+        return Cause("gate", text, ask=ask)
+    by_itself = "approved" if gate.on_timeout == "approve" else "rejected"
+    text = f"{text} - it is {by_itself} by itself at {rfc3339(opened.timeout_at)}"
+    return Cause("gate", text, until=opened.timeout_at / 1000, ask=ask)
 
 
 def name_of(row: NodeRow) -> str:
@@ -78,14 +107,18 @@ def causes_of_whole_task(reader: Reader, task: TaskStateRow) -> Iterator[Cause]:
         yield from _budget_causes(reader, task)
 
 
-def causes_of_demand(
-    reader: Reader, row: NodeRow, now: int, offered: Collection[frozenset[str]]
-) -> Iterator[Cause]:
-    """What of a ready node's limits has no room, and which of its labels nobody offers."""
+def causes_of_limits(reader: Reader, row: NodeRow, now: int) -> Iterator[Cause]:
+    """What of a ready node's limits has no room."""
     limits = limits_of_node(reader, row)
     held_by = [(limit, causes_of_limit(limit, now)) for limit in limits]
     for kind in LIMIT_KINDS:
         yield from (_LIMIT_CAUSES[kind](reader, limit) for limit, kinds in held_by if kind in kinds)
+
+
+def cause_of_labels(
+    reader: Reader, row: NodeRow, offered: Collection[frozenset[str]]
+) -> Iterator[Cause]:
+    """Which of a ready node's labels nobody offers."""
     requires = find_demand(reader, row.demand).requires
     if requires and not any(requires <= labels for labels in offered):
         names = sorted(requires)
@@ -108,7 +141,7 @@ def _holding_cause(kind: CauseKind, text: str, event: Event) -> Cause:
 def _find_unsatisfied(reader: Reader, row: NodeRow) -> tuple[list[NodeRow], list[NodeRow]]:
     """What failed and keeps the node back, through others too; and what it waits for itself."""
     failed: dict[str, NodeRow] = {}
-    waiting = [node for node in _dependencies(reader, row) if not _is_satisfied(reader, node)]
+    waiting = [node for node in _dependencies(reader, row) if not is_satisfied(reader, node)]
     seen = {node.node_id for node in waiting}
     open_nodes = list(waiting)
     while open_nodes:
@@ -118,20 +151,13 @@ def _find_unsatisfied(reader: Reader, row: NodeRow) -> tuple[list[NodeRow], list
         elif node.status == "PENDING" and node.waiting_on:
             new = [each for each in _dependencies(reader, node) if each.node_id not in seen]
             seen |= {each.node_id for each in new}
-            open_nodes += [each for each in new if not _is_satisfied(reader, each)]
+            open_nodes += [each for each in new if not is_satisfied(reader, each)]
     order = sorted(failed.values(), key=lambda node: node.position)
     return order, [node for node in waiting if node.status != "FAILED"]
 
 
 def _dependencies(reader: Reader, row: NodeRow) -> list[NodeRow]:
-    added = reader.record_at(row.added_seq)
-    return [reader.get(NODES, (each,)) for each in added_dependencies(added)]
-
-
-def _is_satisfied(reader: Reader, row: NodeRow) -> bool:
-    if row.status == "FAILED":
-        return node_settings(reader, row).on_failure == "continue"
-    return row.status == "COMPLETED"
+    return [reader.get(NODES, (each,)) for each in dependencies_of(reader, row)]
 
 
 def _failed_cause(node: NodeRow) -> Cause:

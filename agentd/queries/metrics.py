@@ -10,6 +10,7 @@ from agentd.store import Reader
 def database_metrics(reader: Reader, now: int) -> DatabaseMetrics:
     """What the database holds at `now` (Unix milliseconds)."""
     totals: TotalsRow = reader.get(TOTALS, (SCOPE,)) or EMPTY_TOTALS
+    active, expired = reader.count_locks(now)
     schema_version, latest = reader.schema()
     return DatabaseMetrics(
         schema_version=schema_version,
@@ -19,7 +20,7 @@ def database_metrics(reader: Reader, now: int) -> DatabaseMetrics:
         total_events=totals.events,
         running_leases=totals.running,
         expired_running_leases=len(reader.expired_leases(0, now)),
-        active_resource_locks=0,
-        expired_resource_locks=0,
+        active_resource_locks=active,
+        expired_resource_locks=expired,
         node_status_counts=count_by_status(totals),
     )

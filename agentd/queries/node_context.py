@@ -12,14 +12,16 @@ from msgspec.structs import replace
 
 from agentd.api import MOST_SHOWN, ContextScope, DependencyView, NodeContext
 from agentd.errors import JournalDamaged
-from agentd.events import NodeAcquired, NodeFailed
+from agentd.events import NodeAcquired, NodeAdded, NodeFailed
 from agentd.journal import Recorded
 from agentd.projections import NODES, NodeRow
 from agentd.projections.rank import rank_of
 from agentd.queries.attempts import ended_attempts, endings
+from agentd.queries.checkpoints import newest_checkpoint
 from agentd.queries.events import event_journal
 from agentd.queries.nodes import (
-    added_dependencies,
+    dependencies_of,
+    dependencies_seq_before,
     node_row,
     node_settings,
     node_view,
@@ -63,6 +65,8 @@ def node_context(reader: Reader, acquired: Recorded, bounds: ContextBounds) -> N
     if row is not None and row.settings_seq is not None and row.settings_seq > acquired.seq:
         then = replace(then, settings_seq=settings_seq_before(reader, row, acquired.seq))
         then = replace(then, rank=rank_of(node_settings(reader, then).priority))
+    if row is not None and (row.dependencies_seq or 0) > acquired.seq:
+        then = replace(then, dependencies_seq=dependencies_seq_before(reader, row, acquired.seq))
     view = node_view(reader, then, event.usage)
     view.attempt = event.attempt
     return NodeContext(
@@ -72,6 +76,7 @@ def node_context(reader: Reader, acquired: Recorded, bounds: ContextBounds) -> N
         bounds.events,
         event_journal(_events(reader, then, view.dependencies, acquired.version, bounds)),
         ended_attempts(reader, row, MOST_SHOWN, acquired.seq) if row and row.last_end_seq else [],
+        newest_checkpoint(reader, then, acquired.seq) if then.checkpoint_seq else None,
     )
 
 
@@ -82,7 +87,7 @@ def context_size(reader: Reader, node_id: str, bounds: ContextBounds) -> int:
     if row is None or task is None:
         raise JournalDamaged(f"node {node_id} has no row")
     added = reader.record_at(row.added_seq)
-    dependencies = added_dependencies(added)
+    dependencies = dependencies_of(reader, row, added)
     ended = [each for each in dependencies if _end_seq(reader, each, LARGEST_SEQ) is not None]
     results = sum(
         len(view.result_payload) for view in _dependency_views(reader, ended, bounds, LARGEST_SEQ)
@@ -90,7 +95,9 @@ def context_size(reader: Reader, node_id: str, bounds: ContextBounds) -> int:
     version = reader.head(row.task_id).version
     events = _events(reader, row, dependencies, version, bounds)
     parts = added, reader.record_at(task.registered_seq), *events
-    return results + sum(len(part.payload or b"") + _AROUND for part in parts)
+    seq = row.checkpoint_seq
+    checkpoint = 0 if seq is None else reader.payload_size(seq)
+    return results + checkpoint + sum(len(part.payload or b"") + _AROUND for part in parts)
 
 
 def _events(
@@ -150,4 +157,11 @@ def _end_seq(reader: Reader, node_id: str, before: int) -> int | None:
         return None
     if row.result_seq is not None and row.result_seq < before:
         return row.result_seq
-    return next((each.seq for each in endings(reader, row) if each.seq < before), None)
+    ended = (each.seq for each in endings(reader, row) if each.seq < before)
+    return next(ended, _ended_before_fork(reader, row))
+
+
+def _ended_before_fork(reader: Reader, row: NodeRow) -> int | None:
+    """Where the end is recorded that the node had when its task was forked from another."""
+    event = reader.record_at(row.added_seq).event
+    return event.result_seq if isinstance(event, NodeAdded) else None

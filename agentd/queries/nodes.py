@@ -9,10 +9,18 @@ from agentd.api import (
     NULL,
     NodeView,
     fractional_seconds,
+    gate_settings,
     is_id,
 )
 from agentd.errors import JournalDamaged, NodeNotFound
-from agentd.events import Amounts, NodeAdded, NodeSettings, NodeUpdated
+from agentd.events import (
+    Amounts,
+    DependenciesAdded,
+    LockOfNode,
+    NodeAdded,
+    NodeSettings,
+    NodeUpdated,
+)
 from agentd.journal import Recorded
 from agentd.projections import NODES, NodeRow, priority_of
 from agentd.queries.values import payload_of, unix_seconds
@@ -70,7 +78,7 @@ def node_view(reader: Reader, row: NodeRow, usage: Amounts = _NOTHING) -> NodeVi
         row.node_id,
         row.task_id,
         row.status,
-        list(added_dependencies(added)),
+        dependencies_of(reader, row, added),
         payload_of(added),
         payload_of(reader.record_at(row.result_seq)) if row.result_seq is not None else Raw(NULL),
         unix_seconds(row.acquired_at),
@@ -90,11 +98,44 @@ def node_view(reader: Reader, row: NodeRow, usage: Amounts = _NOTHING) -> NodeVi
     return view
 
 
-def added_dependencies(added: Recorded) -> tuple[str, ...]:
-    """What the node that this record added depends on."""
+def dependencies_of(reader: Reader, row: NodeRow, added: Recorded | None = None) -> list[str]:
+    """What the node depends on, in the order in which it came; `added` is what added it, if known.
+
+    They are its own, and then those of nodes that were added later to come before it.
+    """
+    added = reader.record_at(row.added_seq) if added is None else added
     if not isinstance(added.event, NodeAdded):
         raise JournalDamaged(f"record {added.seq} did not add node {added.node_id}")
-    return added.event.dependencies
+    seq = row.dependencies_seq
+    if seq is None:
+        return list(added.event.dependencies)
+    found: list[str] = []
+    while seq is not None:
+        event = _dependencies_in(reader.record_at(seq))
+        found[:0] = event.dependencies
+        seq = event.previous
+    return [*added.event.dependencies, *found]
+
+
+def dependencies_seq_before(reader: Reader, row: NodeRow, before: int) -> int | None:
+    """Where the last dependencies are recorded that the node got before that seq."""
+    seq = row.dependencies_seq
+    while seq is not None and seq > before:
+        seq = _dependencies_in(reader.record_at(seq)).previous
+    return seq
+
+
+def _dependencies_in(recorded: Recorded) -> DependenciesAdded:
+    if not isinstance(recorded.event, DependenciesAdded):
+        raise JournalDamaged(f"record {recorded.seq} added no dependencies")
+    return recorded.event
+
+
+def is_satisfied(reader: Reader, row: NodeRow) -> bool:
+    """Whether the dependents of the node no longer wait for it."""
+    if row.status == "FAILED":
+        return node_settings(reader, row).on_failure == "continue"
+    return row.status == "COMPLETED"
 
 
 def _show_settings(view: NodeView, settings: NodeSettings) -> None:
@@ -106,10 +147,19 @@ def _show_settings(view: NodeView, settings: NodeSettings) -> None:
         "on_failure": settings.on_failure,
         "requires": _as_list(settings.requires),
         "limits": _as_list(settings.limits),
+        "gate": None if settings.gate is None else gate_settings(settings.gate),
+        "locks": _as_written(settings.locks),
     }
     for name, value in shown.items():
         if value is not None:
             setattr(view, name, value)
+
+
+def _as_written(locks: tuple[LockOfNode, ...] | None) -> list[str | LockOfNode] | None:
+    """As they may be registered: an exclusive one by its key alone."""
+    if locks is None:
+        return None
+    return [lock.key if lock.mode == "exclusive" else lock for lock in locks]
 
 
 def _as_list(names: tuple[str, ...] | None) -> list[str] | None:

@@ -7,10 +7,10 @@ from agentd.projections import TASKS, TaskRow
 from agentd.store import Reader
 
 
-def registration_warnings(reader: Reader, task_id: str) -> tuple[str, ...]:
-    """What the registrant of this task, which there is, was told."""
+def registration_of_task(reader: Reader, task_id: str) -> TaskRegistered:
+    """How this task, which there is, was registered."""
     row: TaskRow = reader.get(TASKS, (task_id,))
-    return registration_of(reader, row)[1].warnings
+    return registration_of(reader, row)[1]
 
 
 def registration_of(reader: Reader, row: TaskRow) -> tuple[Recorded, TaskRegistered]:

@@ -7,6 +7,7 @@ from msgspec import UNSET
 
 from agentd.api import (
     CauseKind,
+    ForkOrigin,
     NodeView,
     TaskStatusParams,
     TaskStatusResult,
@@ -19,6 +20,7 @@ from agentd.projections import TASKS, NodeRow, TaskRow, TaskStateRow
 from agentd.queries.blocking import Blocking
 from agentd.queries.counts import count_by_status
 from agentd.queries.nodes import node_view
+from agentd.queries.past import look_back
 from agentd.queries.registration import registration_of
 from agentd.queries.task_states import (
     budget_of,
@@ -48,6 +50,7 @@ def require_task_row(reader: Reader, task_id: str) -> TaskRow:
 def task_view(reader: Reader, row: TaskRow) -> TaskView:
     """A task as clients see it."""
     recorded, event = registration_of(reader, row)
+    origin = event.forked_from
     return TaskView(
         row.task_id,
         event.goal,
@@ -55,6 +58,7 @@ def task_view(reader: Reader, row: TaskRow) -> TaskView:
         rfc3339(row.created_at),
         row.parent_task_id or UNSET,
         dict(event.labels) or UNSET,
+        UNSET if origin is None else ForkOrigin(origin.task_id, origin.seq),
     )
 
 
@@ -85,6 +89,7 @@ def read_status(
     reader: Reader, params: TaskStatusParams, now: int
 ) -> tuple[TaskStatusResult, Iterator[NodeStatus]]:
     """The status without its nodes, and these. Raises `TaskNotFound`."""
+    reader, now = look_back(reader, params.task_id, params.at, now)
     row = require_task_row(reader, params.task_id)
     state = state_row(reader, row.task_id)
     left_out: Any = UNSET

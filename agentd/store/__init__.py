@@ -11,10 +11,13 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from agentd.projections import Key, Projection, StretchRow
+from agentd.events import LockMode
+from agentd.projections import GateRow, Key, LockRow, Projection, StretchRow, WishRow
+from agentd.store.protocols.gates import GateReader
 from agentd.store.protocols.journal import JournalReader, JournalTx
 from agentd.store.protocols.leases import LeaseReader
 from agentd.store.protocols.limits import LimitReader
+from agentd.store.protocols.locks import LockReader
 from agentd.store.protocols.nodes import NodeReader
 from agentd.store.protocols.queue import QueueReader
 from agentd.store.protocols.requests import RequestReader, RequestTx
@@ -31,6 +34,8 @@ class Reader(
     QueueReader,
     LeaseReader,
     LimitReader,
+    GateReader,
+    LockReader,
     RequestReader,
     UsageReader,
     Protocol,
@@ -39,6 +44,18 @@ class Reader(
 
     def schema(self) -> tuple[int, int]:
         """The version of the database's schema, and the latest that this program knows."""
+
+    def past(self, task_id: str, until: int) -> "Reader":
+        """The task alone, and its rows as they were after the record at `until`.
+
+        It costs what the task's own records cost, however many others there are.
+        """
+
+    def past_locks(self, until: int) -> "Reader":
+        """The locks as they were after the record at `until`, and the nodes that held some.
+
+        It costs what the records of locks cost, and those of the tasks whose nodes held some.
+        """
 
 
 class Tx(Reader, RowTx, JournalTx, RequestTx, Protocol):
@@ -59,6 +76,21 @@ class Shadow(Protocol):
 
     def stretches(self, task_id: str) -> Sequence[StretchRow]:
         """See `Reader.stretches`."""
+
+    def gates_in(self, task_id: str, stage: str) -> list[GateRow]:
+        """See `Reader.gates_in`."""
+
+    def conflicting_locks(self, key: str, mode: LockMode) -> Sequence[LockRow]:
+        """See `Reader.conflicting_locks`."""
+
+    def conflicting_wishes(self, key: str, mode: LockMode) -> Sequence[WishRow]:
+        """See `Reader.conflicting_wishes`."""
+
+    def wishes_of(self, node_id: str) -> Sequence[WishRow]:
+        """See `Reader.wishes_of`."""
+
+    def wishes_of_task(self, task_id: str) -> Sequence[WishRow]:
+        """See `Reader.wishes_of_task`."""
 
     def rows(self, projection: Projection) -> Iterator[Struct]:
         """All rows of a projection, in the order of their keys."""

@@ -10,12 +10,22 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from agentd.projections import Key
+from agentd.store.memory.gates import Gates
 from agentd.store.memory.journal import Journal
+from agentd.store.memory.past import Past, PastLocks
 from agentd.store.memory.tasks import Tasks
 
 
-class MemoryTx(Journal, Tasks):
+class MemoryTx(Journal, Tasks, Gates):
     """Reader and write transaction in one: a copy of the whole database."""
+
+    def past(self, task_id: str, until: int) -> Past:
+        """See `Reader.past`."""
+        return Past(self, task_id, until)
+
+    def past_locks(self, until: int) -> PastLocks:
+        """See `Reader.past_locks`."""
+        return PastLocks(self, until)
 
 
 class MemoryStore:

@@ -7,6 +7,7 @@ from agentd.answers import KEPT_MS, Answered
 from agentd.errors import Conflict, JournalDamaged
 from agentd.events import HIDDEN, TOLD
 from agentd.journal import GENESIS, Draft, Head, Recorded, record
+from agentd.projections import LOCKS
 from agentd.store.memory.rows import Rows
 
 
@@ -29,6 +30,10 @@ class Journal(Rows):
     def last_at(self) -> int:
         """See `Reader.last_at`."""
         return self.records[self.last_seq()].at if self.records else 0
+
+    def seq_at(self, moment: int) -> int:
+        """See `Reader.seq_at`."""
+        return max((r.seq for r in self.records.values() if r.at <= moment), default=0)
 
     def record_at(self, seq: int) -> Recorded:
         """See `Reader.record_at`."""
@@ -63,6 +68,10 @@ class Journal(Rows):
         """See `Reader.records_of_kinds`."""
         behind = self.journal(after, task_id)
         return (r for r in behind if r.seq <= until and r.kind in kinds)
+
+    def records_of_locks(self, until: int) -> Iterator[Recorded]:
+        """See `Reader.records_of_locks`."""
+        return (r for r in self.journal() if r.seq <= until and type(r.event) in LOCKS.kinds)
 
     def records_without_heartbeats(
         self, task_id: str, after: int | None, limit: int

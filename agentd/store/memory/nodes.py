@@ -23,6 +23,11 @@ class Nodes(Rows):
         """See `Reader.node_named`."""
         return next((node for node in self.nodes(task_id) if node.name == name), None)
 
+    def nodes_named(self, task_id: str, names: Sequence[str]) -> list[NodeRow]:
+        """See `Reader.nodes_named`."""
+        named = [node for node in self.nodes(task_id) if node.name in names]
+        return sorted(named, key=lambda node: node.name or "")
+
     def failed_nodes(self, task_id: str) -> list[NodeRow]:
         """See `Reader.failed_nodes`."""
         return [node for node in self.nodes(task_id) if node.status == "FAILED"]

@@ -10,10 +10,11 @@ from agentd.projections import (
     TaskStateRow,
     UsageRow,
 )
+from agentd.store.memory.locks import Locks
 from agentd.store.memory.queue import Queue
 
 
-class Tasks(Queue):
+class Tasks(Queue, Locks):
     """See `protocols.tasks` and `protocols.usage`."""
 
     def tasks(self, prefix: str, before: int | None, limit: int) -> list[TaskRow]:

@@ -21,6 +21,9 @@ class JournalReader(Protocol):
     def last_at(self) -> int:
         """The moment of the journal's last record, 0 when it is empty."""
 
+    def seq_at(self, moment: int) -> int:
+        """The last place whose record is of that moment or before, 0 where there is none."""
+
     def record_at(self, seq: int) -> Recorded:
         """The journal's record at `seq`. Raises `JournalDamaged` when there is none to read."""
 
@@ -51,6 +54,9 @@ class JournalReader(Protocol):
 
         Of all tasks, or of one.
         """
+
+    def records_of_locks(self, until: int) -> Iterator[Recorded]:
+        """What happened to locks up to the seq `until`, in order, whosever streams it is in."""
 
     def records_without_heartbeats(
         self, task_id: str, after: int | None, limit: int

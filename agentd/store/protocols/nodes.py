@@ -15,6 +15,9 @@ class NodeReader(Protocol):
     def node_named(self, task_id: str, name: str) -> NodeRow | None:
         """The node of the task that has this name."""
 
+    def nodes_named(self, task_id: str, names: Sequence[str]) -> list[NodeRow]:
+        """The nodes of the task that have one of these names, by name."""
+
     def failed_nodes(self, task_id: str) -> list[NodeRow]:
         """The task's nodes that are FAILED, in registration order."""
 

@@ -12,7 +12,7 @@ import apsw
 
 from agentd.events import TOLD
 from agentd.journal import Head, Recorded
-from agentd.projections import PROJECTIONS, Key, NodeRow, StretchRow, is_runnable
+from agentd.projections import PROJECTIONS, Key, LockRow, NodeRow, StretchRow, is_runnable
 from agentd.projections.queue import stretch_of
 
 _ROWS = 10_000
@@ -76,8 +76,8 @@ class Cache:
     stretch the ids of the nodes to hand out next, as far as they were read ahead, `stretches` the
     keys of a task's, and `firsts` by demand that of the first that hands out, but for those in
     `unknown_firsts`; `firsts_in_order` are they all, sorted, unless one has changed since. No lease
-    ends before `first_expiry`, and no node waits for a moment before `first_due` (Unix
-    milliseconds).
+    ends before `first_expiry`, no lock before `first_lock_expiry`, and no node waits for a moment
+    before `first_due` (Unix milliseconds). `has_no_locks`: none is held at all, if that is known.
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -98,6 +98,8 @@ class Cache:
         self.last_seq: int | None = None
         self.first_expiry: int | None = None
         self.first_due: int | None = None
+        self.first_lock_expiry: int | None = None
+        self.has_no_locks: bool | None = None
 
     def drop_if_stale(self) -> None:
         """Forget everything if another connection has written.
@@ -131,7 +133,7 @@ class Cache:
         """A node's row was written: forget what was read ahead and does not know of it."""
         if row is None:
             return
-        if is_runnable(row):
+        if row.status == "PENDING" and is_runnable(row):
             self.ahead.pop(stretch_of(row), None)
         moment, next_due = row.not_before, self.first_due
         if moment is not None and next_due is not None and moment < next_due:
@@ -139,6 +141,13 @@ class Cache:
         ends, first = row.lease_expires_at, self.first_expiry
         if ends is not None and first is not None and ends < first:
             self.first_expiry = ends
+
+    def note_lock(self, row: LockRow | None) -> None:
+        """A lock was written: it may be the first to end, or the last that there was."""
+        self.has_no_locks = None if row is None else False
+        ends, first = None if row is None else row.expires_at, self.first_lock_expiry
+        if ends is not None and first is not None and ends < first:
+            self.first_lock_expiry = ends
 
     def note_stretch(self, key: Key, row: StretchRow | None) -> None:
         """A stretch was written: the task may have it or not, and it may be the first."""
@@ -170,6 +179,7 @@ class Cache:
         self.firsts = self.firsts_in_order = None
         self.unknown_firsts.clear()
         self.records.clear()
-        self.last_seq = self.first_expiry = self.first_due = None
+        self.last_seq = self.first_expiry = self.first_due = self.first_lock_expiry = None
+        self.has_no_locks = None
         for rows in (*self.rows.values(), *self.changed.values()):
             rows.clear()

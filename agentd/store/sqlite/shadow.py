@@ -12,9 +12,22 @@ import apsw
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from agentd.projections import EDGES, PROJECTIONS, Key, Projection, StretchRow
+from agentd.events import LockMode
+from agentd.projections import (
+    EDGES,
+    GATES,
+    PROJECTIONS,
+    GateRow,
+    Key,
+    LockRow,
+    Projection,
+    StretchRow,
+    WishRow,
+)
 from agentd.store.sqlite.reader import SqliteReader
 from agentd.store.sqlite.statements import SHADOW, columns
+
+_GATES = f"SELECT {columns(GATES)} FROM temp.shadow_gates WHERE task_id = ? AND stage = ?"
 
 _MOST_ROWS_IN_MEMORY = 50_000
 """Rows held in memory before they are written out; a row changes several times in a row."""
@@ -30,6 +43,8 @@ class SqliteShadow(SqliteReader):
         for projection in PROJECTIONS:
             self._execute(f"DROP TABLE IF EXISTS temp.shadow_{projection.name}")
             self._execute(_create_table(projection))
+            for column in projection.searched:
+                self._execute(_create_index(projection, column))
 
     def get(self, projection: Projection, key: Key) -> Any:
         """See `Shadow.get`."""
@@ -50,6 +65,34 @@ class SqliteShadow(SqliteReader):
         """See `Shadow.stretches`."""
         self.flush()
         return super().stretches(task_id)
+
+    def gates_in(self, task_id: str, stage: str) -> list[GateRow]:
+        """See `Shadow.gates_in`."""
+        self.flush()
+        rows = [GateRow(*row) for row in self._all(_GATES, (task_id, stage))]
+        return sorted(rows, key=lambda row: row.node_id)
+
+    def conflicting_locks(
+        self, key: str, mode: LockMode, limit: int | None = None
+    ) -> Sequence[LockRow]:
+        """See `Shadow.conflicting_locks`."""
+        self.flush()
+        return super().conflicting_locks(key, mode, limit)
+
+    def conflicting_wishes(self, key: str, mode: LockMode) -> Sequence[WishRow]:
+        """See `Shadow.conflicting_wishes`."""
+        self.flush()
+        return super().conflicting_wishes(key, mode)
+
+    def wishes_of(self, node_id: str) -> Sequence[WishRow]:
+        """See `Shadow.wishes_of`."""
+        self.flush()
+        return super().wishes_of(node_id)
+
+    def wishes_of_task(self, task_id: str) -> Sequence[WishRow]:
+        """See `Shadow.wishes_of_task`."""
+        self.flush()
+        return super().wishes_of_task(task_id)
 
     def rows(self, projection: Projection) -> Any:
         """See `Shadow.rows`."""
@@ -94,3 +137,8 @@ def _create_table(projection: Projection) -> str:
         f"CREATE TEMP TABLE shadow_{projection.name} "
         f"({columns(projection)}, PRIMARY KEY ({key})) WITHOUT ROWID"
     )
+
+
+def _create_index(projection: Projection, column: str) -> str:
+    name = projection.name
+    return f"CREATE INDEX temp.shadow_{name}_{column} ON shadow_{name} ({column})"

@@ -3,7 +3,7 @@
 Every name in here is a literal of this program; values are always bound.
 """
 
-from agentd.projections import NODES, PROJECTIONS, QUEUE, Projection
+from agentd.projections import LOCKS, NODES, PROJECTIONS, QUEUE, WISHES, Projection
 
 JOURNAL_COLUMNS = "seq, event_id, task_id, version, node_id, kind, schema, at, data, payload, hash"
 
@@ -32,11 +32,28 @@ class Statements:
         self.count = {p.name: _count(p, tables[p.name]) for p in PROJECTIONS if p.counters}
         self.remove = {p.name: f"DELETE FROM {tables[p.name]} WHERE {_key(p)}" for p in PROJECTIONS}
         self.stretches = f"{_select(QUEUE, tables)} WHERE task_id = ? ORDER BY rank, batch, demand"
+        self.near_locks = _near(LOCKS, tables)
+        self.near_wishes = _near(WISHES, tables, " AND waits")
+        self.wishes_of = f"{_select(WISHES, tables)} WHERE node_id = ? ORDER BY resource_key"
+        self.wishes_of_task = (
+            f"{_select(WISHES, tables)} WHERE task_id = ? ORDER BY node_id, resource_key"
+        )
         self.dependents = f"SELECT node_id FROM {tables['edges']} WHERE dependency_id = ?"
 
 
 def _select(projection: Projection, tables: dict[str, str]) -> str:
     return f"SELECT {columns(projection)} FROM {tables[projection.name]}"
+
+
+def _near(projection: Projection, tables: dict[str, str], more: str = "") -> tuple[str, str]:
+    """How what stands at a prefix or above it is found, and how what stands below.
+
+    Of what names one thing alone only that counts which is this one, or which fits a pattern.
+    """
+    select = _select(projection, tables)
+    above = "prefix IN (SELECT value FROM json_each(?1)) AND (reach <> 'one' OR prefix = ?2)"
+    below = "prefix > ?1 AND prefix < ?2 AND (reach <> 'one' OR resource_key GLOB ?3)"
+    return f"{select} WHERE {above}{more}", f"{select} WHERE {below}{more}"
 
 
 def _key(projection: Projection) -> str:

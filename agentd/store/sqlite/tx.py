@@ -10,9 +10,11 @@ from agentd.journal import Recorded
 from agentd.store.sqlite.cache import Cache
 from agentd.store.sqlite.mark import Mark
 from agentd.store.sqlite.reader import SqliteReader
+from agentd.store.sqlite.tables.gates import GateTx
 from agentd.store.sqlite.tables.journal import JournalTx
 from agentd.store.sqlite.tables.leases import LeaseTx
 from agentd.store.sqlite.tables.limits import LimitTx
+from agentd.store.sqlite.tables.locks import LockTx
 from agentd.store.sqlite.tables.nodes import NodeTx
 from agentd.store.sqlite.tables.queue import QueueTx
 from agentd.store.sqlite.tables.requests import RequestTx
@@ -21,7 +23,17 @@ from agentd.store.sqlite.tables.usage import UsageTx
 
 
 class SqliteTx(
-    QueueTx, JournalTx, NodeTx, TaskTx, LeaseTx, LimitTx, RequestTx, UsageTx, SqliteReader
+    QueueTx,
+    JournalTx,
+    NodeTx,
+    TaskTx,
+    LeaseTx,
+    LimitTx,
+    GateTx,
+    LockTx,
+    RequestTx,
+    UsageTx,
+    SqliteReader,
 ):
     """One transaction on the write connection; `SqliteStore.write` begins and ends it."""
 

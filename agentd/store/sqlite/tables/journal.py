@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import astuple
 
 from agentd.errors import Conflict, JournalDamaged, RecordDamaged
-from agentd.events import LeaseExtended
+from agentd.events import HIDDEN
 from agentd.journal import GENESIS, Draft, Head, Recorded, decode, record
 from agentd.projections import NODES
 from agentd.store.sqlite.cache import TailCache
@@ -27,6 +27,7 @@ _RECORDS = f"SELECT {JOURNAL_COLUMNS} FROM journal"
 _RECORD = f"{_RECORDS} WHERE seq = ?"
 _RECORDS_AT = f"{_RECORDS} WHERE seq IN (SELECT value FROM json_each(?))"
 _JOURNAL = f"{_RECORDS} WHERE seq > ? ORDER BY seq LIMIT ?"
+_HIDDEN = {kind.__name__ for kind in HIDDEN}
 _HEARTBEAT, _LISTED, _TOLD = VISIBILITIES = range(3)
 """The values of the column `visibility`; see the migration that made it."""
 
@@ -56,6 +57,8 @@ _OF_ALL = (
     f"{_RECORDS} WHERE seq > ?2 AND seq <= ?3 AND kind IN (SELECT value FROM json_each(?1)) "
     "ORDER BY seq"
 )
+# The condition is the index's, word for word; else SQLite does not use it.
+_OF_LOCKS = f"{_RECORDS} WHERE seq <= ? AND kind >= 'Lock' AND kind < 'Locl' ORDER BY seq"
 _SHOWN = f"{_merge_parts(_RECORDS, (_LISTED, _TOLD), ' AND version > ?2')} LIMIT ?3"
 _FIRST_OF_NEWEST = (
     f"{_merge_parts('SELECT version FROM journal', (_LISTED, _TOLD))} DESC LIMIT 1 OFFSET ?2"
@@ -91,6 +94,10 @@ class JournalReader(RowReader):
     def last_at(self) -> int:
         """See `Reader.last_at`."""
         return self._execute("SELECT at FROM journal ORDER BY seq DESC LIMIT 1").get or 0
+
+    def seq_at(self, moment: int) -> int:
+        """See `Reader.seq_at`: moments never go back, and there are no gaps."""
+        return bisect(range(1, self.last_seq() + 1), moment, key=self._moment)
 
     def record_at(self, seq: int) -> Recorded:
         """See `Reader.record_at`."""
@@ -138,10 +145,14 @@ class JournalReader(RowReader):
         names = json.dumps(kinds)
         if task_id is None:
             return map(_decode_record, self._execute(_OF_ALL, (names, after, until)))
-        parts = VISIBILITIES if LeaseExtended.__name__ in kinds else (_LISTED, _TOLD)
+        parts = VISIBILITIES if _HIDDEN.intersection(kinds) else (_LISTED, _TOLD)
         stream = _merge_parts(_RECORDS, parts, f" AND version > ?2 AND version <= ?3{_OF_KINDS}")
         versions = self._version(task_id, after), self._version(task_id, until)
         return map(_decode_record, self._execute(stream, (task_id, *versions, names)))
+
+    def records_of_locks(self, until: int) -> Iterator[Recorded]:
+        """See `Reader.records_of_locks`."""
+        return map(_decode_record, self._execute(_OF_LOCKS, (until,)))
 
     def records_without_heartbeats(
         self, task_id: str, after: int | None, limit: int
@@ -157,6 +168,13 @@ class JournalReader(RowReader):
         """How many records of the task there are up to `seq`: both grow together."""
         versions = range(1, self.head(task_id).version + 1)
         return bisect(versions, seq, key=lambda version: self._seq(task_id, version))
+
+    def _moment(self, seq: int) -> int:
+        rows = self._all("SELECT at FROM journal WHERE seq = ?", (seq,))
+        if not rows:
+            raise JournalDamaged(f"the journal has no record {seq}")
+        moment: int = rows[0][0]
+        return moment
 
     def _seq(self, task_id: str, version: int) -> int:
         rows = self._all(_SEQ, (task_id, version))
@@ -209,6 +227,11 @@ class JournalTx(RowTx, JournalReader):
         """See `Reader.last_at`."""
         self._write_journal()
         return super().last_at()
+
+    def seq_at(self, moment: int) -> int:
+        """See `Reader.seq_at`."""
+        self._write_journal()
+        return super().seq_at(moment)
 
     def record_at(self, seq: int) -> Recorded:
         """See `Reader.record_at`."""
@@ -264,6 +287,11 @@ class JournalTx(RowTx, JournalReader):
         """See `Reader.records_of_kinds`."""
         self._write_journal()
         return super().records_of_kinds(after, until, task_id, kinds)
+
+    def records_of_locks(self, until: int) -> Iterator[Recorded]:
+        """See `Reader.records_of_locks`."""
+        self._write_journal()
+        return super().records_of_locks(until)
 
     def records_without_heartbeats(
         self, task_id: str, after: int | None, limit: int

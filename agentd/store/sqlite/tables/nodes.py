@@ -9,6 +9,9 @@ from agentd.store.sqlite.tables.rows import RowReader, RowTx
 
 _TASK_NODES = f"{SELECT_NODES} WHERE task_id = ? AND position > ? ORDER BY position LIMIT ?"
 _NAMED = f"{SELECT_NODES} WHERE task_id = ? AND name = ?"
+_ALL_NAMED = (
+    f"{SELECT_NODES} WHERE task_id = ? AND name IN (SELECT value FROM json_each(?)) ORDER BY name"
+)
 _FAILED = f"{SELECT_NODES} WHERE task_id = ? AND status = 'FAILED' ORDER BY position"
 _PENDING = f"{SELECT_NODES} WHERE task_id = ? AND status = 'PENDING' ORDER BY position"
 _DEPENDENTS = (
@@ -30,6 +33,10 @@ class NodeReader(RowReader):
         """See `Reader.node_named`."""
         rows = self._all(_NAMED, (task_id, name))
         return NodeRow(*rows[0]) if rows else None
+
+    def nodes_named(self, task_id: str, names: Sequence[str]) -> list[NodeRow]:
+        """See `Reader.nodes_named`."""
+        return [NodeRow(*row) for row in self._all(_ALL_NAMED, (task_id, json.dumps(names)))]
 
     def failed_nodes(self, task_id: str) -> list[NodeRow]:
         """See `Reader.failed_nodes`."""
@@ -60,6 +67,11 @@ class NodeTx(RowTx, NodeReader):
         """See `Reader.node_named`."""
         self._write_rows(NODES.name)
         return super().node_named(task_id, name)
+
+    def nodes_named(self, task_id: str, names: Sequence[str]) -> list[NodeRow]:
+        """See `Reader.nodes_named`."""
+        self._write_rows(NODES.name)
+        return super().nodes_named(task_id, names)
 
     def failed_nodes(self, task_id: str) -> list[NodeRow]:
         """See `Reader.failed_nodes`."""

@@ -14,6 +14,7 @@ from msgspec.structs import astuple, replace
 
 from agentd.projections import (
     EDGES,
+    LOCKS,
     NODES,
     PROJECTIONS,
     QUEUE,
@@ -65,9 +66,11 @@ class RowTx(RowReader):
     def get(self, projection: Projection, key: Key) -> Any:
         """See `Reader.get`: what was read or written once is not read again."""
         rows = self._rows[projection.name]
-        if key not in rows:
-            rows[key] = super().get(projection, key)
-        return rows[key]
+        try:
+            return rows[key]
+        except KeyError:
+            row = rows[key] = super().get(projection, key)
+            return row
 
     def rows(self, projection: Projection) -> Iterator[Struct]:
         """See `Reader.rows`."""
@@ -85,6 +88,8 @@ class RowTx(RowReader):
             self._cache.dependents.pop(key[0], None)
         elif projection is QUEUE:
             self._cache.note_stretch(key, row)  # type: ignore[arg-type]  # so does QUEUE its own
+        elif projection is LOCKS:
+            self._cache.note_lock(row)  # type: ignore[arg-type]  # and LOCKS
 
     def _write_all_rows(self) -> None:
         for name, changed in self._changed.items():

@@ -51,9 +51,9 @@ _OVERDUE = (
 )
 _NEXT_TIMEOUT = "SELECT min(timeout_at) FROM tasks WHERE timeout_at > ?"
 
-_NEXT_TASK = "SELECT min(registered_seq) FROM tasks WHERE registered_seq > ?"
-_FIRST_RUNNABLE = (
-    f"SELECT task_id FROM queue WHERE {HANDS_OUT} AND batch > ? ORDER BY batch LIMIT 1"
+_NEXT_RUNNABLE = (
+    f"SELECT task_id FROM queue WHERE {HANDS_OUT} AND registered_seq > ? "
+    "ORDER BY registered_seq LIMIT 1"
 )
 
 
@@ -112,8 +112,8 @@ class TaskReader(RowReader):
         return bool(sharing <= _FEW)
 
     def _next_runnable_task(self, after: int) -> TaskRow | None:
-        [(start,)] = self._all(_NEXT_TASK, (after,))
-        found = self._all(_FIRST_RUNNABLE, (start,))
+        """By the tasks' age: what was added later stands behind younger tasks in the queue."""
+        found = self._all(_NEXT_RUNNABLE, (after,))
         task: TaskRow | None = self.get(TASKS, found[0]) if found else None
         return task
 
