@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from agentd.client.blocking import Client
 from agentd.client.lease import Lease
+from agentd.client.lock import Lock
 
 if TYPE_CHECKING:
     from agentd.client.async_lease import AsyncLease
+    from agentd.client.async_lock import AsyncLock
     from agentd.client.asynchronous import AsyncClient
 
-__all__ = ["AsyncClient", "AsyncLease", "Client", "Lease"]
+__all__ = ["AsyncClient", "AsyncLease", "AsyncLock", "Client", "Lease", "Lock"]
 
-_LATE = {"AsyncClient": "asynchronous", "AsyncLease": "async_lease"}
+_LATE = {
+    "AsyncClient": "asynchronous",
+    "AsyncLease": "async_lease",
+    "AsyncLock": "async_lock",
+}
 
 
 def __getattr__(name: str) -> Any:

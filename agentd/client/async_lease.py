@@ -6,12 +6,12 @@ lease cancels the task that holds the node.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from agentd.api import AcquireNextNodeResult, EventResult
-from agentd.client.base_lease import BaseLease
+from agentd.api import AcquireNextNodeResult, AddNodesResult, EventResult, NodeSpec
+from agentd.client.base_lease import CHECKPOINT, BaseLease
 from agentd.client.heartbeats import LeaseKeeper
 from agentd.client.requests.request import Request
 from agentd.client.steps import run_async
@@ -26,7 +26,7 @@ class AsyncLease(BaseLease):
     def __init__(
         self,
         acquired: AcquireNextNodeResult,
-        ask: Callable[[Request[EventResult]], Awaitable[EventResult]],
+        ask: Callable[[Request[Any]], Awaitable[Any]],
         heartbeats: LeaseKeeper,
     ) -> None:
         super().__init__(acquired, heartbeats)
@@ -43,6 +43,20 @@ class AsyncLease(BaseLease):
     ) -> EventResult:
         """Journal an event about the node. Raises `LeaseLost`, or as `Client.commit_event`."""
         return await run_async(self._commit(action_type, payload, usage), self._ask)
+
+    async def add_nodes(self, nodes: Sequence[NodeSpec | Mapping[str, Any]]) -> AddNodesResult:
+        """Add nodes to the task, under the lease: see `Client.add_nodes`.
+
+        Raises `LeaseLost`, or as `Client.add_nodes`.
+        """
+        return await run_async(self._add_nodes(nodes), self._ask)
+
+    async def checkpoint(self, payload: Any) -> EventResult:
+        """Leave what the next holder of the node is to go on from, in the place of the one before.
+
+        It finds it as `lease.context.checkpoint`. Raises as `commit`.
+        """
+        return await run_async(self._commit(CHECKPOINT, payload, None, checkpoint=True), self._ask)
 
     def _lose(self, why: str) -> None:
         super()._lose(why)

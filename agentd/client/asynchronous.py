@@ -9,7 +9,7 @@ its own: nothing must wait behind it.
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 import msgspec
 
@@ -17,6 +17,8 @@ from agentd import config
 from agentd.api import AcquireNextNodeResult
 from agentd.client.answers import decode_answer
 from agentd.client.async_lease import AsyncLease
+from agentd.client.async_lock import AsyncLock
+from agentd.client.base_lock import LockFields
 from agentd.client.binding import bind
 from agentd.client.blocking import Client
 from agentd.client.heartbeats import Heartbeats
@@ -27,8 +29,12 @@ from agentd.client.requests import (
     endings,
     events,
     explain,
+    forks,
+    gates,
+    growth,
     leases,
     limits,
+    locks,
     nodes,
     registration,
     retries,
@@ -93,6 +99,14 @@ class AsyncClient:
     list_limits = _async_method(limits.list_limits)
     explain_node = _async_method(explain.explain_node)
     explain_task = _async_method(explain.explain_task)
+    add_nodes = _async_method(growth.add_nodes)
+    fork_task = _async_method(forks.fork_task)
+    list_gates = _async_method(gates.list_gates)
+    decide_gate = _async_method(gates.decide_gate)
+    acquire_resource_lock = _async_method(locks.acquire_resource_lock)
+    heartbeat_resource_lock = _async_method(locks.heartbeat_resource_lock)
+    release_resource_lock = _async_method(locks.release_resource_lock)
+    list_resource_locks = _async_method(locks.list_resource_locks)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         self.socket_path = Path(socket_path or config.load().socket_path)
@@ -138,6 +152,10 @@ class AsyncClient:
     def lease(self, acquired: AcquireNextNodeResult) -> AsyncLease:
         """Hold an acquired node for the length of an `async with` block: see `AsyncLease`."""
         return AsyncLease(acquired, self._ask_patiently, self._heartbeats)
+
+    def lock(self, resource_key: str, **fields: Unpack[LockFields]) -> AsyncLock:
+        """Hold a lock for the length of an `async with` block: see `Client.lock`, `AsyncLock`."""
+        return AsyncLock(resource_key, fields, self.ask, self._ask_patiently, self._heartbeats)
 
     async def close(self) -> None:
         """Close the connection; the next call opens another."""

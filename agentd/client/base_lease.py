@@ -8,7 +8,7 @@ said to the daemon is said here, in steps, for both kinds of lease.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -16,15 +16,18 @@ from typing import Any
 from agentd.api import (
     AcquireNext,
     AcquireNextNodeResult,
+    AddNodesResult,
     EndingResult,
     EventResult,
     FailNodeResult,
+    LeaseRef,
+    NodeSpec,
     ReleaseNodeResult,
 )
 from agentd.client.heartbeats import LeaseKeeper
 from agentd.client.payloads import UNSENDABLE, encode_payload, failure_payload
 from agentd.client.repeats import TRANSIENT
-from agentd.client.requests import endings, events
+from agentd.client.requests import endings, events, growth
 from agentd.client.requests.request import Request
 from agentd.client.steps import Steps
 from agentd.client.values import decode_value
@@ -41,6 +44,9 @@ from agentd.errors import (
     WorkFailed,
     WorkReleased,
 )
+
+CHECKPOINT = "CHECKPOINT"
+"""The action type of the events that checkpoints are."""
 
 LEASE_GONE = (StaleLease, IllegalTransition, NodeNotFound, TaskNotFound, TaskIsCancelled)
 """How the daemon says that a lease is gone: it is another's, has ended, or never was."""
@@ -147,7 +153,12 @@ class BaseLease:
         self._why_lost = self._why_lost or why
 
     def _commit(
-        self, action_type: str, payload: Any, usage: Mapping[str, int | float] | None
+        self,
+        action_type: str,
+        payload: Any,
+        usage: Mapping[str, int | float] | None,
+        *,
+        checkpoint: bool = False,
     ) -> Steps[EventResult]:
         self.check()
         request = events.commit_event(
@@ -157,9 +168,19 @@ class BaseLease:
             action_type=action_type,
             payload=payload,
             usage=usage,
+            checkpoint=checkpoint,
         )
         with self._translate_errors():
-            return (yield request)
+            committed: EventResult = yield request
+        return committed
+
+    def _add_nodes(self, nodes: Sequence[NodeSpec | Mapping[str, Any]]) -> Steps[AddNodesResult]:
+        self.check()
+        lease = LeaseRef(self.node_id, self.lease_id)
+        request = growth.add_nodes(self.task_id, nodes, lease=lease)
+        with self._translate_errors():
+            added: AddNodesResult = yield request
+        return added
 
     def _end(self, error: BaseException | None) -> Steps[None]:
         """End the node as the block ended: with `error`, or without. Raises `LeaseLost`."""

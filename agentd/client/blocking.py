@@ -10,17 +10,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 import msgspec
 
 from agentd import config
 from agentd.api import AcquireNextNodeResult
 from agentd.client.answers import decode_answer
+from agentd.client.base_lock import LockFields
 from agentd.client.binding import bind
 from agentd.client.connection import Connection
 from agentd.client.heartbeats import Heartbeats
 from agentd.client.lease import Lease
+from agentd.client.lock import Lock
 from agentd.client.repeats import OUTCOME_UNKNOWN, Repeats, is_repeatable, omit_unknown_outcome
 from agentd.client.requests import (
     control,
@@ -28,8 +30,12 @@ from agentd.client.requests import (
     endings,
     events,
     explain,
+    forks,
+    gates,
+    growth,
     leases,
     limits,
+    locks,
     nodes,
     registration,
     retries,
@@ -98,6 +104,14 @@ class Client:
     list_limits = _blocking_method(limits.list_limits)
     explain_node = _blocking_method(explain.explain_node)
     explain_task = _blocking_method(explain.explain_task)
+    add_nodes = _blocking_method(growth.add_nodes)
+    fork_task = _blocking_method(forks.fork_task)
+    list_gates = _blocking_method(gates.list_gates)
+    decide_gate = _blocking_method(gates.decide_gate)
+    acquire_resource_lock = _blocking_method(locks.acquire_resource_lock)
+    heartbeat_resource_lock = _blocking_method(locks.heartbeat_resource_lock)
+    release_resource_lock = _blocking_method(locks.release_resource_lock)
+    list_resource_locks = _blocking_method(locks.list_resource_locks)
 
     def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
         if not 0 < timeout <= threading.TIMEOUT_MAX:
@@ -166,6 +180,15 @@ class Client:
     def lease(self, acquired: AcquireNextNodeResult) -> Lease:
         """Hold an acquired node for the length of a `with` block: see `Lease`."""
         return Lease(acquired, self._ask_patiently, self._heartbeats)
+
+    def lock(self, resource_key: str, **fields: Unpack[LockFields]) -> Lock:
+        """Hold a lock on a resource for the length of a `with` block: see `Lock`.
+
+        The fields are those of `acquire_resource_lock`, but that `wait_secs` may be any time, and
+        that a `file:` or `dir:` key may be relative to the current directory, or begin with `~`.
+        Entering the block raises `LockHeld`, which says who has it, or as that call does.
+        """
+        return Lock(resource_key, fields, self.ask, self._ask_patiently, self._heartbeats)
 
     def close(self) -> None:
         """Close the connections that are idle; the next call opens another."""

@@ -123,9 +123,19 @@ class Heartbeats:
 
         The lease is so many `seconds` long, and `age` of them have passed.
         """
+        return self.keep_with(leases.heartbeat_node(*lease), seconds, lose, age)
+
+    def keep_with(
+        self,
+        request: Request[Any],
+        seconds: float,
+        lose: Callable[[str], None],
+        age: float = 0.0,
+    ) -> HeldLease:
+        """As `keep`, of what is kept alive with this request."""
         if self._process != os.getpid():  # a fork leaves the thread behind, and its leases
             self._reset()
-        held = HeldLease(leases.heartbeat_node(*lease), seconds, age, lose, self._clock())
+        held = HeldLease(request, seconds, age, lose, self._clock())
         with self._changed:
             self._held.add(held)
             if self._thread is None:

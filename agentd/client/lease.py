@@ -4,12 +4,12 @@ The rule this file keeps: what `base_lease` says of a block holds for a `with` b
 raises `LeaseLost` in the thread that holds the node, between two of its steps.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from agentd.api import AcquireNextNodeResult, EventResult
-from agentd.client.base_lease import BaseLease
+from agentd.api import AcquireNextNodeResult, AddNodesResult, EventResult, NodeSpec
+from agentd.client.base_lease import CHECKPOINT, BaseLease
 from agentd.client.heartbeats import LeaseKeeper
 from agentd.client.interrupt import ThreadInterrupt
 from agentd.client.requests.request import Request
@@ -31,7 +31,7 @@ class Lease(BaseLease):
     def __init__(
         self,
         acquired: AcquireNextNodeResult,
-        ask: Callable[[Request[EventResult]], EventResult],
+        ask: Callable[[Request[Any]], Any],
         heartbeats: LeaseKeeper,
     ) -> None:
         super().__init__(acquired, heartbeats)
@@ -47,6 +47,20 @@ class Lease(BaseLease):
     ) -> EventResult:
         """Journal an event about the node. Raises `LeaseLost`, or as `Client.commit_event`."""
         return run(self._commit(action_type, payload, usage), self._ask)
+
+    def add_nodes(self, nodes: Sequence[NodeSpec | Mapping[str, Any]]) -> AddNodesResult:
+        """Add nodes to the task, under the lease: see `Client.add_nodes`.
+
+        Raises `LeaseLost`, or as `Client.add_nodes`.
+        """
+        return run(self._add_nodes(nodes), self._ask)
+
+    def checkpoint(self, payload: Any) -> EventResult:
+        """Leave what the next holder of the node is to go on from, in the place of the one before.
+
+        It finds it as `lease.context.checkpoint`. Raises as `commit`.
+        """
+        return run(self._commit(CHECKPOINT, payload, None, checkpoint=True), self._ask)
 
     def _lose(self, why: str) -> None:
         super()._lose(why)

@@ -1,4 +1,4 @@
-"""The nodes of a new task, as a program writes them down.
+"""The nodes of a task, as a program writes them down.
 
 The rule this file keeps: a field that agentd does not know is never dropped in silence, for the
 work that a node stands for may be in it. All faults of all nodes are told at once.
@@ -11,14 +11,23 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from agentd.api import NodeDefaults, NodeSpec, RateSpec, RetrySpec
+from agentd.api import (
+    AddedNodeSpec,
+    GateSpec,
+    LeaseRef,
+    NodeDefaults,
+    NodeSpec,
+    RateSpec,
+    RetrySpec,
+)
 from agentd.client.values import encode_optional
 from agentd.errors import InvalidParams
 from agentd.text import quote
 
-Kind = TypeVar("Kind", NodeDefaults, RateSpec, RetrySpec)
+Kind = TypeVar("Kind", GateSpec, LeaseRef, NodeDefaults, RateSpec, RetrySpec)
+T = TypeVar("T")
 
-_FIELDS = NodeSpec.__struct_fields__
+Spec = TypeVar("Spec", NodeSpec, AddedNodeSpec)
 
 _ALIKE = 0.6
 """How much of two names has to be the same, from 0 to 1: `depends_on` is 0.64 `dependencies`."""
@@ -33,48 +42,72 @@ _MOST_FAULTS = 10
 
 
 def node_specs(given_nodes: Iterable[NodeSpec | Mapping[str, Any]]) -> list[NodeSpec]:
-    """The nodes of a request; the caller's own are left as they are.
+    """The nodes of a new task; the caller's own are left as they are.
 
     Raises `TypeError` for fields that no node has, or what `encode` raises of a payload.
     """
+    return _specs(given_nodes, NodeSpec, "initial_nodes")
+
+
+def added_node_specs(given_nodes: Iterable[NodeSpec | Mapping[str, Any]]) -> list[AddedNodeSpec]:
+    """The same of nodes that are added to a task: they may have a `before`."""
+    return _specs(given_nodes, AddedNodeSpec, "nodes")
+
+
+def _specs(
+    given_nodes: Iterable[NodeSpec | Mapping[str, Any]], kind: type[Spec], field: str
+) -> list[Spec]:
     nodes = list(given_nodes)  # looked through twice: an iterator would be at its end
-    if faults := list(_faults(nodes)):
+    if faults := list(_faults(nodes, kind, field)):
         more = f"; and {len(faults) - _MOST_FAULTS} more" if len(faults) > _MOST_FAULTS else ""
-        fields = ", ".join(_FIELDS)
+        fields = ", ".join(kind.__struct_fields__)
         raise TypeError(
             f"{'; '.join(faults[:_MOST_FAULTS])}{more}. The fields of a node are {fields}"
         )
-    return [_node_spec(node, number) for number, node in enumerate(nodes)]
+    return [_node_spec(node, kind, f"$.{field}[{at}]") for at, node in enumerate(nodes)]
 
 
-def _faults(nodes: Sequence[NodeSpec | Mapping[str, Any]]) -> Iterator[str]:
+def _faults(
+    nodes: Sequence[NodeSpec | Mapping[str, Any]], kind: type[NodeSpec], field: str
+) -> Iterator[str]:
+    fields = kind.__struct_fields__
     for number, node in enumerate(nodes):
         if isinstance(node, NodeSpec):
+            if unknown := {*node.__struct_fields__} - {*fields}:
+                yield f"{field}[{number}] has no field {', '.join(map(repr, unknown))} there"
             continue
         if not isinstance(node, Mapping):
-            yield f"initial_nodes[{number}] is no NodeSpec and no mapping: {type(node).__name__}"
+            yield f"{field}[{number}] is no NodeSpec and no mapping: {type(node).__name__}"
             continue
         for name in node:
-            if name not in _FIELDS:
-                yield f"initial_nodes[{number}] has no field {name!r} ({_advice(str(name))})"
+            if name not in fields:
+                yield f"{field}[{number}] has no field {name!r} ({_advice(str(name), fields)})"
 
 
-def _advice(name: str) -> str:
-    alike = get_close_matches(name.lower(), _FIELDS, n=1, cutoff=_ALIKE)
+def _advice(name: str, fields: Sequence[str]) -> str:
+    alike = get_close_matches(name.lower(), fields, n=1, cutoff=_ALIKE)
     alike = alike or get_close_matches(name.lower(), _OFTEN_MEANT, n=1, cutoff=_LESS_ALIKE)
     return f"did you mean {alike[0]}?" if alike else "put it into payload_schema"
 
 
-def _node_spec(node: NodeSpec | Mapping[str, Any], number: int) -> NodeSpec:
-    place = f"$.initial_nodes[{number}]"
-    spec = node if isinstance(node, NodeSpec) else NodeSpec(**node)
+def _node_spec(node: NodeSpec | Mapping[str, Any], kind: type[Spec], place: str) -> Spec:
+    spec = node if isinstance(node, kind) else kind(**_fields_of(node))
+    if isinstance(spec, AddedNodeSpec):
+        spec = replace(spec, before=[str(each) for each in spec.before or ()])
     return replace(
         spec,
         id=None if spec.id is None else str(spec.id),
         dependencies=[str(dependency) for dependency in spec.dependencies or ()],
         payload_schema=encode_optional(spec.payload_schema, f"{place}.payload_schema"),
         retry=as_struct(spec.retry, RetrySpec, f"{place}.retry"),
+        gate=as_struct(spec.gate, GateSpec, f"{place}.gate"),
     )
+
+
+def _fields_of(node: NodeSpec | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(node, Mapping):
+        return node
+    return {name: getattr(node, name) for name in node.__struct_fields__}
 
 
 def node_defaults_of(given: NodeDefaults | Mapping[str, Any] | None) -> NodeDefaults | None:
@@ -94,7 +127,7 @@ def as_struct(
         raise InvalidParams(f"{method}: `{place}`: {error}") from error
 
 
-def as_texts(given: Iterable[str], place: str, method: str) -> list[str]:
+def as_texts(given: Iterable[T], place: str, method: str) -> list[T]:
     """A list of these texts. Raises `InvalidParams` for one text, which is a list of letters."""
     if isinstance(given, str):
         raise InvalidParams(f"{method}: `{place}`: Expected `array`, got `str`: {quote(given)}")

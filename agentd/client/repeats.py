@@ -38,13 +38,21 @@ _QUERIES = frozenset(
         "watchevents",
         "listworkers",
         "listlimits",
+        "listgates",
         "explainnode",
         "explaintask",
+        "listresourcelocks",
     }
 )
 """Names of methods, in lower case without underscores."""
 
-_REPEATABLE = _QUERIES | {"heartbeatnode", "completenode", "failnode", "releasenode"}
+_REPEATABLE = _QUERIES | {
+    "heartbeatnode",
+    "heartbeatresourcelock",
+    "completenode",
+    "failnode",
+    "releasenode",
+}
 
 OUTCOME_UNKNOWN = (NoAnswer, ConnectionLost)
 """What leaves open whether a request was recorded."""

@@ -5,16 +5,15 @@ written once, without I/O. A request is yielded; its answer is sent in, or what 
 """
 
 from collections.abc import Awaitable, Callable, Generator
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-from agentd.api import EventResult
 from agentd.client.requests.request import Request
 
 Result = TypeVar("Result")
-Steps: TypeAlias = Generator[Request[EventResult], EventResult, Result]
+Steps: TypeAlias = Generator[Request[Any], Any, Result]
 
 
-def run(steps: Steps[Result], ask: Callable[[Request[EventResult]], EventResult]) -> Result:
+def run(steps: Steps[Result], ask: Callable[[Request[Any]], Any]) -> Result:
     """What the steps return, each request answered by `ask`."""
     try:
         request = next(steps)
@@ -30,9 +29,7 @@ def run(steps: Steps[Result], ask: Callable[[Request[EventResult]], EventResult]
         return result
 
 
-async def run_async(
-    steps: Steps[Result], ask: Callable[[Request[EventResult]], Awaitable[EventResult]]
-) -> Result:
+async def run_async(steps: Steps[Result], ask: Callable[[Request[Any]], Awaitable[Any]]) -> Result:
     """As `run`, where each answer is awaited."""
     try:
         request = next(steps)

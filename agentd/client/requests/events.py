@@ -9,7 +9,7 @@ from agentd.client.requests.request import Id, Request, request_id_or_new
 from agentd.client.values import encode
 
 
-def commit_event(
+def commit_event(  # noqa: PLR0913 - one for each field of the request
     task_id: Id,
     node_id: Id,
     *,
@@ -17,11 +17,13 @@ def commit_event(
     action_type: str = "COMMIT_EVENT",
     payload: Any = None,
     usage: Mapping[str, int | float] | None = None,
+    checkpoint: bool = False,
     request_id: Id | None = None,
 ) -> Request[api.EventResult]:
     """Journal an event about a node; needs the lease while the node is RUNNING.
 
-    `usage` is added up by unit, as in `complete_node`.
+    `usage` is added up by unit, as in `complete_node`. A `checkpoint`, which needs the lease, is
+    what the next holder of the node goes on from: `context.checkpoint`.
 
     Raises `TaskNotFound`, `NodeNotFound`, `LeaseRequired`, `StaleLease`, `TaskIsCancelled`,
     `RequestIdReused`.
@@ -33,6 +35,7 @@ def commit_event(
         action_type=action_type,
         payload=encode(payload, "$.payload"),
         usage=dict(usage or {}),
+        checkpoint=checkpoint,
         request_id=request_id_or_new(request_id),
     )
     return Request("CommitEvent", params, api.EventResult)

@@ -1,7 +1,8 @@
 """One request: its method, its params and the type of its answer, and its line on the wire."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import msgspec
 
 from agentd import api
 from agentd.client.values import UNENCODABLE, encode
-from agentd.errors import RequestTooLarge
+from agentd.errors import InvalidParams, RequestTooLarge
 from agentd.protocol import LINE_LIMIT
 
 Result_co = TypeVar("Result_co", covariant=True)
@@ -41,6 +42,15 @@ def request_line(method: str, params: object) -> bytes:
             "keep large data in files and send their paths"
         )
     return text + b"\n"
+
+
+@contextmanager
+def refused_here(method: str) -> Iterator[None]:
+    """Around the params of a request: what the daemon would refuse of them is refused here."""
+    try:
+        yield
+    except ValueError as error:
+        raise InvalidParams(f"{method}: {error}") from error
 
 
 def wait_secs(params: object) -> float:

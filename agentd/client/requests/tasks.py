@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from agentd import api
-from agentd.client.requests.request import Id, Request
+from agentd.client.requests.request import Id, Request, refused_here
 from agentd.errors import InvalidParams
 
 
@@ -13,18 +13,22 @@ def task_status(
     fields: Sequence[api.StatusField] | None = None,
     limit: int | None = None,
     after: int | None = None,
+    at: int | str | None = None,
 ) -> Request[api.TaskStatusResult]:
     """Show a task and all its nodes in registration order, or a page of `limit` (1 to 1,000).
 
     `fields` leaves out the others of `counts`, `nodes` and `usage`; `after` is the `next` of the
-    page before this one. Raises `TaskNotFound`.
+    page before this one. With `at` it is shown as it was then: after the event of that seq, or up
+    to a moment in RFC 3339. Raises `TaskNotFound`.
     """
-    params = api.TaskStatusParams(
-        task_id=str(task_id),
-        fields=None if fields is None else list(fields),
-        limit=limit,
-        after=after,
-    )
+    with refused_here("TaskStatus"):
+        params = api.TaskStatusParams(
+            task_id=str(task_id),
+            fields=None if fields is None else list(fields),
+            limit=limit,
+            after=after,
+            at=at,
+        )
     return Request("TaskStatus", params, api.TaskStatusResult)
 
 
