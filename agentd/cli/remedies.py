@@ -13,11 +13,17 @@ _COMMANDS: Mapping[CauseKind, Sequence[str]] = {
     "paused": ("agentd task resume {task}",),
     "dependency_failed": ("agentd node retry {task} {before}",),
     "dependency": ("agentd node why {task} {before}",),
+    "gate": (
+        "agentd gate show {task} {node}",
+        "agentd gate approve {task} {node}",
+        "agentd gate reject {task} {node}",
+    ),
     "not_before": ("agentd node set {task} {node} --not-before 0",),
     "budget_spent": ("agentd task budget {task} UNIT=AMOUNT",),
     "limit_closed": ("agentd limit open {limit}",),
     "limit_full": ("agentd limit list",),
     "rate": ("agentd limit list",),
+    "locked": ("agentd lock list",),
 }
 
 

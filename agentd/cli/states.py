@@ -1,7 +1,8 @@
 """The states of a task's nodes as a person looks for them.
 
 The rule this file keeps: the four statuses are shown by their own names. What is PENDING is told
-apart by what it waits for: nothing (runnable), one that has failed, or anything else.
+apart by what it waits for: nothing (runnable), a decision (a gate that is open), one that has
+failed, or anything else.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,9 +24,10 @@ FAILED = State("FAILED", "✗", "red")
 RUNNING = State("RUNNING", "●", "yellow")
 RUNNABLE = State("runnable", "◎", "cyan")
 PENDING = State("PENDING", "○", "default")
+GATE = State("gate", "◇", "blue")
 BLOCKED = State("blocked", "⊘", "magenta")
 
-STATES = (RUNNING, FAILED, RUNNABLE, PENDING, BLOCKED, COMPLETED)
+STATES = (RUNNING, FAILED, GATE, RUNNABLE, PENDING, BLOCKED, COMPLETED)
 """All of them, those that ask for attention first."""
 
 TASK_COLOURS = {
@@ -36,8 +38,12 @@ TASK_COLOURS = {
 }
 """The colours of a task's states, but for the one that is nothing special."""
 
-EVENT_COLOURS = {"COMPLETE_NODE": COMPLETED.colour, "FAIL_NODE": FAILED.colour}
-"""Those of the events that end a node."""
+EVENT_COLOURS = {
+    "COMPLETE_NODE": COMPLETED.colour,
+    "FAIL_NODE": FAILED.colour,
+    "OPEN_GATE": RUNNABLE.colour,
+}
+"""Those of the events that end a node, or ask a person."""
 
 _BY_STATUS = {state.word: state for state in (COMPLETED, FAILED, RUNNING)}
 
@@ -56,6 +62,8 @@ def node_states(nodes: Sequence[NodeView]) -> dict[str, State]:
 def _pending_state(node: NodeView, needed: set[State]) -> State:
     if needed & {FAILED, BLOCKED}:
         return BLOCKED
+    if "gate" in node.blocked_by:
+        return GATE
     return PENDING if needed or node.not_before is not None or node.blocked_by else RUNNABLE
 
 

@@ -8,11 +8,17 @@ import argparse
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 
 from agentd.cli.usage import duration
 
 _RELATIVE = re.compile(r"[\d.]+[smhd][\d.smhd]*", re.ASCII)
 """A duration that has a unit: a bare number is Unix seconds."""
+
+_SEQ = re.compile(r"\d{1,15}", re.ASCII)
+
+_CLOCK = re.compile(r"\d\d:\d\d(?::\d\d)?", re.ASCII)
 
 _UNIX = re.compile(r"-?\d{1,15}(?:\.\d+)?", re.ASCII)
 
@@ -50,6 +56,41 @@ def moment_ago(text: str) -> float | str:
 def moment_ahead(text: str) -> float | str:
     """Unix seconds, RFC 3339, or how long from now."""
     return time.time() + duration(text) if _RELATIVE.fullmatch(text) else _moment(text, "from now")
+
+
+def place_or_moment(text: str) -> int | str:
+    """A place in the journal, or as RFC 3339 a moment that may be said as people say it."""
+    if _SEQ.fullmatch(text):
+        return int(text)
+    if _RELATIVE.fullmatch(text):
+        return _rfc3339(datetime.now(UTC) - timedelta(seconds=duration(text)))
+    if _CLOCK.fullmatch(text):
+        return _rfc3339(_last_time_that_it_was(text))
+    from agentd.api.moments import check_at  # only where somebody gives one
+
+    try:
+        check_at(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected a seq such as 42, 2h (ago), 14:30 on this machine's clock, or "
+            "2026-01-31T12:00:00Z"
+        ) from error
+    return text
+
+
+def _last_time_that_it_was(clock: str) -> datetime:
+    now = datetime.now().astimezone()
+    try:
+        told = time_of_day.fromisoformat(clock)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{clock!r}: no clock shows that") from error
+    today = datetime.combine(now.date(), told).astimezone()
+    yesterday = datetime.combine(now.date() - timedelta(days=1), told).astimezone()
+    return today if today <= now else yesterday
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _moment(text: str, side: str) -> float | str:

@@ -27,6 +27,7 @@ exit codes:
   6  the disk failed to keep what was written
   10  FAILED, the task that was waited for or watched
   11  CANCELLED, likewise
+  75  somebody else has the lock
   124  not ended when the time of `task wait --timeout` was over
   130  interrupted
 

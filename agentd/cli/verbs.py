@@ -8,7 +8,10 @@ from agentd import __version__
 from agentd.cli.daemon import options as daemon
 from agentd.cli.database import options as database
 from agentd.cli.events import options as events
+from agentd.cli.gate import options as gate
+from agentd.cli.inbox import options as inbox
 from agentd.cli.limit import options as limit
+from agentd.cli.lock import options as lock
 from agentd.cli.node import options as node
 from agentd.cli.task import options as task
 from agentd.cli.texts import options as texts
@@ -17,13 +20,15 @@ from agentd.cli.worker import options as worker
 
 _TASK = (
     Verb("register", "task.register", "register a task from a JSON or YAML file", task.register),
+    Verb("add", "task.add", "add nodes to a task, from a JSON or YAML file", task.add),
     Verb("list", "task.list", "list the tasks, the newest first", task.list_tasks),
-    Verb("show", "task.show", "show a task and its nodes", task.add_task_id),
+    Verb("show", "task.show", "show a task and its nodes", task.show),
     Verb("graph", "task.graph", "draw a task's graph with its states", task.graph),
     Verb("events", "task.events", "show what happened in a task, the newest last", task.events),
     Verb("wait", "task.wait", "wait until a task has ended; the exit code says how", task.wait),
     Verb("watch", "task.watch", "show what happens in a task until it has ended", task.add_task_id),
     Verb("retry", "task.retry", "try again what failed, all of it or some nodes", task.retry),
+    Verb("fork", "task.fork", "begin a new task as this one is, or was once", task.fork),
     Verb("cancel", "task.cancel", "cancel a task and its descendants", task.add_reason),
     Verb("pause", "task.pause", "hand out nothing more of a task for now", task.add_reason),
     Verb("resume", "task.resume", "hand out nodes of a paused task again", task.add_reason),
@@ -41,9 +46,9 @@ _NODE = (
     Verb("release", "node.release", "give a node back without blame", node.release),
     Verb("retry", "node.retry", "make a node that failed PENDING again", node.retry),
     Verb("done", "node.done", "say that a node's work is done, by hand", node.done),
-    Verb("show", "node.show", "show a node, and how its attempts ended", node.add_node),
+    Verb("show", "node.show", "show a node, and how its attempts ended", node.look),
     Verb("log", "node.log", "show what a command wrote while it worked on a node", node.log),
-    Verb("why", "node.why", "say why a node is not handed out", node.add_node),
+    Verb("why", "node.why", "say why a node is not handed out", node.look),
     Verb("set", "node.set", "change settings of a PENDING node", node.set_settings),
 )
 _LIMIT = (
@@ -52,6 +57,18 @@ _LIMIT = (
     Verb("open", "limit.open", "hand out what names it again", limit.open_limit),
     Verb("list", "limit.list", "list the limits, and how full they are"),
 )
+_GATE = (
+    Verb("list", "gate.list", "list what waits for a decision, oldest first", gate.list_gates),
+    Verb("show", "gate.show", "show what is asked, on the ground of what", node.add_node),
+    Verb("approve", "gate.approve", "let the work behind a gate go on", gate.decide),
+    Verb("reject", "gate.reject", "say no: the gate fails", gate.decide),
+)
+_LOCK = (
+    Verb("acquire", "lock.acquire", "take a lock, and print its lease", lock.acquire),
+    Verb("release", "lock.release", "give a lock back", lock.release),
+    Verb("list", "lock.list", "list the locks that are held, and by whom", lock.list_locks),
+    Verb("run", "lock.run", "run a command while its locks are held", lock.run, json=False),
+)
 # fmt: off
 VERBS = (
     Verb("serve", "daemon.serve", "run the daemon in the foreground (also when no verb is given)",
@@ -59,6 +76,11 @@ VERBS = (
     Group("task", "register tasks, and look at what became of them", _TASK),
     Group("node", "do by hand what a worker does: acquire, commit, complete", _NODE),
     Verb("work", "worker.work", "run a command for every node that is acquired", worker.work),
+    Verb("add", "node.add", "add nodes to the task that a command of `agentd work` works on",
+         task.add_own),
+    Verb("checkpoint", "node.checkpoint",
+         "from a command of `agentd work`: keep what its node's next holder goes on from",
+         node.checkpoint),
     Verb("loop", "worker.loop", "let agents that call a language model work on a task",
          worker.loop),
     Verb("call", "daemon.call", "send one request and print its result", daemon.call),
@@ -78,7 +100,12 @@ VERBS = (
          texts.completion, json=False),
     Verb("events", "events.show", "show what happened, in all tasks or one, and what happens",
          events.events),
+    Verb("watch", "events.watch", "run a command for every event, one after the other",
+         events.watch, json=False),
+    Verb("inbox", "inbox.show", "show what waits for a person, and what to type", inbox.inbox),
     Group("limit", "limit how many nodes of a kind run at once, and how often", _LIMIT),
+    Group("gate", "decide what waits for a person", _GATE),
+    Group("lock", "keep two agents off the same file, or whatever is shared", _LOCK),
     Verb("workers", "worker.list", "list who waits for work, and who held some lately"),
     Verb("help", "texts.help", "show the help of a verb", texts.help_, json=False),
     Verb("complete", "texts.complete", "print what could stand in the place of a word",

@@ -4,16 +4,23 @@ The rule this file keeps: who corrects a document is told of all that is wrong w
 where: a line, and the node that stands there.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
 
 from agentd.errors import BadSetting
 
-_MOST_FAULTS = 20
+_MOST_FAULTS = 200
 """Faults that are told: who has more of them made one mistake many times."""
+
+_MOST_HINTS = 20
+"""Faults up to which it is worth a search, what was meant."""
 
 Path = tuple[str | int, ...]
 """Where something stands in a document: names of fields and places in lists, from outside in."""
+
+Fault = tuple[int, str]
+"""A line, and what stands behind it in the message."""
 
 
 class BadDocument(BadSetting):
@@ -25,27 +32,36 @@ class BadDocument(BadSetting):
 
 
 class DocumentText(NamedTuple):
-    """A document as JSON, and the line on which something of it was written."""
+    """A document as JSON, and the line on which something of it was written.
+
+    `faults` are those that were found already.
+    """
 
     json: bytes
     line_of: Callable[[Path], int]
+    faults: Sequence[Fault] = ()
 
 
 class Faults:
     """All that was found wrong with one document."""
 
-    def __init__(self, source: str, line_of: Callable[[Path], int]) -> None:
+    def __init__(self, source: str, written: DocumentText) -> None:
         self._source = source
-        self._line_of = line_of
-        self._found: list[tuple[int, str]] = []
+        self._line_of = written.line_of
+        self._found = [*written.faults]
+
+    @property
+    def directory(self) -> str:
+        """Where the document is; what comes from standard input is here."""
+        return os.path.dirname(self._source)  # noqa: PTH120 - "" where it is here
 
     def __bool__(self) -> bool:
         return bool(self._found)
 
     @property
     def are_many(self) -> bool:
-        """Are there more than are told already? Then a hint is not worth a search."""
-        return len(self._found) >= _MOST_FAULTS
+        """Are there so many that a hint is not worth a search?"""
+        return len(self._found) >= _MOST_HINTS
 
     def add(self, path: Path, what: str) -> None:
         """Keep a fault of what stands there."""

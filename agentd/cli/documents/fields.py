@@ -1,104 +1,37 @@
 """The fields of one object in a document, each read with the type that it has to have.
 
 The rule this file keeps: what is wrong with a field is kept as a fault, and reading goes on. What
-stands under a name that is not known is somebody's work: the advice is where it belongs.
+stands under a name that is not known is somebody's work: it goes along, beside what else is the
+user's own. Only what was meant for the daemon, or says that the work is done, is a fault.
 """
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
-from agentd.api import NodeDefaults, NodeSettingsSpec
 from agentd.cli.documents.faults import Place
+from agentd.cli.documents.kinds import NOT_BEGUN, ObjectKind
+from agentd.cli.documents.spelling import nearest_field, plain
 from agentd.client.values import is_json
-from agentd.suggestion import closest_name
 
 Value = TypeVar("Value")
 Default = TypeVar("Default")
 
-
-NODE_SETTINGS = NodeSettingsSpec.__struct_fields__
-"""The fields of a node that go on as they are."""
-
-WORDS = ("attempts", "backoff", "timeout", "lease")
-"""What a person says in the place of some of them."""
-
-
-class ObjectKind(NamedTuple):
-    """A kind of object: its fields, where anything else goes, and what others call the fields.
-
-    `own` are the fields that hold the user's own JSON, where null is a value; `goes_to` is the
-    place of that in the request. `advice` is for names that are no misspelled fields.
-    """
-
-    fields: Sequence[str]
-    else_under: str
-    others: Mapping[str, Sequence[str]]
-    own: Sequence[str]
-    goes_to: str
-    advice: Mapping[str, str] = {}
-
-
-_OTHERS = {
-    "attempts": ("retries", "max_attempts", "max_retries", "tries"),
-    "backoff": ("backoff_secs", "delay", "retry_delay"),
-    "timeout": ("time_limit", "max_time"),
-}
-
-_STATUS_ADVICE = "a node begins as PENDING: leave out what is done, or put it under `payload`"
-
-TASK = ObjectKind(
-    (
-        *("goal", "context", "nodes", "initial_nodes", "request_id", "priority", "node_defaults"),
-        *("parent_task_id", "labels", "budget", "paused", "timeout", "timeout_secs", "dedupe_key"),
-    ),
-    "context",
-    {
-        "nodes": ("tasks", "subtasks", "steps", "jobs", "stages", "items", "todos"),
-        "goal": ("title", "name", "objective", "description", "summary", "prompt", "task"),
-    },
-    ("context",),
-    "$.context",
-    {
-        name: "put it under `node_defaults`, or under a node"
-        for name in (*WORDS, *NodeDefaults.__struct_fields__)
-        if not name.startswith("timeout")  # that of a task is another one
-    },
-)
-DEFAULTS = ObjectKind(
-    (*WORDS, *NodeDefaults.__struct_fields__),
-    "nodes",
-    {"requires": ("labels", "label"), **_OTHERS},
-    (),
-    "$.node_defaults",
-    {"priority": "put it beside `node_defaults`"},
-)
-NODE = ObjectKind(
-    ("name", "id", "dependencies", "payload_schema", "payload", *WORDS, *NODE_SETTINGS),
-    "payload",
-    {
-        "dependencies": (
-            *("depends", "depends_on", "dependson", "needs", "need", "after", "deps"),
-            *("blocked_by", "blockedby", "parents", "prerequisites", "upstream"),
-        ),
-        "requires": ("labels", "label"),
-        **_OTHERS,
-    },
-    ("payload_schema", "payload"),
-    "$.initial_nodes[0].payload_schema",
-    dict.fromkeys(("status", "state", "done", "completed"), _STATUS_ADVICE),
-)
+_DONE = "a node begins as PENDING: leave out what is done, or put this under `payload`"
 
 _EXPECTED = {
-    "priority": "a whole number from -100 to 100",
+    "priority": "a whole number from -100 to 100, or a word such as `high`",
+    "retry": "an object such as {max_attempts: 3} (`attempts: 3` says the same)",
     "lease_secs": "whole seconds, 1 to 86,400",
     "timeout_secs": "whole seconds, 1 to 31,536,000",
     "on_failure": "`block` or `continue`",
+    "on_timeout": "`approve` or `reject`",
     "requires": "a list of texts, such as [gpu]",
     "limits": "a list of texts, such as [claude]",
+    "locks": "a list of keys, such as [file:src/a.py], or of {key, mode}",
 }
 """Of fields that go on as they are; of the others the decoder tells what is wrong within them."""
 
@@ -108,7 +41,7 @@ _QUOTED = 40
 _OUTERMOST = json.JSONDecoder(
     parse_int=str, parse_float=str, object_pairs_hook=lambda pairs: [name for name, _ in pairs]
 )
-"""Gives the names of an object's fields, each as often as it stands there."""
+"""Makes of every object the names of its fields."""
 
 _KINDS = {
     b"{": "an object",
@@ -127,40 +60,83 @@ class Fields:
         """What is no object is a fault."""
         self.place = place
         self.advised: set[str] = set()
+        self.others: dict[str, msgspec.Raw] = {}
+        """What goes along with the user's own JSON, by name."""
         self.is_object = json_kind(written) == "an object"
         self._kind = kind
         self._text = bytes(written) if self.is_object else b"{}"
-        given = msgspec.json.decode(self._text, type=dict[str, msgspec.Raw])
+        self._all = msgspec.json.decode(self._text, type=dict[str, msgspec.Raw])
         self._written = {  # null counts as left out, as it does in a request
             name: value
-            for name, value in given.items()
+            for name, value in self._all.items()
             if name in kind.own or json_kind(value) != "null"
         }
         if not self.is_object:
-            known = ", ".join(f"`{name}`" for name in kind.fields)
-            place.fault(f"expected an object with the fields {known}")
+            some = " and ".join(f"`{name}`" for name in kind.fields[:2])
+            found = json_kind(written)
+            place.fault(f"expected an object with fields such as {some}, got {found}")
 
-    def check_names(self) -> None:
-        """A field that is given twice, or that its kind does not have, is a fault."""
-        for name, times in Counter(_OUTERMOST.decode(self._text.decode())).items():
+    def sort_names(self) -> None:
+        """Find the fields that go along; one that may not, or that is given twice, is a fault."""
+        for name, times in names_in(self._text).items():
             if times > 1:
                 self.place.fault(f"the field `{name}` is given {times} times", name)
-            if name not in self._kind.fields:
-                self.place.fault(f"there is no field `{name}`: {self._advice(name)}", name)
+            if name in self._kind.fields:
+                continue
+            if (advice := self._advice(name)) is not None:
+                self.place.fault(f"there is no field `{name}`: {advice}", name)
+            else:
+                self.others[name] = self._all[name]
+
+    def hand_on(self, name: str) -> None:
+        """Have a field that is known go along all the same."""
+        self.others[name] = self._written[name]
+
+    def which(self, *names: str) -> str:
+        """Under which of several names of one field it is given; two of them are a fault."""
+        given = [name for name in names if name in self]
+        if len(given) > 1:
+            two = " and ".join(f"`{name}`" for name in given)
+            count = "two" if len(given) == len("ab") else str(len(given))
+            self.place.fault(f"{two} are {count} names of one field: give one", given[1])
+        return given[0] if given else names[0]
 
     def __contains__(self, name: str) -> bool:
         return name in self._written
+
+    def __len__(self) -> int:
+        return len(self._all)
 
     def raw(self, name: str, default: bytes) -> msgspec.Raw:
         """The JSON of a field, as it was written."""
         return self._written.get(name, msgspec.Raw(default))
 
-    def own(self, name: str, default: bytes) -> msgspec.Raw:
-        """The user's own JSON in a field. That it nests deeper than a line may is a fault."""
-        written = self.raw(name, default)
-        if not is_json(bytes(written), self._kind.goes_to):  # JSON it is: it was read already
+    def own(self, name: str) -> msgspec.Raw:
+        """The user's own JSON in a field, and beside it all that goes along.
+
+        What is there twice, or nests deeper than a line may, is a fault.
+        """
+        written = self.raw(name, b"{}")
+        self._check_depth(name, written, self._kind.goes_to)
+        if not self.others:
+            return written
+        if json_kind(written) != "an object":
+            these = ", ".join(f"`{other}`" for other in self.others)
+            found = json_kind(written)
+            self.place.fault(
+                f"`{name}`: expected an object, where {these} can stand too, got {found}", name
+            )
+            return written
+        there = msgspec.json.decode(written, type=dict[str, msgspec.Raw])
+        for other, value in self.others.items():
+            self._check_depth(other, value, f"{self._kind.goes_to}.{name}")
+            if other in there:
+                self.place.fault(f"`{other}` stands in `{name}` as well: give one of them", other)
+        return put_into(written, self.others)
+
+    def _check_depth(self, name: str, written: msgspec.Raw, goes_to: str) -> None:
+        if not is_json(bytes(written), goes_to):  # JSON it is: it was read already
             self.place.fault(f"`{name}` nests deeper than a request may", name)
-        return written
 
     def get(
         self, name: str, type_: type[Value], expected: str, default: Default
@@ -182,7 +158,9 @@ class Fields:
         try:
             return msgspec.json.decode(self._written[name], type=type_)
         except msgspec.MsgspecError as error:
-            if (expected := _EXPECTED.get(name)) is not None:
+            kind = json_kind(self._written[name])
+            expected = _EXPECTED.get(name)
+            if expected is not None and not (name == "retry" and kind == "an object"):
                 written = bytes(self._written[name]).decode()
                 found = written if len(written) <= _QUOTED else f"{written[:_QUOTED]}..."
                 self.place.fault(f"`{name}`: expected {expected}, got {found}", name)
@@ -190,17 +168,48 @@ class Fields:
                 self.place.fault(f"`{name}`: {error}", name)
             return None
 
-    def _advice(self, name: str) -> str:
-        kind, lower = self._kind, name.lower()
-        if lower in kind.advice:
-            return kind.advice[lower]
-        free = [field for field in kind.fields if field not in self]
-        meant = next((field for field in free if lower in kind.others.get(field, ())), None)
-        meant = meant or closest_name(lower, free)
+    def _advice(self, name: str) -> str | None:
+        """What to do with a field that is not known; None where it goes along."""
+        kind, letters = self._kind, plain(name)
+        if letters in kind.advice:
+            return kind.advice[letters]
+        if letters in kind.done and _says_done(self._all[name]):
+            return _DONE
+        meant = kind.others.get(letters)
+        if meant is not None and (meant in self or meant in self.advised):
+            meant = None
+        meant = meant or nearest_field(name, kind.fields)
         if meant is None:
-            return f"put it under `{kind.else_under}`"
+            return None if kind.else_into else f"put it under `{kind.else_under}`"
         self.advised.add(meant)
-        return f"did you mean `{meant}`?"
+        return f"did you mean `{meant}`? (else put it under `{kind.else_under}`)"
+
+
+def names_in(written: bytes | msgspec.Raw) -> Counter[str]:
+    """The names of an object's fields, and how often each stands there."""
+    return Counter(_OUTERMOST.decode(bytes(written).decode()))
+
+
+def put_into(written: msgspec.Raw, others: Mapping[str, msgspec.Raw]) -> msgspec.Raw:
+    """An object with other fields in front of its own, which stay as they were written."""
+    held = bytes(written)[1:].lstrip()
+    parts = [msgspec.json.encode(name) + b":" + bytes(value) for name, value in others.items()]
+    comma = b"" if held.startswith(b"}") else b","
+    return msgspec.Raw(b"{" + b",".join(parts) + comma + held)
+
+
+def text_or_number(written: msgspec.Raw) -> str | None:
+    """A text, or a number as the text that was written; None for anything else."""
+    if json_kind(written) == "a text":
+        return msgspec.json.decode(written, type=str)
+    return bytes(written).decode() if json_kind(written) == "a number" else None
+
+
+def _says_done(written: msgspec.Raw) -> bool:
+    """Does a `status`, or what others call it, say anything but that nothing has begun?"""
+    if (said := text_or_number(written)) is not None:
+        return bool(said.strip()) and plain(said.strip()) not in NOT_BEGUN
+    return json_kind(written) == "true"
 
 
 def json_kind(written: msgspec.Raw) -> str:

@@ -1,92 +1,82 @@
 """One node of a document, and the node of the request that it becomes.
 
-The rule this file keeps: a payload goes on as it was written. Only the node's name is put in front
-of what it holds, where workers and pictures look for it.
+The rule this file keeps: a payload goes on as it was written. Only the node's name, and the fields
+that are none of the daemon's, are put in front of what it holds, where workers look for them.
 """
 
-from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from agentd.api import NodeDefaults, NodeSpec, RetrySpec, check_name
 from agentd.cli.documents.faults import Place
-from agentd.cli.documents.fields import DEFAULTS, NODE, Fields, json_kind
+from agentd.cli.documents.fields import Fields, json_kind, put_into, text_or_number
+from agentd.cli.documents.gate import read_gate
+from agentd.cli.documents.kinds import DEFAULTS, NODE, PAYLOAD, ObjectKind
+from agentd.cli.documents.names import Called, composed, read_called
+from agentd.cli.documents.needs import Nodes, needed_ids, read_needs
 from agentd.cli.documents.settings import read_settings
-from agentd.cli.ids import parse_id
-from agentd.suggestion import closest_name
-
-_DEPENDENCIES = "a list of names or ids"
-_MOST_NAMED = 10
-"""Names that are listed where none was meant."""
 
 
 class DocumentNode(NamedTuple):
-    """A node as it was written: its dependencies may still be names."""
+    """A node as it was written: what it depends on (`needs`, under that `field`) are names."""
 
     fields: Fields
+    called: Called
     node_id: str
-    name: str | None
+    field: str
     needs: list[str]
 
 
-def read_node(place: Place, written: msgspec.Raw, number: int, made_id: str) -> DocumentNode:
-    """A node of the document; `made_id` is its id where it gives none."""
-    fields = Fields(place.below(who=f"node #{number}"), written, NODE)
-    name = fields.get("name", str, "a text", None)
-    if name is not None:
-        if not name.strip() or parse_id(name) is not None:
-            fields.place.fault("`name`: expected a word, neither empty nor a UUID", "name")
-            name = None
-        else:
-            fields.place = fields.place.below(who=f"node {name!r}")
-    fields.check_names()
-    given = fields.get("id", str, "a UUID", None)
-    node_id = made_id if given is None else parse_id(given)
-    if node_id is None:
-        fields.place.fault(f"`id`: {given!r} is no UUID; leave it out, and one is made", "id")
-    return DocumentNode(fields, node_id or made_id, name, _read_dependencies(fields))
+def read_node(
+    place: Place,
+    written: msgspec.Raw,
+    number: int,
+    made_id: str,
+    key: str | None = None,
+    kind: ObjectKind = NODE,
+) -> DocumentNode:
+    """A node of the document; `made_id` is its id where it gives none, `key` its name in a mapping.
 
-
-def _read_dependencies(fields: Fields) -> list[str]:
-    needs = []
-    for at, each in enumerate(fields.get("dependencies", list[msgspec.Raw], _DEPENDENCIES, [])):
-        if json_kind(each) == "a text":
-            needs.append(msgspec.json.decode(each, type=str))
-        else:
-            found = json_kind(each)
-            fields.place.fault(
-                f"`dependencies`: expected {_DEPENDENCIES}, {found} in it", "dependencies", at
-            )
-    return needs
-
-
-def node_spec(
-    node: DocumentNode,
-    ids: Mapping[str, str],
-    known: Collection[str],
-    inherited: RetrySpec | None = None,
-) -> NodeSpec:
-    """The node as it is sent; `ids` are those of the nodes by name, `known` are all of them.
-
-    `inherited` is how often nodes are tried that say nothing.
+    In a mapping nothing need stand behind the name.
     """
+    if key is not None and json_kind(written) == "null":
+        written = msgspec.Raw(b"{}")
+    who = f"node {composed(key)!r}" if key else f"node #{number}"
+    fields = Fields(place.below(who=who), written, kind)
+    called = read_called(fields, key)
+    if called.name is not None:
+        fields.place = fields.place.below(who=f"node {called.name!r}")
+    fields.sort_names()
+    if called.name is None:
+        _check_unnamed(fields)
+    return DocumentNode(fields, called, called.node_id or made_id, *read_needs(fields))
+
+
+def _check_unnamed(fields: Fields) -> None:
+    """What stands like a name before the fields of a node is no data of a node without a name."""
+    if len(fields.others) != 1:
+        return
+    [(name, value)] = fields.others.items()
+    kind = json_kind(value)
+    if kind == "null" or (kind == "an object" and len(fields) == 1):
+        fields.place.fault(
+            f"there is no field `{name}`: is it the node's name? Then write `name: {name}`, or "
+            "make `nodes` a mapping (else put it under `payload`)",
+            name,
+        )
+
+
+def node_spec(node: DocumentNode, nodes: Nodes, inherited: RetrySpec | None = None) -> NodeSpec:
+    """The node as it is sent; `inherited` is how often nodes are tried that say nothing."""
     settings = read_settings(node.fields, inherited=inherited)
     _check_backoff(node.fields, settings["retry"])
-    needs = []
-    for need in node.needs:
-        found = ids.get(need) or parse_id(need)
-        if found == node.node_id:
-            node.fields.place.fault("`dependencies`: it depends on itself", "dependencies")
-        elif found is not None and found in known:
-            needs.append(found)
-        else:
-            _fault_unknown(node, need, ids)
     return NodeSpec(
         id=node.node_id,
-        dependencies=needs,
-        payload_schema=_payload(node),
-        name=_name(node),
+        dependencies=needed_ids(node.fields, node.node_id, node.field, node.needs, nodes),
+        payload_schema=_payload(node.fields, node.called.name),
+        name=_name(node.called.name),
+        gate=read_gate(node.fields),
         **settings,
     )
 
@@ -100,13 +90,13 @@ def _check_backoff(fields: Fields, retry: RetrySpec | None) -> None:
         )
 
 
-def _name(node: DocumentNode) -> str | None:
+def _name(name: str | None) -> str | None:
     """The name that the daemon knows the node by; what can be none is in the payload only."""
     try:
-        check_name(node.name or "", "")
+        check_name(name or "", "")
     except ValueError:
         return None
-    return node.name
+    return name
 
 
 def read_defaults(task: Fields) -> NodeDefaults | None:
@@ -115,41 +105,29 @@ def read_defaults(task: Fields) -> NodeDefaults | None:
         return None
     place = task.place.below("node_defaults", who="`node_defaults`")
     fields = Fields(place, task.raw("node_defaults", b"{}"), DEFAULTS)
-    fields.check_names()
+    fields.sort_names()
     return NodeDefaults(**read_settings(fields, NodeDefaults.__struct_fields__))
 
 
-def _fault_unknown(node: DocumentNode, need: str, ids: Mapping[str, str]) -> None:
-    meant = None if node.fields.place.faults.are_many else closest_name(need, list(ids))
-    some = ", ".join([*ids][:_MOST_NAMED]) + (", ..." if len(ids) > _MOST_NAMED else "")
-    hint = f"did you mean `{meant}`?" if meant else f"names there are: {some or 'none'}"
-    what = "has the id" if parse_id(need) else "is named"
-    node.fields.place.fault(f"`dependencies`: no node {what} {need!r}; {hint}", "dependencies")
-
-
-def _payload(node: DocumentNode) -> msgspec.Raw:
+def _payload(fields: Fields, name: str | None) -> msgspec.Raw:
     """The payload, with the node's name in it, where workers and pictures look for it."""
-    fields = node.fields
-    if "payload" in fields and "payload_schema" in fields:
-        fields.place.fault("`payload` and `payload_schema` are two names of one field: give one")
-    field = "payload" if "payload" in fields else "payload_schema"
-    written = fields.own(field, b"{}")
-    return written if node.name is None else _put_name_into(fields, field, written, node.name)
+    field = fields.which(*PAYLOAD)
+    written = fields.own(field)
+    return written if name is None else _put_name_into(fields, field, written, name)
 
 
 def _put_name_into(fields: Fields, field: str, written: msgspec.Raw, name: str) -> msgspec.Raw:
     if json_kind(written) != "an object":
-        found = json_kind(written)
-        fields.place.fault(
-            f"`{field}`: expected an object, where the name can stand too, got {found}", field
-        )
+        if not fields.others:  # else it is told already
+            found = json_kind(written)
+            fields.place.fault(
+                f"`{field}`: expected an object, where the name can stand too, got {found}", field
+            )
         return written
     there = msgspec.json.decode(written, type=dict[str, msgspec.Raw]).get("name")
     if there is None:
-        held = bytes(written)[1:].lstrip()
-        comma = b"" if held.startswith(b"}") else b","
-        return msgspec.Raw(b'{"name":' + msgspec.json.encode(name) + comma + held)
-    if json_kind(there) != "a text" or msgspec.json.decode(there, type=str) != name:
+        return put_into(written, {"name": msgspec.Raw(msgspec.json.encode(name))})
+    if json_kind(there) != "a text" or composed(text_or_number(there) or "") != name:
         fields.place.fault(
             f"`{field}.name` is {bytes(there).decode()}: it has to be the node's name",
             field,

@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 
-from agentd.api import NodeDefaults, NodeSettingsSpec, RetrySpec, own_settings
-from agentd.cli.documents.fields import NODE_SETTINGS, Fields, json_kind
+from agentd.api import NodeDefaults, NodeSpec, RetrySpec, own_settings
+from agentd.cli.documents.fields import Fields, json_kind
+from agentd.cli.documents.kinds import NODE_SETTINGS
+from agentd.cli.documents.locks import are_locks, read_locks
 from agentd.cli.durations import parse_duration
 
 _ATTEMPTS = "expected a whole number from 1 to 1,000"
@@ -24,10 +26,17 @@ _RANGES = {
     "backoff_secs": "0 to 365d",
 }
 _WORDS = {"timeout_secs": "timeout", "lease_secs": "lease"}
+_PRIORITIES = {
+    **dict.fromkeys(("critical", "urgent", "highest"), 20),
+    "high": 10,
+    **dict.fromkeys(("medium", "med", "normal"), 0),
+    "low": -10,
+    "lowest": -20,
+}
 _RETRY = {"attempts": "max_attempts", "backoff": "backoff_secs"}
 _TYPES: Mapping[str, Any] = {
     field.name: field.type
-    for kind in (NodeSettingsSpec, RetrySpec)
+    for kind in (NodeSpec, RetrySpec)
     for field in msgspec.structs.fields(kind)
 }
 
@@ -46,6 +55,8 @@ def read_settings(
     if (retry := _retry(fields, inherited)) is not None:
         found["retry"] = retry
     _check_moment(fields, found["not_before"])
+    if found.get("locks") is not None:
+        found["locks"] = read_locks(fields, found["locks"])
     return found
 
 
@@ -55,7 +66,19 @@ def _sent(fields: Fields, name: str) -> Any:
         told = f"`{name}`: expected a number, got a text; `{_WORDS[name]}` takes a duration"
         fields.place.fault(told, name)
         return None
-    return fields.sent(name, _TYPES[name])
+    if name == "locks" and not are_locks(fields):
+        return None
+    return read_priority(fields) if name == "priority" else fields.sent(name, _TYPES[name])
+
+
+def read_priority(fields: Fields) -> Any:
+    """A priority, as a number or in a word; None where there is none, or a fault."""
+    written = fields.raw("priority", b"null")
+    if json_kind(written) == "a text":
+        word = msgspec.json.decode(written, type=str).lower()
+        if word in _PRIORITIES:
+            return _PRIORITIES[word]
+    return fields.sent("priority", _TYPES["priority"])
 
 
 def read_seconds(fields: Fields, word: str, name: str, type_: Any = None) -> Any:

@@ -3,8 +3,9 @@
 The rule this file keeps: nothing is changed in silence, and what a document means is said here. Of
 the library only the events are taken, which follow the text: what is merged, what an alias stands
 for and what a scalar is (`yaml_scalar`) are ours, so that another version of the library gives no
-document another meaning. A key or an anchor that is given twice is refused, with its line; so is a
-document that grows beyond all measure when its aliases are written out.
+document another meaning. A key or an anchor that is given twice is a fault, with its line, and
+reading goes on; a document that grows beyond all measure when its aliases are written out is not
+read to its end.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
-from agentd.cli.documents.faults import BadDocument, DocumentText, Path
+from agentd.cli.documents.faults import BadDocument, DocumentText, Fault, Path
 from agentd.cli.documents.yaml_scalar import scalar_value, unknown_tag_error, yaml_error
 
 _DEEPEST = 200
@@ -57,6 +58,7 @@ class _Composer:
         self._events: Iterator[Any] = yaml.parse(text, _Fastest)
         self._anchors: dict[str, _Part | None] = {}  # None before the end of what it names
         self._size = 0
+        self.faults: list[Fault] = []
 
     def document(self) -> _Part:
         """The one document that there is; null where there is none."""
@@ -75,7 +77,7 @@ class _Composer:
             return self._alias(event, depth)
         self._name(event)
         if isinstance(event, yaml.ScalarEvent):
-            part = _Part(scalar_value(event), event.value)
+            part = self._scalar(event)
         else:
             part = self._collection(event, depth + 1)
         part = part._replace(size=self._size - before)
@@ -88,18 +90,33 @@ class _Composer:
         if self._size > _LARGEST:
             raise yaml_error("with every alias written out it is too large", event)
 
+    def _keep(self, error: yaml.MarkedYAMLError) -> None:
+        """A fault behind which the document can be read on."""
+        mark: Any = error.problem_mark
+        self.faults.append((mark.line + 1, f", column {mark.column + 1}: {error.problem}"))
+
+    def _scalar(self, event: Any) -> _Part:
+        try:
+            return _Part(scalar_value(event), event.value)
+        except yaml.MarkedYAMLError as error:
+            self._keep(error)
+            return _Part("", event.value)
+
     def _name(self, event: Any) -> None:
         if event.anchor in self._anchors:
-            raise yaml_error(f"the anchor &{event.anchor} is given twice", event)
+            self._keep(yaml_error(f"the anchor &{event.anchor} is given twice", event))
         if event.anchor is not None:
             self._anchors[event.anchor] = None
 
     def _alias(self, event: Any, depth: int) -> _Part:
-        if event.anchor not in self._anchors:
-            raise yaml_error(f"*{event.anchor} stands for nothing: no &{event.anchor} above", event)
-        part = self._anchors[event.anchor]
+        part = self._anchors.get(event.anchor)
         if part is None:
-            raise yaml_error(f"*{event.anchor} stands within what it stands for", event)
+            within = event.anchor in self._anchors
+            told = (
+                "within what it stands for" if within else f"for nothing: no &{event.anchor} above"
+            )
+            self._keep(yaml_error(f"*{event.anchor} stands {told}", event))
+            return _Part(None)
         _check_depth(depth + part.depth, event)
         self._grow(part.size, event)
         return part
@@ -107,7 +124,7 @@ class _Composer:
     def _collection(self, event: Any, depth: int) -> _Part:
         _check_depth(depth, event)
         if event.tag not in _COLLECTIONS[type(event)]:
-            raise unknown_tag_error(event)
+            self._keep(unknown_tag_error(event))
         is_list = isinstance(event, yaml.SequenceStartEvent)
         below = self._items(depth) if is_list else self._pairs(depth)
         values = {key: part.json for key, (_, part) in below.items()}
@@ -127,17 +144,26 @@ class _Composer:
         for event in self._until(yaml.MappingEndEvent):
             key = self._key(event, depth)
             if key in own:
-                raise yaml_error(
-                    f"the key {_MERGE if key is None else key!r} is given twice", event
-                )
+                named = _MERGE if key is None else key
+                self._keep(yaml_error(f"the key {named!r} is given twice", event))
             own.add(key)
             value = self._part(next(self._events), depth)
             if key is None:
-                for other, found in _merged_pairs(value, event):
-                    pairs.setdefault(other, found)
+                self._merge(pairs, value, event)
             else:
                 pairs[key] = _line(event), value
         return pairs
+
+    def _merge(self, pairs: dict[str | int, tuple[int, _Part]], value: _Part, event: Any) -> None:
+        """Take in what `<<` does; of a list of mappings the first that has a key wins."""
+        is_list = type(value.json) is list
+        for part in [part for _, part in value.below.values()] if is_list else [value]:
+            if type(part.json) is not dict:
+                told = "`<<` takes in a mapping, or a list of mappings"
+                self._keep(yaml_error(told, event))
+                return
+            for key, found in part.below.items():
+                pairs.setdefault(key, found)
 
     def _key(self, event: Any, depth: int) -> str | None:
         """The text that was written, whatever it looks like; None for the key that merges."""
@@ -146,23 +172,14 @@ class _Composer:
             return None if event.value == _MERGE and not event.style else str(event.value)
         key = self._part(event, depth).key
         if key is None:
-            raise yaml_error("a key is a text in JSON, no list and no mapping", event)
-        return key
+            self._keep(yaml_error("a key is a text in JSON, no list and no mapping", event))
+        return key or ""
 
     def _until(self, end: type) -> Iterator[Any]:
         for event in self._events:
             if isinstance(event, end):
                 return
             yield event
-
-
-def _merged_pairs(value: _Part, event: Any) -> Iterator[tuple[str | int, tuple[int, _Part]]]:
-    """The keys that `<<` takes in; of a list of mappings the first that has a key wins."""
-    listed = [part for _, part in value.below.values()] if type(value.json) is list else [value]
-    for part in listed:
-        if type(part.json) is not dict:
-            raise yaml_error("`<<` takes in a mapping, or a list of mappings", event)
-        yield from part.below.items()
 
 
 def _check_depth(depth: int, event: Any) -> None:
@@ -187,8 +204,10 @@ def _line_of(part: _Part, path: Path) -> int:
 def parse_yaml(text: str, source: str) -> DocumentText:
     """The same document in JSON. Raises `BadDocument`, with the line where it is known."""
     try:
-        whole = _Composer(text).document()
-        return DocumentText(msgspec.json.encode(whole.json), lambda path: _line_of(whole, path))
+        composer = _Composer(text)
+        whole = composer.document()
+        encoded = msgspec.json.encode(whole.json)
+        return DocumentText(encoded, lambda path: _line_of(whole, path), composer.faults)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

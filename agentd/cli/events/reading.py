@@ -17,7 +17,7 @@ from agentd.errors import DaemonUnreachable, RequestRefused, StorageError
 
 _PAGE = 1000
 _WAIT_SECONDS = 10.0
-"""For how long the daemon lets one question wait; then we look whether anybody still reads us."""
+"""For how long the daemon lets one question wait."""
 
 _PAUSE_SECONDS = 0.5
 """Between two looks for a daemon that is gone."""
@@ -66,7 +66,7 @@ def coming_pages(client: Client, wanted: Wanted, place: int) -> Iterator[WatchEv
     while True:
         try:
             if is_gone:
-                place, is_gone = _place_in_what_is_back(client, place), False
+                place, is_gone = place_that_is_there(place, last_place(client)), False
             page = _page(client, wanted, place, _WAIT_SECONDS)
         except AWAY as error:
             if not is_gone:
@@ -90,9 +90,8 @@ def _page(client: Client, wanted: Wanted, place: int, seconds: float = 0) -> Wat
     return page
 
 
-def _place_in_what_is_back(client: Client, place: int) -> int:
+def place_that_is_there(place: int, last: int) -> int:
     """The same place; the end of a journal that does not reach it: a backup was restored."""
-    last = last_place(client)
     if last < place:
         say(f"the journal ends with seq {last} now: it was at {place} before")
     return min(place, last)

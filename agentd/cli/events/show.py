@@ -2,17 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from agentd.api import RecordedEventView, WatchEventsResult
 from agentd.cli.events.begin import place_of
 from agentd.cli.events.reading import coming_pages, last_place, newest_events, past_pages
-from agentd.cli.events.wanted import Wanted, fields
+from agentd.cli.events.wanted import Wanted, fields, known_kinds
 from agentd.cli.ids import find_task_id, node_labels
 from agentd.cli.printing import print_data
-from agentd.cli.reader import check_reader
+from agentd.cli.reader import while_read
 from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_line
 from agentd.cli.states import EVENT_COLOURS
 from agentd.cli.times import format_moment
@@ -40,16 +40,16 @@ def run(options: argparse.Namespace) -> int:
     """Print events. Raises `TaskNotFound`, `Ambiguous`, `DaemonUnreachable`."""
     with Client() as client:
         task = None if options.task is None else find_task_id(client, options.task)
-        wanted = Wanted(task, _kinds(options.kind), options.grep)
+        wanted = Wanted(task, known_kinds(options.kind), options.grep)
         called = _labels(client, task, as_json=options.json)
         end = last_place(client)
         is_silent = not _print_past(client, wanted, options, end, called)
         if is_silent and not options.follow:
             _say_nothing(end, as_json=options.json)
         if options.follow:
-            for page in coming_pages(client, wanted, max(end, options.after or 0)):
-                _print(page, called, as_json=options.json)
-                check_reader()
+            with while_read():
+                for page in coming_pages(client, wanted, max(end, options.after or 0)):
+                    _print(page, called, as_json=options.json)
     return 0
 
 
@@ -59,11 +59,6 @@ def _labels(client: Client, task: str | None, *, as_json: bool) -> _Nodes:
         return _Nodes({}, SHORTEST_ID)
     names = node_labels(client.task_status(task, fields=["nodes"]).nodes)
     return _Nodes(names, min(max(map(len, names.values()), default=0), _WIDEST))
-
-
-def _kinds(given: Sequence[str] | None) -> list[str] | None:
-    """The types as they were given, and in the large letters of agentd's own."""
-    return None if given is None else [*dict.fromkeys((*given, *(each.upper() for each in given)))]
 
 
 def _print_past(

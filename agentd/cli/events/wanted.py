@@ -24,6 +24,11 @@ class Wanted(NamedTuple):
         return self.text is None or self.text.casefold() in _line(event).casefold()
 
 
+def known_kinds(given: Sequence[str] | None) -> list[str] | None:
+    """The types as they were given, and in the large letters of agentd's own."""
+    return None if given is None else [*dict.fromkeys((*given, *(each.upper() for each in given)))]
+
+
 def fields(event: RecordedEventView) -> tuple[object, ...]:
     """What stands between the tabs of its line."""
     of = event.task_id, event.node_id, event.payload

@@ -23,5 +23,6 @@ def run(options: argparse.Namespace) -> int:
             action_type=options.type,
             payload=written,
             usage=read_usage(options),
+            checkpoint=options.checkpoint,
         )
     return print_event_result(event, options, "recorded")

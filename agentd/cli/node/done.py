@@ -5,13 +5,13 @@ again. What keeps the node from being done is said, whatever was done before tha
 """
 
 import argparse
-import getpass
 
 from agentd.api import NodeView
 from agentd.cli.node.event_result import print_event_result
 from agentd.cli.node.target import TargetNode, find_target
 from agentd.cli.payload import parse_payload
 from agentd.cli.remedies import remedies, taking_away
+from agentd.cli.user import user_name
 from agentd.client import Client
 from agentd.client.requests.leases import acquire_next_node
 from agentd.client.requests.retries import retry_node
@@ -31,7 +31,7 @@ class NotDone(Failure):
 def run(options: argparse.Namespace) -> int:
     """Complete the node. Raises `NotDone`, `NodeNotFound`, `TaskIsCancelled`, `Usage`."""
     result = parse_payload(options.result, "the result")
-    owner = options.owner or _user()
+    owner = options.owner or user_name()
     with Client() as client:
         target = find_target(client, options)
         lease = _lease(client, target, owner)
@@ -39,17 +39,12 @@ def run(options: argparse.Namespace) -> int:
     return print_event_result(event, options, "completed")
 
 
-def _user() -> str:
-    """The user's name, where there is one: not every container gives its user one."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "anonymous"
-
-
 def _lease(client: Client, target: TargetNode, owner: str) -> str:
     """The lease of the node, for this owner. Raises `NotDone`."""
     node = client.node_status(*target).node
+    if node.gate:
+        decided = f"agentd gate approve {node.task_id} {node.id}"
+        raise NotDone(f"node {_call(node)} is a gate, which is decided: `{decided}`, or `reject`")
     if node.status == "COMPLETED":
         shown = f"agentd node show {node.task_id} {node.id}"
         raise NotDone(f"node {_call(node)} is COMPLETED: `{shown}` has its result")

@@ -1,7 +1,7 @@
 """What the verbs of nodes take."""
 
 from agentd.cli.node.settings import add_settings
-from agentd.cli.task.options import add_task_id, add_why
+from agentd.cli.task.options import add_at, add_task_id, add_why
 from agentd.cli.time_arguments import seconds, whole_seconds
 from agentd.cli.usage import Parser, amount, duration, whole_number
 
@@ -55,7 +55,15 @@ def commit(verb: Parser) -> None:
         default="COMMIT_EVENT",
         help="what happened (default: COMMIT_EVENT)",
     )
+    verb.add_argument(
+        "--checkpoint", action="store_true", help="the node's next holder goes on from this"
+    )
     _add_usage(verb)
+
+
+def checkpoint(verb: Parser) -> None:
+    """`agentd checkpoint`."""
+    verb.add_argument("payload", metavar="JSON", help="what to go on from, or - for standard input")
 
 
 def complete(verb: Parser) -> None:
@@ -112,8 +120,14 @@ def done(verb: Parser) -> None:
     verb.add_argument("--owner", metavar="NAME", help="who did it (default: you)")
 
 
-def add_node(verb: Parser) -> None:
+def look(verb: Parser) -> None:
     """`agentd node show` and `why`."""
+    add_node(verb)
+    add_at(verb)
+
+
+def add_node(verb: Parser) -> None:
+    """The node that a verb is about."""
     add_task_id(verb)
     verb.add_argument("node", metavar="NODE", help=_NODE)
 

@@ -37,13 +37,13 @@ def run(options: argparse.Namespace) -> int:
     """Print a node. Raises `TaskNotFound`, `NodeNotFound`, `Ambiguous`, `DaemonUnreachable`."""
     with Client() as client:
         target = find_target(client, options)
-        status = client.node_status(*target)
+        status = client.node_status(*target, at=options.at)
         if options.json:
             print_data(status)
             return 0
         took = _seconds(status.attempts, find_beginnings(client, status))
     if is_terminal():
-        _show(status, took)
+        _show(status, took, now=options.at is None)
     else:
         for each in status.attempts:
             what = each.attempt, each.how, each.owner, _ended_at(each), took.get(each.attempt)
@@ -60,22 +60,28 @@ def _seconds(attempts: list[AttemptView], began: dict[int, float]) -> dict[int, 
     }
 
 
-def _show(status: NodeStatusResult, took: dict[int, int]) -> None:
-    _show_node(status.node)
+def _show(status: NodeStatusResult, took: dict[int, int], *, now: bool) -> None:
+    _show_node(status.node, now=now)
     screen = console()
+    if (checkpoint := status.checkpoint) is not None:
+        payload = printable_json(bytes(checkpoint.payload))
+        print_whole(screen, f"kept      {payload} (checkpoint of attempt {checkpoint.attempt})")
     if status.node.status != "FAILED" and (last := _last_error(status)) is not None:
         print_whole(screen, f"try {last.attempt:<5} {printable_json(bytes(last.error))}")
     if status.attempts:
         screen.print()
         headings = ("TRY", "ENDED", "WHEN", "TOOK", "OWNER", "")
         print_table(screen, headings, [_row(each, took) for each in status.attempts], flexible=5)
-    if status.node.status == "FAILED":
+    if now and "gate" in status.node.blocked_by:
+        print_whole(screen, f"then      agentd gate show {status.node.task_id} {status.node.id}")
+    if status.node.status == "FAILED" and now:
         which = f"{status.node.task_id} {status.node.id}"
-        print_whole(screen, f"then      agentd node log {which}")
+        look = "gate show" if status.node.gate else "node log"
+        print_whole(screen, f"then      agentd {look} {which}")
         print_whole(screen, f"          agentd node retry {which}")
 
 
-def _show_node(node: NodeView) -> None:
+def _show_node(node: NodeView, *, now: bool) -> None:
     screen = console()
     print_whole(screen, f"node      {node.name or node_label(node.id, node.payload_schema)}")
     print_whole(screen, f"id        {node.id}")
@@ -86,7 +92,7 @@ def _show_node(node: NodeView) -> None:
         print_whole(screen, f"held up   by {', '.join(node.blocked_by)}")
     for what, told in _settings(node):
         print_whole(screen, f"{what:<9} {told}")
-    if holder := holder_words(node):
+    if holder := holder_words(node, now=now):
         print_whole(screen, f"held by   {holder}")
     print_whole(screen, f"payload   {printable_json(bytes(node.payload_schema))}")
     outcome = "error" if node.status == "FAILED" else "result"
@@ -97,6 +103,11 @@ def _settings(node: NodeView) -> Iterator[tuple[str, str]]:
     """What `node set` changes, where it is not what nodes have anyway."""
     if node.priority:
         yield "priority", str(node.priority)
+    if node.gate:
+        yield "gate", node.gate.ask
+        if node.gate.timeout_secs:
+            ends = format_seconds(node.gate.timeout_secs)
+            yield "timeout", f"{ends}, then {node.gate.on_timeout}"
     if node.retry:
         most, pause = node.retry.max_attempts or 1, node.retry.backoff_secs
         again = "" if pause is None else f", {format_seconds(pause)} after the first"

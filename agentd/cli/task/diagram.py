@@ -13,6 +13,7 @@ from agentd.text import printable
 
 _SHADES: Mapping[str, str] = {
     "RUNNING": "#ffe08a",
+    "gate": "#b9c8f5",
     "FAILED": "#f4a6a0",
     "runnable": "#a6e3ec",
     "PENDING": "#eeeeee",

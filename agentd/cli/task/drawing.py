@@ -12,7 +12,7 @@ from typing import NamedTuple
 from renderdag import Ancestor, AncestorType, GraphRowRenderer
 
 from agentd.api import NodeView
-from agentd.cli.states import STATES, State, in_dependency_order
+from agentd.cli.states import GATE, STATES, State, in_dependency_order
 from agentd.errors import Failure
 from agentd.text import printable
 
@@ -62,11 +62,17 @@ def draw(
         raise _too_large(nodes, why, "svg")
     drawn = []
     for node, (first, *rest) in rows:
-        owner = f" ({node.lease_owner})" if node.lease_owner else ""
-        label = printable(called[node.id] + owner)
+        label = printable(called[node.id] + _remark(node, found[node.id]))
         drawn.append(Line(f"{first:{width}}", found[node.id], label))
         drawn += [Line(line, None, "") for line in rest]
     return drawn
+
+
+def _remark(node: NodeView, state: State) -> str:
+    """Who holds it; or that it is a gate, which nobody holds."""
+    if node.lease_owner:
+        return f" ({node.lease_owner})"
+    return " (gate)" if node.gate and state is not GATE else ""
 
 
 def _rows(

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agentd.api import RecordedEventView, TaskEventsResult, WatchEventsResult
+from agentd.cli.events.reading import coming_pages
+from agentd.cli.events.wanted import Wanted
 from agentd.cli.ids import find_task_id, node_labels
 from agentd.cli.printing import print_data
-from agentd.cli.reader import check_reader
+from agentd.cli.reader import while_read
 from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_line
 from agentd.cli.states import EVENT_COLOURS
 from agentd.cli.times import format_day_and_clock
@@ -18,8 +20,6 @@ from agentd.label import SHORTEST_ID
 if TYPE_CHECKING:
     from rich.console import Console
 
-_PAUSE_SECONDS = 0.5
-_PAGE = 1000
 _WIDEST = 20
 """Columns for the nodes' names; longer ones push their payload aside."""
 
@@ -34,13 +34,20 @@ def run(options: argparse.Namespace) -> int:
         page = _newest_events(client, task, options.last)
         called = _labels(client, task)
         print_events(page, called, as_json=options.json)
-        while options.follow:
-            if not page.more:
-                check_reader(_PAUSE_SECONDS)
-            page = client.task_events(task, after=page.last_seq, limit=_PAGE)
-            if page.events:
-                print_events(page, called, as_json=options.json)
+        if options.follow:
+            _follow(client, task, page.last_seq, called, as_json=options.json)
     return 0
+
+
+def _follow(
+    client: Client, task: str, place: int, called: Mapping[str, str], *, as_json: bool
+) -> None:
+    """Print what happens in the task behind a place, a daemon that starts anew included."""
+    with while_read():
+        for page in coming_pages(client, Wanted(task), place):
+            if page.events:
+                shown = TaskEventsResult(page.events, page.last_seq, more=False)
+                print_events(shown, called, as_json=as_json)
 
 
 def _newest_events(client: Client, task: str, number: int) -> TaskEventsResult:

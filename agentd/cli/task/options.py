@@ -1,7 +1,7 @@
 """What the verbs of tasks take."""
 
 from agentd.cli.node.settings import add_settings
-from agentd.cli.time_arguments import moment_ago
+from agentd.cli.time_arguments import moment_ago, place_or_moment
 from agentd.cli.usage import Parser, amount, duration, label, whole_number
 
 STATES = ("ACTIVE", "PAUSED", "COMPLETED", "FAILED", "CANCELLED")
@@ -20,6 +20,23 @@ def add_task_id(verb: Parser) -> None:
     )
 
 
+def add_at(verb: Parser) -> None:
+    """When in the past."""
+    verb.add_argument(
+        "--at",
+        metavar="SEQ|TIME",
+        type=place_or_moment,
+        help="as it was then: after the event of this seq, or at 14:30, 2h ago, or "
+        "2026-01-31T12:00:00Z",
+    )
+
+
+def show(verb: Parser) -> None:
+    """`agentd task show`."""
+    add_task_id(verb)
+    add_at(verb)
+
+
 def register(verb: Parser) -> None:
     """`agentd task register`."""
     verb.add_argument("path", metavar="FILE", help="the document, or - for standard input")
@@ -28,7 +45,38 @@ def register(verb: Parser) -> None:
         metavar="UUID",
         help="makes it safe to repeat: the same document under the same id is one task",
     )
+    verb.add_argument(
+        "--key",
+        metavar="KEY",
+        help="the task's dedupe_key: while a task with it goes on, that one is the answer",
+    )
+    verb.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="register nothing: show the plan as a graph, and what can run at once",
+    )
     verb.add_argument("--empty", action="store_true", help="allow a task without nodes")
+
+
+def add_own(verb: Parser) -> None:
+    """`agentd add`."""
+    verb.add_argument("path", metavar="FILE", help="the nodes, or - for standard input")
+    verb.add_argument(
+        "--request-id",
+        metavar="UUID",
+        help="makes it safe to repeat: the same document under the same id is added once",
+    )
+    verb.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="add nothing: show what each node waits for, and what waits for it",
+    )
+
+
+def add(verb: Parser) -> None:
+    """`agentd task add`."""
+    add_task_id(verb)
+    add_own(verb)
 
 
 def list_tasks(verb: Parser) -> None:
@@ -84,6 +132,22 @@ def retry(verb: Parser) -> None:
         "--failed", action="store_true", help="every node that failed (the default without NODE)"
     )
     add_why(verb)
+
+
+def fork(verb: Parser) -> None:
+    """`agentd task fork`."""
+    add_task_id(verb)
+    add_at(verb)
+    verb.add_argument(
+        "--rerun",
+        metavar="NODE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="these run again, and all that depend on them; by name, id, or a beginning of that",
+    )
+    verb.add_argument("--failed", action="store_true", help="so does every node that failed")
+    verb.add_argument("--goal", metavar="TEXT", help="another goal (default: the same)")
 
 
 def add_reason(verb: Parser) -> None:

@@ -7,7 +7,7 @@ from typing import Protocol
 from agentd.api import TaskStatusResult, WatchEventsResult
 from agentd.cli.ids import find_task_id, node_labels
 from agentd.cli.printing import print_data
-from agentd.cli.reader import check_reader
+from agentd.cli.reader import while_read
 from agentd.cli.remarks import say
 from agentd.cli.screen import is_terminal
 from agentd.cli.task.ending import EXIT_CODES, Waiting
@@ -39,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
         waiting, ended = Waiting(client, task, tell=view.say), None
         place = waiting.newest_place()
         try:
-            ended = _follow(waiting, place, view)
+            with while_read():
+                ended = _follow(waiting, place, view)
         finally:
             view.close(ended)
     return EXIT_CODES[ended.state or ""]
@@ -69,8 +70,6 @@ class _Stream:
     def show(self, page: WatchEventsResult, _status: TaskStatusResult) -> None:
         if page.events:
             print_events(page, {}, as_json=self._as_json)
-        else:
-            check_reader()
 
     def say(self, words: str) -> None:
         say(words)

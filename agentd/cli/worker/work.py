@@ -49,6 +49,8 @@ the command
   prints   the node's result on standard output: JSON, or else text
   says     AGENTD_EVENT {"action_type": "STEP", "payload": ...} on a line of
            standard error: an event of the node
+  keeps    with `agentd checkpoint JSON` what the node's next holder goes on
+           from: it finds it as "checkpoint" in its context
   exits    with 0: the node is COMPLETED
            with 75: "not now", it is given back for 60s, or as the last line of
            standard error says: AGENTD_LATER {"after_secs": 600,

@@ -1,0 +1,4 @@
+"""The verbs of resource locks.
+
+The rule this package keeps: a path is meant from where it is typed.
+"""
