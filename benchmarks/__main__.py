@@ -19,8 +19,10 @@ from benchmarks import (
     commands,
     contexts,
     dispatch,
+    forks,
     growth,
     heartbeats,
+    locks,
     machine,
     others,
     processes,
@@ -42,6 +44,7 @@ MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
     "acquire": scale.acquire,
     "anywhere": anywhere.anywhere,
     "register": scale.register,
+    "add": scale.add,
     "status": status.task_status,
     "others": others.others,
     "idle": resident.idle,
@@ -56,6 +59,8 @@ MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
     "contexts": contexts.contexts,
     "commands": commands.commands,
     "one-call": throughput.one_call,
+    "fork": forks.fork,
+    "locks": locks.locks,
     **side_by_side.MEASUREMENTS,
 }
 FIGURES = Path(__file__).parent / "figures"

@@ -1,6 +1,6 @@
 """Rule: the cost of one call must not grow with the size of its task.
 
-Large tasks: acquiring from one, registering one.
+Large tasks: acquiring from one, registering one, adding to one.
 """
 
 from itertools import pairwise
@@ -18,6 +18,7 @@ from benchmarks.wire import Json, Wire
 LARGE = 20_000  # the most that one request makes
 SMALL = 100
 REGISTERED = 10_000
+ADDED_TO = 100_000
 LINE_LIMIT_BYTES = 1_048_576
 
 
@@ -44,6 +45,23 @@ def register(run: Run) -> list[Row]:
             wire.receive()
             times.append(perf_counter() - began)
     return [at_most("RegisterTask, 10,000 nodes", median(times), 0.6, "s", worst=max(times))]
+
+
+def add(run: Run) -> list[Row]:
+    """Add ten nodes to a task of 100,000: behind its plan, before its join."""
+    step = {"dependencies": ["plan"], "before": ["join"]}
+    times: list[float] = []
+    with fresh_home() as home, agentd(home) as daemon, Wire(daemon.socket) as wire:
+        first = [{"name": "plan"}, {"name": "join", "dependencies": ["plan"]}]
+        task_id = wire.call("RegisterTask", {"goal": "grows", "initial_nodes": first})["task_id"]
+        for _ in range(ADDED_TO // LARGE):
+            nodes = [{"dependencies": ["plan"]}] * LARGE
+            wire.call("AddNodes", {"task_id": task_id, "nodes": nodes})
+        for _ in range(10 * run.rounds):
+            began = perf_counter()
+            wire.call("AddNodes", {"task_id": task_id, "nodes": [step] * 10})
+            times.append((perf_counter() - began) * 1e3)
+    return [at_most("AddNodes, 10 to 100,000 nodes", median(times), 5, "ms", worst=max(times))]
 
 
 def chain_line(wire: Wire, nodes: int) -> bytes:
