@@ -11,14 +11,21 @@ from typing import Any, NamedTuple
 import msgspec
 
 from agentd import api, queries
-from agentd.api import RuntimeMetrics, TaskParams
+from agentd.api import NoParams, RuntimeMetrics, TaskParams
 from agentd.decide import Context
 from agentd.decide.context import NOBODY
 from agentd.decoding import decode
 from agentd.errors import RequestRefused
 from agentd.events import NodeAdded, TaskRegistered
 from agentd.journal import Draft, Recorded
-from agentd.methods import BY_NAME, SETTLE_DUE, TIME_OUT_TASK, Method
+from agentd.methods import (
+    BY_NAME,
+    EXPIRE_LOCKS,
+    SETTLE_DUE,
+    TIME_OUT_GATES,
+    TIME_OUT_TASK,
+    Method,
+)
 from agentd.projections import NodeRow, project
 from agentd.protocol import NO_ID, Request
 from agentd.store import Reader, Store, Tx
@@ -179,6 +186,8 @@ _OWN = {
     for method in (
         Method("settle_due", TaskParams, None, SETTLE_DUE),
         Method("time_out_task", TaskParams, None, TIME_OUT_TASK),
+        Method("time_out_gates", TaskParams, None, TIME_OUT_GATES),
+        Method("expire_locks", NoParams, None, EXPIRE_LOCKS),
     )
 }
 """The daemon's own commands."""

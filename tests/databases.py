@@ -61,6 +61,36 @@ _UNDO = {
         "ALTER TABLE task_states RENAME TO counts",
         "ALTER TABLE requests DROP COLUMN found",
     ),
+    12: ("ALTER TABLE nodes DROP COLUMN dependencies_seq",),
+    16: (
+        "DROP INDEX queue_tasks",
+        "ALTER TABLE queue DROP COLUMN registered_seq",
+        "CREATE INDEX queue_tasks ON queue (batch) WHERE hands_out",
+    ),
+    15: ("DROP INDEX journal_locks",),
+    14: (
+        "DROP TABLE locks",
+        "DROP TABLE wishes",
+        "DROP TABLE expired_locks",
+        "ALTER TABLE nodes DROP COLUMN has_locks",
+        "DROP INDEX journal_stream",
+        "ALTER TABLE journal DROP COLUMN visibility",
+        """ALTER TABLE journal ADD COLUMN visibility INTEGER NOT NULL AS (
+            CASE kind
+                WHEN 'LeaseExtended' THEN 0
+                WHEN 'NodeDue' THEN 0
+                WHEN 'EventCommitted' THEN 2
+                WHEN 'NodeCompleted' THEN 2
+                WHEN 'NodeFailed' THEN 2
+                ELSE 1
+            END
+        ) VIRTUAL""",
+        "CREATE INDEX journal_stream ON journal (task_id, visibility, version)",
+    ),
+    13: (
+        "DROP TABLE gates",
+        "ALTER TABLE task_states DROP COLUMN gates_to_open",
+    ),
     11: (
         "DROP INDEX nodes_queue",
         *(

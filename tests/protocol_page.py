@@ -35,6 +35,7 @@ WORDS = {
     "Unix seconds, or RFC 3339": "any moment",
     "the node's id, or its name in this task": "uuid or name",
     "the id or the name of a node of this request": "uuid or name",
+    "the id or the name of a node of this request, or of the task": "uuid or name",
 }
 """Types that the schemas tell by their description."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from agentd.events import LockMode
 from agentd.projections import DEMANDS, NODES, PROJECTIONS, TASKS, TOTALS, DemandRow, StretchRow
 from agentd.projections.totals import SCOPE
 from agentd.projections.usage import limit_scope, node_scope, task_scope
@@ -12,6 +13,9 @@ LIMITS = (0, 1, 3, 50)
 PREFIXES = ("", "0", "00000000-0000-4000-8000-000000000002")
 KINDS = (["EventCommitted", "NodeFailed", "NodeAdded"], ["LeaseExtended", "NodeCompleted"])
 MOMENTS = (0, 10, 20, 30, 2**53)
+STAGES = ("closed", "ready", "open", "decided")
+LOCK_KEYS = ("", "b", "dir:/", "dir:/a", "file:/a/b", "file:/a/*", "file:/**/b", "file:a/b")
+LOCK_MODES: tuple[LockMode, ...] = ("exclusive", "shared")
 DEDUPE_KEYS = ("k1", "k2")
 
 
@@ -43,6 +47,10 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
             (task_id, name): reader.node_named(task_id, name)
             for task_id in task_ids
             for name in ("n1", "n3", "a")
+        },
+        "all named": {
+            task_id: list(reader.nodes_named(task_id, ["n1", "a", "n3", "x"]))
+            for task_id in task_ids
         },
         "failed": {task_id: reader.failed_nodes(task_id) for task_id in task_ids},
         "runnable": {task_id: next_runnable(reader, task_id) for task_id in task_ids},
@@ -76,6 +84,36 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
             for limit in LIMITS
             for until in (3, 99)
         ],
+        "locks by key": [
+            reader.locks_by_key(prefix, after, limit)
+            for prefix in ("", "file:", "b")
+            for after in (None, "", "dir:/a")
+            for limit in (1, 9)
+        ],
+        "in the way of": [
+            sorted(asked(key, mode), key=repr)
+            for asked in (reader.conflicting_locks, reader.conflicting_wishes)
+            for key in LOCK_KEYS
+            for mode in LOCK_MODES
+        ],
+        "wishes": [reader.wishes_of(node_id) for node_id in node_ids],
+        "wishes of tasks": [reader.wishes_of_task(task_id) for task_id in task_ids],
+        "locks of leases": [
+            reader.locks_of_lease(row.lease_id or "")
+            for task_id in task_ids
+            for row in reader.leased_nodes(task_id)
+        ],
+        "expired locks": [reader.expired_locks(until, 9) for until in MOMENTS],
+        "next lock expiry": [reader.next_lock_expiry(after) for after in MOMENTS],
+        "number of locks": [reader.count_locks(now) for now in MOMENTS],
+        "seq at": [reader.seq_at(moment) for moment in MOMENTS],
+        "of locks": [list(reader.records_of_locks(until)) for until in (3, 99)],
+        "past": {
+            (task_id, until): list(reader.past(task_id, until).nodes(task_id))
+            for task_id in task_ids
+            for until in (3, 99)
+        },
+        "past locks": list(reader.past_locks(99).locks_by_key("", None, 9)),
         "heads": {task_id: reader.head(task_id) for task_id in task_ids},
         "tails": {
             (task_id, limit): reader.tail(task_id, limit)
@@ -111,6 +149,21 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
         "open": [reader.open_tasks(key) for key in DEDUPE_KEYS],
         "overdue": [reader.overdue_tasks(0, until) for until in MOMENTS],
         "next_timeout": [reader.next_timeout(after) for after in MOMENTS],
+        "gates": [reader.gates_in(each, stage) for each in task_ids for stage in STAGES],
+        "listed gates": [
+            reader.listed_gates(stage, task_id, after, limit)
+            for stage in STAGES
+            for task_id in (None, *task_ids)
+            for after in ((-1, -1), (10, 20), (2**53, 0))
+            for limit in (1, 9)
+        ],
+        "overdue gates": [
+            reader.overdue_gates(until, limit, task_id)
+            for until in MOMENTS
+            for limit in (1, 9)
+            for task_id in (None, *task_ids)
+        ],
+        "next gate timeout": [reader.next_gate_timeout(after) for after in MOMENTS],
         "usage": {task_id: reader.usage(task_scope(task_id)) for task_id in task_ids},
         "nodes' usage": {node_id: reader.usage(node_scope(node_id)) for node_id in node_ids},
         "limits' usage": [reader.usage(limit_scope(name)) for name in ("l1", "l2")],

@@ -21,6 +21,8 @@ VERBS = (
     "task",
     "node",
     "work",
+    "add",
+    "checkpoint",
     "loop",
     "call",
     "status",
@@ -31,20 +33,26 @@ VERBS = (
     "skill",
     "completion",
     "events",
+    "watch",
+    "inbox",
     "limit",
+    "gate",
+    "lock",
     "workers",
     "help",
 )
 BELOW = {
     "task": (
-        *("register", "list", "show", "graph", "events"),
-        *("wait", "watch", "retry", "cancel", "pause", "resume", "cost", "budget", "why", "set"),
+        *("register", "add", "list", "show", "graph", "events", "wait", "watch", "retry", "fork"),
+        *("cancel", "pause", "resume", "cost", "budget", "why", "set"),
     ),
     "node": (
         *("acquire", "heartbeat", "commit", "complete", "fail", "release", "retry", "done"),
         *("show", "log", "why", "set"),
     ),
     "limit": ("set", "close", "open", "list"),
+    "gate": ("list", "show", "approve", "reject"),
+    "lock": ("acquire", "release", "list", "run"),
 }
 ALL_VERBS = [(), *((verb,) for verb in VERBS)]
 ALL_VERBS += [(group, verb) for group, below in BELOW.items() for verb in below]
@@ -65,6 +73,7 @@ def test_help(home: Path, verb: tuple[str, ...]) -> None:
         *"0123456",
         "10",
         "11",
+        "75",
         "124",
         "130",
     ]

@@ -131,7 +131,15 @@ def test_a_task_that_goes_on(shared: DaemonProcess) -> None:
     """A file whose dedupe_key a task bears that goes on is answered with that task."""
     key = "dedupe_key: once"
     task = register(shared, "stairs", key)
-    assert register(shared, "stairs", key) == task
+    ended = agentd_here(
+        shared.home,
+        "task",
+        "register",
+        "-",
+        stdin=f"{DOCUMENT.format(what='stairs')}{key}".encode(),
+    )
+    assert (ended.code, ended.out.strip()) == (0, task)
+    assert ended.err.startswith("agentd: already there")
     again = data(shared, "task", "register", "-", stdin=DOCUMENT.format(what="stairs") + key)
     assert (again["task_id"], again["existing"]) == (task, True)
 

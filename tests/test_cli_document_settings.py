@@ -14,17 +14,19 @@ from tests.documents import blocks, text
 PAGE = REPOSITORY / "docs" / "attempts.md"
 
 WRONG = {
-    "priority: 101": "`priority`: expected a whole number from -100 to 100, got 101",
+    "priority: 101": "`priority`: expected a whole number from -100 to 100, or a word such as `hi",
     "lease_secs: 0": "`lease_secs`: expected whole seconds, 1 to 86,400, got 0",
     "lease_secs: 5m": "`lease_secs`: expected a number, got a text; `lease` takes a duration",
     "timeout_secs: 5m": "`timeout_secs`: expected a number, got a text; `timeout` takes a",
     "retry: {max_attempts: 0}": "`retry`: Expected `int` >= 1 - at `$.max_attempts`",
+    "retry: 3": "`retry`: expected an object such as {max_attempts: 3} (`attem",
+    "priority: P1": 'or a word such as `high`, got "P1"',
     "retry: {attempts: 2}": "`retry`: Object contains unknown field `attempts`",
     "not_before: soon": "`not_before`: 'soon' is no moment",
     "on_failure: go on": '`on_failure`: expected `block` or `continue`, got "go on"',
     "limits: claude": '`limits`: expected a list of texts, such as [claude], got "claude"',
     "requires: [1]": "`requires`: expected a list of texts, such as [gpu], got [1]",
-    f"priority: {'9' * 50}": f"from -100 to 100, got {'9' * 40}...",
+    f"priority: {'9' * 50}": f"such as `high`, got {'9' * 40}...",
 }
 
 
@@ -48,6 +50,15 @@ def test_the_priority_of_a_task() -> None:
     assert (document.priority, document.nodes[0].priority) == (7, None)
 
 
+def test_a_priority_in_words() -> None:
+    """What other plans say: their order is the one that everybody means."""
+    words = ("critical", "High", "medium", "low", "lowest")
+    nodes = "".join(f"- {{priority: {word}}}\n" for word in words)
+    document = read_document(f"goal: g\npriority: low\nnodes:\n{nodes}".encode(), "f")
+    assert document.priority == -10
+    assert [node.priority for node in document.nodes] == [20, 10, 0, -10, -20]
+
+
 def test_a_name_that_the_daemon_does_not_take() -> None:
     """It stays in the payload, as ever, and other nodes depend on it by that."""
     long = "n" * 129
@@ -67,7 +78,7 @@ node_defaults:
   priority: 3
   retry: {max_attempts: 0}
   not_before: soon
-nodes: [{name: a, labels: [gpu]}]
+nodes: [{name: a, require: [gpu]}]
 """
 
 ADVICE = [
@@ -79,7 +90,7 @@ ADVICE = [
     "line 8, `node_defaults`: there is no field `priority`: put it beside `node_defaults`",
     "line 9, `node_defaults`: `retry`: Expected `int` >= 1 - at `$.max_attempts`",
     "line 10, `node_defaults`: `not_before`: 'soon' is no moment",
-    "line 11, node 'a': there is no field `labels`: did you mean `requires`?",
+    "line 11, node 'a': there is no field `require`: did you mean `requires`?",
 ]
 
 

@@ -5,7 +5,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,10 +29,12 @@ GONE_FOR = 3
 
 
 @contextmanager
-def following(home: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
-    """`agentd events --follow` at work, and stopped at the end."""
+def following(
+    home: Path, *options: str, verb: Sequence[str] = ("events",)
+) -> Iterator["subprocess.Popen[str]"]:
+    """`agentd events --follow` at work, or another such verb, and stopped at the end."""
     process = subprocess.Popen(
-        [*AGENTD, "events", "--follow", *options],
+        [*AGENTD, *verb, "--follow", *options],
         cwd=REPOSITORY,
         env=environment(home, {}),
         stdout=subprocess.PIPE,
@@ -66,10 +68,10 @@ def printed(daemon: DaemonProcess, *options: str) -> list[list[str]]:
     return [line.split("\t") for line in ended.out.splitlines()]
 
 
-def wait_until_asked(daemon: DaemonProcess) -> None:
-    """Somebody waits for what happens."""
+def wait_until_asked(daemon: DaemonProcess, number: int = 1) -> None:
+    """So many wait for what happens."""
     with daemon.connect() as connection:
-        while not connection.call("Metrics")["runtime"]["waiting_requests"]:
+        while connection.call("Metrics")["runtime"]["waiting_requests"] < number:
             time.sleep(0.01)
 
 
@@ -303,17 +305,25 @@ def test_what_happens_is_picked(daemon: DaemonProcess) -> None:
 
 
 def test_a_daemon_that_is_killed(home: Path) -> None:
-    """It is waited for, and gone on behind: nothing is left out, nothing shown twice."""
+    """It is waited for, and gone on behind: nothing is left out, nothing shown twice.
+
+    So does `agentd task events --follow`.
+    """
     with DaemonProcess(home) as daemon:
-        registered(daemon)
-        with following(home) as process:
+        task = registered(daemon)
+        of_task = following(home, verb=("task", "events", task))
+        with following(home) as process, of_task as other:
             lines(process, 1)
-            wait_until_asked(daemon)
+            lines(other, 1)
+            wait_until_asked(daemon, 2)
             daemon.kill()
             daemon.start()
             registered(daemon)
+            with daemon.connect() as connection:
+                connection.call("PauseTask", task_id=task)
             registered(daemon)
-            assert [each[0] for each in lines(process, 2)] == ["2", "3"]
+            assert [each[0] for each in lines(process, 3)] == ["2", "3", "4"]
+            assert [each[0] for each in lines(other, 1)] == ["3"]
 
 
 class Interrupted(Journal):

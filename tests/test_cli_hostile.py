@@ -161,7 +161,46 @@ def used(stage: Stage) -> str:
     return task
 
 
+def waited_for(stage: Stage) -> str:
+    """A task with a gate that asks in hostile words, and nothing left of its budget."""
+    nodes = [{"name": NAMED, "gate": {"ask": HOSTILE}}, {}]
+    with stage.daemon.connect() as connection:
+        made = connection.call(
+            "RegisterTask", goal=HOSTILE, initial_nodes=nodes, budget={SHORT: 0, LIMIT: 1}
+        )
+    return str(made["task_id"])
+
+
+def decided(stage: Stage) -> str:
+    """A task with a gate that was rejected in hostile words."""
+    task = waited_for(stage)
+    with stage.daemon.connect() as connection:
+        connection.call(
+            "DecideGate", task_id=task, node_id=NAMED, decision="reject", by=HOSTILE, note=HOSTILE
+        )
+    return task
+
+
+def locked(stage: Stage) -> str:
+    """A lock that somebody has, with a hostile key and owner."""
+    key = f"file:/{SHORT}*"
+    with stage.daemon.connect() as connection:
+        connection.ask(
+            json.dumps(
+                {
+                    "id": 1,
+                    "method": "AcquireResourceLock",
+                    "params": {"resource_key": key, "owner": HOSTILE},
+                }
+            ).encode()
+        )
+    return key
+
+
 SAYS = 'cat "$1"; cat "$1" >&2; exit 1'
+
+STOPS = 'case "$AGENTD_EVENT_KIND" in [A-Z]*_*) ;; *) exit 3 ;; esac'
+"""At an event that has none of agentd's own types."""
 
 ENDLESS = ("serve",)
 """Verbs that go on until they are stopped."""
@@ -172,6 +211,18 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
         lambda s: [s.folder / "faults.json"],
         lambda s: [s.folder / SHORT],
     ],
+    "task add": [
+        lambda s: [s.task, s.folder / "cycle.json"],
+        lambda s: [s.task, s.folder / SHORT],
+        lambda s: [s.task, s.folder / "faults.json", "--dry-run"],
+    ],
+    "task fork": [
+        lambda s: [s.task, "--goal", HOSTILE[1:]],
+        lambda s: [s.task, "--rerun", SHORT],
+        lambda s: [s.task, "--at", SHORT],
+    ],
+    "add": [lambda s: [s.folder / "cycle.json"]],
+    "checkpoint": [lambda _: [SHORT]],
     "task list": [
         lambda _: [],
         lambda _: ["--state", "CANCELLED"],
@@ -259,6 +310,25 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
     ],
     "limit open": [lambda s: [limited(s) and LIMIT], lambda _: [f"none {SHORT}"]],
     "limit list": [lambda s: [limited(s)][:0]],
+    "gate list": [
+        lambda s: [waited_for(s)][:0],
+        lambda s: ["--task", decided(s), "--decided"],
+    ],
+    "gate show": [lambda s: [waited_for(s), NAMED], lambda s: [decided(s), NAMED]],
+    "gate approve": [
+        lambda s: [waited_for(s), NAMED, "--note", SHORT, "--by", SHORT],
+        lambda s: [decided(s), NAMED],
+        lambda s: [*s.held[:2]],
+    ],
+    "gate reject": [lambda s: [waited_for(s), NAMED], lambda s: [s.task, SHORT]],
+    "lock acquire": [
+        lambda s: [locked(s)],
+        lambda _: [f"file:{SHORT}", "--owner", SHORT],
+        lambda _: [SHORT, "--ttl", SHORT],
+    ],
+    "lock release": [lambda s: [locked(s), s.held[2]], lambda _: [SHORT, SHORT]],
+    "lock list": [lambda s: [locked(s)][:0], lambda _: ["--task", SHORT]],
+    "lock run": [lambda s: [locked(s), "--", "true"], lambda _: [f"run {SHORT}", "--", SHORT]],
     "work": [
         lambda s: ["--task", fresh(s), "--", "sh", "-c", SAYS, "sh", s.folder / "said"],
         lambda s: ["--task", fresh(s), "--", SHORT],
@@ -278,6 +348,12 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
         lambda _: ["--since", SHORT],
         lambda _: ["--task", SHORT],
     ],
+    "watch": [
+        lambda s: ["--exec", STOPS, "--after", "0", "--task", s.task],
+        lambda s: ["--exec", "exit 3", "--cursor", s.folder / SHORT / SHORT],
+        lambda _: ["--exec", "exit 3", "--task", SHORT],
+    ],
+    "inbox": [lambda s: [waited_for(s), limited(s)][:0]],
     "workers": [lambda _: []],
     "replay": [
         lambda _: ["--check"],
@@ -298,7 +374,7 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
 }
 """What each verb is run with."""
 
-WITHOUT_JSON = ("skill", "completion", "help", "complete")
+WITHOUT_JSON = ("skill", "completion", "help", "complete", "watch")
 
 
 def every_verb(of: Parser, so_far: str = "") -> Iterator[str]:

@@ -16,7 +16,7 @@ from tests.daemon_process import DaemonProcess
 from tests.fake_daemon import Peer, answers, fake_daemon, refuses, says_nothing
 from tests.graphs import DIAMOND
 
-FAULTY = b"goal: g\nnodes:\n  - {name: a, prompt: p}\n  - {name: a}\n  - {dependencies: [z]}\n"
+FAULTY = b"goal: g\nnodes:\n  - {name: a, prioritty: 3}\n  - {name: a}\n  - {dependencies: [z]}\n"
 
 
 def test_many_faults(home: Path) -> None:

@@ -62,6 +62,7 @@ def imported(daemon: DaemonProcess, *arguments: str) -> set[str]:
         ("task list", set()),
         ("task events TASK", set()),
         ("events --since 1h", set()),
+        ("inbox", set()),
         ("complete nodes @", set()),
         ("task show TASK", set()),
         ("task graph TASK", {"renderdag"}),

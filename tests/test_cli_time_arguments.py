@@ -2,10 +2,17 @@
 
 import argparse
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agentd.cli.time_arguments import moment_ago, moment_ahead, seconds, whole_seconds
+from agentd.cli.time_arguments import (
+    moment_ago,
+    moment_ahead,
+    place_or_moment,
+    seconds,
+    whole_seconds,
+)
 from agentd.cli.times import format_seconds
 from tests.command_line import agentd_here
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
@@ -28,6 +35,24 @@ def test_a_duration_in_whole_seconds() -> None:
     assert whole_seconds(1, 86_400)("1h30m") == 5_400
     with pytest.raises(argparse.ArgumentTypeError, match=r"'1\.5': expected whole seconds"):
         whole_seconds(1, 86_400)("1.5")
+
+
+def test_a_place_or_a_moment() -> None:
+    """A number is a seq; a clock's time is the last one that was; all other moments are in full."""
+    assert place_or_moment("42") == 42
+    assert place_or_moment("2026-01-31T12:00:00Z") == "2026-01-31T12:00:00Z"
+    now = datetime.now(UTC)
+    ago, clock = (datetime.fromisoformat(str(place_or_moment(text))) for text in ("2h", "14:30"))
+    assert abs(ago + timedelta(hours=2) - now) < timedelta(seconds=PATIENCE_SECONDS)
+    assert f"{clock.astimezone():%H:%M:%S}" == "14:30:00"
+    assert timedelta(0) <= datetime.now(UTC) - clock < timedelta(hours=25)
+
+
+@pytest.mark.parametrize("text", ["", "then", "25:00", "12:60", "-5", "1.5", "2026-01-31T12:00"])
+def test_neither_a_place_nor_a_moment(text: str) -> None:
+    """It is refused, with what is expected, or that no clock shows it."""
+    with pytest.raises(argparse.ArgumentTypeError, match=r"expected a seq|no clock"):
+        place_or_moment(text)
 
 
 def test_a_moment_from_here() -> None:

@@ -19,8 +19,12 @@ from agentd.client.requests import (
     endings,
     events,
     explain,
+    forks,
+    gates,
+    growth,
     leases,
     limits,
+    locks,
     nodes,
     registration,
     retries,
@@ -40,8 +44,9 @@ if TYPE_CHECKING:
     from tests.daemon_process import DaemonProcess
 
 REQUESTS = (
-    *(control, daemon, endings, events, explain, leases, limits, nodes, registration, retries),
-    *(tasks, updates, workers),
+    *(control, daemon, endings, events, explain, forks, gates, growth, leases, limits),
+    *(locks, nodes, registration),
+    *(retries, tasks, updates, workers),
 )
 NODE = {"payload_schema": {"name": "a"}}
 HEARTBEAT_FORMS = (api.HeartbeatNodeResult, api.HeartbeatNodesResult)
@@ -90,6 +95,17 @@ def limited(client: Any) -> str:
     return "brief"
 
 
+def gated(client: Any) -> str:
+    """A task with a gate "ship" that is open."""
+    return registered(client, {"name": "ship", "gate": {"ask": "Ship it?"}})
+
+
+def locked(client: Any) -> tuple[str, str]:
+    """A lock that is held."""
+    held = client.acquire_resource_lock("dir:/b", mode="shared", ttl_secs=9)
+    return held.resource_key, held.lease_id
+
+
 EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "DescribeInterface": lambda client: client.describe_interface(),
     "Health": lambda client: client.health(),
@@ -119,6 +135,14 @@ EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "ListLimits": lambda client: client.list_limits(limit=1),
     "ExplainNode": lambda client: client.explain_node(failed(client), "a"),
     "ExplainTask": lambda client: client.explain_task(registered(client)),
+    "AddNodes": lambda client: client.add_nodes(registered(client), [{"name": "more"}]),
+    "ForkTask": lambda client: client.fork_task(registered(client), failed=True),
+    "ListGates": lambda client: client.list_gates(task_id=gated(client)),
+    "DecideGate": lambda client: client.decide_gate(gated(client), "ship", "approve", by="me"),
+    "AcquireResourceLock": lambda client: client.acquire_resource_lock("file:/a", metadata=[1]),
+    "HeartbeatResourceLock": lambda client: client.heartbeat_resource_lock(*locked(client)),
+    "ReleaseResourceLock": lambda client: client.release_resource_lock(*locked(client)),
+    "ListResourceLocks": lambda client: client.list_resource_locks(limit=1),
 }
 
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)

@@ -50,7 +50,7 @@ def test_unknown_fields_of_nodes(tmp_path: Path, opened: Any) -> None:
         "initial_nodes[2] has no field 'prompt' (put it into payload_schema); "
         "initial_nodes[3] is no NodeSpec and no mapping: str. "
         "The fields of a node are id, dependencies, payload_schema, name, retry, lease_secs, "
-        "timeout_secs, not_before, on_failure, requires, limits, priority"
+        "timeout_secs, not_before, on_failure, requires, limits, priority, gate, locks"
     )
 
 

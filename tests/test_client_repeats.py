@@ -41,11 +41,13 @@ LONGER = 1.0
 ID = str(uuid.UUID(int=7))
 OK = {"event_id": ID}
 OF_TASKS = {"CancelTask", "PauseTask", "ResumeTask", "SetBudget"}
-ACQUIRING = {"AcquireNextNode", "AcquireNodes"}
+ACQUIRING = {"AcquireNextNode", "AcquireNodes", "AcquireResourceLock"}
+OF_GATES = {"DecideGate"}
 OF_LIMITS = {"SetLimit", "CloseLimit", "UpdateNode"}
 WITHOUT_A_REPEAT = {
-    *("RegisterTask", "CommitEvent", "RetryNode"),
-    *(*ACQUIRING, *OF_TASKS, *OF_LIMITS),
+    *("RegisterTask", "CommitEvent", "RetryNode", "AddNodes", "ForkTask"),
+    "ReleaseResourceLock",
+    *(*ACQUIRING, *OF_TASKS, *OF_LIMITS, *OF_GATES),
 }
 """What has a second effect, unless it carries a request_id."""
 
@@ -87,6 +89,41 @@ def limit(client: Any) -> None:
     assert [event.action_type for event in page.events] == kinds
 
 
+def grow(client: Any) -> None:
+    """Add a node to a task, once."""
+    task_id = client.register_task("fifth").task_id
+    (node_id,) = client.add_nodes(task_id, [{}]).node_ids
+    assert [node.id for node in client.task_status(task_id).nodes] == [node_id]
+
+
+def fork(client: Any) -> None:
+    """Fork a task, once."""
+    task_id = client.register_task("sixth", initial_nodes=[{}]).task_id
+    forked = client.fork_task(task_id)
+    assert [task.id for task in client.list_tasks(limit=2).tasks] == [forked.task_id, task_id]
+
+
+def gate(client: Any) -> None:
+    """Decide a gate once."""
+    nodes = [{"name": "ship", "gate": {"ask": "Ship it?", "timeout_secs": 99}}]
+    task_id = client.register_task("fifth", initial_nodes=nodes).task_id
+    (asked,) = client.list_gates(task_id=task_id).gates
+    decided = client.decide_gate(task_id, asked.name, "reject", by="me", note="no")
+    assert decided.status == "FAILED"
+    (told,) = client.list_gates(open=False, limit=1, task_id=task_id).gates
+    assert (told.decision, told.by, told.note) == ("reject", "me", "no")
+
+
+def lock(client: Any) -> None:
+    """Take a lock, keep it and give it back, each thing once."""
+    held = client.acquire_resource_lock("file:/a/*.py", owner="me")
+    assert client.heartbeat_resource_lock(held.resource_key, held.lease_id, ttl_secs=99).ok
+    assert [each.owner for each in client.list_resource_locks().locks] == ["me"]
+    assert client.release_resource_lock(held.resource_key, held.lease_id).ok
+    page = client.watch_events(after_seq=0, kinds=["ACQUIRE_LOCK", "RELEASE_LOCK"])
+    assert [event.action_type for event in page.events] == ["ACQUIRE_LOCK", "RELEASE_LOCK"]
+
+
 def try_again(client: Any) -> None:
     """Give a node back, fail it and revive it, each once."""
     task_id = client.register_task("third", initial_nodes=[{}]).task_id
@@ -120,9 +157,8 @@ def test_a_lost_answer_has_one_effect(daemon: DaemonProcess, opened: Any, path: 
         assert client.watch_events(after_seq=0, limit=1).last_seq == 1
         assert client.list_workers().workers
         database = client.metrics().database
-        hold(client)
-        try_again(client)
-        limit(client)
+        for do_once in (hold, try_again, limit, grow, fork, gate, lock):
+            do_once(client)
         client.health()
         client.describe_interface()
     assert database.total_tasks == 1

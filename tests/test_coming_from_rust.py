@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agentd.methods import METHODS
-from tests.daemon_process import REPOSITORY, Connection, DaemonProcess, Refused, serve_to_the_end
+from tests.daemon_process import REPOSITORY, Connection, DaemonProcess, serve_to_the_end
 from tests.documents import quoted, rows, text
 from tests.wire.steps import acquire, complete, fail, flat, held, refusal, register
 
@@ -301,14 +301,19 @@ def test_looking(connection: Connection) -> None:
 
 @tries("resource locks")
 def test_resource_locks(connection: Connection) -> None:
-    """Each of the methods is refused as unknown, and none is counted."""
+    """Each of the methods answers, a lock that is held is nobody else's, and it is counted."""
     methods = [name for name in named("resource locks") if name.endswith(("Lock", "Locks"))]
     assert len(methods) == 4
-    for method in methods:
-        with pytest.raises(Refused) as refused:
-            connection.call(method, resource_key="k")
-        assert refused.value.kind == "unknown_method"
-    assert connection.call("Metrics")["database"]["active_resource_locks"] == 0
+    before = connection.call("Metrics")["database"]["active_resource_locks"]
+    held_lock = connection.call("AcquireResourceLock", resource_key="k", owner="me")
+    assert connection.call("AcquireResourceLock", resource_key="k", owner="me") is None
+    assert connection.call("Metrics")["database"]["active_resource_locks"] == before + 1
+    which = {name: held_lock[name] for name in ("resource_key", "lease_id")}
+    assert connection.call("HeartbeatResourceLock", **which)["ok"]
+    keys = [each["resource_key"] for each in connection.call("ListResourceLocks")["locks"]]
+    assert "k" in keys
+    assert connection.call("ReleaseResourceLock", **which) == {"ok": True}
+    assert connection.call("Metrics")["database"]["active_resource_locks"] == before
 
 
 # The page

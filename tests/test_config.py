@@ -209,6 +209,17 @@ def test_users(value: str, uids: tuple[int, ...]) -> None:
     assert load().allowed_uids == (0,)
 
 
+@pytest.mark.parametrize(
+    ("value", "command"), [(" jq -r .text ", "jq -r .text"), ("", None), ("  ", None)]
+)
+def test_the_command_that_tells_people(tmp_path: Path, value: str, command: str | None) -> None:
+    """A command for a shell; empty, it is none, whatever the env file says."""
+    file = env_file(tmp_path / "env", "AGENTD_NOTIFY='mail me'\n")
+    assert load(AGENTD_ENV_FILE=file).notify == "mail me"
+    assert load(AGENTD_ENV_FILE=file, AGENTD_NOTIFY=value).notify == command
+    assert load().notify is None
+
+
 # The logging filter
 
 

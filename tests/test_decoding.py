@@ -16,6 +16,7 @@ from tests.core import uid
 TASK = {"task_id": uid(1)}
 NODE = {**TASK, "node_id": uid(2)}
 LEASE = {**NODE, "lease_id": uid(3)}
+HELD_LOCK = {"resource_key": "a", "lease_id": uid(3)}
 REQUIRED: dict[str, dict[str, Any]] = {
     "RegisterTask": {"goal": "g"},
     "AcquireNextNode": TASK,
@@ -38,6 +39,12 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "CloseLimit": {"name": "gpu"},
     "ExplainNode": NODE,
     "ExplainTask": TASK,
+    "AddNodes": {**TASK, "nodes": []},
+    "ForkTask": TASK,
+    "DecideGate": {**NODE, "decision": "approve"},
+    "AcquireResourceLock": {"resource_key": "a"},
+    "HeartbeatResourceLock": HELD_LOCK,
+    "ReleaseResourceLock": HELD_LOCK,
 }
 CHOSEN: dict[str, dict[str, Any]] = {
     "RetryNode": {"failed": True},
@@ -65,7 +72,7 @@ def refused(method: str, params: object) -> str:
 def optional(method: str) -> list[str]:
     """The optional fields that are not the user's own JSON."""
     params = next(m.params for m in METHODS if m.name == method)
-    user_json = {"context", "payload", *PAYLOADS.values(), "event_payload"}
+    user_json = {"context", "payload", *PAYLOADS.values(), "event_payload", "metadata"}
     fields = msgspec.structs.fields(params)
     return [f.encode_name for f in fields if not f.required and f.encode_name not in user_json]
 
@@ -141,7 +148,8 @@ def test_the_interface_says_what_may_be_null() -> None:
         schema = msgspec.json.schema(method.params)
         properties = schema["$defs"][method.params.__name__]["properties"]
         for field, described in properties.items():
-            may = {"type": "null"} in described.get("anyOf", []) or "type" not in described
+            is_any = not {"type", "enum"} & {*described}
+            may = {"type": "null"} in described.get("anyOf", []) or is_any
             one_of_two_forms = method.name == "HeartbeatNode"
             required = field in REQUIRED.get(method.name, {}) and not one_of_two_forms
             assert may == (not required or (method.name, field) in MEANT), (method.name, field)

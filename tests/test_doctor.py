@@ -17,7 +17,7 @@ from tests.databases import create, traces
 from tests.doctor import examined, not_ok, pretend_a_local_disk, told
 
 CHECKS = [
-    *["setting"] * 9,
+    *["setting"] * 10,
     *["env file", "home", "database", "database", "socket", "lock", "open files", "disk space"],
     *["file system", "SQLite", "durability", "WAL", "integrity", "journal", "mark"],
 ]
@@ -154,6 +154,7 @@ def test_every_setting_and_where_it_comes_from(home: Path) -> None:
         "AGENTD_CONTEXT_EVENT_LIMIT 50 (default)",
         "AGENTD_CONTEXT_BYTES 262144 (default)",
         "AGENTD_LOG_BYTES 1073741824 (default)",
+        "AGENTD_NOTIFY none (default)",
         "AGENTD_LOG info (default)",
     ]
     assert told(home, "env file", **extra) == [f"{file}, 2 variables (AGENTD_ENV_FILE is set)"]

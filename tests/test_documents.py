@@ -187,5 +187,6 @@ def test_the_contract_is_kept() -> None:
         "AGENTD_ALLOW_UID": "0",
         "AGENTD_CONTEXT_BYTES": "262144",
         "AGENTD_LOG_BYTES": "1073741824",
+        "AGENTD_NOTIFY": "",
     }
     assert environment | ours_too == settings(rows(section("Configuration")))

@@ -13,6 +13,7 @@ import pytest
 from tests.command_line import AGENTD, agentd_here
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.documents import quoted, rows, text
+from tests.test_cli_events import wait_until_asked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,10 +33,15 @@ nodes:
   - {name: review}
   - {name: publish, dependencies: [build]}
 """
+ASKED = ("gate show", "gate approve", "gate reject")
+REJECTED = ("node retry @ ship",)
+GATED = '{"goal": "Release", "nodes": [{"name": "ship", "gate": "Ship it?"}]}'
+"""Of a gate that is open, and of one that somebody said no to."""
+
 BUILD_FAILED = ("task retry", "node retry", "node show")
 WORKED_ON = ("node log", "task watch", "task wait", "task cost")
 """Of what an agent has done, and what goes on until the task has ended."""
-HELD = ("node commit", "node release")
+HELD = ("node commit", "node release", "checkpoint", "add ")
 """Of a node that somebody holds: its first one, `build`, and who is called OWNER."""
 
 
@@ -43,6 +49,7 @@ HELD = ("node commit", "node release")
 def folder(shared: DaemonProcess, tmp_path: Path) -> Path:
     """Where a person types: a plan that is registered, an agent, a machine's own program."""
     (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "more.yaml").write_text("- {name: check, before: publish}\n")
     for name in ("claude", "train.sh"):
         (tmp_path / name).write_text("#!/bin/sh\nexec cat\n")
         (tmp_path / name).chmod(0o755)
@@ -52,13 +59,15 @@ def folder(shared: DaemonProcess, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def typed(shared: DaemonProcess, folder: Path, *words: str) -> subprocess.Popen[bytes]:
+def typed(
+    shared: DaemonProcess, folder: Path, *words: str, given: dict[str, str]
+) -> subprocess.Popen[bytes]:
     """The command, as it runs in that folder."""
     path = f"{folder}:/usr/local/bin:/usr/bin:/bin"
     return subprocess.Popen(
         [*AGENTD, *words],
         cwd=folder,
-        env=environment(shared.home, {"PATH": path, "PYTHONPATH": str(REPOSITORY)}),
+        env=environment(shared.home, {"PATH": path, "PYTHONPATH": str(REPOSITORY), **given}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -82,7 +91,11 @@ def prepare(shared: DaemonProcess, folder: Path, command: str) -> dict[str, str]
         assert (
             agentd_here(shared.home, "work", "--task", "@", "--", str(folder / "claude")).code == 0
         )
-    if is_about(command, BUILD_FAILED):
+    if is_about(command, ASKED + REJECTED):
+        agentd_here(shared.home, "task", "register", "-", stdin=GATED.encode())
+    if is_about(command, REJECTED):
+        assert agentd_here(shared.home, "gate", "reject", "@", "ship").code == 0
+    elif is_about(command, BUILD_FAILED):
         held = agentd_here(shared.home, "node", "acquire", "@", "--node", "build").out.split()
         assert agentd_here(shared.home, "node", "fail", "@", "build", held[2]).code == 0
     if is_about(command, ("task resume",)):
@@ -92,20 +105,26 @@ def prepare(shared: DaemonProcess, folder: Path, command: str) -> dict[str, str]
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_it_does_what_it_is_asked_to(shared: DaemonProcess, folder: Path, command: str) -> None:
-    """It succeeds; a worker that serves all tasks does so until it is stopped."""
+    """It succeeds; what serves all tasks, or watches them, does so until it is stopped."""
+    goes_on = "--all" in command.split() or is_about(command, ("watch",))
     given = prepare(shared, folder, command)
     words = shlex.split(Template(command).substitute(given))[1:]
-    with typed(shared, folder, *words) as process:
+    words = ["0s" if word == "02:14" else word for word in words]  # the task is not so old
+    with typed(shared, folder, *words, given=given) as process:
         if "--all" in words:
             assert agentd_here(shared.home, "task", "wait", "@").code == 0
+        if is_about(command, ("watch",)):
+            wait_until_asked(shared)
+        if goes_on:
             process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == (130 if "--all" in words else 0), out.decode()
+    assert process.returncode == (130 if goes_on else 0), out.decode()
 
 
 def test_it_is_one_command_a_question() -> None:
-    """Each row begins with its command, but the one that is a key."""
+    """Each row begins with its command, but those that are a setting and a key."""
     told = [row[1] for row in rows(text(PAGE))]
     assert [each for each in told if not each.startswith("`agentd ")] == [
-        "Ctrl-C: its command is ended, and its node goes back at once"
+        "`AGENTD_NOTIFY=…` in `~/.agentd/.env`: [Telling people](operations.md#telling-people)",
+        "Ctrl-C: its command is ended, and its node goes back at once",
     ]

@@ -10,6 +10,7 @@ from agentd.errors import JournalDamaged
 from agentd.events import (
     EVENTS,
     EventCommitted,
+    ForkedFrom,
     NodeAcquired,
     NodeAdded,
     NodeSettings,
@@ -89,7 +90,9 @@ def test_every_kind_of_event_is_read_as_it_was_written(kind: type[Any]) -> None:
         "settings": settings,
         "node_defaults": settings,
         "how": "expired",
-        **dict.fromkeys(("counts", "satisfies", "satisfied", "moves"), True),
+        "forked_from": ForkedFrom(uid(6), 7),
+        "decision": "reject",
+        **dict.fromkeys(("counts", "satisfies", "satisfied", "moves", "checkpoint"), True),
     }
     examples |= {"labels": {"ö": "ü"}, "budget": {"ö": 1}, "usage": {"ö": 0.5}}
     examples |= {"paused": True, "spent": True, "descendants": (uid(5),)}
@@ -97,15 +100,18 @@ def test_every_kind_of_event_is_read_as_it_was_written(kind: type[Any]) -> None:
         "waiting_on": 2,
         "position": 9,
         "node_count": 0,
-        **dict.fromkeys(("lease_expires_at", "deadline_at", "not_before", "previous"), 1 << 53),
-        **dict.fromkeys(("attempt", "lease_ms", "number"), 7),
+        **dict.fromkeys(
+            ("lease_expires_at", "deadline_at", "not_before", "previous", "expires_at"), 1 << 53
+        ),
+        **dict.fromkeys(("attempt", "lease_ms", "number", "place", "result_seq"), 7),
+        **dict.fromkeys(("gate_timeout_at", "completed", "failed"), 8),
         "timeout_at": 1,
         "until": 1 << 53,
         "max_running": 0,
     }
     if kind is NodeAcquired:
         examples |= {"limits": ("ö", "ü"), "labels": ("ö",)}
-    examples["rate"] = Rate(3, 1_000)
+    examples |= {"rate": Rate(3, 1_000), "mode": "shared"}
     fields = kind.__struct_fields__
     event = kind(**{name: {**examples, **numbers}.get(name, f"ö {name}") for name in fields})
     recorded = one(Draft(event))

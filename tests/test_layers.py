@@ -7,6 +7,7 @@ everybody sees the plan change.
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -21,11 +22,12 @@ PURE: dict[str, set[str]] = {
     "suggestion": set(),
     "errors": set(),
     "events": set(),
+    "lock_keys": set(),
     "journal": {"errors", "events"},
     "lifecycle": {"errors", "events"},
     "graph": {"errors"},
-    "projections": {"events", "journal"},
-    "api": {"events"},
+    "projections": {"events", "journal", "lock_keys"},
+    "api": {"events", "lock_keys"},
     "answers": {"api", "errors"},
     "causes": {"api", "projections"},
     "decide": {
@@ -71,6 +73,7 @@ EFFECTS: dict[str, set[str]] = {
         "events",
         "holders",
         "journal",
+        "lock_keys",
         "projections",
     },
     "transact": {
@@ -78,6 +81,7 @@ EFFECTS: dict[str, set[str]] = {
         "api",
         "decide",
         "errors",
+        "events",
         "journal",
         "methods",
         "projections",
@@ -115,6 +119,7 @@ EFFECTS: dict[str, set[str]] = {
         "config",
         "errors",
         "holders",
+        "lock_keys",
         "peers",
         "protocol",
         "socket_path",
@@ -135,6 +140,7 @@ EFFECTS: dict[str, set[str]] = {
         "events",
         "holders",
         "journal",
+        "lock_keys",
         "logfilter",
         "methods",
         "peers",
@@ -170,6 +176,7 @@ EFFECTS: dict[str, set[str]] = {
         "config",
         "daemon",
         "doctor",
+        "durable",
         "errors",
         "events",
         "graph",
@@ -209,8 +216,13 @@ def room(module: str) -> str:
     return module.partition(".")[0] or "agentd"
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """Every module that a file imports, by its full name; conditional and late imports count."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

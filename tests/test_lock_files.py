@@ -142,6 +142,7 @@ OURS = [
     "agentd.lock",
     "agentd.sock",
     "artifacts",
+    "watch",
     "results",
 ]
 

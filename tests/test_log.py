@@ -131,6 +131,9 @@ class Asking:
         assert rest is None
         self.answered.set_result(piece)
 
+    def take_prepared(self, command: Command) -> None:
+        pytest.fail(f"{command} is no answer")
+
     def hold_nothing(self) -> None:
         pytest.fail("nobody asked for that")
 

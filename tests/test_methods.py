@@ -286,6 +286,14 @@ def test_every_alias_is_the_method() -> None:
         "ListLimits": ("list_limits",),
         "ExplainNode": ("explain_node",),
         "ExplainTask": ("explain_task",),
+        "AddNodes": ("add_nodes",),
+        "ForkTask": ("fork_task",),
+        "ListGates": ("list_gates",),
+        "DecideGate": ("decide_gate",),
+        "AcquireResourceLock": ("acquire_resource_lock",),
+        "HeartbeatResourceLock": ("heartbeat_resource_lock",),
+        "ReleaseResourceLock": ("release_resource_lock",),
+        "ListResourceLocks": ("list_resource_locks",),
     }
 
 

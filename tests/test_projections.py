@@ -10,13 +10,21 @@ from msgspec.structs import asdict, replace
 from agentd.events import (
     EVENTS,
     BudgetSet,
+    DependenciesAdded,
     Event,
     EventCommitted,
+    GateDecided,
+    GateOpened,
     LeaseExpired,
     LeaseExtended,
     LeaseRevoked,
     LimitClosed,
     LimitSet,
+    LockAcquired,
+    LockEnded,
+    LockExpired,
+    LockExtended,
+    LockReleased,
     NodeAcquired,
     NodeAdded,
     NodeCompleted,
@@ -100,9 +108,18 @@ CANCELLED = TaskCancelled("why", "who")
 PAUSED, RESUMED = TaskPaused("why", "who"), TaskResumed()
 BUDGET = BudgetSet({"tokens": 5}, spent=True)
 UPDATED = NodeUpdated(NodeSettings(priority=2, limits=("gpu",)), 2)
+MORE_ADDED = DependenciesAdded((uid(8), uid(9)), 2)
 LIMIT_SET = LimitSet("gpu", 3, Rate(5, 1_000))
 LIMIT_CLOSED = LimitClosed("gpu", LATER + 9)
+GATE_OPENED, GATE_DECIDED = GateOpened("Ship it?"), GateDecided("approve")
 OF_LIMITS = (LIMIT_SET, LIMIT_CLOSED)
+OF_LOCKS = (
+    LockAcquired("file:/a", LEASE, "w", LATER + 9),
+    LockExtended("file:/a", LEASE, LATER + 99),
+    LockReleased("file:/a", LEASE, "w"),
+    LockEnded("file:/a", LEASE, "w"),
+    LockExpired("file:/a", LEASE, "w"),
+)
 OF_TASKS = (REGISTERED, CANCELLED, PAUSED, RESUMED, BUDGET, *OF_LIMITS)
 EXAMPLES: Sequence[Event] = (
     REGISTERED,
@@ -124,6 +141,10 @@ EXAMPLES: Sequence[Event] = (
     UPDATED,
     LIMIT_SET,
     LIMIT_CLOSED,
+    MORE_ADDED,
+    GATE_OPENED,
+    GATE_DECIDED,
+    *OF_LOCKS,
 )
 
 
@@ -238,6 +259,7 @@ def test_nodes_of_one_request_are_a_batch() -> None:
             {"status": "PENDING", "last_lease": None, "result_seq": None, "counted": 0},
         ),
         (replace(PENDING, not_before=NOW), DUE, {"not_before": None, "updated_at": NOW}),
+        (replace(PENDING, waiting_on=1), MORE_ADDED, {"waiting_on": 3, "dependencies_seq": 7}),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -287,11 +309,12 @@ def test_a_node_is_added_with_its_settings() -> None:
 
 @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
 def test_which_nodes_an_event_concerns(event: Event) -> None:
-    """An event concerns its node; a completion also who waits for it; a note nobody's row."""
+    """An event concerns its node; a completion also who waits for it; a note no row at all."""
     own: list[Key] = [(NODE,)]
-    expected = {EventCommitted: [], NodeCompleted: [*own, (WAITING,)]}
     none: list[Key] = []
-    assert keys(NODES, event) == (none if event in OF_TASKS else expected.get(type(event), own))
+    expected = {EventCommitted: none, NodeCompleted: [*own, (WAITING,)]}
+    of_no_node = event in (*OF_TASKS, *OF_LOCKS, GATE_OPENED, GATE_DECIDED)
+    assert keys(NODES, event) == (none if of_no_node else expected.get(type(event), own))
 
 
 # edges
@@ -299,8 +322,8 @@ def test_which_nodes_an_event_concerns(event: Event) -> None:
 
 @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
 def test_which_edges_an_event_concerns(event: Event) -> None:
-    """A new node brings the edges to its dependencies; no other event concerns any."""
-    expected = [(uid(8), NODE), (uid(9), NODE)] if event is ADDED else []
+    """A new node brings the edges to its dependencies, and one may get more of them."""
+    expected = [(uid(8), NODE), (uid(9), NODE)] if event in (ADDED, MORE_ADDED) else []
     assert keys(EDGES, event) == expected
 
 
@@ -327,6 +350,7 @@ HELD: dict[str, dict[str, Any]] = {
     "TaskPaused": {"paused_seq": 7},
     "TaskResumed": {"paused_seq": None},
     "BudgetSet": {"budget_seq": 7, "spent": True},
+    "GateOpened": {"gates_to_open": -1},
 }
 
 
@@ -381,6 +405,13 @@ def test_the_counts_of_a_task_begin_with_its_registration() -> None:
     assert TASK_STATES.reduce(None, recorded(registered), (TASK,)) == TaskStateRow(TASK, 7, 0, 0, 0)
     assert keys(TASK_STATES, registered) == [(TASK,)]
     assert keys(TASK_STATES, ADDED) == []
+
+
+def test_a_node_that_is_added_later_is_counted() -> None:
+    """The registration of its task knew nothing of it."""
+    later = replace(ADDED, place=0)
+    assert keys(TASK_STATES, later) == [(TASK,)]
+    assert reduce(TASK_STATES, STATE_ROW, later, (TASK,)) == asdict(STATE_ROW) | {"pending": 11}
 
 
 def test_what_a_task_is_registered_with() -> None:
@@ -517,4 +548,8 @@ def test_folding_reaches_every_table() -> None:
         "limits": 0,
         "usage": 0,
         "starts": 0,
+        "gates": 0,
+        "wishes": 0,
+        "locks": 0,
+        "expired_locks": 0,
     }

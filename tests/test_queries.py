@@ -17,7 +17,7 @@ from agentd.daemon.event_waiters import EventWaiters
 from agentd.daemon.grace import Grace
 from agentd.daemon.queries import FEW_NODES, Queries
 from agentd.errors import StorageError
-from agentd.methods import BY_NAME
+from agentd.methods import BY_NAME, Command
 from agentd.status_stream import TaskStatusStream
 from agentd.store.memory import MemoryStore, MemoryTx
 from tests.core import EVENT_LIMIT, LEASE_MS, NOW, Core
@@ -84,6 +84,9 @@ class Client:
         self.taken.set()
         if rest is None:
             self.done.set()
+
+    def take_prepared(self, command: Command) -> None:
+        pytest.fail(f"{command} is no answer")
 
     def hold_nothing(self) -> None:
         pytest.fail("nobody asked for that")

@@ -13,6 +13,7 @@ from agentd.projections import (
     QUEUE,
     STARTS,
     TASK_STATES,
+    TASKS,
     LimitRow,
     NodeRow,
     StartRow,
@@ -32,6 +33,7 @@ from tests.test_projections import (
     RUNNING,
     STATE_ROW,
     TASK,
+    TASK_ROW,
     recorded,
 )
 
@@ -43,6 +45,7 @@ def followed(before: NodeRow | None, after: NodeRow | None, **state: Any) -> lis
     """The stretches when a node's row has changed, beside one other node of the first."""
     tables = MemoryTx()
     tables.put(TASK_STATES, (TASK,), replace(STATE_ROW, **state))
+    tables.put(TASKS, (TASK,), TASK_ROW)
     if before is not None:
         queue.follow_node(tables, None, before)
     queue.follow_node(tables, before, after)
@@ -51,7 +54,8 @@ def followed(before: NodeRow | None, after: NodeRow | None, **state: Any) -> lis
 
 def stretch(**known: Any) -> StretchRow:
     """The stretch of PENDING, which is the only one in it."""
-    return replace(StretchRow(TASK, "", 0, 2 - 3, 1, 1, held=False, hands_out=True), **known)
+    row = StretchRow(TASK, "", 0, 2 - 3, 1, 1, held=False, hands_out=True, registered_seq=1)
+    return replace(row, **known)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +102,7 @@ def test_what_holds_a_task_holds_its_stretches(
     """And lets them go again; a task that is cancelled has none for ever."""
     tables = MemoryTx()
     tables.put(TASK_STATES, (TASK,), STATE_ROW)
+    tables.put(TASKS, (TASK,), TASK_ROW)
     queue.follow_node(tables, None, PENDING)
     changed = replace(STATE_ROW, **after)
     queue.follow_task(tables, STATE_ROW, changed)

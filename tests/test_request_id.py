@@ -64,6 +64,12 @@ def requests(core: Core) -> dict[str, dict[str, Any]]:
         "UpdateNode": {"task_id": task_id, "limits": ["gpu"]},
         "SetLimit": {"name": "gpu", "max_running": 2, "rate": {"count": 3, "per_secs": 1.5}},
         "CloseLimit": {"name": _limit(core), "for_secs": 1.5},
+        "AddNodes": {"task_id": task_id, "nodes": [{}, {"before": [uid(6)]}]},
+        "ForkTask": {"task_id": core.register(spec(0xF0)), "goal": "h"},
+        "DecideGate": {**_gate(core), "decision": "reject", "by": "me", "note": "no"},
+        "AcquireResourceLock": {"resource_key": "free", "metadata": [1.50]},
+        "HeartbeatResourceLock": _lock(core, "kept"),
+        "ReleaseResourceLock": _lock(core, "given back"),
     }
 
 
@@ -73,12 +79,29 @@ def _paused(core: Core) -> str:
     return task_id
 
 
+def _gate(core: Core) -> dict[str, str]:
+    task_id = core.register(spec(8, gate={"ask": "Ship it?"}), spec(9, 8))
+    return {"task_id": task_id, "node_id": uid(8)}
+
+
 def _limit(core: Core) -> str:
     core.do("SetLimit", name="net", max_running=None)
     return "net"
 
 
-RECORDED = {"RegisterTask": 3, "AcquireNodes": 2, "UpdateNode": 2}
+def _lock(core: Core, key: str) -> dict[str, Any]:
+    found = core.do("AcquireResourceLock", resource_key=key)
+    return {name: found[name] for name in ("resource_key", "lease_id")}
+
+
+RECORDED = {
+    "RegisterTask": 3,
+    "ForkTask": 2,
+    "AcquireNodes": 2,
+    "UpdateNode": 2,
+    "AddNodes": 3,
+    "DecideGate": 3,
+}
 """Events of these requests, where they are not one."""
 
 

@@ -17,7 +17,8 @@ from agentd.events import (
     TaskRegistered,
 )
 from agentd.journal import Draft
-from agentd.projections import TASK_STATES
+from agentd.projections import GATES, TASK_STATES, GateRow
+from agentd.projections.gates import Stage
 from agentd.queries.queue import Takeable, hands_out, next_node
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import open_for_reading
@@ -41,8 +42,11 @@ QUESTIONS: dict[str, Question] = {
         reader.records_without_heartbeats(uid(2), reader.last_seq() // 2, 2)
     ),
     "first events": lambda reader: list(reader.records_without_heartbeats(uid(2), 0, 2)),
+    "a small task as it was": lambda reader: reader.past(uid(1), reader.last_seq()),
+    "what happened to locks": lambda reader: list(reader.records_of_locks(reader.last_seq())),
     "counts": lambda reader: reader.get(TASK_STATES, (uid(2),)),
     "a page of nodes": lambda reader: list(reader.nodes(uid(2), 3, 2)),
+    "nodes by their names": lambda reader: reader.nodes_named(uid(2), ["a", "b"]),
     "nothing ready": lambda reader: reader.stretches(uid(1)),
     "leased nodes": lambda reader: reader.leased_nodes(uid(2)),
     "states of tasks": lambda reader: reader.states_of([uid(1), uid(2)]),
@@ -126,7 +130,7 @@ OF_QUEUE: dict[str, Question] = {
     "whether a task hands out": lambda reader: hands_out(
         reader, uid(FULL), Takeable(reader, frozenset(), NOW)
     ),
-    "tasks that hand out": lambda reader: reader.runnable_tasks("", 0, 2),
+    "tasks that hand out, of those that do not": lambda reader: reader.runnable_tasks("", 0, 9),
     "ready nodes that name a limit": lambda reader: reader.count_ready(
         [stretch.demand for stretch in reader.stretches(uid(FULL))]
     ),
@@ -188,3 +192,37 @@ def test_what_is_not_handed_out_costs_nothing(two_queues: Sizes, question: Quest
     """
     small, large = two_queues
     assert steps(large, question) < 3 * steps(small, question)
+
+
+# Gates
+
+OF_GATES: dict[str, Question] = {
+    "open gates": lambda reader: reader.listed_gates("open", None, (NOW, 1), 2),
+    "open gates of a task": lambda reader: reader.listed_gates("open", uid(1), (0, 0), 2),
+    "decided gates": lambda reader: reader.listed_gates("decided", None, (NOW, 1), 2),
+    "gates to open": lambda reader: reader.gates_in(uid(1), "ready"),
+    "late gates": lambda reader: reader.overdue_gates(NOW + 1, 2),
+    "the next gate that is late": lambda reader: reader.next_gate_timeout(NOW),
+}
+
+
+def gated(directory: Path, size: int) -> apsw.Connection:
+    """So many gates that were decided, in one task and in others, and as many that are open."""
+    store = SqliteStore.open(directory / f"gates-{size}.db", NOW)
+    with store.write() as tx:
+        for number in range(2 * size):
+            stage: Stage = "open" if number % 2 else "decided"
+            key = uid(1 if number % 3 else number), uid(number)
+            row = GateRow(*key, stage, NOW + number, number, NOW + number, 1)
+            tx.put(GATES, key, row)
+    store.close()
+    return open_for_reading(directory / f"gates-{size}.db")
+
+
+@pytest.mark.parametrize("question", OF_GATES.values(), ids=list(OF_GATES))
+def test_gates_cost_what_is_shown(tmp_path: Path, question: Question) -> None:
+    """Fifty times as many gates are at most a few more looks at an index."""
+    small, large = gated(tmp_path, 20), gated(tmp_path, 1_000)
+    assert steps(large, question) < 3 * steps(small, question)
+    small.close()
+    large.close()

@@ -119,7 +119,7 @@ QUESTIONS: dict[str, Question] = {
     "stretches": lambda r: r.stretches(uid(1)),
     "next stretches": lambda r: r.next_stretches(),
     "first of a stretch": lambda r: r.first_of(
-        StretchRow(uid(1), "", 0, 1, 1, 1, held=False, hands_out=True)
+        StretchRow(uid(1), "", 0, 1, 1, 1, held=False, hands_out=True, registered_seq=1)
     ),
     "rated limits": lambda r: r.rated_limits(),
     "pending": lambda r: r.pending_nodes(uid(1)),
@@ -244,7 +244,7 @@ def test_few_nodes_are_in_an_index_of_their_own(
     [
         ("tasks", "tasks_order"),
         ("tasks of a prefix", "task_id>? AND task_id<?"),
-        ("runnable tasks", "tasks_order"),
+        ("runnable tasks", "queue_tasks"),
         ("runnable tasks of a prefix", "task_id>? AND task_id<?"),
     ],
 )

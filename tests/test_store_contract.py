@@ -23,7 +23,10 @@ from agentd.journal import GENESIS, Draft, Head, Recorded
 from agentd.projections import (
     DEMANDS,
     EDGES,
+    EXPIRED_LOCKS,
+    GATES,
     LIMITS,
+    LOCKS,
     NODES,
     PROJECTIONS,
     QUEUE,
@@ -32,10 +35,14 @@ from agentd.projections import (
     TASKS,
     TOTALS,
     USAGE,
+    WISHES,
     DemandRow,
     EdgeRow,
+    ExpiredLockRow,
+    GateRow,
     Key,
     LimitRow,
+    LockRow,
     NodeRow,
     Projection,
     StartRow,
@@ -44,6 +51,7 @@ from agentd.projections import (
     TaskStateRow,
     TotalsRow,
     UsageRow,
+    WishRow,
 )
 from agentd.store import Store
 from tests.core import NOW, STORES, Ids, record_drafts, uid
@@ -60,9 +68,19 @@ NODE = NodeRow(uid(1), uid(9), 3, 4, "RUNNING", 0, 6, 7, uid(8), "ö", 10, uid(1
 OTHER = NodeRow(
     *(uid(1), uid(9), 3, 4, "PENDING", 2, 9, None, None, None, None, None, None),
     *(None, 5, 6, 7, 8, 9, 10, 11, 12, 13, "d"),
+    checkpoint_seq=14,
+    locks_in_way=15,
+    locks_held=16,
+    dependencies_seq=17,
 )
 
-STRETCH = StretchRow(uid(1), "d", -1, 7, 2, 1, held=True, hands_out=False)
+STRETCH = StretchRow(uid(1), "d", -1, 7, 2, 1, held=True, hands_out=False, registered_seq=6)
+
+LOCK = LockRow(
+    *(uid(1), "file:/a", "/a/", "one", "shared", "me", "p", uid(2), "n", uid(3), uid(4)),
+    *(5, 6, 7, None),
+)
+WISH = WishRow(uid(1), "a", uid(2), "=a", "one", "exclusive", waits=False)
 
 Examples = tuple[Projection, list[tuple[Key, Struct]]]
 ROWS: list[Examples] = [
@@ -84,9 +102,13 @@ ROWS: list[Examples] = [
         QUEUE,
         [((uid(n), "d", -n, 7), replace(STRETCH, task_id=uid(n), rank=-n)) for n in (1, 2)],
     ),
+    (GATES, [((uid(n), uid(9)), GateRow(uid(n), uid(9))) for n in (1, 2, 3)]),
     (STARTS, [(("a", n), StartRow("a", n, 9)) for n in (1, 2, 3)]),
     (TASK_STATES, [((uid(n),), TaskStateRow(uid(n), n, 2, 3, 4)) for n in (1, 2, 3)]),
     (TOTALS, [((scope,), TotalsRow(scope, 1, 2, 3, 4, 5, 6)) for scope in ("a", "b", "c")]),
+    (LOCKS, [((uid(n),), replace(LOCK, lease_id=uid(n))) for n in (1, 2, 3)]),
+    (EXPIRED_LOCKS, [((key,), ExpiredLockRow(key, uid(1), "me", None)) for key in "abc"]),
+    (WISHES, [((uid(n), "a"), replace(WISH, node_id=uid(n))) for n in (1, 2, 3)]),
     (USAGE, [(("a", unit), UsageRow("a", unit, 1.5)) for unit in ("x", "y", "z")]),
 ]
 each_projection = pytest.mark.parametrize(
@@ -136,13 +158,27 @@ def test_a_row_that_is_put_is_got(
 CHANGED: list[tuple[Projection, Key, Struct, Struct]] = [
     (TASKS, (uid(1),), TaskRow(uid(1), 1, 2), TaskRow(uid(1), 9, 3, uid(2), 4)),
     (NODES, (uid(1),), NODE, OTHER),
+    (LOCKS, (uid(1),), LOCK, replace(LOCK, updated_at=8, expires_at=9)),
+    (WISHES, (uid(1), "a"), WISH, replace(WISH, waits=True)),
+    (
+        EXPIRED_LOCKS,
+        ("a",),
+        ExpiredLockRow("a", uid(1), "me", None),
+        ExpiredLockRow("a", uid(2), "you", uid(3)),
+    ),
     (
         TASK_STATES,
         (uid(1),),
         TaskStateRow(uid(1), 1, 2, 3, 4),
-        TaskStateRow(uid(1), 9, 9, 9, 9, 5, 6, 7, spent=True, has_usage=True),
+        TaskStateRow(uid(1), 9, 9, 9, 9, 5, 6, 7, spent=True, has_usage=True, gates_to_open=1),
     ),
     (TOTALS, ("a",), TotalsRow("a", 1, 2, 3, 4, 5, 6), TotalsRow("a", 9, 9, 9, 9, 9, 9)),
+    (
+        GATES,
+        (uid(1), uid(2)),
+        GateRow(uid(1), uid(2)),
+        GateRow(uid(1), uid(2), "decided", 1, 2, 3, 4),
+    ),
     (USAGE, ("a", "x"), UsageRow("a", "x", 1), UsageRow("a", "x", 2.5)),
 ]
 

@@ -43,7 +43,7 @@ class Node:
     """A node as the rows so far left it. `holder` is a lease, `ended` the event of its end.
 
     `settings` are those that it was registered with; it is not handed out before `not_before`, Unix
-    milliseconds. `satisfied`: its dependents no longer wait for it.
+    milliseconds. `satisfied`: its dependents no longer wait for it. A gate is open, then decided.
     """
 
     task_id: str
@@ -54,6 +54,7 @@ class Node:
     holder: str | None = None
     ended: str | None = None
     satisfied: bool = False
+    gate: str = ""
 
 
 @dataclass
@@ -131,6 +132,8 @@ class Chronicle:
             "NodeReleased": self._released,
             "NodeDue": self._due,
             "LimitSet": self.slots.limit_set,
+            "GateOpened": self._opened,
+            "GateDecided": self._decided,
         }
         fold[row.kind](row, data)
 
@@ -153,6 +156,8 @@ class Chronicle:
         ready = all(self.nodes[each].satisfied for each in node.dependencies)
         self._insist(row, ready, "acquired before its dependencies were completed")
         self._insist(row, row.at >= node.not_before, "acquired before its pause was over")
+        undecided = "gate" in node.settings and node.gate != "decided"
+        self._insist(row, not undecided, "a gate acquired before it was decided")
         self._insist(row, data["lease_id"] not in self.leases, "a lease granted twice")
         node.attempts += 1
         self._insist(row, data.get("attempt", 1) == node.attempts, "an attempt was left out")
@@ -208,6 +213,17 @@ class Chronicle:
 
     def _due(self, row: Row, _data: Object) -> None:
         self._insist(row, row.at >= self._node(row).not_before, "its pause was not over")
+
+    def _opened(self, row: Row, _data: Object) -> None:
+        node = self._node(row)
+        ready = all(self.nodes[each].satisfied for each in node.dependencies)
+        self._insist(row, ready and node.holder is None and node.ended is None, "opened too early")
+        self._insist(row, node.gate != "open", "opened twice")
+        node.gate = "open"
+
+    def _decided(self, row: Row, _data: Object) -> None:
+        self._insist(row, self._node(row).gate == "open", "decided, and was not open")
+        self._node(row).gate = "decided"
 
     def _end_lease(self, row: Row, data: Object) -> None:
         node = self._node(row)

@@ -6,6 +6,7 @@ node" becomes a request about that node, a graph by places one by ids, its flaw 
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import ANY
 
 from tests.core import uid
 from tests.property.model import Model
@@ -13,7 +14,10 @@ from tests.property.node_model import Object
 from tests.property.strategies import (
     CLOSINGS,
     LIMIT_CHANGES,
+    LOCK_KEYS,
+    LOCK_MODES,
     OF_LIMITS,
+    OF_LOCKS,
     OF_TASKS,
     UPDATES,
     Ask,
@@ -26,6 +30,7 @@ LAST_PICK = 19
 SCOPES = ("task", "task", "task", "node", "none")
 OTHER_TASK_PICK = 18
 Call = tuple[str, Object]
+WITHOUT_LEASE = ("UpdateNode", "DecideGate", "expire_locks", *OF_LOCKS)
 ENDINGS = ("CompleteNode", "FailNode", "ReleaseNode")
 SAYS = {
     "FailNode": ("retryable", "retry_after_secs", "kind"),
@@ -48,7 +53,7 @@ class Asker:
     def call(self, ask: Ask) -> Call:
         """The request that the ask is about at this moment; where nothing is held, acquire."""
         held = self.held_nodes()
-        needs_lease = ask.lease == "current" and ask.method not in (*OF_LIMITS, "UpdateNode")
+        needs_lease = ask.lease == "current" and ask.method not in (*OF_LIMITS, *WITHOUT_LEASE)
         if ask.method == "AcquireNodes":
             return ask.method, {**self.wanted(ask), "count": 1 + ask.which % 4}
         if ask.method == "AcquireNextNode" or (needs_lease and not held):
@@ -66,7 +71,7 @@ class Asker:
     def of_task(self, ask: Ask) -> Object:
         """The params of what is about a task as a whole."""
         params: Object = {"task_id": self.task_id(ask)}
-        if ask.method in ("settle_due", "time_out_task"):
+        if ask.method in ("settle_due", "time_out_task", "time_out_gates"):
             return params
         if ask.method == "SetBudget":
             return {**params, "budget": ask.usage or None}
@@ -85,6 +90,8 @@ class Asker:
             params["lease_id"] = self.lease(ask, node)
         if ask.method not in ("HeartbeatNode", "ReleaseNode"):
             params |= {"payload": ask.payload, "usage": ask.usage}
+        if ask.method == "CommitEvent" and not ask.which % 3:
+            params["checkpoint"] = True
         if ask.method in ENDINGS and ask.which % 2:
             params["acquire_next"] = self.wanted(ask)
         params |= {name: ask.more[name] for name in SAYS.get(ask.method, ()) if name in ask.more}
@@ -121,6 +128,55 @@ class Asker:
         node = self.pick(ask._replace(which=self.asked % 20), meant)
         node = node or {"id": UNKNOWN, "task_id": self.task_id(ask)}
         return self.by_name(node, {"task_id": node["task_id"], "node_id": node["id"], **changes})
+
+    def forking(self, ask: Ask) -> Object:
+        """The params of ForkTask: as it is, or with some to run again, now and then of nowhere."""
+        params: Object = {"task_id": self.task_id(ask)}
+        nodes = [n for n in self.model.nodes.values() if n["task_id"] == params["task_id"]]
+        if ask.which % 3 == 0:
+            return {**params, "failed": True, "goal": "again"}
+        if ask.which % 3 == 1 and nodes:
+            node = nodes[ask.which % len(nodes)]
+            named = self.by_name(node, {"node_id": node["id"]})["node_id"]
+            return {**params, "rerun": [named, UNKNOWN][: 1 + (ask.lease == "unknown")]}
+        return params
+
+    def decision(self, ask: Ask) -> Object:
+        """The params of DecideGate: for a gate, mostly one that is open."""
+        gates = [node for node in self.model.nodes.values() if "gate" in node]
+        is_open = [node for node in gates if node["is_open"]]
+        some_task = next(iter(self.model.tasks), UNKNOWN)
+        node = self.pick(ask, is_open or gates or [*self.model.nodes.values()])
+        node = node or {"id": UNKNOWN, "task_id": some_task}
+        params: Object = {"task_id": node["task_id"], "node_id": node["id"]}
+        params["decision"] = "reject" if ask.which % 3 == 0 else "approve"
+        said = {"by": ask.owner, "note": "why"} if ask.which % 2 else {}
+        return self.by_name(node, {**params, **said})
+
+    def lock(self, ask: Ask) -> Object:
+        """The params of AcquireResourceLock: for a task, for a node's lease, or for neither."""
+        self.asked += 1
+        key, mode = LOCK_KEYS[self.asked % len(LOCK_KEYS)], LOCK_MODES[ask.which % 3]
+        params: Object = {"resource_key": key, "mode": mode, "owner": ask.owner}
+        params |= {"ttl_secs": ask.more["lease_secs"]} if "lease_secs" in ask.more else {}
+        if ask.which % 5 < 2:
+            return {**params, "metadata": ask.payload}
+        if ask.which % 5 == 2 or not self.held_nodes():
+            return {**params, "task_id": self.task_id(ask), "node_id": UNKNOWN}
+        node = self.pick(ask, self.held_nodes()) or {"id": UNKNOWN, "task_id": UNKNOWN}
+        bound = {"task_id": node["task_id"], "node_id": node["id"]}
+        return self.by_name(node, {**params, **bound, "node_lease_id": self.lease(ask, node)})
+
+    def held_lock(self, ask: Ask) -> Object:
+        """The params of what is about a lock, mostly one that is held."""
+        known = [lock for lock in self.model.locks if lock["lease_id"] is not ANY]
+        lock = self.pick(ask, known) or {"key": "branch main", "lease_id": UNKNOWN}
+        params: Object = {"resource_key": lock["key"], "lease_id": lock["lease_id"]}
+        if ask.lease == "unknown":
+            params["lease_id"] = UNKNOWN
+        if ask.method == "HeartbeatResourceLock" and "lease_secs" in ask.more:
+            params["ttl_secs"] = ask.more["lease_secs"]
+        return params
 
     def by_name(self, node: Object, params: Object) -> Object:
         """The same params, the node meant by its name where it has one and its number is odd."""
@@ -243,5 +299,10 @@ ABOUT: dict[str, Callable[[Asker, Ask], Object]] = {
     **dict.fromkeys(OF_LIMITS, Asker.of_limit),
     "RetryNode": Asker.retry,
     "UpdateNode": Asker.update,
+    "DecideGate": Asker.decision,
+    "AcquireResourceLock": Asker.lock,
+    "HeartbeatResourceLock": Asker.held_lock,
+    "ReleaseResourceLock": Asker.held_lock,
+    "expire_locks": lambda _asker, _ask: {},
 }
 """What is about no lease."""

@@ -35,7 +35,9 @@ class Base:
         self.nodes: dict[str, Object] = {}
         self.offered: list[set[str]] = []  # sets of labels that workers offer
         self.limits: dict[str, Object] = {}
-        self.events_of_limits: list[tuple[int, Object]] = []  # with their seqs
+        self.events_of_limits: list[tuple[int, Object]] = []  # and free locks, with their seqs
+        self.locks: list[Object] = []  # as they began
+        self.expired_locks: dict[str, Object] = {}  # by key, while nobody has taken it since
         self.event_count = 0
         self.ids: set[str] = set()
         self.by_clients: set[int] = set()  # the seqs of what CommitEvent wrote

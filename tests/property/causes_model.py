@@ -6,7 +6,7 @@ The rule this file keeps: like the model, it imports nothing of agentd.
 from collections.abc import Iterator
 from typing import Any
 
-from tests.property.holding import Holding
+from tests.property.gates_model import Gates
 from tests.property.limits_model import Limits
 from tests.property.node_model import Object, counts, is_satisfied, node_view
 
@@ -15,23 +15,25 @@ ORDER = (
     "paused",
     "dependency_failed",
     "dependency",
+    "gate",
     "not_before",
     "budget_spent",
     "limit_closed",
     "limit_full",
     "rate",
+    "locked",
     "no_worker",
 )
 MOST_NAMED = 5
 
 
-class Causes(Holding, Limits):
+class Causes(Gates, Limits):
     """The part of the model that is about what can be acquired now, and why the rest cannot."""
 
     def view(self, node: Object) -> Object:
         """What clients see of the node."""
         kinds = {cause["kind"] for cause in self.causes(node)}
-        blocked_by = [kind for kind in ORDER if kind in kinds]
+        blocked_by = [kind for kind in ORDER if kind in kinds and kind != "locked"]
         return {**node_view(node, self.now), "blocked_by": blocked_by}
 
     def is_runnable(self, node_id: str) -> bool:
@@ -48,13 +50,22 @@ class Causes(Holding, Limits):
         if node["status"] != "PENDING":
             return []
         task = self.tasks[node["task_id"]]
+        if "gate" in node:
+            cancelled = [{"kind": "cancelled"}] if task["cancelled"] else []
+            before = [*cancelled, *self._unsatisfied(node)]
+            return [*before, *self.causes_of_gate(node), *self._ahead(node)]
         return [
             *({"kind": kind} for kind in ("cancelled", "paused") if task[kind]),
             *self._unsatisfied(node),
             *self._ahead(node),
             *self._spent(task),
             *(self.causes_of_limits(node) if self.can_run(node["id"]) else ()),
+            *(self.causes_of_locks(node) if self._wishes(task, node) else ()),
         ]
+
+    def _wishes(self, task: Object, node: Object) -> bool:
+        """Whether its locks matter: once it is ready, unless its task is cancelled."""
+        return self.can_run(node["id"]) and not task["cancelled"]
 
     def _explain_node(self, params: Object, _fresh: Object) -> Object:
         """Every cause with what is told of it; texts are the daemon's own."""

@@ -26,12 +26,23 @@ class Endings(Causes):
         nodes = self.nodes_of(self._task(params))
         over = [node for node in nodes if node["status"] == "RUNNING" and self._is_over(node)]
         waiting = [node for node in nodes if node["not_before"] is not None]
-        for node in sorted(over, key=lambda node: (node["ends"], node["id"])):  # soonest first
+        sorted_over = sorted(over, key=lambda node: (node["ends"], node["id"]))  # soonest first
+        for node in sorted_over:
             self._sweep_lease(node)
         for node in waiting:
             if node["not_before"] <= self.now:
                 node["not_before"] = None
                 self.event_count += 1  # that a moment has come is recorded and not shown
+        self.open_gates(self._task(params))
+        self.end_locks(sorted_over)
+
+    def settle_bound(self) -> None:
+        """See `Locks`: the tasks of such leases, the soonest first."""
+        bound = [lock["node"] for lock in self.locks if lock["node"] is not None]
+        over = [node for node in bound if self._is_over(node)]
+        over.sort(key=lambda node: (node["ends"], node["id"]))
+        for task_id in dict.fromkeys(node["task_id"] for node in over):
+            self._sweep({"task_id": task_id}, {})
 
     def _is_over(self, node: Object) -> bool:
         """Whether the lease has run out, or its attempt took too long."""
@@ -105,6 +116,8 @@ class Endings(Causes):
         answer = {"event_id": self._new(fresh.get("event_id"))}
         answer |= finish[params["method"]](node, params, answer["event_id"])
         node["said"] = (params["lease_id"], params["method"], answer)
+        self.open_gates(self._task(params))
+        self.end_locks([node])
         return answer
 
     def _complete(self, node: Object, params: Object, event_id: Any) -> Object:
@@ -155,7 +168,10 @@ class Endings(Causes):
         for node in chosen:
             node.update(status="PENDING", acquired_at=ANY, updated_at=self.now)
             node.update(result_payload=None, said=None, last_lease=None, counted=0, strikes=0)
+            if "gate" in node:
+                node["decided"] = None
             self._event(node["task_id"], node["id"])
+        self.open_gates(self._task(params))
         return {"node_ids": [node["id"] for node in chosen]}
 
     def _in_the_way(self, node: Object, with_it: list[Object]) -> bool:

@@ -6,11 +6,12 @@ imports nothing of agentd.
 
 from unittest.mock import ANY
 
-from tests.property.base_model import Base, Refused
+from tests.property.base_model import Refused
+from tests.property.locks_model import Locks
 from tests.property.node_model import Object, end_attempt
 
 
-class Holding(Base):
+class Holding(Locks):
     """The part of the model that is about tasks as a whole."""
 
     def _cancel(self, params: Object, _fresh: Object) -> Object:
@@ -53,13 +54,16 @@ class Holding(Base):
         """Cancel the task and all below it that goes on; its own event is the last one."""
         ids = {each["id"] for each in self._below(task) if self.state(each) in ("ACTIVE", "PAUSED")}
         below = [each for each in self.tasks.values() if each["id"] in ids]
+        revoked: list[Object] = []
         for each in [*below, task]:
             each["cancelled"] = True
             for node in self.nodes_of(each):
                 if node["status"] == "RUNNING":
+                    revoked.append(node)
                     end_attempt(node, "revoked", "PENDING", self.now)
                     self._event(each["id"], ANY)
             self._event(each["id"], ANY)
+        self.end_locks(revoked)
         return [task["id"], *(each["id"] for each in below)]
 
     def _below(self, task: Object) -> list[Object]:
@@ -98,7 +102,8 @@ class Holding(Base):
 def task_view(task: Object) -> Object:
     """What clients see of the task itself."""
     view = {name: task[name] for name in ("id", "goal", "context", "created_at")}
-    return {**view, **found_by(task)}
+    forked = {"forked_from": task["forked_from"]} if "forked_from" in task else {}
+    return {**view, **found_by(task), **forked}
 
 
 def found_by(task: Object) -> Object:

@@ -41,10 +41,13 @@ class Leases(Endings):
     def _settle(self, wanted: Object) -> None:
         """What is due in the task that is named, or in all of them, the soonest first."""
         if "task_id" in wanted:
+            self._task(wanted)
             if "node_id" in wanted:
                 self._node(wanted)
+            self.expire_locks()
             self._sweep(wanted, {})
             return
+        self.expire_locks()
         leases = [
             (node["ends"], node["id"], node)
             for node in self.nodes.values()
@@ -66,8 +69,9 @@ class Leases(Endings):
             return None
         node = min(fitting, key=place)
         task = self.tasks[node["task_id"]]
-        context = {"attempts": told(node), "checkpoint": None}
+        context = {"attempts": told(node), "checkpoint": node["checkpoint"]}
         self._lease(node, wanted, fresh)
+        self.lock_for(node)
         self._event(task["id"], node["id"])
         view = self.view(node)
         shown = ("lease_id", "lease_owner", "lease_expires_at", "attempt", "name")

@@ -4,14 +4,19 @@ The rule this file keeps: the core answers what the model does; words are the co
 """
 
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
+import msgspec
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
+from hypothesis.stateful import precondition, rule
 
-from agentd.api import WorkerView
-from tests.core import Core
+from agentd.api import TaskStatusParams, WorkerView
+from agentd.queries import task_status
+from agentd.transact import transact
+from tests.core import Core, command, to_params
 from tests.property.asker import Asker
+from tests.property.base_model import rfc3339
 from tests.property.lists import list_tasks, task_events, watch_events
 from tests.property.node_model import Object
 from tests.property.strategies import Ask, asks, filters, offers, prefix_lengths
@@ -21,6 +26,10 @@ class Looking(Asker):
     """What can be asked at any time, and changes nothing."""
 
     core: Core
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memories: list[Memory] = []
 
     @rule(ask=asks)
     def look_at_a_node(self, ask: Ask) -> None:
@@ -54,6 +63,74 @@ class Looking(Asker):
         params: Object = {"limit": limit}
         while params.get("after", "") is not None:
             page, expected = self.both("ListLimits", params)
+            assert page == expected
+            params["after"] = page["next"]
+
+    @rule(ask=asks)
+    def remember(self, ask: Ask) -> None:
+        """What is answered now is kept, with the moment; nothing else happens within it."""
+        node = self.pick(ask, [*self.model.nodes.values()])
+        if node is None:
+            return
+        task = {"task_id": node["task_id"]}
+        for query, params in (("TaskStatus", task), *((q, _named(node)) for q in OF_NODES)):
+            seq, answer = len(self.core.journal()), self.core.do(query, **params)
+            self.memories.append(Memory(query, params, seq, rfc3339(self.core.now), answer))
+        self.core.now += 1
+        self.set_clock()
+
+    @precondition(lambda self: self.memories)
+    @rule(which=st.integers(0, 99))
+    def look_back(self, which: int) -> None:
+        """What was answered once is answered again, whatever has happened since."""
+        memory = self.memories[which % len(self.memories)]
+        again = self.core.do(memory.query, **memory.params, at=memory.moment)
+        assert _of_the_past(again) == _of_the_past(memory.answer)
+        by_seq = self.core.do(memory.query, **memory.params, at=memory.seq)
+        assert _whatever_the_clock(by_seq) == _whatever_the_clock(memory.answer)
+
+    @precondition(lambda self: self.memories)
+    @rule(which=st.integers(0, 99))
+    def fork_the_past(self, which: int) -> None:
+        """A fork of then has the names, statuses and results of then; it is undone."""
+        tasks = [memory for memory in self.memories if memory.query == "TaskStatus"]
+        memory = tasks[which % len(tasks)]
+        params = to_params("ForkTask", {**memory.params, "at": memory.seq})
+        with suppress(Undone), self.core.store.write() as tx:
+            made = transact(tx, command("ForkTask", params), self.core.context()).result
+            asked = TaskStatusParams(task_id=made.task_id)
+            status = msgspec.json.encode(task_status(tx, asked, self.core.now))
+            nodes = msgspec.json.decode(status)["nodes"]
+            assert _as_they_ended(nodes) == _as_they_ended(memory.answer["nodes"])
+            raise Undone
+
+    def set_clock(self) -> None:
+        """Tell the model and the core the time."""
+        raise NotImplementedError
+
+    @rule(ask=asks, limit=st.integers(1, 2), is_open=st.booleans(), of_all=st.booleans())
+    def list_gates(self, ask: Ask, limit: int, *, is_open: bool, of_all: bool) -> None:
+        """Page by page, of all tasks or of one."""
+        params: Object = {"open": is_open, "limit": limit}
+        task_id = self.pick(ask, [*self.model.tasks])
+        if not of_all and task_id is not None:
+            params["task_id"] = task_id
+        while params.get("after", "") is not None:
+            page, expected = self.both("ListGates", params)
+            assert page == expected
+            params["after"] = page["next"]
+
+    @rule(
+        limit=st.integers(1, 3),
+        narrow=st.sampled_from(
+            [{}, {}, {"owner": "w1"}, {"prefix": "dir:"}, {"prefix": "file:/r/"}]
+        ),
+    )
+    def list_locks(self, limit: int, narrow: Object) -> None:
+        """Page by page, all of them or some."""
+        params: Object = {"limit": limit, **narrow}
+        while params.get("after", "") is not None:
+            page, expected = self.both("ListResourceLocks", params)
             assert page == expected
             params["after"] = page["next"]
 
@@ -128,6 +205,57 @@ class Workers:
     def offered(self) -> Sequence[frozenset[str]]:
         """See `KnownWorkers.offered`."""
         return self._offered
+
+
+OF_NODES = ("NodeStatus", "ExplainNode")
+
+NEVER_OF_THE_PAST = ("limit_closed", "limit_full", "rate", "locked", "no_worker")
+
+
+class Memory(NamedTuple):
+    """What was asked once and answered, when the journal ended at that seq, and the moment."""
+
+    query: str
+    params: Object
+    seq: int
+    moment: str
+    answer: Any
+
+
+class Undone(Exception):
+    """What a transaction did is not to stay."""
+
+
+def _as_they_ended(nodes: list[Object]) -> list[Object]:
+    """What a fork has in common with its origin, node by node."""
+    places = {node["id"]: place for place, node in enumerate(nodes)}
+    return [
+        {
+            **{name: node[name] for name in ("name", "priority", "payload_schema")},
+            "status": node["status"].replace("RUNNING", "PENDING"),
+            "result": node["result_payload"],
+            "dependencies": [places[each] for each in node["dependencies"]],
+        }
+        for node in nodes
+    ]
+
+
+def _of_the_past(answer: Any, but: tuple[str, ...] = NEVER_OF_THE_PAST) -> Any:
+    """The answer without causes of these kinds, and what follows from them."""
+    if "reasons" in answer:
+        reasons = [cause for cause in answer["reasons"] if cause["kind"] not in but]
+        return answer["status"], reasons
+    nodes = [
+        {**node, "blocked_by": [kind for kind in node["blocked_by"] if kind not in but]}
+        for node in answer.get("nodes", [answer.get("node")])
+    ]
+    rest = {name: value for name, value in answer.items() if name not in ("node", "nodes")}
+    return nodes, rest
+
+
+def _whatever_the_clock(answer: Any) -> Any:
+    """The same without what is judged by the moment of the last event: a gate has to wait, too."""
+    return _of_the_past(answer, (*NEVER_OF_THE_PAST, "not_before", "gate"))
 
 
 def _named(node: Object) -> Object:

@@ -24,6 +24,8 @@ from agentd.store import Store
 from tests.core import NOW, Core, command, to_params, uid
 from tests.property.asker import Call
 from tests.property.base_model import Refused
+from tests.property.deciding import Deciding
+from tests.property.growing import Growing
 from tests.property.looking import Looking
 from tests.property.model import Model
 from tests.property.node_model import Object
@@ -44,7 +46,7 @@ from tests.questions import answers
 MAX_TASKS = 4
 
 
-class CoreMachine(Looking, RuleBasedStateMachine):
+class CoreMachine(Looking, Growing, Deciding, RuleBasedStateMachine):
     """The core and the model get the same requests at the same time and must answer the same."""
 
     def __init__(self) -> None:
@@ -76,6 +78,11 @@ class CoreMachine(Looking, RuleBasedStateMachine):
     @rule(dag=dags())
     def register(self, dag: Dag) -> None:
         self.send(("RegisterTask", self.registration(dag)))
+
+    @precondition(lambda self: len(self.model.tasks) < MAX_TASKS)
+    @rule(ask=asks)
+    def fork(self, ask: Ask) -> None:
+        self.send(("ForkTask", self.forking(ask)))
 
     @rule(ask=asks)
     def ask(self, ask: Ask) -> None:
@@ -168,6 +175,12 @@ class CoreMachine(Looking, RuleBasedStateMachine):
         assert told == expected
 
     @invariant()
+    def every_gate_is_as_the_model_says(self) -> None:
+        for params in ({"limit": 99}, {"limit": 99, "open": False}):
+            told, expected = self.both("ListGates", params)
+            assert told == expected
+
+    @invariant()
     def the_counts_are_the_recount(self) -> None:
         assert self.core.do("Metrics")["database"] == self.model.database()
 
@@ -235,7 +248,7 @@ class CoreMachine(Looking, RuleBasedStateMachine):
         """The same request with an id of its own, where a client may send one; some do not."""
         self.sent += 1
         method, params = call
-        if method in ("settle_due", "time_out_task") or self.sent % 3 == 0:
+        if method in _DAEMONS_OWN or self.sent % 3 == 0:
             return call
         return method, {**params, "request_id": uid(0x1_0000_0000 + self.sent)}
 
@@ -265,6 +278,9 @@ class CoreMachine(Looking, RuleBasedStateMachine):
         self.model.now = self.core.now
         back_at = self.model.back_at
         self.core.honoured = back_at if self.model.is_honoured(back_at) else 0
+
+
+_DAEMONS_OWN = ("settle_due", "time_out_task", "time_out_gates", "expire_locks")
 
 
 def _leases(answer: Any) -> list[Object]:

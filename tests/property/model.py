@@ -9,12 +9,13 @@ from typing import Any
 from unittest.mock import ANY
 
 from tests.property.base_model import Refused, rfc3339
+from tests.property.forks_model import Forks
+from tests.property.growth_model import Growing, has_cycle
 from tests.property.holding import task_view
-from tests.property.leases_model import Leases
 from tests.property.node_model import Object, change_node, counts, new_node
 
 
-class Model(Leases):
+class Model(Forks, Growing):
     """What a daemon with these settings has to answer."""
 
     def answer(self, method: str, params: Object, fresh: object) -> Any:
@@ -43,6 +44,16 @@ class Model(Leases):
             "SetLimit": self._set_limit,
             "CloseLimit": self._close_limit,
             "time_out_task": self._time_out,
+            "AddNodes": self._add_nodes,
+            "ForkTask": self._fork,
+            "ListGates": self._list_gates,
+            "DecideGate": self._decide_gate,
+            "time_out_gates": self._time_out_gates,
+            "AcquireResourceLock": self._acquire_lock,
+            "HeartbeatResourceLock": self._heartbeat_lock,
+            "ReleaseResourceLock": self._release_lock,
+            "ListResourceLocks": self._list_locks,
+            "expire_locks": self._expire_locks,
         }
         fresh = fresh if isinstance(fresh, dict) else {}
         if method in ("CompleteNode", "FailNode", "ReleaseNode"):
@@ -58,8 +69,8 @@ class Model(Leases):
             "total_events": self.event_count,
             "running_leases": len(leases),
             "expired_running_leases": sum(ends <= self.now for ends in leases),
-            "active_resource_locks": 0,
-            "expired_resource_locks": 0,
+            "active_resource_locks": self.number_of_locks()[0],
+            "expired_resource_locks": self.number_of_locks()[1],
             "node_status_counts": counts(self.nodes.values()),
             "schema_version": ANY,
             "latest_schema_version": ANY,
@@ -68,7 +79,7 @@ class Model(Leases):
     def _register(self, params: Object, fresh: Object) -> Object:
         specs = params["initial_nodes"]
         if (existing := self._bearer(params.get("dedupe_key"))) is not None:
-            return {"task_id": existing["id"], "node_ids": existing["nodes"], "existing": True}
+            return {"task_id": existing["id"], "node_ids": existing["began_with"], "existing": True}
         if (parent := params.get("parent_task_id")) is not None:
             self._refuse_cancelled(self._task({"task_id": parent}))
         self._refuse_graph(specs)
@@ -90,6 +101,8 @@ class Model(Leases):
             "context": params.get("context", {}),
             "created_at": rfc3339(self.now),
             "nodes": order,
+            "began_with": order,
+            "said": params,
             "events": [],
             "seqs": [],
             "at": self.now,
@@ -104,6 +117,7 @@ class Model(Leases):
         }
         for node_id in (ANY, *order):  # the task's own event, then one for each node
             self._event(task_id, node_id)
+        self.open_gates(self.tasks[task_id])
         return {"task_id": task_id, "node_ids": order}
 
     def _refuse_graph(self, specs: list[Object]) -> None:
@@ -117,13 +131,13 @@ class Model(Leases):
         known = set().union(*waits.values()) <= {*ids, *names}
         taken = any(node_id in self.nodes for node_id in ids)
         alike = len({*ids}) != len(ids) or len({*names}) != len(names)
-        if alike or taken or not known or _has_cycle(waits):
+        if alike or taken or not known or has_cycle(waits):
             raise Refused("invalid_graph")
 
     def _commit(self, params: Object, fresh: Object) -> Object:
         node = self._node(params)
         lease_id = params.get("lease_id")
-        if lease_id is None and node["status"] == "RUNNING":
+        if lease_id is None and (node["status"] == "RUNNING" or params.get("checkpoint")):
             raise Refused("lease_required")
         if lease_id is not None:
             self._refuse_cancelled(self._task(params))
@@ -134,6 +148,9 @@ class Model(Leases):
         action_type = params.get("action_type", "COMMIT_EVENT")
         self._event(node["task_id"], node["id"], event_id, action_type, params.get("payload"))
         self.by_clients.add(self.event_count)
+        if params.get("checkpoint"):
+            told = {"attempt": node["attempt"], "timestamp": rfc3339(self.now)}
+            node["checkpoint"] = {"payload": params.get("payload"), **told}
         return {"event_id": event_id}
 
     def _update(self, params: Object, _fresh: Object) -> Object:
@@ -145,16 +162,21 @@ class Model(Leases):
                 raise Refused("illegal_transition")
         else:
             nodes = [node for node in self.nodes_of(task) if node["status"] == "PENDING"]
+            nodes = [node for node in nodes if "gate" not in node]
         for node in nodes:
-            change_node(node, params, self.now)
+            said = self.change_gate(node, params) if "gate" in node else params
+            change_node(node, said, self.now)
             self.name_limits(node)
             self._event(task["id"], node["id"])
+        self.open_gates(task)
         return {"node_ids": [node["id"] for node in nodes]}
 
     def _node_status(self, params: Object, _fresh: Object) -> Object:
         node = self._node(params)
         view = self.view(node)
-        return {"node": view, "attempts": list(node["history"]), "checkpoint": None}
+        kinds = {cause["kind"] for cause in self.causes(node)}
+        view["blocked_by"] += ["locked"] if "locked" in kinds else []
+        return {"node": view, "attempts": list(node["history"]), "checkpoint": node["checkpoint"]}
 
     def _status(self, params: Object, _fresh: Object) -> Object:
         task = self._task(params)
@@ -168,11 +190,3 @@ class Model(Leases):
             "budget": task["budget"],
             "next": None,
         }
-
-
-def _has_cycle(waits: dict[Any, set[Any]]) -> bool:
-    left = dict(waits)
-    while free := [node_id for node_id, before in left.items() if not before & left.keys()]:
-        for node_id in free:
-            del left[node_id]
-    return bool(left)

@@ -10,15 +10,21 @@ Object = dict[str, Any]
 
 SETTINGS = ("retry", "lease_secs", "timeout_secs", "on_failure")
 DEMANDS = ("requires", "limits")
-HIDDEN = ("ends", "said", "last_lease", "counted", "strikes", "lease_ms", "deadline", "history")
+HIDDEN = (
+    *("ends", "said", "last_lease", "counted", "strikes", "lease_ms", "deadline", "history"),
+    *("checkpoint", "planned"),
+    *("is_open", "opened", "until", "decided"),
+)
 NO_LEASE = dict.fromkeys(("lease_id", "lease_owner", "ends", "deadline", "lease_ms"))
 MOST_TOLD = 20
+ENDED = ("COMPLETED", "FAILED")
 STATUSES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 
 
 def new_node(node_id: str, task_id: str, spec: Object, params: Object, now: int) -> Object:
     """A node as it is registered, `dependencies` being ids; `params` are those of its task."""
-    said = {**params.get("node_defaults", {}), **spec}
+    of_gate = _gate(spec["gate"]) if "gate" in spec else {}
+    said = spec if of_gate else {**params.get("node_defaults", {}), **spec}
     moment = said.get("not_before")
     return {
         "id": node_id,
@@ -37,12 +43,31 @@ def new_node(node_id: str, task_id: str, spec: Object, params: Object, now: int)
         "not_before": None if moment is None or moment * 1000 <= now else round(moment * 1000),
         **{name: said[name] for name in SETTINGS if name in said},
         **{name: list(dict.fromkeys(said[name])) for name in DEMANDS if name in said},
+        **({"locks": _locks(spec["locks"])} if "locks" in spec else {}),
         "said": None,
         "last_lease": None,
         "counted": 0,
         "strikes": 0,
         "history": [],
+        "checkpoint": None,
+        "planned": None if moment is None else round(moment * 1000),
+        **of_gate,
     }
+
+
+def _locks(said: list[Any]) -> list[Any]:
+    """Each key once, the exclusive ones by their key alone."""
+    modes: dict[str, str] = {}
+    for each in said:
+        key, mode = (each, "exclusive") if isinstance(each, str) else (each["key"], each["mode"])
+        modes[key] = "exclusive" if "exclusive" in (mode, modes.get(key)) else "shared"
+    return [k if mode == "exclusive" else {"key": k, "mode": mode} for k, mode in modes.items()]
+
+
+def _gate(asked: Object) -> Object:
+    """What only a gate has."""
+    state = {"is_open": False, "opened": None, "until": None, "decided": None}
+    return {"gate": {"on_timeout": "reject", **asked}, **state}
 
 
 def change_node(node: Object, said: Object, now: int) -> None:
@@ -52,7 +77,31 @@ def change_node(node: Object, said: Object, now: int) -> None:
     if "not_before" in said:
         moment = round(said["not_before"] * 1000)
         node["not_before"] = moment if moment > now else None
+        node["planned"] = moment
     node["updated_at"] = now
+
+
+def begin_anew(node: Object, *, ended: bool, now: int) -> Object:
+    """The node as it begins in a fork: with the end that it had, or as it was registered."""
+    moment = node["planned"]
+    return {
+        **node,
+        **NO_LEASE,
+        "status": node["status"] if ended else "PENDING",
+        "result_payload": node["result_payload"] if ended else None,
+        "acquired_at": None,
+        "updated_at": now,
+        "usage": {},
+        "attempt": 0,
+        "not_before": None if moment is None or moment <= now else moment,
+        "said": None,
+        "last_lease": None,
+        "counted": 0,
+        "strikes": 0,
+        "history": [],
+        "checkpoint": None,
+        **(_gate(node["gate"]) if "gate" in node else {}),
+    }
 
 
 def node_view(node: Object, now: int) -> Object:

@@ -95,8 +95,34 @@ _defaults: dict[str, st.SearchStrategy[Any]] = {
     "requires": st.sampled_from([["gpu"], ["big", "gpu", "big"], [], []]),
     "limits": st.sampled_from([["l1"], ["l1"], ["l2", "l1"], ["l2", "l2"], []]),
 }
-_settings = st.fixed_dictionaries({}, optional={**_defaults, "priority": st.integers(-1, 1)})
-many_settings = st.lists(st.just({}) | _settings, min_size=1, max_size=3)
+LOCK_KEYS = (
+    *("dir:/r", "dir:/r/s", "file:/r/a", "file:/r/?", "file:/r/**/c", "dir:r", "file:r/a"),
+    "branch main",
+)
+LOCK_MODES = ("exclusive", "exclusive", "shared")
+_lock_keys = st.sampled_from(LOCK_KEYS)
+_locks = st.lists(
+    _lock_keys | st.builds(lambda key: {"key": key, "mode": "shared"}, _lock_keys), max_size=3
+)
+_of_nodes = {**_defaults, "priority": st.integers(-1, 1), "locks": _locks}
+_settings = st.fixed_dictionaries({}, optional=_of_nodes)
+_gates = st.fixed_dictionaries(
+    {
+        "gate": st.fixed_dictionaries(
+            {"ask": st.sampled_from(["", "Ship it?"])},
+            optional={
+                "timeout_secs": st.sampled_from([0, 0.5, 30]),
+                "on_timeout": st.sampled_from(["approve", "reject"]),
+            },
+        )
+    },
+    optional={
+        "not_before": st.sampled_from([0, 1, 30.5]),
+        "on_failure": st.sampled_from(["block", "continue"]),
+        "priority": st.integers(-1, 1),
+    },
+)
+many_settings = st.lists(st.just({}) | _settings | _gates, min_size=1, max_size=3)
 of_tasks: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.fixed_dictionaries(
     {},
     optional={
@@ -178,9 +204,20 @@ METHODS = (
     *("ReleaseNode", "RetryNode"),
 )
 MORE = ("AcquireNodes", "heartbeats")
-OF_TASKS = ("CancelTask", "PauseTask", "ResumeTask", "SetBudget", "time_out_task")
+OF_TASKS = ("CancelTask", "PauseTask", "ResumeTask", "SetBudget", "time_out_task", "time_out_gates")
 OF_LIMITS = ("SetLimit", "CloseLimit")
-RARER = ("settle_due", *OF_TASKS, *OF_LIMITS, *OF_LIMITS, *["UpdateNode"] * 3)
+OF_LOCKS = ("AcquireResourceLock", "HeartbeatResourceLock", "ReleaseResourceLock")
+RARER = (
+    "settle_due",
+    "expire_locks",
+    *OF_LOCKS,
+    *OF_LOCKS,
+    *OF_TASKS,
+    *OF_LIMITS,
+    *OF_LIMITS,
+    *["UpdateNode"] * 3,
+    *["DecideGate"] * 4,
+)
 BELIEFS: list[Lease] = ["over", "over", "unknown", "none"]
 CURRENT: list[Lease] = ["current"] * 6
 

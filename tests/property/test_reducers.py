@@ -2,15 +2,25 @@
 
 from typing import Any, NamedTuple
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agentd.events import (
+    DependenciesAdded,
     EventCommitted,
+    Gate,
+    GateDecided,
+    GateOpened,
     LeaseExpired,
     LeaseExtended,
     LimitClosed,
     LimitSet,
+    LockAcquired,
+    LockEnded,
+    LockExpired,
+    LockExtended,
+    LockOfNode,
+    LockReleased,
     NodeAcquired,
     NodeAdded,
     NodeCompleted,
@@ -32,6 +42,7 @@ from agentd.store.memory import MemoryTx
 from tests.core import NOW, Ids, uid
 
 TASKS_MAX, NODES_MAX = 2, 6
+ADDS = 9
 
 
 class Life:
@@ -54,17 +65,39 @@ class Life:
 
     def add(self, task: int, at: int, waits: list[int]) -> None:
         node = task * NODES_MAX + at
-        self.status[node], self.task[node], self.waits[node] = "PENDING", task, waits
-        self.lease[node] = None
+        self.note_node(node, task, waits)
         added = NodeAdded(at, tuple(map(uid, waits)), len(waits), "PENDING")
         self.drafts.append((task, Draft(added, uid(node), b"{}")))
+
+    def note_node(self, node: int, task: int, waits: list[int]) -> None:
+        self.status[node], self.task[node], self.waits[node] = "PENDING", task, waits
+        self.lease[node] = None
+
+    def grow(self, choice: int) -> None:
+        """A node is added that waits for another, and one that is PENDING waits for it."""
+        nodes = [*self.status]
+        needed = nodes[choice % len(nodes)]
+        task, node = self.task[needed], 1_000 + len(nodes)
+        place = sum(each == task for each in self.task.values())
+        self.note_node(node, task, [needed])
+        added = NodeAdded(place, (uid(needed),), self.waiting_on(node), "PENDING", place=0)
+        self.drafts.append((task, Draft(added, uid(node), b"{}")))
+        for other in nodes:
+            if self.task[other] == task and self.status[other] == "PENDING" and other != needed:
+                self.waits[other] = [*self.waits[other], node]
+                more = DependenciesAdded((uid(node),))
+                self.drafts.append((task, Draft(more, uid(other))))
+                break
 
     def waiting_on(self, node: int) -> int:
         satisfied = {node for node, status in self.status.items() if status == "COMPLETED"}
         return len({*self.waits[node]} - satisfied - self.runs_on)
 
     def move(self, choice: int, kind: int) -> None:
-        """One legal event about one of the nodes that can have one."""
+        """One legal event about one of the nodes that can have one, or a node more."""
+        if kind == ADDS:
+            self.grow(choice)
+            return
         able = [
             node
             for node, status in self.status.items()
@@ -129,7 +162,7 @@ def shapes() -> st.SearchStrategy[list[list[int]]]:
 def lives(draw: st.DrawFn) -> Life:
     """Some tasks, and then legal events about their nodes in any order."""
     life = Life(draw(st.lists(shapes(), min_size=1, max_size=TASKS_MAX)))
-    for choice, kind in draw(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 8)))):
+    for choice, kind in draw(st.lists(st.tuples(st.integers(0, 11), st.integers(0, ADDS)))):
         life.move(choice, kind)
     return life
 
@@ -210,6 +243,13 @@ moments = st.integers(0, 2**53)
 names = st.sampled_from(["l1", "l2"])
 some_names = st.none() | st.lists(names, max_size=2).map(tuple)
 demanding = st.builds(NodeSettings, st.integers(-100, 100), requires=some_names, limits=some_names)
+gates = st.builds(
+    NodeSettings, not_before=st.none() | moments, gate=st.builds(Gate, st.text(max_size=3))
+)
+lock_keys = st.sampled_from(["a", "dir:/a", "file:/a/*", "file:/a/b"])
+lock_modes = st.sampled_from(["exclusive", "shared"])
+own_locks = st.lists(st.builds(LockOfNode, lock_keys, lock_modes), max_size=2).map(tuple)
+locking = st.builds(NodeSettings, locks=own_locks)
 rates = st.builds(Rate, st.integers(1, 3), st.sampled_from([1_000, 30_000]))
 amounts = st.dictionaries(st.just("usd"), st.integers(0, 3))
 events = st.one_of(
@@ -234,6 +274,7 @@ events = st.one_of(
     st.builds(NodeReleased, ids, statuses, not_before=moments),
     st.builds(NodeRetried, statuses, st.booleans()),
     st.builds(NodeDue),
+    st.builds(DependenciesAdded, st.lists(ids).map(tuple), st.none() | st.integers(1, 9)),
     st.builds(NodeUpdated, demanding, st.none() | st.integers(1, 9), st.booleans()),
     st.builds(
         NodeAdded, st.integers(0, 9), st.just(()), st.just(0), statuses, st.none(), demanding
@@ -241,6 +282,19 @@ events = st.one_of(
     st.builds(EventCommitted, st.text(max_size=3), usage=amounts),
     st.builds(LimitSet, names, st.none() | st.integers(0, 3), st.none() | rates),
     st.builds(LimitClosed, names, moments),
+    st.builds(
+        NodeAdded, st.integers(0, 9), st.just(()), st.integers(0, 1), statuses, st.none(), gates
+    ),
+    st.builds(NodeUpdated, gates, st.none(), st.booleans(), st.none() | moments),
+    st.builds(GateOpened, st.text(max_size=3), st.none() | moments),
+    st.builds(GateDecided, st.sampled_from(["approve", "reject"])),
+    st.builds(
+        NodeAdded, st.integers(0, 9), st.just(()), st.integers(0, 1), statuses, st.none(), locking
+    ),
+    st.builds(LockAcquired, lock_keys, ids, names, moments, lock_modes, st.none(), st.none(), ids),
+    st.builds(LockAcquired, lock_keys, ids, names, moments, lock_modes),
+    st.builds(LockExtended, lock_keys, ids, moments),
+    *(st.builds(kind, lock_keys, ids, names) for kind in (LockReleased, LockEnded, LockExpired)),
     st.builds(TaskPaused),
     st.builds(TaskResumed),
     st.builds(TaskCancelled),
@@ -256,6 +310,8 @@ class Whatever(NamedTuple):
     payload: bytes | None
 
 
+ASKING = NodeAdded(0, (), 0, "PENDING", settings=NodeSettings(gate=Gate("?")))
+
 anything = st.builds(
     Whatever, st.integers(0, 2), st.none() | ids, events, st.sampled_from([None, b"null", b"{}"])
 )
@@ -270,6 +326,7 @@ def test_a_reducer_never_judges(history: list[Whatever]) -> None:
     assert len(records) == len(history) == (totals.events if totals else 0)
 
 
+@example([Whatever(0, uid(0), ASKING, None)], Whatever(0, uid(0), TaskRegistered("g", 0), None))
 @given(st.lists(anything, max_size=12), anything)
 def test_a_row_stays_under_its_key(history: list[Whatever], last: Whatever) -> None:
     """What a reducer makes of a row has the key it was asked for, and is the same every time."""

@@ -22,19 +22,19 @@ PARAMS: dict[str, tuple[set[str], set[str]]] = {  # method → (required, option
         set(),
         {"task_id", "lease_owner", "node_id", "lease_secs", "context_scope", "wait_secs", "labels"},
     ),
-    "CommitEvent": ({"task_id", "node_id"}, {"lease_id", "action_type"}),
+    "CommitEvent": ({"task_id", "node_id"}, {"lease_id", "action_type", "checkpoint"}),
     "HeartbeatNode": (set(), {"task_id", "node_id", "lease_id", "leases"}),
     "CompleteNode": ({"task_id", "node_id", "lease_id"}, {"acquire_next"}),
     "FailNode": (
         {"task_id", "node_id", "lease_id"},
         {"retryable", "retry_after_secs", "kind", "acquire_next"},
     ),
-    "TaskStatus": ({"task_id"}, set()),
+    "TaskStatus": ({"task_id"}, {"at"}),
     "ListTasks": (set(), {"prefix", "runnable", "limit", "before"}),
     "TaskEvents": ({"task_id"}, {"after", "limit"}),
     "ReleaseNode": ({"task_id", "node_id", "lease_id"}, {"reason", "after_secs"}),
     "RetryNode": ({"task_id"}, {"node_id", "failed", "reason", "by"}),
-    "NodeStatus": ({"task_id", "node_id"}, set()),
+    "NodeStatus": ({"task_id", "node_id"}, {"at"}),
     "CancelTask": ({"task_id"}, {"reason", "by"}),
     "PauseTask": ({"task_id"}, {"reason", "by"}),
     "ResumeTask": ({"task_id"}, {"reason", "by"}),
@@ -53,8 +53,22 @@ PARAMS: dict[str, tuple[set[str], set[str]]] = {  # method → (required, option
     "SetLimit": ({"name", "max_running"}, {"rate"}),
     "CloseLimit": ({"name"}, {"for_secs", "until", "reason", "by"}),
     "ListLimits": (set(), {"limit", "after"}),
-    "ExplainNode": ({"task_id", "node_id"}, set()),
+    "ExplainNode": ({"task_id", "node_id"}, {"at"}),
     "ExplainTask": ({"task_id"}, set()),
+    "AddNodes": ({"task_id", "nodes"}, {"lease"}),
+    "ForkTask": ({"task_id"}, {"at", "rerun", "failed", "goal"}),
+    "ListGates": (set(), {"open", "task_id", "limit", "after"}),
+    "DecideGate": ({"task_id", "node_id", "decision"}, {"by", "note"}),
+    "AcquireResourceLock": (
+        {"resource_key"},
+        {
+            *("owner", "provider", "ttl_secs", "task_id", "node_id", "metadata"),
+            *("mode", "wait_secs", "node_lease_id"),
+        },
+    ),
+    "HeartbeatResourceLock": ({"resource_key", "lease_id"}, {"ttl_secs"}),
+    "ReleaseResourceLock": ({"resource_key", "lease_id"}, set()),
+    "ListResourceLocks": (set(), {"task_id", "owner", "prefix", "limit", "after", "at"}),
 }
 PAYLOADS = {
     "CommitEvent": "payload",
@@ -90,6 +104,16 @@ RESULTS = {
     "ListLimits": {"limits", "next"},
     "ExplainNode": {"status", "runnable", "reasons", "next"},
     "ExplainTask": {"state", "counts", "reasons", "next"},
+    "ForkTask": {"task_id", "node_ids"},
+    "ListGates": {"gates", "next"},
+    "DecideGate": {"event_id", "status"},
+    "AcquireResourceLock": {
+        *("resource_key", "lease_id", "owner", "provider", "task_id", "node_id", "metadata"),
+        *("acquired_at", "lease_expires_at"),
+    },
+    "HeartbeatResourceLock": {"ok", "lease_expires_at"},
+    "ReleaseResourceLock": {"ok"},
+    "ListResourceLocks": {"locks", "next"},
 }
 ALIASES = {
     "DescribeInterface": ["describe_interface"],
@@ -120,6 +144,13 @@ ALIASES = {
     "ListLimits": ["list_limits"],
     "ExplainNode": ["explain_node"],
     "ExplainTask": ["explain_task"],
+    "ForkTask": ["fork_task"],
+    "ListGates": ["list_gates"],
+    "DecideGate": ["decide_gate"],
+    "AcquireResourceLock": ["acquire_resource_lock"],
+    "HeartbeatResourceLock": ["heartbeat_resource_lock"],
+    "ReleaseResourceLock": ["release_resource_lock"],
+    "ListResourceLocks": ["list_resource_locks"],
 }
 EVERY_ALIAS = [(name, alias) for name, aliases in ALIASES.items() for alias in aliases]
 ERROR_CODES = [-32700, -32600, -32601, -32602, -32603, -32000, -32001]
@@ -262,7 +293,7 @@ def test_the_schema_decodes_the_requests(
 ) -> None:
     """What the schema calls required is refused, by name, when it is missing."""
     samples: dict[str, Any] = {"task_id": new_id(), "node_id": new_id(), "lease_id": new_id()}
-    samples |= {"budget": {"usd": 1}, "max_running": 1}
+    samples |= {"budget": {"usd": 1}, "max_running": 1, "decision": "approve", "nodes": []}
     required = struct(described(interface, method)["params"]).get("required", [])
     for missing in required:
         params = {name: samples.get(name, "x") for name in required if name != missing}
