@@ -6,6 +6,8 @@ from uuid import UUID
 
 import pytest
 
+from agentd.cli.failures import Usage
+from agentd.cli.verbs import parser
 from tests.daemon_process import REPOSITORY, DaemonProcess, environment
 from tests.graphs import DIAMOND
 
@@ -74,3 +76,12 @@ def test_a_verb_imports_what_it_needs(shared: DaemonProcess, verb: str, needs: s
     with shared.connect() as connection:
         task = connection.call("RegisterTask", goal="g")["task_id"]
     assert imported(shared, *verb.replace("TASK", task).split()) == needs
+
+
+def test_the_parser_has_what_the_words_need() -> None:
+    """A verb that is not among them takes nothing yet, and those below it are not made."""
+    some = parser(("task", "list"))
+    with pytest.raises(Usage):
+        some.parse_args(("limit", "list"))
+    words = ("task", "list", "--runnable", "--limit", "3")
+    assert some.parse_args(words) == parser().parse_args(words)

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: Sequence[str]) -> int:
     from agentd.cli.verbs import parser
 
-    options = parser().parse_args(given)
+    options = parser(given).parse_args(given)
     module = importlib.import_module(f"agentd.cli.{options.module}")
     run: Callable[[argparse.Namespace], int] = module.run
     return run(options)

@@ -4,6 +4,8 @@ The rule this file keeps: the table is a literal on one screen. What a verb take
 its noun, and what it does in the module that is named here.
 """
 
+from collections.abc import Sequence
+
 from agentd import __version__
 from agentd.cli.daemon import options as daemon
 from agentd.cli.database import options as database
@@ -114,8 +116,8 @@ VERBS = (
 # fmt: on
 
 
-def parser() -> Parser:
-    """The parser of the whole command line."""
+def parser(given: Sequence[str] | None = None) -> Parser:
+    """The parser of the whole command line, or as much of it as these words may need."""
     made = Parser(
         prog="agentd",
         description="A local daemon that keeps the state of AI agents' work.",
@@ -125,5 +127,5 @@ def parser() -> Parser:
     )
     made.set_defaults(module="daemon.serve", json=False, backup=True)
     made.add_argument("--version", action="version", version=f"agentd {__version__}")
-    add_verbs(made, VERBS)
+    add_verbs(made, VERBS, given)
     return made
