@@ -80,7 +80,7 @@ def reduce(row: GateRow | None, recorded: Recorded, _key: Key) -> GateRow | None
     return row if row is None or reducer is None else reducer(row, recorded, recorded.event)
 
 
-def _open(row: GateRow, recorded: Recorded, event: GateOpened) -> GateRow:
+def _open_gate(row: GateRow, recorded: Recorded, event: GateOpened) -> GateRow:
     return GateRow(
         row.task_id, row.node_id, "open", recorded.at, recorded.seq, event.timeout_at, None
     )
@@ -99,7 +99,7 @@ def _close(row: GateRow, _recorded: Recorded, _event: TaskCancelled) -> GateRow:
 
 
 _REDUCERS: dict[type[Event], Callable[[GateRow, Recorded, Any], GateRow]] = {
-    GateOpened: _open,
+    GateOpened: _open_gate,
     GateDecided: _decide,
     NodeUpdated: _move_timeout,
     TaskCancelled: _close,

@@ -8,6 +8,7 @@ which nothing is ready is no row.
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentd.projections.base import Key, Projection, Tables
 from agentd.projections.nodes import NodeRow, is_ready, is_runnable
@@ -73,7 +74,7 @@ def _count(tables: Tables, key: Key, ready: int, runnable: int) -> None:
     if row is None:
         row = _new_stretch(tables, key)
     if row is not None:
-        row = _recounted(row, row.ready + ready, row.runnable + runnable, held=row.held)
+        row = _with_counts(row, row.ready + ready, row.runnable + runnable, held=row.held)
         tables.put(QUEUE, key, row if row.ready > 0 else None)
 
 
@@ -88,10 +89,9 @@ def _new_stretch(tables: Tables, key: Key) -> StretchRow | None:
     return StretchRow(task_id, demand, rank, batch, 0, 0, held, False, seq)  # noqa: FBT003 - hands out
 
 
-def _recounted(row: StretchRow, ready: int, runnable: int, *, held: bool) -> StretchRow:
+def _with_counts(row: StretchRow, ready: int, runnable: int, *, held: bool) -> StretchRow:
     hands_out = runnable > 0 and not held
-    known = row.task_id, row.demand, row.rank, row.batch
-    return StretchRow(*known, ready, runnable, held, hands_out, row.registered_seq)
+    return replace(row, ready=ready, runnable=runnable, held=held, hands_out=hands_out)
 
 
 def follow_task(tables: Tables, before: TaskStateRow | None, after: TaskStateRow | None) -> None:
@@ -101,7 +101,7 @@ def follow_task(tables: Tables, before: TaskStateRow | None, after: TaskStateRow
     held = None if after.cancelled_seq is not None else not after.hands_out
     for row in list(tables.stretches(after.task_id)):
         key = key_of(row)
-        changed = None if held is None else _recounted(row, row.ready, row.runnable, held=held)
+        changed = None if held is None else _with_counts(row, row.ready, row.runnable, held=held)
         tables.put(QUEUE, key, changed)
 
 

@@ -109,19 +109,12 @@ def reduce(row: TaskStateRow | None, recorded: Recorded, _key: Key) -> TaskState
         return None
     if type(event) in COUNTED:
         delta = delta_of(event)
-        row = TaskStateRow(
-            row.task_id,
-            row.pending + delta.pending,
-            row.running + delta.running,
-            row.completed + delta.completed,
-            row.failed + delta.failed,
-            row.cancelled_seq,
-            row.paused_seq,
-            row.budget_seq,
-            row.spent,
-            row.has_usage,
-            row.dedupe_key,
-            row.gates_to_open,
+        row = msgspec.structs.replace(
+            row,
+            pending=row.pending + delta.pending,
+            running=row.running + delta.running,
+            completed=row.completed + delta.completed,
+            failed=row.failed + delta.failed,
         )
     reducer = _REDUCERS.get(type(event))
     return row if reducer is None else reducer(row, recorded, event)
