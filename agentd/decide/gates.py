@@ -62,10 +62,10 @@ class GatesState(Struct, frozen=True):
 
 def open_gates(state: GatesState, _params: object, context: Context) -> list[Draft]:
     """Each of them waits for a decision from now on."""
-    return [_open(gate, context.now) for gate in state.gates]
+    return [_open_gate(gate, context.now) for gate in state.gates]
 
 
-def _open(gate: KnownNode, now: int) -> Draft:
+def _open_gate(gate: KnownNode, now: int) -> Draft:
     asked = gate.settings.gate or Gate("")
     timeout = asked.timeout_ms
     event = GateOpened(asked.ask, None if timeout is None else now + timeout)

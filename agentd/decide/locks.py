@@ -136,23 +136,24 @@ def release_resource_lock(
     if state.lock is None and expired is not None and expired.lease_id == params.lease_id:
         return [Draft(LockReleased(expired.resource_key, expired.lease_id, expired.owner))]
     lock = _require_held(state, params)
-    return [Draft(_ended(LockReleased, lock), lock.bound_node)]
+    return [Draft(_end_of(LockReleased, lock), lock.bound_node)]
 
 
 def end_locks(state: EndingLocks, _params: object, _context: Context) -> list[Draft]:
     """The locks of a lease that has ended."""
     return [
-        Draft(_ended(LockEnded, lock), lock.bound_node, task_id=lock.stream) for lock in state.locks
+        Draft(_end_of(LockEnded, lock), lock.bound_node, task_id=lock.stream)
+        for lock in state.locks
     ]
 
 
 def expire_locks(state: EndingLocks, _params: object, _context: Context) -> list[Draft]:
     """The locks whose time is over, those of one stream together."""
     locks = sorted(state.locks, key=lambda lock: lock.stream)
-    return [Draft(_ended(LockExpired, lock), task_id=lock.stream) for lock in locks]
+    return [Draft(_end_of(LockExpired, lock), task_id=lock.stream) for lock in locks]
 
 
-def _ended(kind: type[LockEnd], lock: LockRow) -> LockEnd:
+def _end_of(kind: type[LockEnd], lock: LockRow) -> LockEnd:
     return kind(lock.resource_key, lock.lease_id, lock.owner)
 
 

@@ -39,14 +39,14 @@ def expire_first(reader: Reader, context: Context) -> Steps:
 
 
 def _load_bound(reader: Reader, lease_id: str, _context: Context) -> EndingLocks:
-    return _known(reader, reader.locks_of_lease(lease_id))
+    return _with_versions(reader, reader.locks_of_lease(lease_id))
 
 
 def _load_expired(reader: Reader, _params: object, context: Context) -> EndingLocks:
-    return _known(reader, reader.expired_locks(context.now, MOST_EXPIRED))
+    return _with_versions(reader, reader.expired_locks(context.now, MOST_EXPIRED))
 
 
-def _known(reader: Reader, locks: Sequence[LockRow]) -> EndingLocks:
+def _with_versions(reader: Reader, locks: Sequence[LockRow]) -> EndingLocks:
     return EndingLocks(locks, {lock.stream: reader.head(lock.stream).version for lock in locks})
 
 

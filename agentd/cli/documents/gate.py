@@ -25,11 +25,11 @@ def read_gate(fields: Fields) -> GateSpec | None:
             fields.place.fault(told + where, name)
     written = fields.raw("gate", b"null")
     if json_kind(written) == "a text":
-        return GateSpec(_asked(fields, "gate", msgspec.json.decode(written, type=str)))
+        return GateSpec(_check_question(fields, "gate", msgspec.json.decode(written, type=str)))
     return _read_object(fields, written)
 
 
-def _asked(fields: Fields, name: str, ask: str) -> str:
+def _check_question(fields: Fields, name: str, ask: str) -> str:
     """The question; nobody can answer one that is not there."""
     if not ask.strip():
         fields.place.fault(f"`{name}` is empty: what is somebody to decide?", name)
@@ -42,7 +42,7 @@ def _read_object(fields: Fields, written: msgspec.Raw) -> GateSpec:
     gate.sort_names()
     ask = gate.get("ask", str, "a text", None)
     if ask is not None:
-        _asked(gate, "ask", ask)
+        _check_question(gate, "ask", ask)
     if gate.is_object and "ask" not in gate and "ask" not in gate.advised:
         gate.place.fault("`ask` is missing: what is somebody to decide?")
     timeout = read_seconds(gate, "timeout", "timeout_secs", Seconds)

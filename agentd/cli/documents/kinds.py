@@ -53,7 +53,7 @@ class ObjectKind(NamedTuple):
     done: Collection[str] = ()
 
 
-def _called(field: str, words: str) -> dict[str, str]:
+def _words_for(field: str, words: str) -> dict[str, str]:
     """What others call a field."""
     return {plain(word): field for word in words.split()}
 
@@ -63,10 +63,10 @@ def _advise(names: Iterable[str], words: str) -> dict[str, str]:
 
 
 _SETTINGS = {
-    **_called("attempts", "retries max_attempts max_retries retry_count retry_limit tries"),
-    **_called("backoff", "backoff_secs backoff_seconds retry_delay retry_backoff"),
-    **_called("timeout", "time_limit max_time timeout_seconds timeout_minutes timeout_ms"),
-    **_called("on_failure", "on_fail on_error"),
+    **_words_for("attempts", "retries max_attempts max_retries retry_count retry_limit tries"),
+    **_words_for("backoff", "backoff_secs backoff_seconds retry_delay retry_backoff"),
+    **_words_for("timeout", "time_limit max_time timeout_seconds timeout_minutes timeout_ms"),
+    **_words_for("on_failure", "on_fail on_error"),
 }
 
 _IN_DEFAULTS = "put it under `node_defaults`, or under a node"
@@ -83,9 +83,11 @@ TASK = ObjectKind(
     "context",
     ("context",),
     {
-        **_called("nodes", "tasks task_list subtasks steps jobs stages phases items todos issues"),
-        **_called("goal", "title name objective description summary prompt task"),
-        **_called("node_defaults", "defaults default_args"),
+        **_words_for(
+            "nodes", "tasks task_list subtasks steps jobs stages phases items todos issues"
+        ),
+        **_words_for("goal", "title name objective description summary prompt task"),
+        **_words_for("node_defaults", "defaults default_args"),
         **{word: field for word, field in _SETTINGS.items() if field == "timeout"},
     },
     {
@@ -102,7 +104,7 @@ DEFAULTS = ObjectKind(
     "$.node_defaults",
     "nodes",
     (),
-    {**_called("requires", "labels label"), **_SETTINGS},
+    {**_words_for("requires", "labels label"), **_SETTINGS},
     {"priority": "put it beside `node_defaults`"},
 )
 NODE = ObjectKind(
@@ -111,7 +113,11 @@ NODE = ObjectKind(
     "$.initial_nodes[0].payload_schema",
     "payload",
     PAYLOAD,
-    {**_called("dependencies", "dependency prereqs"), **_called("priority", "prio"), **_SETTINGS},
+    {
+        **_words_for("dependencies", "dependency prereqs"),
+        **_words_for("priority", "prio"),
+        **_SETTINGS,
+    },
     {},
     (*("status", "state", "done", "complete", "completed", "finished", "passes"),),
 )
@@ -123,8 +129,8 @@ GATE = ObjectKind(
     "ask",
     (),
     {
-        **_called("ask", "question prompt text message title"),
-        **_called("on_timeout", "default else"),
+        **_words_for("ask", "question prompt text message title"),
+        **_words_for("on_timeout", "default else"),
         **{word: field for word, field in _SETTINGS.items() if field == "timeout"},
     },
 )
@@ -155,7 +161,7 @@ NOT_BEGUN = frozenset(
 )
 """What a field that may say that the work is done says where it is not."""
 
-WAITS = _called(
+WAITS = _words_for(
     "dependencies",
     "after run_after runs_after wait_for waits_for blocked_by follows parents context "
     "prerequisites predecessors upstream",

@@ -80,7 +80,7 @@ def composed(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
-def _seen(name: str) -> str:
+def _fold(name: str) -> str:
     """A name as a reader sees it: without case and forms (NFKC)."""
     return name.lower() if name.isascii() else unicodedata.normalize("NFKC", name).casefold()
 
@@ -91,7 +91,7 @@ def check_unique(nodes: Sequence[tuple[Fields, Called]]) -> None:
     by_id: dict[str, list[int]] = {}
     for at, (_, called) in enumerate(nodes):
         if called.name is not None:
-            by_name.setdefault(_seen(called.name), []).append(at)
+            by_name.setdefault(_fold(called.name), []).append(at)
         if called.node_id is not None:
             by_id.setdefault(called.node_id, []).append(at)
     for found in by_name.values():

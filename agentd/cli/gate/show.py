@@ -55,12 +55,12 @@ def _lines(
         if node.id in each.dependencies:
             yield "before", f"{called[each.id]}, {each.status}"
     if gate is not None and gate.decision is None:
-        which = f"{node.task_id} {_typed(node, called[node.id])}"
+        which = f"{node.task_id} {_name_to_type(node, called[node.id])}"
         yield "then", f"agentd gate approve {which}"
         yield "", f"agentd gate reject {which} --note TEXT"
 
 
-def _typed(node: NodeView, name: str) -> str:
+def _name_to_type(node: NodeView, name: str) -> str:
     return shlex.quote(name) if name.isprintable() else node.id
 
 

@@ -58,16 +58,16 @@ def _show(found: list[Waiting]) -> None:
     for each in found:
         kind = plain_text(f"{each.kind:<{len(_INDENT)}}", _COLOURS[each.kind])
         about = ": ".join(filter(None, (each.name or _node(each), each.goal)))
-        print_line(screen, kind, plain_text(f"{about}  "), plain_text(_when(each), "dim"))
+        print_line(screen, kind, plain_text(f"{about}  "), plain_text(_format_moments(each), "dim"))
         print_line(screen, _INDENT, plain_text(each.text))
-        print_whole(screen, _INDENT + _shortened(each))
+        print_whole(screen, _INDENT + _shorten_command(each))
     if any(each.kind == "gate" for each in found):
         print_line(screen, "`agentd gate reject TASK NODE` says no")
     if any(each.kind == "failed" for each in found):
         print_line(screen, "`agentd task show TASK` says what failed")
 
 
-def _shortened(each: Waiting) -> str:
+def _shorten_command(each: Waiting) -> str:
     """The command with as much of the ids as tells them from others: it fits a line."""
     command, task, node = each.command, each.task_id or "", each.node_id or ""
     return command.replace(task, task[:TELLING_LENGTH], 1).replace(node, node[-SHORTEST_ID:])
@@ -77,7 +77,7 @@ def _node(each: Waiting) -> str | None:
     return each.node_id and each.node_id[-SHORTEST_ID:]
 
 
-def _when(each: Waiting) -> str:
+def _format_moments(each: Waiting) -> str:
     """When a gate was opened or a task registered, and how long it is there still."""
     if each.since is None:
         return ""

@@ -57,8 +57,8 @@ def all_waiting(client: Client, since: float | str) -> list[Waiting]:
     return [
         *(_gate(gate, goals[gate.task_id]) for gate in gates),
         *_over_budget(client),
-        *map(_failed, failed),
-        *map(_closed, closed),
+        *map(_failed_task, failed),
+        *map(_closed_limit, closed),
     ]
 
 
@@ -102,10 +102,10 @@ def _over_budget(client: Client) -> Iterator[Waiting]:
         budget = found.budget or {}
         spent = [unit for unit, most in budget.items() if found.usage.get(unit, 0) >= most]
         if spent:
-            yield _spent(task, budget, found.usage, spent)
+            yield _spent_budget(task, budget, found.usage, spent)
 
 
-def _spent(
+def _spent_budget(
     task: TaskSummary,
     budget: dict[str, int | float],
     usage: dict[str, int | float],
@@ -125,7 +125,7 @@ def _spent(
     return _of_task("budget", task, ", ".join(used), command)
 
 
-def _failed(task: TaskSummary) -> Waiting:
+def _failed_task(task: TaskSummary) -> Waiting:
     number, total = task.counts.get(FAILED.word, 0), sum(task.counts.values())
     text = f"{number:,} of {format_nodes(total)} FAILED"
     return _of_task("failed", task, text, f"agentd task retry {task.id}")
@@ -136,7 +136,7 @@ def _of_task(kind: Kind, task: TaskSummary, text: str, command: str) -> Waiting:
     return Waiting(kind, task.id, None, None, task.goal, since, None, text, command)
 
 
-def _closed(limit: LimitView) -> Waiting:
+def _closed_limit(limit: LimitView) -> Waiting:
     left = format_duration(int((limit.closed_until or 0) - time.time()))
     told = [f"closed, {left} left", *([limit.reason] if limit.reason else [])]
     waits = f"{format_nodes(limit.waiting)} waiting"

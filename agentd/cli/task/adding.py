@@ -82,7 +82,7 @@ def show_plan(additions: Additions, *, as_json: bool) -> int:
         for number, node in enumerate(additions.nodes, 1)
     }
     rows = [
-        (called[str(node.id)], _called(node.dependencies, called), _called(node.before, called))
+        (called[str(node.id)], _names_of(node.dependencies, called), _names_of(node.before, called))
         for node in additions.nodes
     ]
     if as_json:
@@ -100,7 +100,7 @@ def show_plan(additions: Additions, *, as_json: bool) -> int:
     return 0
 
 
-def _called(refs: Sequence[str], called: Mapping[str, str]) -> list[str]:
+def _names_of(refs: Sequence[str], called: Mapping[str, str]) -> list[str]:
     return [called.get(ref, ref) for ref in refs]
 
 
