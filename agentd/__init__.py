@@ -24,6 +24,7 @@ pure, without clock, randomness or I/O
     broken_line   which id a line bears that cannot be decoded
     protocol      JSON Lines, from bytes to requests and from results to bytes
     label         what a person calls a node
+    agent_name    what an agent calls itself
     progress      how far long work has come
 table
     methods/      the list of methods; how each loads its state and shows its answer

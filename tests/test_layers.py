@@ -43,6 +43,7 @@ PURE: dict[str, set[str]] = {
     "broken_line": set(),
     "protocol": {"broken_line", "errors"},
     "label": set(),
+    "agent_name": set(),
     "progress": set(),
 }
 TABLE: dict[str, set[str]] = {
