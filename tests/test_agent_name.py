@@ -22,7 +22,7 @@ def test_folders_of_one_name_are_told_apart() -> None:
 
 
 def test_what_programs_call_themselves_is_made_a_word() -> None:
-    """Slashes, spaces and what a terminal obeys become dashes; a name of nothing else is `agent`."""
+    """What a shell or a terminal obeys becomes a dash; where nothing is left it is `agent`."""
     made = agent_name("My Agent/\x1b[31m 2.0", PurePosixPath("/"), "a b")
     assert made == f"My-Agent-31m-2.0/{folder_name(PurePosixPath('/'))}/a-b"
     assert made.count("/") == 2
