@@ -24,9 +24,10 @@ demo-agents: $(STAMP) ## four agents work on one goal, offline: no key is needed
 	@$(PY) -m examples.demo_agents $(ARGS)
 
 # A file's tests share its daemon, so files run side by side, not tests: the laboratory's, which are
-# few and long, first. ARGS="-n 0" for one after the other.
+# few and long, first. ARGS="-n 0" for one after the other. It starts some thousand processes: each
+# would compile agentd anew where nobody may keep what it compiled.
 test: $(STAMP) ## the whole test suite, property tests included
-	@$(PY) -m pytest $(SIDE_BY_SIDE) loadfile --no-loadscope-reorder $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest $(SIDE_BY_SIDE) loadfile --no-loadscope-reorder $(ARGS)
 
 test-oldest: ## the same with the oldest version of everything that pyproject.toml allows
 	@$(MAKE) --no-print-directory VENV=.venv-oldest OLDEST=1 test

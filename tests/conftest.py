@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import shutil
 import signal
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,11 +27,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=secrets.randbelow(2**32), help="of the faults")
 
 
-def pytest_configure() -> None:
+MEMORY_DISK = "/dev/shm"  # noqa: S108 - what is made there has a name of its own
+ROOM = 4 * 2**30
+"""Bytes that the suite's files have room in: it uses some hundred MB."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Signals that whoever started the suite ignores are not ignored by what the suite starts."""
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
+    if not config.option.soak:
+        keep_files_in_memory()
+
+
+def keep_files_in_memory() -> None:
+    """Temporary files on a disk of memory, where there is a roomy one and nobody says otherwise.
+
+    The suite makes a thousand databases. What is asked of a disk is tried with a false one.
+    """
+    with contextlib.suppress(OSError):
+        roomy = shutil.disk_usage(MEMORY_DISK).free >= ROOM and os.access(MEMORY_DISK, os.W_OK)
+        if roomy and "TMPDIR" not in os.environ:
+            os.environ["TMPDIR"], tempfile.tempdir = MEMORY_DISK, None
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

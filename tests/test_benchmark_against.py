@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from benchmarks.commit import NotFound, code_of, find_commit
 from benchmarks.load import Load
 from benchmarks.machine import filesystem
 from benchmarks.wire import Wire
-from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, temporary_home
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,13 +74,13 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def disk() -> Iterator[Path]:
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with a short path, for what the benchmarks make; on a disk, as they demand it."""
-    with temporary_home() as folder:
-        folder.mkdir(mode=0o700)
-        if filesystem(folder) in {"tmpfs", "ramfs"}:
-            pytest.skip("the temporary folder is in memory")
-        yield folder
+    with tempfile.TemporaryDirectory(prefix="agentd-", dir="/var/tmp") as name:
+        if filesystem(Path(name)) in {"tmpfs", "ramfs"}:
+            pytest.skip("temporary files are in memory everywhere")
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        yield Path(name)
 
 
 def bench(repository: Path, disk: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -171,6 +172,7 @@ def test_the_daemon_that_runs_is_the_commits(
 # The measurement
 
 
+@pytest.mark.usefixtures("disk")
 def test_commit_and_tree_take_turns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each run has a daemon of its own, and a ratio is that of two neighbours."""
     started: list[tuple[Path, int]] = []

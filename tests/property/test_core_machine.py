@@ -1,6 +1,5 @@
 """The whole core against the model: random requests, batches, crashes, restarts and clock steps."""
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -18,10 +17,6 @@ from tests.property.machine import CoreMachine
 MACHINE = settings(stateful_step_count=40)
 FEWER = MACHINE.max_examples // 4
 
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - what is made there has a name of its own
-IN_MEMORY = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None
-"""Where a commit waits for no disk, if there is such a place: no disk fails here."""
-
 
 class MemoryMachine(CoreMachine):
     def open(self) -> Store:
@@ -31,7 +26,7 @@ class MemoryMachine(CoreMachine):
 class SqliteMachine(CoreMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.home = Path(tempfile.mkdtemp(prefix="agentd-machine-", dir=IN_MEMORY))
+        self.home = Path(tempfile.mkdtemp(prefix="agentd-machine-"))
         self.lives = 0
 
     @property
