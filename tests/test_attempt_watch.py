@@ -11,6 +11,7 @@ import pytest
 
 from agentd.cli.node import attempt_watch
 from agentd.cli.node.attempt_watch import AttemptWatch
+from agentd.client.address import UnixAddress
 from agentd.errors import NobodyListens, RequestRefused, TaskNotFound
 from tests.daemon_process import PATIENCE_SECONDS
 
@@ -66,7 +67,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[[Daemon], AttemptWatch]:
     def begin(daemon: Daemon) -> AttemptWatch:
         monkeypatch.setattr(attempt_watch, "Client", daemon)
         monkeypatch.setattr(attempt_watch, "_PAUSE_SECONDS", 0)
-        return AttemptWatch(Path("socket"), "task", "node", 2)
+        return AttemptWatch(UnixAddress("socket"), "task", "node", 2)
 
     return begin
 

@@ -5,8 +5,8 @@ import json
 import msgspec
 import pytest
 
-from agentd.cli.documents.document import Document, read_document
-from agentd.cli.documents.faults import BadDocument
+from agentd.documents.document import Document, read_document
+from agentd.documents.faults import BadDocument
 from tests.graphs import DIAMOND
 
 AN_ID = "8f36c487-4e75-4da9-a5bc-d7916f1acda0"

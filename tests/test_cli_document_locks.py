@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from agentd.api.node_settings import LockSpec
-from agentd.cli.documents.document import read_document
-from agentd.cli.documents.faults import BadDocument
+from agentd.documents.document import read_document
+from agentd.documents.faults import BadDocument
 
 
 def locks(written: str, source: str) -> object:

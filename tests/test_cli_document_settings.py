@@ -5,8 +5,8 @@ import json
 import pytest
 
 from agentd.api import NodeDefaults, RetrySpec
-from agentd.cli.documents.document import read_document
-from agentd.cli.documents.faults import BadDocument
+from agentd.documents.document import read_document
+from agentd.documents.faults import BadDocument
 from tests.command_line import agentd_here
 from tests.daemon_process import REPOSITORY, DaemonProcess
 from tests.documents import blocks, text

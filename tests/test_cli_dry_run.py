@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from agentd.cli.documents.document import read_document
 from agentd.cli.task import register
-from agentd.cli.task.waves import waves
 from agentd.client import Client
+from agentd.documents.document import read_document
+from agentd.documents.waves import waves
 from tests.command_line import agentd_here, on_a_terminal
 from tests.daemon_process import DaemonProcess
 from tests.fake_daemon import fake_daemon, says_nothing

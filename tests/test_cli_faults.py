@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from agentd.cli.documents.document import read_document
-from agentd.cli.documents.faults import BadDocument
+from agentd.documents.document import read_document
+from agentd.documents.faults import BadDocument
 
 AN_ID = "8f36c487-4e75-4da9-a5bc-d7916f1acda0"
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from agentd import Client, api
-from agentd.cli.documents.document import read_document
-from agentd.cli.documents.faults import BadDocument
+from agentd.documents.document import read_document
+from agentd.documents.faults import BadDocument
 from tests.command_line import agentd_here, on_a_terminal
 from tests.daemon_process import REPOSITORY, DaemonProcess
 from tests.documents import blocks, text

@@ -9,10 +9,10 @@ from typing import Any, get_args
 import pytest
 
 from agentd.api import UPDATABLE, CauseKind
-from agentd.cli.documents.document import read_document
 from agentd.cli.node.settings import SETTINGS
 from agentd.cli.task.node_words import HOLDS
 from agentd.cli.times import format_moment
+from agentd.documents.document import read_document
 from tests.command_line import agentd_here, on_a_terminal
 from tests.daemon_process import DaemonProcess
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentd.cli.documents.document import Document, read_document
-from agentd.cli.documents.faults import BadDocument
+from agentd.documents.document import Document, read_document
+from agentd.documents.faults import BadDocument
 
 AN_ID = "8f36c487-4e75-4da9-a5bc-d7916f1acda0"
 COMPOSED = unicodedata.normalize("NFC", "cafe\u0301")

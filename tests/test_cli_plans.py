@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from agentd.cli.documents.document import parse, read_document
-from agentd.cli.documents.faults import BadDocument
+from agentd.documents.document import parse, read_document
+from agentd.documents.faults import BadDocument
 
 PLANS = {
     "a task list with numbers": (

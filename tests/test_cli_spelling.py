@@ -1,7 +1,7 @@
 """Slips of the hand in the fields of task files, and words of somebody's own that are none."""
 
-from agentd.cli.documents.kinds import NODE, WAITS
-from agentd.cli.documents.spelling import nearest_field, plain
+from agentd.documents.kinds import NODE, WAITS
+from agentd.documents.spelling import nearest_field, plain
 
 SLIPS = {
     "depends_on": "depend_on depends-on DependsOn depends",

@@ -5,8 +5,8 @@ from typing import Any, NoReturn
 import pytest
 import yaml
 
-from agentd.cli.documents import yaml_form
-from agentd.cli.documents.yaml_form import parse_yaml
+from agentd.documents import yaml_form
+from agentd.documents.yaml_form import parse_yaml
 
 
 def meant(text: str) -> str:

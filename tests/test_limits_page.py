@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from agentd.api import UPDATABLE, CauseKind
-from agentd.cli.documents.document import read_document
+from agentd.documents.document import read_document
 from tests.command_line import agentd_here
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.documents import blocks, quoted, rows, section, text

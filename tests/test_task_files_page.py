@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agentd.cli.documents.document import read_document
-from agentd.cli.documents.kinds import DEFAULTS, NODE, TASK
+from agentd.documents.document import read_document
+from agentd.documents.kinds import DEFAULTS, NODE, TASK
 from tests.command_line import agentd_here
 from tests.daemon_process import REPOSITORY
 from tests.documents import blocks, quoted, rows, section, text

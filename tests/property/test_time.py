@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from agentd.api import TaskStatusResult, TaskView
-from agentd.cli.documents.document import read_document
 from agentd.cli.task.graph import svg
 from agentd.config.envfile import env_file
 from agentd.decoding import decode
+from agentd.documents.document import read_document
 from agentd.errors import BadSetting, RequestRefused
 from agentd.logfilter import parse_filter
 from agentd.loop import completion

@@ -9,11 +9,11 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
-from pathlib import Path
 
 import msgspec
 
 from agentd.api import RecordedEventView
+from agentd.client.address import Address
 from agentd.text import printable
 
 SHELL = "/bin/sh"
@@ -27,9 +27,9 @@ _OURS = ("AGENTD_TASK_ID", "AGENTD_NODE_ID", "AGENTD_LEASE_ID")
 class EventCommand:
     """A line for the shell; one run at a time."""
 
-    def __init__(self, line: str, socket_path: Path) -> None:
+    def __init__(self, line: str, address: Address) -> None:
         self._line = line
-        self._socket_path = str(socket_path.absolute())
+        self._address = address
         self._process: subprocess.Popen[bytes] | None = None
         self.is_running = False
         """Is it at work, or about to be?"""
@@ -72,6 +72,6 @@ class EventCommand:
             "AGENTD_EVENT_KIND": printable(event.action_type)[:_LONGEST_KIND],
             "AGENTD_TASK_ID": event.task_id,
             "AGENTD_NODE_ID": event.node_id,
-            "AGENTD_SOCKET_PATH": self._socket_path,
+            **self._address.environment(),
         }
         return env | {name: value for name, value in told.items() if value is not None}

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         task = None if options.task is None else find_task_id(client, options.task)
         wanted = Wanted(task, known_kinds(options.kind), options.grep)
         end = last_place(client)  # before there is a file: is there a daemon?
-        command = EventCommand(options.exec, client.socket_path)
+        command = EventCommand(options.exec, client.address)
         with Cursor(options.cursor or _default_path(client, wanted, options.exec)) as cursor:
             place = _begin(client, options, cursor, end)
             watch = _Watch(cursor, command, keeps_going=options.keep_going)
@@ -76,7 +76,7 @@ def _begin(client: Client, options: argparse.Namespace, cursor: Cursor, end: int
 
 def _default_path(client: Client, wanted: Wanted, line: str) -> Path:
     """In the home, by what is run for which events of which daemon."""
-    of = [str(client.socket_path), wanted.task_id, wanted.kinds, wanted.text, line]
+    of = [str(client.address), wanted.task_id, wanted.kinds, wanted.text, line]
     digest = hashlib.sha256(json.dumps(of).encode()).hexdigest()[:16]
     program = re.sub(r"[^\w.-]", "", Path(line.split(maxsplit=1)[0]).name, flags=re.ASCII)
     directory = config.load().home / DIRECTORY

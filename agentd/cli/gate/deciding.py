@@ -6,13 +6,13 @@ The rule this file keeps: who cannot decide is told what the node waits for, and
 import argparse
 
 from agentd.api import Decision, NodeView
-from agentd.cli.ids import node_name
 from agentd.cli.node.target import TargetNode, find_target
 from agentd.cli.printing import print_data
 from agentd.cli.screen import is_terminal, print_fields
 from agentd.cli.user import user_name
 from agentd.client import Client
 from agentd.errors import GateNotOpen
+from agentd.references import node_name
 from agentd.text import printable
 
 

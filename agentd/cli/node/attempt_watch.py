@@ -6,9 +6,9 @@ watched here goes on without it.
 
 import threading
 import time
-from pathlib import Path
 
 from agentd.client import Client
+from agentd.client.address import Address
 from agentd.client.repeats import TRANSIENT
 from agentd.errors import RequestRefused
 
@@ -22,8 +22,8 @@ _PAUSE_SECONDS = 1.0
 class AttemptWatch:
     """Watches an attempt from a thread of its own, with a connection of its own."""
 
-    def __init__(self, socket_path: Path, task_id: str, node_id: str, attempt: int) -> None:
-        self._socket_path = socket_path
+    def __init__(self, address: Address, task_id: str, node_id: str, attempt: int) -> None:
+        self._address = address
         self._task_id = task_id
         self._node_id = node_id
         self._attempt = attempt
@@ -38,7 +38,7 @@ class AttemptWatch:
         return self._ended.is_set()
 
     def _watch(self) -> None:
-        with Client(self._socket_path) as client:
+        with Client(self._address) as client:
             place = None
             while not self._ended.is_set() and self._refusal is None:
                 try:

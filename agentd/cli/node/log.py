@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         logs = [StreamLog(files, stream) for stream in streams]
         printer = _printer(attempt, _state(status, attempt), as_json=options.json)
         if options.follow:
-            _follow(AttemptWatch(client.socket_path, *target, attempt), logs, printer)
+            _follow(AttemptWatch(client.address, *target, attempt), logs, printer)
         else:
             printer.show(logs, is_all=True)
     return 0

@@ -7,7 +7,6 @@ import msgspec
 
 from agentd.api import NodeView, UpdateNodeResult
 from agentd.cli.failures import Usage
-from agentd.cli.ids import node_name
 from agentd.cli.node.settings import OPTIONS, SETTINGS
 from agentd.cli.node.target import find_target
 from agentd.cli.payload import parse_payload
@@ -17,6 +16,7 @@ from agentd.cli.remedies import taking_away
 from agentd.cli.screen import is_terminal, print_fields
 from agentd.client import Client
 from agentd.errors import IllegalTransition
+from agentd.references import node_name
 
 
 def run(options: argparse.Namespace) -> int:

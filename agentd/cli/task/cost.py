@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 
 from agentd.api import NodeView, TaskStatusResult
-from agentd.cli.ids import find_task_id, node_labels, node_name
+from agentd.cli.ids import find_task_id, node_labels
 from agentd.cli.printing import print_data
 from agentd.cli.quantities import format_amount
 from agentd.cli.remarks import say
@@ -19,6 +19,7 @@ from agentd.cli.screen import (
     print_whole,
 )
 from agentd.client import Client
+from agentd.references import node_name
 
 _MOST = 20
 """Nodes on a terminal."""

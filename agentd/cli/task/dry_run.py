@@ -10,8 +10,6 @@ import msgspec
 
 from agentd.api import NodeSpec, NodeView
 from agentd.api.gates import GateSettings
-from agentd.cli.documents.additions import Additions
-from agentd.cli.documents.document import Document
 from agentd.cli.printing import print_data
 from agentd.cli.screen import (
     console,
@@ -23,7 +21,9 @@ from agentd.cli.screen import (
     print_whole,
 )
 from agentd.cli.states import node_states
-from agentd.cli.task.waves import waves
+from agentd.documents.additions import Additions
+from agentd.documents.document import Document
+from agentd.documents.waves import waves
 
 Waves = Sequence[Sequence[NodeSpec]]
 

@@ -6,9 +6,9 @@ set later; so what is said is a question, and the task is registered all the sam
 
 from contextlib import suppress
 
-from agentd.cli.documents.document import Document
 from agentd.cli.limit.known import all_limits
 from agentd.client import Client
+from agentd.documents.document import Document
 from agentd.errors import DaemonUnreachable, RequestRefused
 from agentd.suggestion import closest_name
 

@@ -8,10 +8,8 @@ from typing import Any
 
 from agentd.api import RegisterTaskResult
 from agentd.cli.daemon_warnings import print_warning, print_warnings
-from agentd.cli.documents.document import Document, read_document
-from agentd.cli.documents.source import read_source
+from agentd.cli.document_source import read_source
 from agentd.cli.failures import Usage
-from agentd.cli.ids import parse_id
 from agentd.cli.printing import print_data
 from agentd.cli.remarks import say
 from agentd.cli.repeating import say_how_to_repeat
@@ -21,7 +19,9 @@ from agentd.cli.task.limit_names import misspelled_limits
 from agentd.client import Client
 from agentd.client.requests.registration import register_task
 from agentd.client.requests.request import request_line
+from agentd.documents.document import Document, read_document
 from agentd.errors import InvalidGraph, RequestTooLarge
+from agentd.references import parse_id
 
 _LONGEST_KEY = 256
 """Characters, as of every such text of the API."""

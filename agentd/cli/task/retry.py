@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 from agentd.api import NodeView
 from agentd.cli.failures import Usage
-from agentd.cli.ids import find_node_ids, find_task_id, node_name
+from agentd.cli.ids import find_node_ids, find_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.quantities import format_nodes
 from agentd.cli.remarks import say
 from agentd.cli.screen import is_terminal, print_fields
 from agentd.client import Client
 from agentd.errors import NotRetryable
+from agentd.references import node_name
 
 _DEPENDENTS_RAN = "what depends on it has run although it failed"
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import UNSET, Raw
 
 from agentd.api import NodeView, TaskStatusResult
-from agentd.cli.ids import TELLING_LENGTH, find_task_id, node_name
+from agentd.cli.ids import TELLING_LENGTH, find_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.quantities import format_amount
 from agentd.cli.screen import (
@@ -27,6 +27,7 @@ from agentd.cli.task.cost import amounts
 from agentd.cli.task.node_words import NodeWords, seconds_of
 from agentd.cli.times import format_age, format_duration
 from agentd.client import Client
+from agentd.references import node_name
 
 _MOST = 100
 """Nodes on a terminal; more would scroll those away that one looks for."""

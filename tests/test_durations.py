@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentd.cli.durations import parse_duration
+from agentd.durations import parse_duration
 
 GOOD = {
     "30s": 30,

@@ -9,9 +9,9 @@ import msgspec
 from agentd.api import GateSpec
 from agentd.api.gates import NOT_OF_GATES
 from agentd.api.moments import Seconds
-from agentd.cli.documents.fields import Fields, json_kind
-from agentd.cli.documents.kinds import GATE, WORDS
-from agentd.cli.documents.settings import read_seconds
+from agentd.documents.fields import Fields, json_kind
+from agentd.documents.kinds import GATE, WORDS
+from agentd.documents.settings import read_seconds
 
 
 def read_gate(fields: Fields) -> GateSpec | None:

@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from agentd.api import NodeDefaults, NodeSpec
-from agentd.cli.documents import json_form
-from agentd.cli.documents.faults import BadDocument, DocumentText, Faults, Place
-from agentd.cli.documents.fields import Fields
-from agentd.cli.documents.holds import read_holds
-from agentd.cli.documents.kinds import TASK
-from agentd.cli.documents.node import read_defaults
-from agentd.cli.documents.nodes import read_nodes, replace_ids
-from agentd.cli.documents.settings import read_priority
-from agentd.cli.ids import parse_id
+from agentd.documents import json_form
+from agentd.documents.faults import BadDocument, DocumentText, Faults, Place
+from agentd.documents.fields import Fields
+from agentd.documents.holds import read_holds
+from agentd.documents.kinds import TASK
+from agentd.documents.node import read_defaults
+from agentd.documents.nodes import read_nodes, replace_ids
+from agentd.documents.settings import read_priority
+from agentd.references import parse_id
 from agentd.text import malformed_reason
 
 _FENCE = "```"
@@ -93,7 +93,7 @@ def parse(text: bytes, source: str, form: str | None = None) -> DocumentText:
         raise BadDocument(f"{source}, line 1: leave out the lines with {_FENCE} around the task")
     if (form or ("json" if decoded.lstrip()[:1] in ("{", "[") else "yaml")) == "json":
         return json_form.parse_json(decoded, source)
-    from agentd.cli.documents import yaml_form
+    from agentd.documents import yaml_form  # noqa: PLC0415 - JSON is read without it
 
     return yaml_form.parse_yaml(decoded, source)
 

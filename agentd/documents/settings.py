@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from agentd.api import NodeDefaults, NodeSpec, RetrySpec, own_settings
-from agentd.cli.documents.fields import Fields, json_kind
-from agentd.cli.documents.kinds import NODE_SETTINGS
-from agentd.cli.documents.locks import are_locks, read_locks
-from agentd.cli.durations import parse_duration
+from agentd.documents.fields import Fields, json_kind
+from agentd.documents.kinds import NODE_SETTINGS
+from agentd.documents.locks import are_locks, read_locks
+from agentd.durations import parse_duration
 
 _ATTEMPTS = "expected a whole number from 1 to 1,000"
 _QUOTED = 40

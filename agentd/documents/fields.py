@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from agentd.cli.documents.faults import Place
-from agentd.cli.documents.kinds import NOT_BEGUN, ObjectKind
-from agentd.cli.documents.spelling import nearest_field, plain
 from agentd.client.values import is_json
+from agentd.documents.faults import Place
+from agentd.documents.kinds import NOT_BEGUN, ObjectKind
+from agentd.documents.spelling import nearest_field, plain
 
 Value = TypeVar("Value")
 Default = TypeVar("Default")

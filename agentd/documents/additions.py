@@ -13,13 +13,13 @@ from msgspec.structs import asdict
 
 from agentd import graph
 from agentd.api import AddedNodeSpec, NodeSpec
-from agentd.cli.documents.document import parse, request_id_of
-from agentd.cli.documents.faults import BadDocument, DocumentText, Faults, Path, Place
-from agentd.cli.documents.fields import Fields, json_kind
-from agentd.cli.documents.kinds import ADDED, MORE
-from agentd.cli.documents.needs import Nodes, needed_ids, read_needs
-from agentd.cli.documents.node import DocumentNode, node_spec
-from agentd.cli.documents.nodes import (
+from agentd.documents.document import parse, request_id_of
+from agentd.documents.faults import BadDocument, DocumentText, Faults, Path, Place
+from agentd.documents.fields import Fields, json_kind
+from agentd.documents.kinds import ADDED, MORE
+from agentd.documents.needs import Nodes, needed_ids, read_needs
+from agentd.documents.node import DocumentNode, node_spec
+from agentd.documents.nodes import (
     by_what_they_are_called,
     kept_in,
     labels_that_are_nodes,

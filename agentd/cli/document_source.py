@@ -6,8 +6,8 @@ The rule this file keeps: the form is told by the file's name, and else looked a
 from pathlib import Path
 from typing import NamedTuple
 
-from agentd.cli.documents.faults import BadDocument
 from agentd.cli.payload import read_argument
+from agentd.documents.faults import BadDocument
 
 _FORMS = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 

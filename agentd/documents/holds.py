@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from agentd.api import RegisterTaskParams
-from agentd.cli.documents.fields import Fields
-from agentd.cli.documents.settings import read_seconds
+from agentd.documents.fields import Fields
+from agentd.documents.settings import read_seconds
 
 HOLDS = {
     "parent_task_id": "a UUID",

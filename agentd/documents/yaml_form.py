@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
-from agentd.cli.documents.faults import BadDocument, DocumentText, Fault, Path
-from agentd.cli.documents.yaml_scalar import scalar_value, unknown_tag_error, yaml_error
+from agentd.documents.faults import BadDocument, DocumentText, Fault, Path
+from agentd.documents.yaml_scalar import scalar_value, unknown_tag_error, yaml_error
 
 _DEEPEST = 200
 """More than the daemon takes in any case."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agentd.api import NodeDefaults, NodeSpec
-from agentd.cli.documents.spelling import plain
+from agentd.documents.spelling import plain
 
 NAMES = ("name", "id", "key", "title")
 """The first of them that a node has is its name."""

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import msgspec
 
-from agentd.cli.documents.faults import BadDocument, DocumentText, Path
+from agentd.documents.faults import BadDocument, DocumentText, Path
 
 
 def _refuse_constant(constant: str) -> NoReturn:

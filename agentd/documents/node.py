@@ -9,13 +9,13 @@ from typing import NamedTuple
 import msgspec
 
 from agentd.api import NodeDefaults, NodeSpec, RetrySpec, check_name
-from agentd.cli.documents.faults import Place
-from agentd.cli.documents.fields import Fields, json_kind, put_into, text_or_number
-from agentd.cli.documents.gate import read_gate
-from agentd.cli.documents.kinds import DEFAULTS, NODE, PAYLOAD, ObjectKind
-from agentd.cli.documents.names import Called, composed, read_called
-from agentd.cli.documents.needs import Nodes, needed_ids, read_needs
-from agentd.cli.documents.settings import read_settings
+from agentd.documents.faults import Place
+from agentd.documents.fields import Fields, json_kind, put_into, text_or_number
+from agentd.documents.gate import read_gate
+from agentd.documents.kinds import DEFAULTS, NODE, PAYLOAD, ObjectKind
+from agentd.documents.names import Called, composed, read_called
+from agentd.documents.needs import Nodes, needed_ids, read_needs
+from agentd.documents.settings import read_settings
 
 
 class DocumentNode(NamedTuple):

@@ -14,11 +14,11 @@ import msgspec
 
 from agentd import graph
 from agentd.api import NodeSpec, RetrySpec
-from agentd.cli.documents.fields import Fields, json_kind, names_in
-from agentd.cli.documents.kinds import NODE, NODES, ObjectKind
-from agentd.cli.documents.names import check_unique
-from agentd.cli.documents.needs import Nodes
-from agentd.cli.documents.node import DocumentNode, node_spec, read_node
+from agentd.documents.fields import Fields, json_kind, names_in
+from agentd.documents.kinds import NODE, NODES, ObjectKind
+from agentd.documents.names import check_unique
+from agentd.documents.needs import Nodes
+from agentd.documents.node import DocumentNode, node_spec, read_node
 from agentd.errors import InvalidGraph
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")

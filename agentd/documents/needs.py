@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from agentd.cli.documents.fields import Fields, json_kind, text_or_number
-from agentd.cli.documents.kinds import DEPENDENCIES, LEADS, WAITS
-from agentd.cli.documents.names import composed
-from agentd.cli.documents.spelling import plain
-from agentd.cli.ids import parse_id
+from agentd.documents.fields import Fields, json_kind, text_or_number
+from agentd.documents.kinds import DEPENDENCIES, LEADS, WAITS
+from agentd.documents.names import composed
+from agentd.documents.spelling import plain
+from agentd.references import parse_id
 from agentd.suggestion import closest_name
 
 _EXPECTED = "a list of names or ids"

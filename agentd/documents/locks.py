@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from agentd.api.node_settings import LockSpec, locks_of
-from agentd.cli.documents.fields import Fields, json_kind
 from agentd.client.lock_paths import absolute_key, lacks_path
+from agentd.documents.fields import Fields, json_kind
 
 _QUOTED = 40
 """Characters of a lock that a fault repeats."""

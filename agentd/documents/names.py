@@ -9,9 +9,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from agentd.cli.documents.fields import Fields, json_kind, text_or_number
-from agentd.cli.documents.kinds import NAMES
-from agentd.cli.ids import parse_id
+from agentd.documents.fields import Fields, json_kind, text_or_number
+from agentd.documents.kinds import NAMES
+from agentd.references import parse_id
 
 _MOST_NAMED = 10
 """Nodes that are named where several have what each needs for itself."""
