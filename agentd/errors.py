@@ -5,6 +5,7 @@ The rule this file keeps: one class per kind of failure. The class docstring is 
 raised where it is noticed and turned into bytes at one place, `protocol.encode_error`.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 _LONGEST_NAME = 128
@@ -221,6 +222,14 @@ class Failure(Exception):
     exit_code: ClassVar[int] = 1
 
 
+class Ambiguous(Failure):
+    """What was named could be several: the candidates."""
+
+    def __init__(self, message: str, candidates: Sequence[str]) -> None:
+        super().__init__(message)
+        self.candidates = candidates
+
+
 class WorkerStopped(Failure):
     """A worker's command can do no good here: the worker stopped before more nodes met it."""
 
@@ -249,12 +258,24 @@ class NobodyListens(DaemonUnreachable):
     """There is a socket, but its daemon is gone."""
 
 
+class NotStarted(NobodyListens):
+    """No daemon runs, and the one that was started for a client refused: this is its exit code."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc] # the daemon's own
+
+
 class NotPermitted(DaemonUnreachable):
     """The socket may not be used: it is another user's, or a sandbox forbids it."""
 
 
 class ForeignDaemon(DaemonUnreachable):
     """What listens at the socket is another user's program: nothing is sent to it."""
+
+
+class NotProved(DaemonUnreachable):
+    """What listens does not know the secret that the daemon and its clients share."""
 
 
 class NoAnswer(DaemonUnreachable):

@@ -1,6 +1,7 @@
-"""Unix sockets: who is at the other end.
+"""Sockets: who is at the other end.
 
-The rule this file keeps: the kernel says it, never the other end.
+The rule this file keeps: the kernel says it, never the other end. It knows process and user of a
+Unix socket's; over TCP it knows neither, and who is there has to prove what it knows (`proof`).
 """
 
 import ctypes
@@ -17,8 +18,14 @@ def peer_uid(connection: socket.socket) -> int:
 
 
 def peer_name(connection: socket.socket) -> str:
-    """The process at the other end, for the log."""
-    return f"pid {peer(connection)[0]}"
+    """The process at the other end, or the address over TCP, for the log."""
+    if connection.family == socket.AF_UNIX:
+        return f"pid {peer(connection)[0]}"
+    try:
+        host, port, *_ = connection.getpeername()
+    except OSError:  # it is gone
+        return "a client over TCP"
+    return f"{host} port {port} over TCP"
 
 
 def peer(connection: socket.socket) -> tuple[int | str, int]:
@@ -40,7 +47,10 @@ def peer(connection: socket.socket) -> tuple[int | str, int]:
 
 
 def has_hung_up(descriptor: int) -> bool:
-    """Whether the other end is gone, and has not only closed its sending side."""
+    """Whether the other end is gone, and has not only closed its sending side.
+
+    Over TCP that is known once something was sent that nobody was there to take.
+    """
     watched = select.poll()
     watched.register(descriptor, 0)  # hanging up is told in any case
     return bool(watched.poll(0))

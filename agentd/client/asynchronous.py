@@ -13,8 +13,8 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 import msgspec
 
-from agentd import config
 from agentd.api import AcquireNextNodeResult
+from agentd.client.address import Address, UnixAddress, address_of
 from agentd.client.answers import decode_answer
 from agentd.client.async_lease import AsyncLease
 from agentd.client.async_lock import AsyncLock
@@ -44,7 +44,6 @@ from agentd.client.requests import (
 )
 from agentd.client.requests.request import Request, request_line, wait_secs
 from agentd.client.stream import Stream
-from agentd.client.unreachable import connect_error
 from agentd.client.values import decode_value, encode
 from agentd.client.waiting_streams import WaitingStreams
 from agentd.errors import DaemonUnreachable
@@ -108,16 +107,22 @@ class AsyncClient:
     release_resource_lock = _async_method(locks.release_resource_lock)
     list_resource_locks = _async_method(locks.list_resource_locks)
 
-    def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
-        self.socket_path = Path(socket_path or config.load().socket_path)
+    def __init__(
+        self, socket_path: str | Path | Address | None = None, timeout: float = 30.0
+    ) -> None:
+        self.address = address_of(socket_path)
         self.timeout = timeout
-        self._path = str(self.socket_path)
         self._opening: asyncio.Task[Stream] | None = None
         self._stream: Stream | None = None
-        self._waiting = WaitingStreams(self._path)
+        self._waiting = WaitingStreams(self.address)
         # Heartbeats must not wait for a handler that blocks the event loop.
-        self._beside = Client(self.socket_path, timeout)
+        self._beside = Client(self.address, timeout)
         self._heartbeats = Heartbeats(self._beside.ask)
+
+    @property
+    def socket_path(self) -> Path | None:
+        """The daemon's socket; None over TCP: see `address`."""
+        return Path(self.address.path) if isinstance(self.address, UnixAddress) else None
 
     async def ask(self, request: Request[Result]) -> Result:
         """The typed answer to a request that may be repeated."""
@@ -202,13 +207,13 @@ class AsyncClient:
         """The connection of this event loop, made by the first call that needs it."""
         opening = self._opening
         if opening is None or opening.get_loop() is not loop or _has_ended(opening):
-            opening = self._opening = loop.create_task(Stream.connect(self._path))
+            opening = self._opening = loop.create_task(Stream.connect(self.address))
             opening.add_done_callback(_is_usable)  # looks at its error: nobody may wait for it
         try:
             async with asyncio.timeout_at(deadline):
                 self._stream = await asyncio.shield(opening)
         except TimeoutError as error:
-            raise connect_error(self._path, error) from error
+            raise self.address.connect_error(error) from error
         return self._stream
 
     async def __aenter__(self) -> Self:

@@ -14,8 +14,8 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 import msgspec
 
-from agentd import config
 from agentd.api import AcquireNextNodeResult
+from agentd.client.address import Address, UnixAddress, address_of
 from agentd.client.answers import decode_answer
 from agentd.client.base_lock import LockFields
 from agentd.client.binding import bind
@@ -66,7 +66,8 @@ class Client:
     """A client of the daemon for threads. Connects at the first call.
 
     `socket_path` is found as the daemon finds it where it is left out: `AGENTD_SOCKET_PATH`,
-    `AGENTD_HOME`, the env file. `timeout` is in seconds and bounds each call as a whole: after a
+    `AGENTD_HOME`, the env file; or elsewhere, where `AGENTD_ADDRESS` says so. It may be an address,
+    too: `tcp://127.0.0.1:7777`. `timeout` is in seconds and bounds each call as a whole: after a
     lost connection the call connects again and repeats its request until that time is over. What
     a call lets the daemon wait (`wait_secs`) comes on top of it.
 
@@ -113,15 +114,21 @@ class Client:
     release_resource_lock = _blocking_method(locks.release_resource_lock)
     list_resource_locks = _blocking_method(locks.list_resource_locks)
 
-    def __init__(self, socket_path: str | Path | None = None, timeout: float = 30.0) -> None:
+    def __init__(
+        self, socket_path: str | Path | Address | None = None, timeout: float = 30.0
+    ) -> None:
         if not 0 < timeout <= threading.TIMEOUT_MAX:
             raise ValueError(f"timeout={timeout!r}: expected seconds, more than 0 and not for ever")
-        self.socket_path = Path(socket_path or config.load().socket_path)
+        self.address = address_of(socket_path)
         self.timeout = timeout
-        self._path = str(self.socket_path)
         self._idle: list[Connection] = []
         self._process = os.getpid()
         self._heartbeats = Heartbeats(self.ask)
+
+    @property
+    def socket_path(self) -> Path | None:
+        """The daemon's socket; None over TCP: see `address`."""
+        return Path(self.address.path) if isinstance(self.address, UnixAddress) else None
 
     def ask(self, request: Request[Result], timeout: float | None = None) -> Result:
         """The typed answer to a request that may be repeated; `timeout` is in seconds."""
@@ -229,7 +236,7 @@ class Client:
     def _answer_anew(self, line: bytes, seconds: float) -> bytes:
         """The line that answers this one, on a connection that is made for it."""
         deadline, idle = time.monotonic() + seconds, self._idle
-        connection = Connection(self._path, seconds)
+        connection = Connection(self.address, seconds)
         answer = connection.exchange(line, max(deadline - time.monotonic(), 0))
         self._give_back(connection, idle)
         return answer

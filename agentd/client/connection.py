@@ -11,16 +11,22 @@ import errno
 import socket
 import struct
 import time
+from typing import TYPE_CHECKING
 
-from agentd.client import trust
-from agentd.client.starting import NOT_THERE, start_pauses
+from agentd.client.address import Address
+from agentd.client.starting import NOT_THERE
 from agentd.client.unreachable import (
     NotSent,
-    connect_error,
     connection_lost_error,
     no_answer_error,
     other_user_error,
 )
+
+if TYPE_CHECKING:
+    from agentd.client.tcp_proof import Proof
+
+LONGEST_PROOF_LINE = 512
+"""Bytes of a line of a proof, its newline counted."""
 
 _PIECE = 64 * 1024
 """Bytes that are sent or received at once."""
@@ -29,25 +35,31 @@ _PIECE = 64 * 1024
 class Connection:
     """Connected from the start. `seconds` bounds the call that it is given to, as a whole."""
 
-    def __init__(self, path: str, seconds: float) -> None:
+    def __init__(self, address: Address, seconds: float) -> None:
         """Raises `DaemonUnreachable`, also where it is a stranger's: then nothing was sent."""
-        self._path = path
+        self._address = address
+        self._path = str(address)
         self._seconds = 0.0
         self.is_open = True
-        try:
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        except OSError as error:
-            raise connect_error(path, error) from error
-        try:
-            self._set_timeout(seconds)
-            self._connect(seconds)
-            trust.check(path, self._socket)
-        except OSError as error:
-            self.close()
-            raise connect_error(path, error) from error
-        except BaseException:
-            self.close()
-            raise
+        deadline, retries = time.monotonic() + seconds, address.retries(seconds)
+        while True:
+            self._socket = address.new_socket()
+            try:
+                self._open(deadline)
+            except ConnectionError as error:
+                self._socket.close()
+                if isinstance(error, NOT_THERE) or (pause := next(retries, None)) is None:
+                    self.is_open = False
+                    raise address.connect_error(error) from error
+                time.sleep(pause)
+            except OSError as error:
+                self.close()
+                raise address.connect_error(error) from error
+            except BaseException:
+                self.close()
+                raise
+            else:
+                return
 
     def exchange(self, lines: bytes, seconds: float) -> bytes:
         """Send a line, or several, and return those that answer them, without the last newline.
@@ -81,17 +93,45 @@ class Connection:
         self.is_open = False
         self._socket.close()
 
+    def _open(self, deadline: float) -> None:
+        """Raises `OSError`, or the reason why this is not our daemon."""
+        seconds = max(deadline - time.monotonic(), 0)
+        self._set_timeout(seconds)
+        self._connect(seconds)
+        self._address.check(self._socket)
+        if (steps := self._address.begin_proof()) is not None:
+            self._prove(steps, deadline)
+
     def _connect(self, seconds: float) -> None:
-        later = start_pauses(self._path, seconds)
+        later = self._address.pauses(seconds)
         while True:
             try:
-                self._socket.connect(self._path)
+                self._socket.connect(self._address.target)
             except NOT_THERE:
                 if (pause := next(later, None)) is None:
                     raise
                 time.sleep(pause)
             else:
                 return
+
+    def _prove(self, steps: "Proof", deadline: float) -> None:
+        """Say each line of the proof, and hear what is answered."""
+        line = next(steps)
+        with contextlib.suppress(StopIteration):
+            while True:
+                self._socket.sendall(line)
+                line = steps.send(self._hear(deadline))
+
+    def _hear(self, deadline: float) -> bytes:
+        """A line of a proof: a stranger cannot have us read more than that, nor we what follows."""
+        heard = b""
+        while not heard.endswith(b"\n") and len(heard) < LONGEST_PROOF_LINE:
+            self._set_timeout_until(deadline)
+            seen = self._socket.recv(LONGEST_PROOF_LINE, socket.MSG_PEEK)
+            if not seen:
+                raise ConnectionResetError(errno.ECONNRESET, "closed before the proof")
+            heard += self._socket.recv(seen.find(b"\n") + 1 or len(seen))
+        return heard
 
     def _set_timeout(self, seconds: float) -> None:
         whole, micros = divmod(max(round(seconds * 1e6), 1), 1_000_000)  # 0 is for ever

@@ -18,7 +18,7 @@ from agentd.client.repeats import TRANSIENT
 from agentd.client.requests import leases
 from agentd.client.requests.request import Request
 from agentd.client.thread_signals import leave_signals_to_main_thread
-from agentd.errors import NobodyListens, NoSocket, RequestRefused, StorageError
+from agentd.errors import BadSetting, NobodyListens, NoSocket, RequestRefused, StorageError
 
 _SHORTEST = 0.05
 """Seconds between two heartbeats, at least, however short the lease."""
@@ -176,7 +176,7 @@ class Heartbeats:
             self._ask(held.request, held.patience(sent_at))
         except (NobodyListens, NoSocket, StorageError, HolderStopped):
             pass  # nobody gets the node while no daemon runs, or while it can record nothing
-        except TRANSIENT as error:
+        except (*TRANSIENT, BadSetting) as error:  # settings are mended, too
             self._lose_overdue(error)
         except RequestRefused as refusal:
             self._lose(held, refusal.message)

@@ -6,61 +6,114 @@ it is dropped.
 """
 
 import asyncio
+import contextlib
+import errno
 from collections import deque
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from agentd.client import trust
-from agentd.client.starting import NOT_THERE, start_pauses
+from agentd.client.address import Address
+from agentd.client.connection import LONGEST_PROOF_LINE
+from agentd.client.starting import NOT_THERE, START_SECONDS
 from agentd.client.unreachable import (
     NotSent,
-    connect_error,
     connection_lost_error,
     no_answer_error,
     other_user_error,
 )
 from agentd.errors import NotPermitted
 
+_PROOF_SECONDS = 10.0
+"""How long the other end may take over it; a daemon gives a client 5 s."""
+
+if TYPE_CHECKING:
+    from agentd.client.tcp_proof import Proof
+
 
 class Stream(asyncio.Protocol):
     """A connection that is made by `connect`."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._path = str(address)
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[asyncio.Future[bytes]] = deque()
         self._pieces: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._other_user_error: NotPermitted | None = None  # why it was closed, if that is why
+        self._was_asked = False
+        self._refusal: bytes | None = None  # what was said before anything was asked
+        self._heard: asyncio.Queue[bytes] | None = None  # what comes before the proof is done
 
     @classmethod
-    async def connect(cls, path: str) -> "Stream":
+    async def connect(cls, address: Address) -> "Stream":
         """Raises `DaemonUnreachable`, also where it is a stranger's: then nothing was sent."""
-        try:
-            transport, stream = await cls._open(path)
-        except OSError as error:
-            raise connect_error(path, error) from error
+        retries = address.retries(START_SECONDS)
+        while True:
+            try:
+                return await cls._connect(address)
+            except ConnectionError as error:
+                if isinstance(error, NOT_THERE) or (pause := next(retries, None)) is None:
+                    raise address.connect_error(error) from error
+                await asyncio.sleep(pause)
+            except OSError as error:
+                raise address.connect_error(error) from error
+
+    @classmethod
+    async def _connect(cls, address: Address) -> "Stream":
+        """Raises `OSError`, too."""
+        transport, stream = await cls._open(address)
         if transport.get_extra_info("peername") is None:
             # Where the daemon's queue is full the kernel says "again", and asyncio hears "done".
-            stranger = other_user_error(path, transport.get_extra_info("socket"))
+            stranger = other_user_error(str(address), transport.get_extra_info("socket"))
             transport.abort()
-            raise stranger or NotSent(f"no daemon let us in on {path}: it is busy or stopped")
+            raise stranger or NotSent(f"no daemon let us in on {address}: it is busy or stopped")
         try:
-            trust.check(path, transport.get_extra_info("socket"))
+            address.check(transport.get_extra_info("socket"))
+            if (steps := address.begin_proof()) is not None:
+                await stream.prove(steps)
         except BaseException:
             transport.abort()
             raise
         return stream
 
     @classmethod
-    async def _open(cls, path: str) -> tuple[asyncio.Transport, "Stream"]:
-        loop, later = asyncio.get_running_loop(), start_pauses(path)
+    async def _open(cls, address: Address) -> tuple[asyncio.Transport, "Stream"]:
+        loop, later = asyncio.get_running_loop(), address.pauses(START_SECONDS)
         while True:
             try:
-                return await loop.create_unix_connection(lambda: cls(path), path)
+                return await address.open(loop, lambda: cls(address))
             except NOT_THERE:
                 if (pause := next(later, None)) is None:
                     raise
                 await asyncio.sleep(pause)
+
+    async def prove(self, steps: "Proof") -> None:
+        """Before the first request: say each line of the proof, and hear what is answered."""
+        assert self._transport is not None  # noqa: S101 - it is connected
+        self._heard = asyncio.Queue()
+        line = next(steps)
+        with contextlib.suppress(StopIteration):
+            async with asyncio.timeout(_PROOF_SECONDS):
+                while True:
+                    self._transport.write(line)
+                    heard, _, rest = (await self._hear(self._heard)).partition(b"\n")
+                    line = steps.send(heard)
+        pieces, self._heard = self._heard, None
+        if rest:
+            self.data_received(rest)
+        while not pieces.empty():
+            self.data_received(pieces.get_nowait())
+
+    async def _hear(self, pieces: "asyncio.Queue[bytes]") -> bytes:
+        """A line of a proof: a stranger cannot have us read more than that."""
+        heard = b""
+        while b"\n" not in heard and len(heard) < LONGEST_PROOF_LINE:
+            # It may have closed before anybody listened to that.
+            is_over = pieces.empty() and not self.is_open
+            if is_over or not (piece := await pieces.get()):
+                raise ConnectionResetError(errno.ECONNRESET, "closed before the proof")
+            heard += piece
+        return heard
 
     @property
     def is_open(self) -> bool:
@@ -77,9 +130,13 @@ class Stream(asyncio.Protocol):
         It has to come before `deadline`, by the event loop's clock: the end of the `seconds` that
         the call may take. Raises `NotSent`, `ConnectionLost` or `NoAnswer`.
         """
+        if self._refusal is not None:
+            self.close()
+            return self._refusal
         if self._transport is None or self._transport.is_closing():
             self._note_other_user()  # it may be closing, and not be lost yet
             raise self._other_user_error or NotSent(f"the connection to {self._path} is closed")
+        self._was_asked = True
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._waiting.append(answer)
         self._transport.write(line)
@@ -104,13 +161,18 @@ class Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
+        if self._heard is not None:
+            self._heard.put_nowait(data)
+            return
         if b"\n" not in data:
             self._pieces.append(data)
             return
         *lines, rest = b"".join((*self._pieces, data)).split(b"\n")
         self._pieces = [rest] if rest else []
         for line in lines:
-            if not self._waiting:  # an answer that nobody asked for: a refused connection
+            if not self._waiting:  # a connection is refused so, of which there are too many
+                if not self._was_asked:
+                    self._refusal = self._refusal or line
                 continue
             answer = self._waiting.popleft()
             if not answer.done():
@@ -118,6 +180,8 @@ class Stream(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """See `asyncio.Protocol`."""
+        if self._heard is not None:
+            self._heard.put_nowait(b"")
         reason = error if isinstance(error, OSError) else ConnectionResetError("it was closed")
         self._note_other_user()
         while self._waiting:

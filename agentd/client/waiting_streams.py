@@ -6,15 +6,15 @@ takes its connection with it, so that the daemon knows that nobody is there any 
 
 import asyncio
 
+from agentd.client.address import Address
 from agentd.client.stream import Stream
-from agentd.client.unreachable import connect_error
 
 
 class WaitingStreams:
     """Those that are idle wait for the next such request."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, address: Address) -> None:
+        self._address = address
         self._idle: list[Stream] = []
 
     async def exchange(self, line: bytes, deadline: float, seconds: float) -> bytes:
@@ -49,6 +49,6 @@ class WaitingStreams:
     async def _connect(self, deadline: float) -> Stream:
         try:
             async with asyncio.timeout_at(deadline):
-                return await Stream.connect(self._path)
+                return await Stream.connect(self._address)
         except TimeoutError as error:
-            raise connect_error(self._path, error) from error
+            raise self._address.connect_error(error) from error

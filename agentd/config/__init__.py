@@ -16,20 +16,27 @@ from agentd.config.paths import expand_file_path, expand_path, parse_database_ur
 from agentd.config.values import LARGEST, Values, parse_number, shorten
 from agentd.errors import BadSetting
 from agentd.logfilter import parse_filter, parse_shared_filter
+from agentd.loopback import Loopback, parse_loopback
 
 DEFAULT_HOME = "~/.agentd"
 DATABASE_NAME = "agent_state.db"
 SOCKET_NAME = "agentd.sock"
+SECRET_NAME = "tcp.secret"  # noqa: S105 - a file's name
 ROOT = 0
 DEFAULT_TIMEOUT_SECS = 300
 DEFAULT_EVENT_LIMIT = 50
 DEFAULT_CONTEXT_BYTES = 262_144
 DEFAULT_LOG_BYTES = 1_073_741_824
+DEFAULT_CONNECT_SECS = 2
 LARGEST_LOG_BYTES = 2**50
 
 
 class Settings(NamedTuple):
-    """All that can be set. `warnings` are for the log: what works but should not stay so."""
+    """All that can be set. `warnings` are for the log: what works but should not stay so.
+
+    `address` is where clients look for the daemon, if not at `socket_path`; `secret_file` has what
+    both prove to know over TCP.
+    """
 
     home: Path
     database: Path
@@ -42,6 +49,10 @@ class Settings(NamedTuple):
     context_bytes: int = DEFAULT_CONTEXT_BYTES
     log_bytes: int = DEFAULT_LOG_BYTES
     notify: str | None = None
+    address: Path | Loopback | None = None
+    secret_file: Path = Path(DEFAULT_HOME, SECRET_NAME)
+    connect_secs: int = DEFAULT_CONNECT_SECS
+    autostart: bool = False
 
 
 class Setting(NamedTuple):
@@ -53,7 +64,7 @@ class Setting(NamedTuple):
 
     name: str
     origin: str
-    value: Path | int | str | tuple[int, ...] | None
+    value: Path | Loopback | int | str | tuple[int, ...] | None
     problem: str | None = None
     warning: str | None = None
 
@@ -80,6 +91,10 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         _context_bytes(values),
         _log_bytes(values),
         _notify(values),
+        _address(values),
+        _secret_file(values),
+        _connect_secs(values),
+        _autostart(values),
     )
 
 
@@ -94,6 +109,11 @@ def find_misspelled_names(
 ) -> Iterator[tuple[str, str]]:
     """What is said of each name that was meant to be a setting and is none, and what to do."""
     return misspelled_names(environment, file, (*_SETTINGS, *LOOP_SETTINGS))
+
+
+def is_setting(name: str) -> bool:
+    """Whether a variable says how agentd is to be, and not who somebody is or what he works on."""
+    return name in {*_SETTINGS, *LOOP_SETTINGS, "AGENTD_ENV_FILE"}
 
 
 def _explain_setting(name: str, values: Values) -> Setting:
@@ -118,6 +138,33 @@ def _database(values: Values) -> Path:
 
 def _socket_path(values: Values) -> Path:
     return _file(values, "AGENTD_SOCKET_PATH", SOCKET_NAME, expand_file_path)
+
+
+def parse_address(value: str) -> Path | Loopback:
+    """A socket's path, or where over TCP. Raises `ValueError`, `BadSetting`."""
+    scheme, _, rest = value.strip().partition(":")
+    if scheme == "tcp" and rest.startswith("//"):
+        return parse_loopback(rest[2:])
+    if scheme == "unix" and rest:
+        return expand_file_path("AGENTD_ADDRESS", rest)
+    raise ValueError("expected tcp://127.0.0.1:PORT, tcp://[::1]:PORT or unix:PATH")
+
+
+def _address(values: Values) -> Path | Loopback | None:
+    """Where clients go, if not to the socket; empty, as if it were not set."""
+    value = (values.get_unchecked("AGENTD_ADDRESS") or "").strip()
+    if not value:
+        return None
+    try:
+        with values.locate_errors("AGENTD_ADDRESS"):
+            return parse_address(value)
+    except ValueError as error:
+        told = str(error).removeprefix("expected ")
+        raise values.bad_setting("AGENTD_ADDRESS", told) from error
+
+
+def _secret_file(values: Values) -> Path:
+    return _file(values, "AGENTD_SECRET_FILE", SECRET_NAME, expand_file_path)
 
 
 def _file(values: Values, name: str, default: str, parse: Callable[[str, str], Path]) -> Path:
@@ -150,6 +197,17 @@ def _log_bytes(values: Values) -> int:
 def _notify(values: Values) -> str | None:
     """The command that tells people; empty, it is none: so the environment can switch it off."""
     return (values.get_unchecked("AGENTD_NOTIFY") or "").strip() or None
+
+
+def _connect_secs(values: Values) -> int:
+    return values.whole_number("AGENTD_CONNECT_SECS", DEFAULT_CONNECT_SECS, "seconds")
+
+
+def _autostart(values: Values) -> bool:
+    value = (values.get("AGENTD_AUTOSTART") or "0").strip()
+    if value not in {"0", "1"}:
+        raise values.bad_setting("AGENTD_AUTOSTART", "1 or 0")
+    return value == "1"
 
 
 def _log_level(values: Values) -> int:
@@ -189,12 +247,16 @@ _SETTINGS: Mapping[str, Callable[[Values], Any]] = {
     "AGENTD_HOME": home,
     "AGENTD_DATABASE_URL": _database,
     "AGENTD_SOCKET_PATH": _socket_path,
+    "AGENTD_ADDRESS": _address,
+    "AGENTD_SECRET_FILE": _secret_file,
     "AGENTD_ALLOW_UID": _allowed_uids,
     "AGENTD_NODE_TIMEOUT_SECS": _node_timeout,
     "AGENTD_CONTEXT_EVENT_LIMIT": _event_limit,
     "AGENTD_CONTEXT_BYTES": _context_bytes,
     "AGENTD_LOG_BYTES": _log_bytes,
     "AGENTD_NOTIFY": _notify,
+    "AGENTD_CONNECT_SECS": _connect_secs,
+    "AGENTD_AUTOSTART": _autostart,
     "AGENTD_LOG": _log_level,
 }
 """How each variable is read."""

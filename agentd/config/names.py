@@ -10,8 +10,14 @@ from agentd.config.envfile import EnvFile
 _ALIKE = 0.8
 """How alike two names have to be for one to be a slip of the other; 1 is the same."""
 
-_OTHERS = {"AGENTD_ENV_FILE", "AGENTD_TASK_ID", "AGENTD_NODE_ID", "AGENTD_LEASE_ID"}
-"""Where the settings are, and what a worker's command has set, with whatever that starts."""
+_OTHERS = {
+    "AGENTD_ENV_FILE",
+    "AGENTD_TASK_ID",
+    "AGENTD_NODE_ID",
+    "AGENTD_LEASE_ID",
+    "AGENTD_OWNER",
+}
+"""Where the settings are, and what an agent or a worker's command has set, with all it starts."""
 
 
 def misspelled_names(

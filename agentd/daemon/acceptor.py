@@ -24,23 +24,21 @@ MOST_CONNECTIONS = 1_024
 RESERVE = 48
 """Descriptors that are not for connections: some 30 files and pipes, and who is being sent away."""
 
-ACCEPTED_AT_ONCE = 64
-"""Clients that are let in before the others are served again."""
-
-_MOST_SENT_AWAY = 8
-_SENT_AWAY_SECONDS = 1.0
+MOST_SENT_AWAY = 8
+SENT_AWAY_SECONDS = 1.0
 """How long, and how many at a time, a client that was sent away may take to read why."""
 
 _PAUSE_SECONDS = 0.1
 """How long nobody is let in when the system has no descriptor left."""
 
 
-def connection_limit() -> int:
-    """How many connections this process may have. Raises its limit of open files as far as needed.
+def connection_limit(besides: int = 0) -> int:
+    """How many connections this process may have, `besides` so many of clients that are unproved.
 
-    Raises `Failure` where not even one would fit.
+    Raises its limit of open files as far as needed, and `Failure` where not even one would fit.
     """
-    needed = MOST_CONNECTIONS + RESERVE
+    reserve = RESERVE + besides
+    needed = MOST_CONNECTIONS + reserve
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= soft < needed:  # a negative number is no limit
         raised = needed if hard < 0 else min(needed, hard)
@@ -49,22 +47,25 @@ def connection_limit() -> int:
             soft = raised
     if soft < 0 or soft >= needed:
         return MOST_CONNECTIONS
-    if soft <= RESERVE:
+    if soft <= reserve:
         raise Failure(
-            f"a process may open {soft} files here, and the daemon needs {RESERVE} besides its "
+            f"a process may open {soft} files here, and the daemon needs {reserve} besides its "
             "connections: raise `ulimit -n`"
         )
     logger.warning(
         "a process may open %d files here: only %d connections at a time; raise `ulimit -n` to %d",
         soft,
-        soft - RESERVE,
+        soft - reserve,
         needed,
     )
-    return soft - RESERVE
+    return soft - reserve
 
 
 class Acceptor:
     """Lets clients in from a listening socket, up to `most` of them at a time."""
+
+    accepted_at_once = 64
+    """Clients that are let in before the others are served again."""
 
     def __init__(self, listening: socket.socket, service: Service, most: int) -> None:
         self._socket = listening
@@ -97,13 +98,14 @@ class Acceptor:
         self._socket.close()
 
     def _accept(self) -> None:
-        for _ in range(ACCEPTED_AT_ONCE):
+        for _ in range(self.accepted_at_once):
             try:
                 client, _ = self._socket.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
-                self._pause(error)
+                self._failure_log.warning("cannot let anybody in for now: %s", error.strerror)
+                self._pause(_PAUSE_SECONDS)
                 return
             client.settimeout(0)
             self._admit(client)
@@ -127,22 +129,27 @@ class Acceptor:
             client.close()
 
     def _send_away(self, client: socket.socket) -> None:
-        self._full_log.warning("refused a connection: there are %d already", self._most)
-        refusal = TooManyConnections(
-            f"the daemon has {self._most} connections, its most: close some, or try again later",
-            limit=self._most,
-        )
+        refusal = self._full()
         with contextlib.suppress(OSError):  # it may be gone already
             client.send(encode_error(UNKNOWN_ID, refusal))
             client.shutdown(socket.SHUT_WR)
         # Closed at once, its first request would break on the way, and the refusal be lost.
         self._sent_away.append(client)
-        if len(self._sent_away) > _MOST_SENT_AWAY:
+        if len(self._sent_away) > MOST_SENT_AWAY:
             self._sent_away.popleft().close()
-        self._loop.call_later(_SENT_AWAY_SECONDS, client.close)
+        self._loop.call_later(SENT_AWAY_SECONDS, client.close)
 
-    def _pause(self, error: OSError) -> None:
-        """The client stays in the queue, and the queue would wake the loop without end."""
-        self._failure_log.warning("cannot let anybody in for now: %s", error.strerror)
+    def _full(self) -> TooManyConnections:
+        """The refusal of one too many."""
+        self._full_log.warning("refused a connection: there are %d already", self._most)
+        return TooManyConnections(
+            f"the daemon has {self._most} connections, its most: close some, or try again later",
+            limit=self._most,
+        )
+
+    def _pause(self, seconds: float) -> None:
+        """Clients stay in the queue, and the queue would wake the loop without end."""
         self._loop.remove_reader(self._socket)
-        self._timer = self._loop.call_later(_PAUSE_SECONDS, self.open)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self.open)

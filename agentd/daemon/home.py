@@ -12,10 +12,14 @@ from pathlib import Path
 from agentd.daemon.log import logger
 from agentd.errors import Failure
 
-_OURS = re.compile(r"\.env|artifacts|results|watch|(agentd\.|agentd-draft-|agent_state\.db).*")
+_OURS = re.compile(
+    r"\.env|agents|artifacts|results|watch|serve\.log.*|tcp\.secret(\.new)?"
+    r"|(agentd\.|agentd-draft-|agent_state\.db).*"
+)
 """The names of files in a home."""
 
 _OTHERS = 0o077
+_ROOT = 0
 _ELSEWHERE = "set AGENTD_HOME elsewhere"
 
 
@@ -35,6 +39,17 @@ def make_private(home: Path) -> None:
     if home.stat().st_mode & _OTHERS:
         home.chmod(0o700)
         logger.warning("%s was open to other users: its mode is 0700 now", home)
+
+
+def refuse_foreign(home: Path) -> None:
+    """Raise `Failure` where the home is in another user's directory, and be it root who asks."""
+    there = next(each for each in (home, *home.parents) if each.exists())
+    owner = there.stat().st_uid
+    if owner not in (os.geteuid(), _ROOT):
+        raise Failure(
+            f"{home} is another user's (uid {owner}): agentd starts no daemon there by itself; "
+            f"run `agentd serve` as that user, or {_ELSEWHERE}"
+        )
 
 
 def refusal(home: Path) -> tuple[str, str] | None:

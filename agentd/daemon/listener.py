@@ -20,12 +20,19 @@ BACKLOG = 1_024
 class Listener:
     """A listening socket and the file it is reached by."""
 
-    def __init__(self, path: Path) -> None:
-        """Bind to `path`; a stale socket there is replaced. Raises `Failure`, `AlreadyRunning`."""
+    def __init__(self, path: Path, inherited: socket.socket | None = None) -> None:
+        """Bind to `path`; a stale socket there is replaced. Raises `Failure`, `AlreadyRunning`.
+
+        One that is `inherited` listens there already, and its file is left to whoever made it.
+        """
         self.path = path
+        self.is_inherited = inherited is not None
         self._identity: tuple[int, int] | None = None
-        _remove_stale(path)
-        self.socket = self.bind()
+        if inherited is None:
+            _remove_stale(path)
+            self.socket = self.bind()
+        else:
+            self.socket, self._identity = inherited, _identity(path)
 
     def bind(self) -> socket.socket:
         """Another socket at the same path, where nothing may be. Raises `Failure`."""
@@ -50,7 +57,7 @@ class Listener:
             os.umask(before)
         made.listen(BACKLOG)
         made.settimeout(0)
-        self._identity = _identity(self.path)
+        self.is_inherited, self._identity = False, _identity(self.path)
         return made
 
     def is_there(self) -> bool:
@@ -58,8 +65,8 @@ class Listener:
         return self._identity is not None and _identity(self.path) == self._identity
 
     def remove(self) -> None:
-        """Remove the file, if it is still this listener's."""
-        if self.is_there():
+        """Remove the file, if it is still this listener's, and it made it."""
+        if self.is_there() and not self.is_inherited:
             self.path.unlink(missing_ok=True)
 
 

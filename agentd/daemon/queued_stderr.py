@@ -145,7 +145,7 @@ def _notice(missing: int) -> str:
 
 def replace_stderr() -> None:
     """Let all that this process says on standard error go through a queue, to its end."""
-    _open_closed_descriptors()
+    open_closed_descriptors()
     # Else a terminal that is set so (stty tostop) stops whoever writes to it in the background.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     queued = QueuedStderr(sys.stderr.fileno(), sys.stderr.encoding)
@@ -153,7 +153,7 @@ def replace_stderr() -> None:
     atexit.register(queued.drain)
 
 
-def _open_closed_descriptors() -> None:
+def open_closed_descriptors() -> None:
     """Whoever writes to a standard file that was closed must not hit the database instead."""
     with contextlib.suppress(OSError):
         while (file := os.open(os.devnull, os.O_RDWR)) <= _STANDARD:

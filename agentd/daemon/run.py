@@ -1,6 +1,6 @@
 """Run, under the locks, and stop.
 
-The rule this file keeps: the order. Database, its copy, migrations, socket, ready line; and
+The rule this file keeps: the order. Database, its copy, migrations, socket, readiness; and
 backwards: stop accepting, answer what was read, remove the socket, checkpoint and close. Whoever
 fails on the way undoes only what is its own.
 """
@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentd import __version__
 from agentd.api import rfc3339
@@ -22,15 +22,24 @@ from agentd.daemon.acceptor import Acceptor, connection_limit
 from agentd.daemon.clock import Clock, wall
 from agentd.daemon.database_watch import DatabaseWatch
 from agentd.daemon.hook import Hook
+from agentd.daemon.inherited_socket import inherited_socket
 from agentd.daemon.listener import Listener
 from agentd.daemon.log import logger
 from agentd.daemon.migration import prepare_migration
 from agentd.daemon.notifier import VARIABLE, Notifier
 from agentd.daemon.service import Service
 from agentd.daemon.socket_watch import SocketWatch
+from agentd.daemon.start_extension import extended_start
 from agentd.daemon.stop_signals import stop_signals
+from agentd.daemon.supervision import Supervision
+from agentd.daemon.tcp_acceptor import TcpAcceptor
+from agentd.daemon.tcp_listener import TcpListener
+from agentd.daemon.unproved import MOST as MOST_UNPROVED
+from agentd.daemon.watchdog import Watchdog
 from agentd.database_files import lost_path
 from agentd.errors import DiskFailed, Failure
+from agentd.loopback import Loopback
+from agentd.secret_file import make_secret
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.aside import files_set_aside
 from agentd.store.sqlite.mark import Mark
@@ -42,17 +51,36 @@ DRAIN_SECONDS = 3.0
 """How long clients may take to read their last answers; the whole stop stays under 5 s."""
 
 
-def run(settings: Settings, *, backup: bool) -> None:
+class Doors(NamedTuple):
+    """Where clients come in: the socket, perhaps TCP, and how many of them there may be."""
+
+    listener: Listener
+    tcp: TcpListener | None
+    most: int
+
+
+def run(
+    settings: Settings, *, backup: bool, tcp: Loopback | None, supervision: Supervision
+) -> None:
     """Serve until one of the signals that stop it; `backup`: with a copy before a migration.
 
-    Raises `Failure` where the database or the socket is refused, `DiskFailed` after a failed fsync.
+    `tcp` is where to listen besides the socket. Raises `Failure` where the database or the socket
+    is refused, `DiskFailed` after a failed fsync.
     """
-    most = connection_limit()  # before the database opens its files
+    unproved = 0 if tcp is None else MOST_UNPROVED
+    most = connection_limit(unproved)  # before the database opens its files
     prepare = partial(prepare_migration, settings.database.resolve(), backup=backup)
-    store = SqliteStore.open(settings.database, wall(), prepare)
+    inherited = inherited_socket(supervision.sockets, settings.socket_path)
+    with extended_start(supervision.manager):
+        store = SqliteStore.open(settings.database, wall(), prepare)
     _report_losses(settings.database, store.lost)
     try:
-        _listen(settings, store, most)
+        listener = Listener(settings.socket_path, inherited)
+        try:
+            over_tcp = None if tcp is None else TcpListener(tcp, make_secret(settings.secret_file))
+            _serve(settings, store, Doors(listener, over_tcp, most), supervision)
+        finally:
+            listener.remove()
     finally:
         store.close()
     if store.failure is not None:
@@ -62,14 +90,10 @@ def run(settings: Settings, *, backup: bool) -> None:
         ) from store.failure
 
 
-def _listen(settings: Settings, store: SqliteStore, most: int) -> None:
-    listener = Listener(settings.socket_path)
-    try:
-        _run_loop(_main(settings, store, listener, most))
-        for number in stop_signals():  # stopping is under way, and is not to be cut short
-            signal.signal(number, signal.SIG_IGN)
-    finally:
-        listener.remove()
+def _serve(settings: Settings, store: SqliteStore, doors: Doors, supervision: Supervision) -> None:
+    _run_loop(_main(settings, store, doors, supervision))
+    for number in stop_signals():  # stopping is under way, and is not to be cut short
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _report_losses(database: Path, lost: Mark | None) -> None:
@@ -119,31 +143,62 @@ def _clock(store: SqliteStore) -> Clock:
     return Clock(not_before=last_at)
 
 
-async def _main(settings: Settings, store: SqliteStore, listener: Listener, most: int) -> None:
-    clock, stopped = _clock(store), asyncio.Event()
+def _make_service(
+    settings: Settings, store: SqliteStore, clock: Clock, give_up: Callable[[], None]
+) -> Service:
     service = Service(
         store,
         clock,
         settings.node_timeout_secs * 1000,
         settings.context_event_limit,
-        give_up=stopped.set,
+        give_up,
         context_bytes=settings.context_bytes,
     )
     if settings.notify is not None:
         service.notifier = Notifier(Hook(VARIABLE, settings.notify), store, clock)
+    return service
+
+
+def _collect_seldom() -> None:
+    gc.freeze()  # what is there now stays: no collection need look at it again
+    gc.set_threshold(GARBAGE)
+
+
+async def _main(
+    settings: Settings, store: SqliteStore, doors: Doors, supervision: Supervision
+) -> None:
+    clock, stopped = _clock(store), asyncio.Event()
+    service = _make_service(settings, store, clock, stopped.set)
     for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     # Not the loop's handler: this one runs before the requests that arrived while stopped.
     signal.signal(signal.SIGCONT, lambda _number, _frame: service.grace.came_back(clock.now()))
-    acceptor = Acceptor(listener.socket, service, most)
+    acceptor = Acceptor(doors.listener.socket, service, doors.most)
     acceptor.open()
-    socket_watch = SocketWatch(settings.home, listener, acceptor)
-    socket_watch.start()
+    over_tcp = _open_tcp(doors, service, settings.secret_file)
+    watches = (
+        SocketWatch(settings.home, doors.listener, acceptor),
+        DatabaseWatch(store),
+        Watchdog(supervision.manager, service.writer),
+    )
+    for watch in watches:
+        watch.start()
     service.sweeper.sweep()
-    database_watch = DatabaseWatch(store)
-    database_watch.start()
-    gc.freeze()  # what is there now stays: no collection need look at it again
-    gc.set_threshold(GARBAGE)
+    _collect_seldom()
+    _tell_ready(settings, supervision)
+    await stopped.wait()
+    logger.info("stopping")
+    supervision.tell_stopping()
+    for watch in watches:
+        watch.stop()
+    acceptor.close()
+    if over_tcp is not None:
+        over_tcp.close()
+    await service.drain(DRAIN_SECONDS)
+    logger.info("stopped")
+
+
+def _tell_ready(settings: Settings, supervision: Supervision) -> None:
     logger.info(
         "agentd %s ready: pid %d, socket %s, database %s",
         __version__,
@@ -151,10 +206,18 @@ async def _main(settings: Settings, store: SqliteStore, listener: Listener, most
         settings.socket_path,
         settings.database,
     )
-    await stopped.wait()
-    logger.info("stopping")
-    socket_watch.stop()
-    database_watch.stop()
-    acceptor.close()
-    await service.drain(DRAIN_SECONDS)
-    logger.info("stopped")
+    supervision.tell_ready(f"serving clients on {settings.socket_path}")
+
+
+def _open_tcp(doors: Doors, service: Service, secret_file: Path) -> TcpAcceptor | None:
+    """Let those in who know the secret, and say how they find us."""
+    if doors.tcp is None:
+        return None
+    acceptor = TcpAcceptor(doors.tcp, service, doors.most)
+    acceptor.open()
+    logger.info(
+        "also on AGENTD_ADDRESS=tcp://%s, for clients that have the secret %s",
+        doors.tcp.at,
+        secret_file,
+    )
+    return acceptor

@@ -15,16 +15,22 @@ from agentd.daemon.home import make_directory, make_private
 from agentd.daemon.lock import database_lock, home_lock, socket_lock
 from agentd.daemon.log import logger, set_up
 from agentd.daemon.stop_signals import stop_signals
+from agentd.daemon.supervision import Supervision
 from agentd.database_files import index_path, wal_path
 from agentd.errors import BadSetting, Failure
+from agentd.loopback import Loopback
 from agentd.socket_path import too_long
 
 
-def serve(settings: Settings, *, backup: bool) -> None:
+def serve(
+    settings: Settings, *, backup: bool, tcp: Loopback | None, supervision: Supervision
+) -> None:
     """Run the daemon in the foreground until it is told to stop. Raises `Failure` instead.
 
-    `backup`: before a database of an earlier agentd is migrated, a copy is left beside it.
+    `backup`: before a database of an earlier agentd is migrated, a copy is left beside it. `tcp`:
+    where to listen besides the socket.
     """
+    os.environ["AGENTD_AUTOSTART"] = "0"  # what it starts must not start another when it stops
     set_up(settings.log_level)
     if (told := too_long(settings.socket_path)) is not None:
         raise BadSetting(told)
@@ -45,7 +51,7 @@ def serve(settings: Settings, *, backup: bool) -> None:
             logger.warning("%s", warning)
         from agentd.daemon.run import run  # noqa: PLC0415 - the locks come first
 
-        run(settings, backup=backup)
+        run(settings, backup=backup, tcp=tcp, supervision=supervision)
 
 
 def _refuse_strangers(database: Path) -> None:

@@ -228,9 +228,9 @@ class Service:
         """How many connections there are, those included that are being made."""
         return len(self.connections) + len(self._connecting)
 
-    def new_connection(self) -> Connection:
+    def new_connection(self, kind: type[Connection] = Connection) -> Connection:
         """A connection that is about to be made."""
-        connection = Connection(self)
+        connection = kind(self)
         self._connecting.add(connection)
         return connection
 

@@ -47,13 +47,15 @@ class SocketWatch:
         """Bind the socket again, if it is gone."""
         if self._listener.is_there():
             return
-        path = self._listener.path
+        path, was_inherited = self._listener.path, self._listener.is_inherited
         try:
             self._bind_again()
         except Failure as failure:
             self._failure_log.error("nobody can reach this daemon on %s: %s", path, failure)
         else:
             logger.warning("the socket %s was removed: it is bound again", path)
+            if was_inherited:
+                logger.warning("what listened there for this daemon has to be restarted: its unit")
 
     def _bind_again(self) -> None:
         if not self._is_home():

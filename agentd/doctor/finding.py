@@ -7,6 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from agentd.loopback import Loopback
+
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
 
@@ -25,6 +27,8 @@ class Subject(Struct, frozen=True):
     home: Path | None
     database: Path | None
     socket_path: Path | None
+    address: Path | Loopback | None = None
+    secret_file: Path | None = None
 
 
 def ok(what: str, finding: str) -> Finding:

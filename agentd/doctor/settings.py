@@ -8,6 +8,7 @@ from agentd.config.envfile import EnvFile, default_env_file
 from agentd.config.values import shorten
 from agentd.doctor.finding import Finding, failed, ok, warning
 from agentd.logfilter import LEVELS
+from agentd.loopback import Loopback
 
 _SETTING = "setting"
 _FILE = "env file"
@@ -67,9 +68,13 @@ def names(environment: Mapping[str, str], file: EnvFile) -> Iterator[Finding]:
 def _display_value(setting: Setting) -> str:
     if setting.name == "AGENTD_LOG" and isinstance(setting.value, int):
         return _LEVEL_NAMES[setting.value]
+    if isinstance(setting.value, Loopback):
+        return f"tcp://{setting.value}"
+    if isinstance(setting.value, bool):
+        return str(int(setting.value))
     if isinstance(setting.value, tuple):
         return ",".join(map(str, setting.value))
-    if setting.name == "AGENTD_NOTIFY":
+    if setting.name in {"AGENTD_NOTIFY", "AGENTD_ADDRESS"}:
         return "none" if setting.value is None else shorten(str(setting.value))
     return str(setting.value)
 

@@ -15,6 +15,7 @@ from typing import IO
 
 from agentd.loop.settings import Settings
 from agentd.loop.worker import owner_name
+from agentd.worker.import_path import import_path
 
 _STDERR_BYTES = 2000
 """Bytes."""
@@ -29,7 +30,7 @@ class WorkerProcess:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._process = subprocess.Popen(  # noqa: S603 - a module of this package
             [sys.executable, "-m", "agentd.loop.worker", task_id],
-            env={**os.environ, **settings.environment()},
+            env={**os.environ, **settings.environment(), "PYTHONPATH": import_path()},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self._stderr,

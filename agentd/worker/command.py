@@ -12,10 +12,10 @@ import asyncio
 import os
 import shlex
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from agentd.client import AsyncClient, AsyncLease
+from agentd.client.address import Address
 from agentd.errors import DaemonUnreachable, LeaseLost, RequestRefused, WorkFailed, WorkReleased
 from agentd.worker.child_process import GRACE, ChildProcess
 from agentd.worker.command_ending import CommandEnding, last_words
@@ -59,7 +59,7 @@ class CommandHandler:
         self,
         command: Sequence[str],
         guardian: Guardian,
-        socket_path: Path,
+        address: Address,
         show: ShowLine,
         worker: Callable[[], Worker],
         keeper: OutputKeeper,
@@ -67,7 +67,7 @@ class CommandHandler:
     ) -> None:
         self._command = command
         self._guardian = guardian
-        self._socket_path = socket_path
+        self._address = address
         self._show = show
         self._worker = worker
         self._keeper = keeper
@@ -203,7 +203,7 @@ class CommandHandler:
         if wait == 0:  # which would open it, though somebody else has closed it
             self._show(lease, f"the limit {name!r} was not closed: for how long is not said")
             return
-        async with AsyncClient(self._socket_path) as client:
+        async with AsyncClient(self._address) as client:
             try:
                 await client.close_limit(
                     name, for_secs=wait, reason=reason, by=lease.context.node.lease_owner
@@ -221,7 +221,7 @@ class CommandHandler:
             raise LeaseLost(f"node {lease.node_id}: {WAS_RELEASED}")
 
     async def _was_released(self, lease: AsyncLease) -> bool:
-        async with AsyncClient(self._socket_path) as client:
+        async with AsyncClient(self._address) as client:
             try:
                 shown = await client.node_status(lease.task_id, lease.node_id)
             except (RequestRefused, DaemonUnreachable):  # the call that fails the node tells more
@@ -265,7 +265,8 @@ class CommandHandler:
             "AGENTD_TASK_ID": lease.task_id,
             "AGENTD_NODE_ID": lease.node_id,
             "AGENTD_LEASE_ID": lease.lease_id,
-            "AGENTD_SOCKET_PATH": str(self._socket_path.absolute()),
+            "AGENTD_OWNER": lease.context.node.lease_owner or "",
+            **self._address.environment(),
         }
 
 

@@ -1,4 +1,4 @@
-"""Sends a worker's heartbeats: `python -m agentd.worker.heartbeat_child PID SOCKET`.
+"""Sends a worker's heartbeats: `python -m agentd.worker.heartbeat_child PID ADDRESS`.
 
 The rule this file keeps: a lease is kept while the worker is there and goes on, whatever its
 interpreter is busy with, and no longer. The worker says on standard input, a socket, what is to be
@@ -82,11 +82,11 @@ class _Leases:
         self._connection.sendall(_encode(Lost(key, why)) + b"\n")
 
 
-def main(worker: int, socket_path: str) -> None:
+def main(worker: int, address: str) -> None:
     """Until the worker, the process of that number, is gone."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    client = Client(socket_path)
+    client = Client(address)
 
     def ask(request: Request[Any], seconds: float) -> Any:
         _end_without(worker)

@@ -15,13 +15,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
+from agentd.client.address import Address
 from agentd.client.heartbeats import Heartbeats, HeldLease, boot_clock
 from agentd.client.thread_signals import leave_signals_to_main_thread
 from agentd.worker.heartbeat_child import Keep, Lost, Release
+from agentd.worker.import_path import import_path
 
 logger = logging.getLogger("agentd.worker")
 
@@ -45,9 +46,9 @@ class KeptLease:
 class HeartbeatProcess:
     """Keeps leases as `Heartbeats` does. To be closed."""
 
-    def __init__(self, socket_path: Path, thread: Heartbeats) -> None:
+    def __init__(self, address: Address, thread: Heartbeats) -> None:
         """`thread` keeps them where no process does."""
-        self._socket_path = socket_path
+        self._address = address
         self._thread = thread
         self._keys = itertools.count()
         self._was_started = False
@@ -134,10 +135,14 @@ class HeartbeatProcess:
         with theirs:
             try:
                 return ours, subprocess.Popen(  # noqa: S603 - our own interpreter
-                    (sys.executable, *module, str(os.getpid()), str(self._socket_path)),
+                    (sys.executable, *module, str(os.getpid()), str(self._address)),
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
-                    env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
+                    env={
+                        **os.environ,
+                        **self._address.environment(),
+                        "PYTHONPATH": import_path(),
+                    },
                     start_new_session=True,  # Ctrl-C and Ctrl-Z are for the worker
                 )
             except BaseException:
@@ -192,13 +197,6 @@ def _tell(connection: socket.socket, said: Keep | Release) -> bool:
         return connection.send(line, _FLAGS) == len(line)
     except OSError:  # also where it would have to wait
         return False
-
-
-def _import_path() -> list[str]:
-    """Where this interpreter finds its modules, agentd's own place among them."""
-    found = [place for place in sys.path if place]
-    home = str(Path(__file__).parents[2])
-    return found if home in found else [home, *found]
 
 
 def _warn(why: str) -> None:

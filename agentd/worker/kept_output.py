@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from agentd.client import AsyncLease, Client
+from agentd.client.address import Address
 from agentd.client.thread_signals import leave_signals_to_main_thread
 from agentd.errors import DaemonUnreachable, RequestRefused
 from agentd.results.attempt_files import DIRECTORY, STREAMS, AttemptFiles
@@ -42,9 +43,9 @@ class OutputPlace(NamedTuple):
 class OutputKeeper:
     """Keeps the output of one worker's attempts within the budget of all workers of the home."""
 
-    def __init__(self, place: OutputPlace, socket_path: Path) -> None:
+    def __init__(self, place: OutputPlace, address: Address) -> None:
         self._place = place
-        self._socket_path = socket_path
+        self._address = address
         self._grown = 0
         self._pruning: threading.Thread | None = None
         self._last_trouble = ""
@@ -78,7 +79,7 @@ class OutputKeeper:
 
     def _make_room(self) -> None:
         leave_signals_to_main_thread()
-        with Client(self._socket_path) as client:
+        with Client(self._address) as client:
             while True:
                 self._grown = 0
                 try:

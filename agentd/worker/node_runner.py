@@ -79,9 +79,9 @@ class NodeRunner:
         self._worker = worker
         self._wanted = wanted
         self._watch = watch
-        self._blocking = Client(client.socket_path, client.timeout)
+        self._blocking = Client(client.address, client.timeout)
         self._outcomes = Outcomes(client, self._blocking, worker.asks_no_more)
-        self._heartbeats = HeartbeatProcess(client.socket_path, Heartbeats(self._blocking.ask))
+        self._heartbeats = HeartbeatProcess(client.address, Heartbeats(self._blocking.ask))
         self.outcomes = self._outcomes.counts
         self.unbegun: list[AcquireNextNodeResult] = []
 

@@ -135,7 +135,7 @@ class Worker:
     async def _run(self) -> None:
         self._loop, self._is_over = asyncio.get_running_loop(), False
         self._withdrawn.clear()
-        async with AsyncClient(self._client.socket_path, self._client.timeout) as client:
+        async with AsyncClient(self._client.address, self._client.timeout) as client:
             source = NodeSource(
                 client, self._task_id, self._owner, self._labels, self._context_scope
             )
