@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,15 +12,15 @@ from typing import NoReturn
 
 import pytest
 
-from agentd import AsyncClient, Client, Worker
+from agentd import AsyncClient, Client, Worker, config
 from agentd.client import starting
+from agentd.client.young_serve import is_serve, is_serve_young
 from agentd.daemon.lock import socket_lock
 from agentd.errors import NobodyListens, NoSocket, NotAgentd, Starting
 from agentd.holders import holder, socket_lock_path
 from tests.command_line import agentd, agentd_here
-from tests.daemon_process import REPOSITORY, SERVE, environment
+from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, SERVE, environment
 from tests.fake_daemon import FakeDaemon, answers, fake_daemon
-from tests.wire.steps import eventually
 
 HEALTH = {
     "status": "ok",
@@ -58,7 +59,7 @@ def path(home: Path) -> Path:
 @pytest.fixture
 def start(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """A daemon that has its lock, and listens in a moment."""
-    monkeypatch.setattr(starting, "START_SECONDS", 60.0)
+    monkeypatch.setattr(config, "DEFAULT_CONNECT_SECS", 60)
     with ExitStack() as stack:
         made = Start(path, stack)
         monkeypatch.setattr(starting, "holder", made.holder)
@@ -142,8 +143,8 @@ def test_where_no_daemon_starts(path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_daemon_that_does_not_come(
     path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After 2 s the client says who holds the lock, and does not say to start another."""
-    monkeypatch.setattr(starting, "START_SECONDS", 0.05)
+    """After AGENTD_CONNECT_SECS the client says who holds the lock, and not to start another."""
+    monkeypatch.setattr(config, "DEFAULT_CONNECT_SECS", 0)
 
     async def ask() -> None:
         await AsyncClient(path).health()
@@ -168,18 +169,66 @@ def test_the_wait_is_no_longer_than_the_call(path: Path) -> None:
         with pytest.raises(Starting):
             Client(path, timeout=0.05).health()
 
+        async def ask() -> None:
+            await AsyncClient(path, timeout=0.05).health()
 
+        with pytest.raises(Starting):
+            asyncio.run(ask())
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc")
 def test_a_real_start(home: Path) -> None:
-    """From the moment in which the lock is taken on, a command is answered."""
-    lock = socket_lock_path(home / "agentd.sock")
+    """From the moment on in which the program runs, before it has made anything.
+
+    Another daemon's start is not waited for, nor one that has had its time.
+    """
+    path = home / "agentd.sock"
     with subprocess.Popen(
         SERVE, cwd=REPOSITORY, env=environment(home, {}), stderr=subprocess.DEVNULL
     ) as process:
         try:
-            assert eventually(lambda: holder(lock) is not None, time.time() + 30)
-            assert agentd(home, "status").code == 0
+            assert is_serve_young(str(path), PATIENCE_SECONDS)
+            assert not is_serve_young(str(home / "other.sock"), PATIENCE_SECONDS)
+            assert not is_serve_young(str(path), 0.0)
+            assert agentd(home, "status", AGENTD_CONNECT_SECS="60").code == 0
+            assert holder(socket_lock_path(path)) == process.pid
         finally:
             process.terminate()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc")
+def test_a_start_without_a_lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for as long as its process is there, and no longer."""
+    monkeypatch.setattr(config, "DEFAULT_CONNECT_SECS", 60)
+    slow = [sys.executable, "-c", "import time; time.sleep(600)", "agentd", "serve"]
+    with subprocess.Popen(slow, env=environment(path.parent, {})) as process:
+        try:
+            pauses = starting.start_pauses(str(path))
+            assert next(pauses) > 0
+            assert next(pauses) > 0
+        finally:
+            process.kill()
+        process.wait()
+        assert list(pauses) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "is_one"),
+    [
+        ("agentd serve", True),
+        ("/usr/bin/python3 -m agentd serve --no-backup", True),
+        ("python3 /home/me/.local/bin/agentd", True),
+        ("nohup agentd serve", True),
+        ("python3.11 agentd-0.2.0-linux.pyz serve", True),
+        ("agentd status", False),
+        ("vim /srv/agentd", False),
+        ("python3 -m http.server", False),
+        ("", False),
+    ],
+)
+def test_which_process_is_a_daemon(line: str, is_one: bool) -> None:  # noqa: FBT001 - a table
+    """`agentd`, however it is run, and `serve` or nothing behind it."""
+    assert is_serve(line.split()) == is_one
 
 
 def test_what_is_at_the_path_is_no_socket(path: Path) -> None:

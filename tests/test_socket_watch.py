@@ -89,6 +89,18 @@ def test_a_socket_that_was_removed(place: Place) -> None:
     assert not place.path.exists()
 
 
+def test_a_socket_that_was_handed_over(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """Its file is left at the end; one that was removed is bound again, and is ours then."""
+    place.listener = Listener(place.path, place.listener.socket)
+    assert place.look() == 0
+    place.listener.remove()
+    assert place.path.is_socket()
+    assert place.look("rm home/agentd.sock") == 1
+    assert caplog.messages[-1].startswith("what listened there for this daemon has to be restarted")
+    place.listener.remove()
+    assert not place.path.exists()
+
+
 @pytest.mark.parametrize("other", ["touch", "mkdir", "ln -s nowhere", "mkfifo"])
 def test_something_else_in_its_place(
     place: Place, caplog: pytest.LogCaptureFixture, other: str

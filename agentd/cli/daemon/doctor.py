@@ -27,9 +27,11 @@ with --json the envelope's `data` is:
   {"status": "ok" | "warning" | "failed",     the worst of all findings
    "findings": [{"status": the same words,    in the order of the checks
                  "what": "setting", "env file", "home", "database", "socket",
-                         "lock", "open files", "disk space", "file system",
-                         "SQLite", "durability", "WAL", "integrity",
-                         "journal" or "mark"; one may have several findings
+                         "secret", "start", "lock", "open files",
+                         "disk space", "file system", "SQLite",
+                         "durability", "WAL", "integrity", "journal",
+                         "mark", "copy" or "agents"; one may have several
+                         findings
                  "finding": "a sentence for a person",
                  "advice": "what to do", "" where all is well}]}
 """

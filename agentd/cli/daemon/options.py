@@ -1,6 +1,14 @@
 """What the verbs of the daemon take."""
 
-from agentd.cli.usage import Parser, positive_seconds
+import argparse
+from typing import TYPE_CHECKING
+
+from agentd.cli.usage import Parser, positive_seconds, whole_number
+
+_LARGEST_DESCRIPTOR = 1_048_576
+
+if TYPE_CHECKING:
+    from agentd.loopback import Loopback
 
 
 def serve(verb: Parser) -> None:
@@ -10,6 +18,46 @@ def serve(verb: Parser) -> None:
         dest="backup",
         action="store_false",
         help="migrate the database of an earlier agentd without a copy beside it",
+    )
+    verb.add_argument(
+        "--tcp",
+        metavar="ADDRESS",
+        type=_loopback,
+        help="listen on TCP, too, such as 127.0.0.1:7777 or [::1]:7777, for clients that a sandbox "
+        "or a container keeps off the socket; port 0 takes any and says which",
+    )
+    ready = verb.add_mutually_exclusive_group()
+    ready.add_argument(
+        "--ready-fd",
+        metavar="N",
+        type=whole_number(1, _LARGEST_DESCRIPTOR),
+        help="write `ready` to descriptor N, and close it, when the first client can be served",
+    )
+    ready.add_argument(
+        "--autostart",
+        action="store_true",
+        help="as AGENTD_AUTOSTART=1 does it: come back when the first client can be served; the "
+        "daemon goes on, and logs to serve.log in its home",
+    )
+
+
+def _loopback(text: str) -> "Loopback":
+    from agentd.loopback import parse_loopback
+
+    try:
+        return parse_loopback(text, lowest_port=0)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
+
+
+def wait_ready(verb: Parser) -> None:
+    """`agentd wait-ready`."""
+    verb.add_argument(
+        "--timeout",
+        metavar="DURATION",
+        type=positive_seconds,
+        default=30.0,
+        help="how long to wait (default: 30s)",
     )
 
 
@@ -43,10 +91,11 @@ def _methods() -> str:
     from agentd.methods import METHODS
 
     lines = ["methods:"]
+    width = max(len(method.name) for method in METHODS) + 4
     for method in METHODS:
-        lines += textwrap.wrap(
-            method.summary, 78, initial_indent=f"  {method.name:19}", subsequent_indent=" " * 21
-        )
+        summary = " ".join(method.summary.split())
+        head = f"  {method.name}".ljust(width)
+        lines += textwrap.wrap(summary, 78, initial_indent=head, subsequent_indent=" " * width)
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 
-from agentd import config
 from agentd.api import MetricsResult
 from agentd.cli.printing import print_data
 from agentd.client import Client
@@ -13,14 +12,14 @@ _OK = "ok"
 
 def run(options: argparse.Namespace) -> int:
     """Print both; 1 when the daemon says that it is not ready. Raises `DaemonUnreachable`."""
-    path = config.load().socket_path
-    with Client(path) as client:
+    with Client() as client:
+        address = str(client.address)
         health = client.health()
         metrics = client.metrics() if health.status == _OK else None
     if options.json:
-        print_data({"socket": str(path), "health": health, "metrics": metrics})
+        print_data({"socket": address, "health": health, "metrics": metrics})
     else:
-        print(f"daemon    {printable(health.status)}, listening on {printable(path)}")
+        print(f"daemon    {printable(health.status)}, listening on {printable(address)}")
         print(f"database  {printable(health.database)}")
         if metrics is not None:
             _print_metrics(metrics)
