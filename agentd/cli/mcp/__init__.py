@@ -1,0 +1,1 @@
+"""`agentd mcp`: tool calls for an agent that speaks the Model Context Protocol."""
