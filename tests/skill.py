@@ -7,17 +7,15 @@ place of its words.
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 from tests.command_line import Ended
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, environment
 from tests.documents import blocks, text
+from tests.test_autostart import stop_daemon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +47,6 @@ class Agent:
         self._home = home
         self._folder = home.parent
         self._ids: dict[str, str] = {}
-        self._daemon: int | None = None
         for name, program in _PROGRAMS.items():
             (self._folder / name).write_text(program)
             (self._folder / name).chmod(0o755)
@@ -90,20 +87,11 @@ class Agent:
 
     def stop(self) -> None:
         """Stop the daemon, if the skill had it started, and wait until it is gone."""
-        if self._daemon is None:
-            return
-        os.kill(self._daemon, signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while (self._folder / ".agentd" / "agentd.sock").exists():
-            assert time.monotonic() < deadline, "the daemon that was started does not stop"
-            time.sleep(0.01)
+        stop_daemon(self._folder / ".agentd")
 
     def _take(self, line: str) -> tuple[str, Ended]:
         ended = self.type(line)
-        if "agentd serve" in line:
-            self._daemon = int(ended.out)
-            self._wait_until_healthy()
-        elif "task register" in line:
+        if "task register" in line:
             self._ids = {"TASK": json.loads(ended.out)["data"]["task_id"]}
         elif "node acquire" in line:
             data = json.loads(ended.out)["data"]
@@ -111,8 +99,3 @@ class Agent:
         elif "node complete" in line or "node fail" in line:
             del self._ids["LEASE"]
         return line, ended
-
-    def _wait_until_healthy(self) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while self.type("agentd call Health").code:
-            assert time.monotonic() < deadline, "the daemon that was started does not answer"

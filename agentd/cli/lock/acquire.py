@@ -5,6 +5,7 @@ import os
 import shlex
 
 from agentd.cli.lock.taking import Taking, lock_fields
+from agentd.cli.owner import named_owner
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_whole
 from agentd.cli.times import format_moment
@@ -14,7 +15,8 @@ from agentd.client import Client
 def run(options: argparse.Namespace) -> int:
     """Take a lock and print its lease. Raises `LockHeld`, `InvalidParams`, `DaemonUnreachable`."""
     with Client() as client:
-        fields = lock_fields(client, options, os.getppid())  # this one is gone in a moment
+        owner = named_owner() or f"agentd-{os.getppid()}"  # this process is gone in a moment
+        fields = lock_fields(client, options, owner)
         lock = Taking(client, fields, options.wait).take(options.key)
         lock.leave()
     held = lock.held

@@ -65,7 +65,9 @@ def _add_terms(verb: Parser) -> None:
         help="how long it lasts without a heartbeat (default: the node timeout; in a command of "
         "`agentd work`: as long as the node's lease)",
     )
-    verb.add_argument("--owner", metavar="NAME", help="who has it (default: agentd- and a process)")
+    verb.add_argument(
+        "--owner", metavar="NAME", help="who has it (default: AGENTD_OWNER, else a process)"
+    )
     verb.add_argument("--task", metavar="TASK", help="the task that it is for")
     verb.add_argument("--node", metavar="NODE", help="the node of that task that it is for")
 

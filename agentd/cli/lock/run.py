@@ -14,6 +14,7 @@ from pathlib import Path
 from agentd.cli.failures import Usage
 from agentd.cli.lock.held_command import HeldCommand
 from agentd.cli.lock.taking import Taking, lock_fields
+from agentd.cli.owner import OWNER, process_owner
 from agentd.cli.signals import stop_like_an_interrupt
 from agentd.client import Client, Lock
 from agentd.client.lock_paths import in_order
@@ -48,7 +49,9 @@ def run(options: argparse.Namespace) -> int:
     stop_like_an_interrupt()
     command = HeldCommand(options.command)
     with Client() as client, ExitStack() as stack:
-        taking = Taking(client, lock_fields(client, options, os.getpid()), options.wait)
+        fields = lock_fields(client, options, process_owner() or f"agentd-{os.getpid()}")
+        os.environ[OWNER] = fields["owner"]  # the command is who has the locks
+        taking = Taking(client, fields, options.wait)
         locks = []
         for key in keys:
             lock = taking.take(key)

@@ -20,15 +20,15 @@ _OF_NODE = ("AGENTD_TASK_ID", "AGENTD_NODE_ID", "AGENTD_LEASE_ID")
 """What `agentd work` sets for its commands."""
 
 
-def lock_fields(client: Client, options: argparse.Namespace, process: int) -> LockFields:
+def lock_fields(client: Client, options: argparse.Namespace, owner: str) -> LockFields:
     """The terms of the command line. Raises `TaskNotFound`, `NodeNotFound`, `Ambiguous`, `Usage`.
 
-    `process` is who has the lock where nobody is named.
+    `owner` is who has the lock where the command line names nobody.
     """
     if options.node is not None and options.task is None:
         raise Usage("--node is a node of a task: give --task, too")
     fields: LockFields = {
-        "owner": options.owner or f"agentd-{process}",
+        "owner": options.owner or owner,
         "mode": "shared" if options.shared else "exclusive",
         "ttl_secs": options.ttl,
     }

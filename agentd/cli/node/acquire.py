@@ -5,6 +5,7 @@ import sys
 
 from agentd.api import AcquireNextNodeResult
 from agentd.cli.ids import find_node_id, find_task_id
+from agentd.cli.owner import named_owner
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_whole
 from agentd.cli.times import format_clock
@@ -20,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
         node = None if options.node is None else find_node_id(client, task, options.node)
         held = client.acquire_next_node(
             task,
-            lease_owner=options.owner,
+            lease_owner=options.owner or named_owner() or "anonymous",
             node_id=node,
             lease_secs=options.lease,
             wait_secs=options.wait,

@@ -9,6 +9,7 @@ import argparse
 from agentd.api import NodeView
 from agentd.cli.node.event_result import print_event_result
 from agentd.cli.node.target import TargetNode, find_target
+from agentd.cli.owner import named_owner
 from agentd.cli.payload import parse_payload
 from agentd.cli.remedies import remedies, taking_away
 from agentd.cli.user import user_name
@@ -31,7 +32,7 @@ class NotDone(Failure):
 def run(options: argparse.Namespace) -> int:
     """Complete the node. Raises `NotDone`, `NodeNotFound`, `TaskIsCancelled`, `Usage`."""
     result = parse_payload(options.result, "the result")
-    owner = options.owner or user_name()
+    owner = options.owner or named_owner() or user_name()
     with Client() as client:
         target = find_target(client, options)
         lease = _lease(client, target, owner)

@@ -15,7 +15,7 @@ def acquire(verb: Parser) -> None:
     """`agentd node acquire`."""
     add_task_id(verb)
     verb.add_argument(
-        "--owner", metavar="NAME", default="anonymous", help="who works on it (default: anonymous)"
+        "--owner", metavar="NAME", help="who works on it (default: AGENTD_OWNER, else anonymous)"
     )
     verb.add_argument("--node", metavar="NODE", help="this node and no other, by its name or id")
     verb.add_argument(
@@ -117,7 +117,9 @@ def done(verb: Parser) -> None:
     verb.add_argument(
         "--result", metavar="JSON", help="its result, or - for standard input (default: null)"
     )
-    verb.add_argument("--owner", metavar="NAME", help="who did it (default: you)")
+    verb.add_argument(
+        "--owner", metavar="NAME", help="who did it (default: AGENTD_OWNER, else you)"
+    )
 
 
 def look(verb: Parser) -> None:

@@ -8,13 +8,13 @@ import argparse
 import sys
 import time
 from contextlib import ExitStack
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from agentd.cli import ids, screen
 from agentd.cli.daemon_warnings import print_warnings
+from agentd.cli.extras import require_extra
 from agentd.cli.failures import Usage
 from agentd.cli.printing import print_data, print_json
 from agentd.client import Client
@@ -44,13 +44,7 @@ _COLOURS: "dict[Tone, str]" = {"good": "green", "bad": "bold red", "notice": "ye
 
 def run(options: argparse.Namespace) -> int:
     """Run the loop; 1 when an agent failed. Raises `Failure` or `RequestRefused`."""
-    missing = [name for name in _EXTRA_PACKAGES if find_spec(name) is None]
-    if missing:
-        what = " and ".join(missing)
-        raise Failure(
-            f"agentd loop needs {what}: install agentd with its extra (`pip install '.[agents]'`), "
-            "and run it again"
-        )
+    require_extra("agentd loop", "agents", _EXTRA_PACKAGES)
     from agentd.loop.settings import load
 
     settings = load(_flags(options), offline=bool(options.offline))

@@ -25,7 +25,9 @@ def work(verb: Parser) -> None:
         help="nodes at a time (default: 1)",
     )
     verb.add_argument(
-        "--owner", metavar="NAME", help="who holds the leases (default: agentd- and the process)"
+        "--owner",
+        metavar="NAME",
+        help="who holds the leases (default: AGENTD_OWNER, else agentd, and the process)",
     )
     verb.add_argument(
         "--label",

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from agentd import config
 from agentd.cli.ids import find_task_id
 from agentd.cli.log import log_to_stderr
+from agentd.cli.owner import process_owner
 from agentd.cli.printing import print_data
 from agentd.client import AsyncLease, Client
 from agentd.errors import BadSetting, WorkerStopped
@@ -103,10 +104,10 @@ def _work(client: Client, task: str | None, options: argparse.Namespace) -> Comm
         command = CommandHandler(
             options.command,
             guardian,
-            client.socket_path,
+            client.address,
             _LinePrinter().show,
             lambda: worker,
-            OutputKeeper(place, client.socket_path),
+            OutputKeeper(place, client.address),
             policy,
         )
         worker = CommandWorker(
@@ -116,7 +117,7 @@ def _work(client: Client, task: str | None, options: argparse.Namespace) -> Comm
             grace=policy.grace,
             concurrency=options.concurrency or 1,
             task_id=task,
-            owner=options.owner,
+            owner=options.owner or process_owner(),
             labels=options.label,
             context_scope=options.context,
         )
