@@ -10,12 +10,14 @@ from functools import partial
 from pathlib import Path
 
 from agentd import config
+from agentd.client.address import TcpAddress
 from agentd.config import Setting
 from agentd.config.envfile import env_file
-from agentd.doctor import database, places, process, settings
+from agentd.doctor import agents, database, origin, over_tcp, places, process, settings
 from agentd.doctor.finding import Finding, Subject, failed
 from agentd.doctor.process import DaemonAnswer
 from agentd.errors import Failure
+from agentd.loopback import Loopback
 from agentd.progress import Progress
 
 Check = tuple[str, Callable[[], Iterator[Finding]]]
@@ -35,6 +37,8 @@ def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Find
         ("home", partial(places.home, subject)),
         ("database", partial(database.file, subject)),
         ("socket", lambda: iter([answered.finding])),
+        ("secret", partial(over_tcp.secret, subject)),
+        ("start", partial(origin.origin, subject)),
         ("lock", partial(process.lock, subject, answered)),
         ("open files", partial(process.open_files, answered)),
         ("disk space", partial(places.disk_space, subject)),
@@ -46,6 +50,7 @@ def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Find
         ("journal", partial(database.journal, subject, progress)),
         ("mark", partial(database.mark, subject)),
         ("copy", partial(database.copies, subject)),
+        ("agents", partial(agents.setups, subject, environment)),
     )
     for what, check in checks:
         try:
@@ -56,18 +61,24 @@ def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Find
 
 def _subject(known: list[Setting]) -> Subject:
     paths = {found.name: found.value for found in known if isinstance(found.value, Path)}
+    ports = (found.value for found in known if isinstance(found.value, Loopback))
     path = paths.get("AGENTD_DATABASE_URL")
     return Subject(
         paths.get("AGENTD_HOME"),
         # As the daemon does: SQLite keeps the WAL beside the file, not beside a link to it.
         None if path is None else Path(os.path.realpath(path)),
         paths.get("AGENTD_SOCKET_PATH"),
+        paths.get("AGENTD_ADDRESS") or next(ports, None),
+        paths.get("AGENTD_SECRET_FILE"),
     )
 
 
 def _ask_daemon(subject: Subject) -> DaemonAnswer:
     try:
-        return process.ask(subject.socket_path)
+        if isinstance(subject.address, Loopback):
+            secret_file = subject.secret_file or Path()
+            return over_tcp.ask(TcpAddress(subject.address, secret_file))
+        return process.ask(subject.address or subject.socket_path)
     except Exception as error:  # noqa: BLE001 - the same
         return DaemonAnswer(_broken_check("socket", error))
 

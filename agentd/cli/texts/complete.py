@@ -6,15 +6,17 @@ more than a word: a node of another name is offered by its id, a limit not at al
 """
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Iterator
 from itertools import islice
 
-from agentd.cli.ids import find_task_id, node_name
+from agentd.cli.ids import find_task_id
 from agentd.cli.screen import is_terminal
 from agentd.client import Client
 from agentd.errors import Failure, RequestRefused
+from agentd.references import node_name
 from agentd.text import printable
 
 _MOST = 1000
@@ -28,6 +30,7 @@ _SAFE_SIGNS = set("._-+,/")
 
 def run(options: argparse.Namespace) -> int:
     """Print a line for each candidate: the word, and what is said about it behind a tab."""
+    os.environ["AGENTD_AUTOSTART"] = "0"  # nobody asked for a daemon
     try:
         with Client(timeout=_PATIENCE_SECONDS) as client:
             found = [*islice(_candidates(client, options), _MOST)]

@@ -22,6 +22,12 @@ def run(options: argparse.Namespace) -> int:
     if options.shell not in shtab.SUPPORTED_SHELLS:
         known = ", ".join(shtab.SUPPORTED_SHELLS)
         raise Usage(f"there is no completion for {options.shell!r}: there is for {known}")
+    print(completion_script(options.shell))
+    return 0
+
+
+def completion_script(shell: str) -> str:
+    """The script for one of the shells that shtab knows."""
     whole = parser()
     for verb, action in _actions(whole):
         if (asked := completer(action, verb)) is not None:
@@ -30,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
             setattr(action, "complete", shtab.FILE)  # noqa: B010 - the same
         elif action.metavar in _FOLDERS:
             setattr(action, "complete", shtab.DIRECTORY)  # noqa: B010 - the same
-    print(shtab.complete(whole, options.shell, preamble=PREAMBLES.get(options.shell, "")))
-    return 0
+    script: str = shtab.complete(whole, shell, preamble=PREAMBLES.get(shell, ""))
+    return script
 
 
 def _actions(of: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:

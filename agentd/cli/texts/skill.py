@@ -10,16 +10,14 @@ import os
 import sys
 from pathlib import Path
 
-from agentd.errors import BadSetting, Failure
+from agentd.errors import BadSetting
+from agentd.setup.skill import skill_text
 from agentd.text import printable
-
-_PACKAGE = Path(__file__).parents[2]
-_SKILL = "skills/agentd/SKILL.md"
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the skill, or install it. Raises `Failure`, or the `OSError` that names the file."""
-    text = _skill_text()
+    text = skill_text()
     if options.install is None:
         sys.stdout.buffer.write(text)
         sys.stdout.buffer.flush()
@@ -36,14 +34,6 @@ def run(options: argparse.Namespace) -> int:
     _write(path, text)
     print(f"installed: {printable(path)}")
     return 0
-
-
-def _skill_text() -> bytes:
-    """The skill: in the package where it is installed, beside it in a source tree."""
-    for root in (_PACKAGE, _PACKAGE.parent):
-        if (root / _SKILL).is_file():
-            return (root / _SKILL).read_bytes()
-    raise Failure(f"{_PACKAGE / _SKILL} is missing: install agentd again")
 
 
 def _make_folder(folder: Path) -> Path:
