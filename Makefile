@@ -11,7 +11,7 @@ STAMP := $(VENV)/.made-for
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-agents test test-oldest soak check run bench soak-load clean
+.PHONY: help demo demo-agents test test-oldest soak check run bench soak-load share dist zipapp clean
 
 help: ## list the targets
 	@echo 'make TARGET [ARGS="..."]'
@@ -50,6 +50,18 @@ bench: $(VENV)/.has-bench ## measure against the floor, its peers, or an earlier
 
 soak-load: $(VENV)/.has-bench ## an hour of load with deaths: does anything grow but the journal?
 	@$(PY) -m benchmarks.soak $(ARGS)
+
+share: $(STAMP) ## write man pages and completions anew, after a change of the command line
+	@$(PY) -m release.share
+
+dist: $(VENV)/.has-dist ## the wheel, the sdist, and what an installation consists of, in dist/
+	@rm -f dist/agentd-*.whl dist/agentd-*.tar.gz dist/agentd-*.cdx.json
+	@$(PY) -m build --outdir dist . >/dev/null
+	@$(PY) -m release.components dist/agentd-*.whl dist
+
+zipapp: dist ## one file for machines without pip, for the Python and the machine that make it
+	@rm -f dist/agentd-*.pyz
+	@$(PY) -m release.one_file dist/agentd-*.whl dist
 
 clean: ## remove .venv and what the tools left behind
 	rm -rf .venv .venv-* build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

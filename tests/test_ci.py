@@ -211,6 +211,7 @@ def test_the_oldest_have_a_folder_of_their_own(tmp_path: Path) -> None:
 def test_both_ends_are_run(tmp_path: Path) -> None:
     """The newest of all on the newest Python, the oldest on the oldest minor version's newest."""
     shutil.copytree(REPOSITORY / ".ci", tmp_path / ".ci")
+    program(tmp_path / ".ci" / "package", 'echo "package $*"')
     (tmp_path / ".venv-newest").mkdir()
     path = tmp_path / "bin"
     program(path / "make", 'echo "make $*"')
@@ -225,9 +226,13 @@ def test_both_ends_are_run(tmp_path: Path) -> None:
         timeout=PATIENCE_SECONDS,
         check=True,
     )
-    head, *_, first, check_and_test, second, test_oldest = ended.stdout.splitlines()
+    head, *_, packages, package, first, check_and_test, second, test_oldest = (
+        ended.stdout.splitlines()
+    )
     assert head == "Pythons here, the oldest first:"
-    assert (first, second) == (
+    assert package == f"package {newest}"
+    assert (packages, first, second) == (
+        "== the packages on Python 3.99.0",
         "== the newest dependencies on Python 3.99.0",
         "== the oldest dependencies on Python 3.11.99",
     )

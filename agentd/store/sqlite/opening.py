@@ -204,9 +204,14 @@ def prepare_writer(connection: apsw.Connection) -> None:
         )
 
 
+def sqlite_version() -> str:
+    """The version of SQLite that is used."""
+    return apsw.sqlite_lib_version()
+
+
 def refuse_old_sqlite() -> str:
     """The version of SQLite that is used. Raises `DatabaseRefused` when it can lose data."""
-    version = apsw.sqlite_lib_version()
+    version = sqlite_version()
     if tuple(map(int, version.split("."))) < OLDEST_SQLITE:
         needed = ".".join(map(str, OLDEST_SQLITE))
         raise DatabaseRefused(

@@ -1,0 +1,1 @@
+"""What makes releases: man pages, completions, the one file. Run from the tree, never installed."""
