@@ -25,7 +25,11 @@ pure, without clock, randomness or I/O
     protocol      JSON Lines, from bytes to requests and from results to bytes
     label         what a person calls a node
     agent_name    what an agent calls itself
+    references    tasks and nodes as people refer to them
+    durations     durations as people write them
     progress      how far long work has come
+    loopback      TCP addresses of this machine alone
+    proof         how two programs prove that they know one secret
 table
     methods/      the list of methods; how each loads its state and shows its answer
     decoding      a request's method and params, or why they do not fit
@@ -37,17 +41,24 @@ effects
     transact      load, decide, append, project, commit (read this first)
     replay        refold the journal to rebuild, check or look back
     backup/       a verified copy of the database, one before a migration, and one put in its place
+    setup/        what is put into the settings of agents' harnesses, and taken out again
     doctor/       is everything as it should be, and what to do where not
     daemon/       socket, connections, writer, sweeper, clock, start and stop
-    peers         Unix sockets: who is at the other end
+    peers         sockets: who is at the other end
     socket_path   Unix sockets: which path one may have
+    processes     who started a process
+    secret_file   what a daemon and its clients share over TCP
     holders       who holds a lock
+    own_program   which program this agentd is, and whether it stays
     database_files  the names of the files beside a database
     durable       having the disk keep a file, or the names in a directory
     results/      the files that attempts leave: what they wrote, results too large for a line
     client/       what a Python agent imports: typed calls, repeats, leases that last
+    documents/    plans as people write them, in YAML or JSON
     worker/       runs handlers, or a command, on the nodes that it leases
     loop/         four agents that call a language model
+    mcp/          tool calls: the Model Context Protocol, for agents that speak it
+    service/      the daemon as a service of its user: systemd's or launchd's
     config/       settings, and the env file
     logfilter     the logging filter among them
     cli/          the verbs
@@ -61,7 +72,7 @@ if TYPE_CHECKING:
     from agentd.errors import WorkFailed, WorkReleased
     from agentd.worker import Worker
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["AsyncClient", "AsyncLease", "Client", "Lease", "WorkFailed", "WorkReleased", "Worker"]
 

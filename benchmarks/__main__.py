@@ -24,6 +24,7 @@ from benchmarks import (
     heartbeats,
     locks,
     machine,
+    mcp,
     others,
     processes,
     report,
@@ -31,6 +32,7 @@ from benchmarks import (
     scale,
     side_by_side,
     status,
+    tcp,
     throughput,
 )
 from benchmarks.commit import NotFound, code_of, find_commit
@@ -61,6 +63,8 @@ MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
     "one-call": throughput.one_call,
     "fork": forks.fork,
     "locks": locks.locks,
+    "mcp": mcp.mcp,
+    "tcp": tcp.tcp,
     **side_by_side.MEASUREMENTS,
 }
 FIGURES = Path(__file__).parent / "figures"

@@ -63,11 +63,15 @@ def floor(home: Path) -> Iterator[Daemon]:
 
 @contextmanager
 def agentd(
-    home: Path, *, events: int = 50, timeout: int = 300, code: Path = TREE
+    home: Path,
+    *options: str,
+    events: int = 50,
+    timeout: int = 300,
+    code: Path = TREE,
 ) -> Iterator[Daemon]:
     """Run agentd on a home, with that many events in a context and leases of that many seconds.
 
-    `code` is the folder that holds the package.
+    `code` is the folder that holds the package, `options` are those of `agentd serve`.
     """
     environment = agentd_environment(home) | {
         "AGENTD_CONTEXT_EVENT_LIMIT": str(events),
@@ -75,7 +79,7 @@ def agentd(
         "PYTHONPATH": str(code),
     }
     # -P: the package that lies in the working directory would come before the one that was meant.
-    command = [sys.executable, "-P", "-m", "agentd", "serve"]
+    command = [sys.executable, "-P", "-m", "agentd", "serve", *options]
     with _run_daemon(command, environment, home / "agentd.sock", ("Health", {})) as daemon:
         yield daemon
 

@@ -66,14 +66,17 @@ def call(run: Run) -> list[Row]:
 
 
 def task_list(run: Run) -> list[Row]:
-    """`agentd task list` of many tasks, as a process: for a person's pipe, and in an envelope."""
+    """Beside many tasks, as processes: `agentd task list` of them all, and `agentd prime`."""
     with fresh_home() as home:
         fill_home(home, LISTED_TASKS)
         with agentd(home):
-            return [
+            lists = [
                 _list_row(f"agentd task list of {LISTED_TASKS:,}{more}", options, home, run)
                 for more, options in (("", []), (" --json", ["--json"]))
             ]
+            times = [_seconds_of(["prime"], home) * 1e3 for _ in range(2 * run.starts)]
+            prime = f"agentd prime beside {LISTED_TASKS:,} tasks"
+            return [*lists, at_most(prime, median(times), 150, "ms", worst=max(times))]
 
 
 def _list_row(name: str, options: list[str], home: Path, run: Run) -> Row:

@@ -67,15 +67,18 @@ def agentd(home: Path, *arguments: str, stdin: bytes = b"", **env: str | None) -
     return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
 
-def agentd_here(home: Path, *arguments: str, stdin: bytes = b"") -> Ended:
+def agentd_here(
+    home: Path, *arguments: str, stdin: bytes = b"", extra: dict[str, str] | None = None
+) -> Ended:
     """Run a verb to its end in this process, with pipes on all sides.
 
     What a verb does to its process it does not do to this one, which has other tests to run.
     """
     pipes = BytesIO(), BytesIO()
     out, err = (TextIOWrapper(pipe, "utf-8", write_through=True) for pipe in pipes)
+    added = {"COLUMNS": str(COLUMNS), **(extra or {})}
     with (
-        patch.dict(os.environ, environment(home, {"COLUMNS": str(COLUMNS)}), clear=True),
+        patch.dict(os.environ, environment(home, added), clear=True),
         patch.object(sys, "stdin", TextIOWrapper(BytesIO(stdin), "utf-8")),
         patch.object(os, "nice"),
         patch.object(signal, "signal"),

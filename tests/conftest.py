@@ -8,6 +8,7 @@ import secrets
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,6 @@ from tests.daemon_process import Connection, DaemonProcess, temporary_home
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from pathlib import Path
 
     from tests.loop_endpoint import Endpoint
 
@@ -31,6 +31,8 @@ MEMORY_DISK = "/dev/shm"  # noqa: S108 - what is made there has a name of its ow
 ROOM = 4 * 2**30
 """Bytes that the suite's files have room in: it uses some hundred MB."""
 
+IN_MEMORY = pytest.StashKey[str]()
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Signals that whoever started the suite ignores are not ignored by what the suite starts."""
@@ -38,10 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
     if not config.option.soak:
-        keep_files_in_memory()
+        keep_files_in_memory(config)
 
 
-def keep_files_in_memory() -> None:
+def keep_files_in_memory(config: pytest.Config) -> None:
     """Temporary files on a disk of memory, where there is a roomy one and nobody says otherwise.
 
     The suite makes a thousand databases. What is asked of a disk is tried with a false one.
@@ -49,7 +51,18 @@ def keep_files_in_memory() -> None:
     with contextlib.suppress(OSError):
         roomy = shutil.disk_usage(MEMORY_DISK).free >= ROOM and os.access(MEMORY_DISK, os.W_OK)
         if roomy and "TMPDIR" not in os.environ:
-            os.environ["TMPDIR"], tempfile.tempdir = MEMORY_DISK, None
+            folder = tempfile.mkdtemp(prefix="agentd-", dir=MEMORY_DISK)
+            Path(folder).chmod(0o711)  # some tests are another user's
+            os.environ["TMPDIR"], tempfile.tempdir = folder, None
+            config.stash[IN_MEMORY] = folder
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Memory is given back, but where the files tell why a test failed."""
+    folder = session.config.stash.get(IN_MEMORY, None)
+    if folder is not None and exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

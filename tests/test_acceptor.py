@@ -1,19 +1,32 @@
 """How many the acceptor lets in, and what it says how often."""
 
+import asyncio
+import json
 import logging
 import resource
 from collections.abc import Iterator
 from io import StringIO
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from agentd.daemon import acceptor as acceptor_module
 from agentd.daemon import log as log_module
-from agentd.daemon.acceptor import MOST_CONNECTIONS, RESERVE, connection_limit
+from agentd.daemon.acceptor import (
+    MOST_CONNECTIONS,
+    MOST_SENT_AWAY,
+    RESERVE,
+    connection_limit,
+)
 from agentd.daemon.log import RateLimitedLog, logger, set_up
+from agentd.daemon.tcp_acceptor import TcpAcceptor
+from agentd.daemon.tcp_listener import TcpListener
 from agentd.errors import Failure
+from agentd.loopback import Loopback
+from agentd.proof import NAME, ClientProof, Hello, Proved, encode, proof
 
+SECRET = bytes(32)
 NEEDED = MOST_CONNECTIONS + RESERVE
 UNLIMITED = resource.RLIM_INFINITY
 
@@ -79,6 +92,34 @@ def test_no_room_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(acceptor_module, "resource", Limits(RESERVE, RESERVE))
     with pytest.raises(Failure, match=f"{RESERVE} files here.*ulimit -n"):
         connection_limit()
+
+
+def test_who_is_told_over_tcp_that_it_is_full() -> None:
+    """A few of them at a time have time to read it: more would take the database's descriptors."""
+
+    async def send_away(number: int) -> None:
+        service: Any = SimpleNamespace(connection_count=0)
+        listener = TcpListener(Loopback("127.0.0.1", 0), SECRET)
+        acceptor = TcpAcceptor(listener, service, 0)
+        acceptor.open()
+        clients = []
+        for _ in range(number):
+            reader, writer = await asyncio.open_connection(*listener.at)
+            clients.append(writer)
+            mine = "a" * 64
+            writer.write(encode(Hello(NAME, mine)))
+            theirs = json.loads(await reader.readline())["nonce"]
+            writer.write(encode(ClientProof(proof(SECRET, "client", mine, theirs))))
+            assert await reader.readline() == encode(Proved(proved=True))
+            assert json.loads(await reader.readline())["error"]["data"]["limit"] == 0
+        told = list(acceptor._one_too_many)  # noqa: SLF001 - nobody else sees them
+        assert len(told) == MOST_SENT_AWAY
+        acceptor.close()
+        assert all(each.is_closing() for each in told)
+        for writer in clients:
+            writer.close()
+
+    asyncio.run(send_away(MOST_SENT_AWAY + 2))
 
 
 def test_a_warning_that_is_given_often(monkeypatch: pytest.MonkeyPatch, log: StringIO) -> None:

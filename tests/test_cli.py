@@ -6,12 +6,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from platform import python_version
 from uuid import UUID
 
+import apsw
 import pytest
 
 from agentd import __version__
 from agentd.cli.verbs import parser
+from agentd.cli.version import version_line
 from tests.command_line import COLUMNS, agentd, agentd_here, on_a_terminal
 from tests.daemon_process import REPOSITORY, DaemonProcess, environment
 from tests.listening import listening
@@ -25,11 +28,13 @@ VERBS = (
     "checkpoint",
     "loop",
     "call",
+    "wait-ready",
     "status",
     "replay",
     "backup",
     "restore",
     "doctor",
+    "setup",
     "skill",
     "completion",
     "events",
@@ -38,6 +43,10 @@ VERBS = (
     "limit",
     "gate",
     "lock",
+    "mcp",
+    "prime",
+    "hook",
+    "service",
     "workers",
     "help",
 )
@@ -53,10 +62,12 @@ BELOW = {
     "limit": ("set", "close", "open", "list"),
     "gate": ("list", "show", "approve", "reject"),
     "lock": ("acquire", "release", "list", "run"),
+    "hook": ("tool-use", "edit"),
+    "service": ("install", "uninstall", "status", "logs"),
 }
 ALL_VERBS = [(), *((verb,) for verb in VERBS)]
 ALL_VERBS += [(group, verb) for group, below in BELOW.items() for verb in below]
-SETTLED = ("serve", "call", "status", "replay", "backup", "restore")
+SETTLED = ("serve", "call", "wait-ready", "status", "replay", "backup", "restore")
 """Those that cannot do without their settings, whatever else is asked of them."""
 
 
@@ -82,23 +93,32 @@ def test_help(home: Path, verb: tuple[str, ...]) -> None:
 
 def test_help_lists_the_verbs(home: Path) -> None:
     """`agentd --help` lists the verbs in the order in which one needs them."""
-    listed = re.findall(r"^    (\w+)  ", agentd_here(home, "--help").out, re.MULTILINE)
+    listed = re.findall(r"^    ([\w-]+)  ", agentd_here(home, "--help").out, re.MULTILINE)
     assert tuple(listed) == VERBS
     for group, below in BELOW.items():
-        listed = re.findall(r"^    (\w+)  ", agentd_here(home, group, "--help").out, re.MULTILINE)
+        listed = re.findall(
+            r"^    ([\w-]+)  ", agentd_here(home, group, "--help").out, re.MULTILINE
+        )
         assert tuple(listed) == below
 
 
 def test_version(home: Path) -> None:
-    """`agentd --version` prints one line."""
-    assert agentd(home, "--version") == (0, f"agentd {__version__}\n", "")
+    """`agentd --version` prints one line, with the SQLite that is in use and the Python."""
+    told = f"agentd {__version__} (SQLite {apsw.sqlite_lib_version()}, Python {python_version()})\n"
+    assert agentd(home, "--version") == (0, told, "")
+
+
+def test_version_of_what_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its SQLite it still says which agentd it is, and what is missing."""
+    monkeypatch.setitem(sys.modules, "agentd.store.sqlite.opening", None)
+    assert version_line().startswith(f"agentd {__version__} (no SQLite: import of agentd.store")
 
 
 # Usage
 
 
 WRONG: list[tuple[tuple[str, ...], str]] = [
-    (("bogus",), "there is no verb 'bogus'; see `agentd --help`"),
+    (("qwertz",), "there is no verb 'qwertz'; see `agentd --help`"),
     (("task", "list", "--state", "FAILDE"), "(did you mean `FAILED`? choose from "),
     (("--bogus",), "--bogus"),
     (("call",), "METHOD"),

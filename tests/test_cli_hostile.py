@@ -171,6 +171,16 @@ def waited_for(stage: Stage) -> str:
     return str(made["task_id"])
 
 
+def settings(stage: Stage) -> Path:
+    """An agent's settings, hostile beside the place of ours; what comes back is an agentd."""
+    folder, program = stage.daemon.home.parent / ".gemini", stage.folder / "agentd"
+    folder.mkdir(exist_ok=True)
+    there = {HOSTILE: 1, "mcpServers": {HOSTILE: {"command": HOSTILE}}}
+    (folder / "settings.json").write_text(json.dumps(there, ensure_ascii=False, indent=1))
+    program.touch(mode=0o755)
+    return program
+
+
 def decided(stage: Stage) -> str:
     """A task with a gate that was rejected in hostile words."""
     task = waited_for(stage)
@@ -202,7 +212,7 @@ SAYS = 'cat "$1"; cat "$1" >&2; exit 1'
 STOPS = 'case "$AGENTD_EVENT_KIND" in [A-Z]*_*) ;; *) exit 3 ;; esac'
 """At an event that has none of agentd's own types."""
 
-ENDLESS = ("serve",)
+ENDLESS = ("serve", "mcp")
 """Verbs that go on until they are stopped."""
 
 VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
@@ -340,6 +350,7 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
         lambda _: ["Health", SHORT],
         lambda _: ["TaskStatus", json.dumps({"task_id": HOSTILE})],
     ],
+    "wait-ready": [lambda _: []],
     "status": [lambda _: []],
     "events": [
         lambda _: [],
@@ -354,6 +365,17 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
         lambda _: ["--exec", "exit 3", "--task", SHORT],
     ],
     "inbox": [lambda s: [waited_for(s), limited(s)][:0]],
+    "prime": [lambda _: [], lambda _: ["--hook"]],
+    "hook tool-use": [lambda _: [SHORT]],
+    "hook edit": [lambda _: [SHORT]],
+    "service install": [
+        lambda _: ["--dry-run", "--program", SHORT],
+        lambda _: ["--dry-run", "--workers", f"{SHORT}:cat"],
+        lambda _: ["--dry-run", "--program", "/bin/sh", "--workers", f"a:cat {SHORT}"],
+    ],
+    "service uninstall": [lambda _: ["--dry-run"]],
+    "service status": [lambda _: []],
+    "service logs": [lambda _: ["--lines", SHORT]],
     "workers": [lambda _: []],
     "replay": [
         lambda _: ["--check"],
@@ -363,6 +385,12 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
     "backup": [lambda s: [s.folder / f"copy{SHORT}"]],
     "restore": [lambda s: [s.folder / f"nothing{SHORT}"]],
     "doctor": [lambda _: []],
+    "setup": [
+        lambda s: ["gemini", "--user", "--program", settings(s)],
+        lambda _: ["gemini", "--user", "--undo", "--dry-run"],
+        lambda _: [SHORT],
+        lambda s: ["claude", "--program", s.folder / SHORT],
+    ],
     "skill": [lambda s: ["--install", s.folder / f"skills{SHORT}"]],
     "completion": [lambda _: [SHORT]],
     "help": [lambda _: [SHORT]],
@@ -374,7 +402,16 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
 }
 """What each verb is run with."""
 
-WITHOUT_JSON = ("skill", "completion", "help", "complete", "watch")
+WITHOUT_JSON = (
+    "skill",
+    "completion",
+    "help",
+    "complete",
+    "watch",
+    "hook tool-use",
+    "hook edit",
+    "service logs",
+)
 
 
 def every_verb(of: Parser, so_far: str = "") -> Iterator[str]:

@@ -149,7 +149,7 @@ def test_without_a_daemon(home: Path) -> None:
     ended = agentd(home, "status", "--json")
     assert ended.code == 3
     assert failure(ended)["kind"] == "no_socket"
-    assert "`agentd serve`" in failure(ended)["next"]
+    assert "`agentd serve --autostart`" in failure(ended)["next"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")

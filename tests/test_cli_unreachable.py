@@ -20,6 +20,7 @@ def test_no_socket(home: Path) -> None:
     ended = agentd(home, "call", "Health")
     assert (ended.code, ended.out) == (3, "")
     assert f"no socket at {home / 'agentd.sock'}: start the daemon with `agentd serve`" in ended.err
+    assert "have clients start it (AGENTD_AUTOSTART=1)" in ended.err
 
 
 def test_nobody_listens(home: Path) -> None:

@@ -21,7 +21,7 @@ MEANT: list[tuple[str, list[str]]] = [
     ("task acquire", ["agentd node acquire"]),
     ("node call", ["agentd call"]),
     ("task bogus", []),
-    ("bogus", []),
+    ("qwertz", []),
 ]
 
 

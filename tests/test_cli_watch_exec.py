@@ -14,6 +14,7 @@ from msgspec import Raw
 from agentd.api import RecordedEventView
 from agentd.cli.events.command import EventCommand
 from agentd.cli.events.cursor import Cursor, CursorTaken
+from agentd.client.address import UnixAddress
 from agentd.errors import BadSetting
 from tests.command_line import AGENTD, agentd_here
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
@@ -84,7 +85,7 @@ def test_a_run_holds_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setenv("AGENTD_LEASE_ID", "another")
     event = RecordedEventView("i", "t", "n", "ADD_NODE", Raw(b"{}"), "2026-01-31T12:00:00Z", 1)
     line = 'exit "${AGENTD_LEASE_ID:+3}"0'
-    assert EventCommand(line, tmp_path / "socket").run(event) == 0
+    assert EventCommand(line, UnixAddress(str(tmp_path / "socket"))).run(event) == 0
 
 
 def test_it_goes_on_where_it_was_stopped(daemon: DaemonProcess) -> None:

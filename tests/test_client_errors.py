@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agentd.client.address import UnixAddress
 from agentd.client.connection import Connection
 from agentd.client.stream import Stream
 from agentd.errors import (
@@ -132,7 +133,7 @@ def crowded(peer: Peer) -> None:
 def test_a_client_that_is_sent_away_is_told_why(path: Path) -> None:
     """What a daemon said before it closed is the answer, though the request broke on the way."""
     with fake_daemon(path, crowded) as daemon:
-        connection = Connection(str(path), 1.0)
+        connection = Connection(UnixAddress(str(path)), 1.0)
         daemon.closed.wait()
         assert b"too_many_connections" in connection.exchange(b"{}\n", 1.0)
         assert not connection.is_open
@@ -294,7 +295,7 @@ def test_a_daemon_of_another_user_that_is_closing(
     monkeypatch.setattr("agentd.client.stream.other_user_error", lambda _path, _socket: refused)
 
     async def ask() -> None:
-        stream = Stream(str(path))
+        stream = Stream(UnixAddress(str(path)))
         stream.connection_made(Closing())
         await stream.exchange(b"{}\n", 0.0, 1.0)
 

@@ -1,5 +1,6 @@
 """Settings: where each value comes from, what it may be, and what is said of one that may not."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,9 @@ import pytest
 
 from agentd import config
 from agentd.config import Settings
+from agentd.errors import BadSetting
 from agentd.logfilter import LEVELS, parse_filter, parse_shared_filter
+from agentd.loopback import Loopback
 from tests.settings import env_file, load, refused
 
 INFO = LEVELS["info"]
@@ -28,7 +31,15 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_without_any_variable(user: Path) -> None:
     """All is in ~/.agentd; leases last 300 s, contexts have 50 events, the log is at info."""
     base = user / ".agentd"
-    assert load() == Settings(base, base / "agent_state.db", base / "agentd.sock", 300, 50, INFO)
+    assert load() == Settings(
+        base,
+        base / "agent_state.db",
+        base / "agentd.sock",
+        300,
+        50,
+        INFO,
+        secret_file=base / "tcp.secret",
+    )
 
 
 def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +124,8 @@ URLS = [
 ]
 FOLDERS = ["/", "//", ".", "..", "/srv/..", "/srv/", "d/.", "~", "~/", "~root"]
 BAD = [
+    *[("AGENTD_CONNECT_SECS", value, "expected seconds, a whole number") for value in NUMBERS],
+    *[("AGENTD_AUTOSTART", value, "expected 1 or 0") for value in ("yes", "true", "2", "01")],
     *[("AGENTD_NODE_TIMEOUT_SECS", value, "expected seconds, a whole number") for value in NUMBERS],
     *[
         ("AGENTD_CONTEXT_EVENT_LIMIT", value, "expected events, a whole number")
@@ -297,3 +310,41 @@ def test_what_is_left_out_of_rust_log_is_told() -> None:
         "what cannot be read in RUST_LOG is left out ('[, }'): set AGENTD_LOG for agentd alone",
     )
     assert load(RUST_LOG="[", AGENTD_LOG="warn").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("tcp://127.0.0.1:7777", Loopback("127.0.0.1", 7777)),
+        ("tcp://[::1]:7777", Loopback("::1", 7777)),
+        ("unix:/run/a.sock", Path("/run/a.sock")),
+        ("unix:///run/a.sock", Path("/run/a.sock")),
+        ("", None),
+    ],
+)
+def test_where_clients_go(value: str, address: Path | Loopback | None) -> None:
+    """A port of this machine, or a socket; the environment can switch off what the file says."""
+    assert load(AGENTD_ADDRESS=value).address == address
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("127.0.0.1:7777", "tcp://127.0.0.1:PORT"),
+        ("tcp:127.0.0.1:7777", "tcp://127.0.0.1:PORT"),
+        ("http://127.0.0.1:7777", "tcp://127.0.0.1:PORT"),
+        ("tcp://localhost:7777", "in digits"),
+        ("tcp://127.0.0.1:0", "a port from 1"),
+        ("tcp://10.0.0.1:7", "this machine alone"),
+        ("unix:", "unix:PATH"),
+        ("unix:/run/", "the path of a file"),
+    ],
+)
+def test_where_no_client_goes(tmp_path: Path, value: str, expected: str) -> None:
+    """The error names the variable, the value, what is expected, and the file it stands in."""
+    for there in ({"AGENTD_ADDRESS": value}, {}):
+        file = env_file(tmp_path / "env", "" if there else f"AGENTD_ADDRESS={value}\n")
+        with pytest.raises(BadSetting, match=re.escape(expected)) as told:
+            load(AGENTD_ENV_FILE=file, **there)
+        assert "AGENTD_ADDRESS=" in str(told.value)
+        assert (f"(in {file})" in str(told.value)) is not bool(there)

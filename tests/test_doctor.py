@@ -17,7 +17,7 @@ from tests.databases import create, traces
 from tests.doctor import examined, not_ok, pretend_a_local_disk, told
 
 CHECKS = [
-    *["setting"] * 10,
+    *["setting"] * 14,
     *["env file", "home", "database", "database", "socket", "lock", "open files", "disk space"],
     *["file system", "SQLite", "durability", "WAL", "integrity", "journal", "mark"],
 ]
@@ -149,12 +149,16 @@ def test_every_setting_and_where_it_comes_from(home: Path) -> None:
         f"AGENTD_HOME {home} (environment)",
         f"AGENTD_DATABASE_URL {home}/agent_state.db (default)",
         "AGENTD_SOCKET_PATH /run/b.sock (environment)",
+        "AGENTD_ADDRESS none (default)",
+        f"AGENTD_SECRET_FILE {home}/tcp.secret (default)",
         "AGENTD_ALLOW_UID 0 (default)",
         "AGENTD_NODE_TIMEOUT_SECS 7 (env file)",
         "AGENTD_CONTEXT_EVENT_LIMIT 50 (default)",
         "AGENTD_CONTEXT_BYTES 262144 (default)",
         "AGENTD_LOG_BYTES 1073741824 (default)",
         "AGENTD_NOTIFY none (default)",
+        "AGENTD_CONNECT_SECS 2 (default)",
+        "AGENTD_AUTOSTART 0 (default)",
         "AGENTD_LOG info (default)",
     ]
     assert told(home, "env file", **extra) == [f"{file}, 2 variables (AGENTD_ENV_FILE is set)"]
@@ -203,7 +207,10 @@ def test_a_name_that_is_no_setting(home: Path, name: str, meant: str | None) -> 
 
 def test_what_a_workers_command_finds_set(home: Path) -> None:
     """Whatever it starts has it in its environment, and that is no slip."""
-    assert not_ok(home, AGENTD_TASK_ID="x", AGENTD_NODE_ID="x", AGENTD_LEASE_ID="x") == []
+    assert (
+        not_ok(home, AGENTD_TASK_ID="x", AGENTD_NODE_ID="x", AGENTD_LEASE_ID="x", AGENTD_OWNER="x")
+        == []
+    )
 
 
 def test_which_env_file_was_read(home: Path) -> None:

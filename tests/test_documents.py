@@ -79,7 +79,7 @@ def test_the_readme_lists_the_verbs() -> None:
     """The verbs of the README are those of `agentd --help`."""
     told = [quoted(row[0]) for row in rows(section("Command line"))]
     verbs = {command[0].split()[1] for command in told if command}
-    assert verbs == set(found(r"^    (\w+) ", help_of_agentd()))
+    assert verbs == set(found(r"^    ([\w-]+) ", help_of_agentd()))
 
 
 def test_the_readme_quotes_what_the_program_says() -> None:
@@ -184,9 +184,13 @@ def test_the_contract_is_kept() -> None:
     assert errors <= {(error.code, error.kind) for error in WIRE_ERRORS}
     environment = settings(rows(section("Environment", CONTRACT)))
     ours_too = {
+        "AGENTD_ADDRESS": "",
+        "AGENTD_SECRET_FILE": "~/.agentd/tcp.secret",
         "AGENTD_ALLOW_UID": "0",
         "AGENTD_CONTEXT_BYTES": "262144",
         "AGENTD_LOG_BYTES": "1073741824",
         "AGENTD_NOTIFY": "",
+        "AGENTD_CONNECT_SECS": "2",
+        "AGENTD_AUTOSTART": "0",
     }
     assert environment | ours_too == settings(rows(section("Configuration")))

@@ -130,7 +130,10 @@ def test_every_setting_may_stand_in_the_env_file(tmp_path: Path, user: Path) -> 
     )
     found = load(AGENTD_ENV_FILE=env_file(tmp_path / "env", text))
     warn = LEVELS["warn"]
-    assert found == Settings(user / "h", user / "d.db", user / "s.sock", 1, 2, warn)
+    secret = user / "h" / "tcp.secret"
+    assert found == Settings(
+        user / "h", user / "d.db", user / "s.sock", 1, 2, warn, secret_file=secret
+    )
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])

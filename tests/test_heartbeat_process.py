@@ -6,6 +6,7 @@ import ctypes
 import logging
 import os
 import queue
+import select
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agentd import Client, Lease, Worker
+from agentd.client.address import UnixAddress
 from agentd.client.heartbeats import Heartbeats
 from agentd.worker.heartbeat_process import HeartbeatProcess
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
@@ -55,7 +57,7 @@ class Kept:
         self.losses: queue.Queue[str] = queue.Queue()
         self.client = Client(daemon.socket_path)
         self.beats_of_thread = 0
-        self.keeper = HeartbeatProcess(daemon.socket_path, Heartbeats(self.ask))
+        self.keeper = HeartbeatProcess(UnixAddress(str(daemon.socket_path)), Heartbeats(self.ask))
         self.held: list[Any] = []
 
     def ask(self, request: Any, seconds: float) -> Any:
@@ -236,7 +238,7 @@ from agentd import Client
 from agentd.client.heartbeats import Heartbeats
 from agentd.worker.heartbeat_process import HeartbeatProcess
 client = Client()
-keeper = HeartbeatProcess(client.socket_path, Heartbeats(client.ask))
+keeper = HeartbeatProcess(client.address, Heartbeats(client.ask))
 keeper.start()
 keeper.keep(tuple(sys.argv[2:]), 1.0, lambda why: print("lost", flush=True))
 if sys.argv[1] == "forks" and os.fork() == 0:
@@ -263,6 +265,9 @@ def holding(
         assert process.stdout is not None
         try:
             count = 2 if how == "forks" else 1
+            with Client(daemon.socket_path) as client:
+                while not select.select([process.stdout], [], [], LEASE_SECONDS / 5)[0]:
+                    client.heartbeat_node(*ids)  # it may take longer to start than a lease lasts
             pids = sorted(int(process.stdout.readline()) for _ in range(count))
             yield process, pids
         finally:
@@ -312,7 +317,7 @@ asked = []
 def ask(request, seconds):
     os.write(1, request.params.lease_id.encode() + b"\\n")
     return client.ask(request, seconds)
-keeper = HeartbeatProcess(client.socket_path, Heartbeats(ask))
+keeper = HeartbeatProcess(client.address, Heartbeats(ask))
 keeper.start()
 held = keeper.keep(("t", "n", "parents"), 600.0, print)
 if (child := os.fork()) == 0:

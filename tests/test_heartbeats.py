@@ -16,11 +16,13 @@ import pytest
 from agentd import Client
 from agentd.client.heartbeats import Heartbeats, HolderStopped
 from agentd.errors import (
+    BadSetting,
     ConnectionLost,
     IllegalTransition,
     NoAnswer,
     NobodyListens,
     NoSocket,
+    NotStarted,
     StaleLease,
     StorageFull,
     TooManyConnections,
@@ -176,7 +178,12 @@ def test_the_daemon_says_so(refusal: Exception) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [NoAnswer("no answer"), ConnectionLost("no answer"), TooManyConnections("no answer")],
+    [
+        NoAnswer("no answer"),
+        ConnectionLost("no answer"),
+        TooManyConnections("no answer"),
+        BadSetting("no answer"),
+    ],
     ids=lambda error: type(error).__name__,
 )
 def test_a_daemon_that_others_may_reach(error: Exception) -> None:
@@ -206,7 +213,14 @@ def test_many_leases_that_nobody_confirms() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [NobodyListens("none"), NoSocket("none"), StorageFull("full"), HolderStopped()]
+    "error",
+    [
+        NobodyListens("none"),
+        NoSocket("none"),
+        NotStarted("none"),
+        StorageFull("full"),
+        HolderStopped(),
+    ],
 )
 def test_no_daemon_at_all(error: Exception) -> None:
     """While no daemon runs, or none that can record, the lease is held on to, and kept again.

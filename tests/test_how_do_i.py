@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import signal
 import subprocess
+import sys
 from string import Template
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ import pytest
 from tests.command_line import AGENTD, agentd_here
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.documents import quoted, rows, text
+from tests.service_tools import SYSTEMCTL, Tools
 from tests.test_cli_events import wait_until_asked
 
 if TYPE_CHECKING:
@@ -38,6 +41,9 @@ REJECTED = ("node retry @ ship",)
 GATED = '{"goal": "Release", "nodes": [{"name": "ship", "gate": "Ship it?"}]}'
 """Of a gate that is open, and of one that somebody said no to."""
 
+SERVICE = ("service ",)
+"""Of a service whose daemon is the one that there is."""
+
 BUILD_FAILED = ("task retry", "node retry", "node show")
 WORKED_ON = ("node log", "task watch", "task wait", "task cost")
 """Of what an agent has done, and what goes on until the task has ended."""
@@ -50,7 +56,7 @@ def folder(shared: DaemonProcess, tmp_path: Path) -> Path:
     """Where a person types: a plan that is registered, an agent, a machine's own program."""
     (tmp_path / "plan.yaml").write_text(PLAN)
     (tmp_path / "more.yaml").write_text("- {name: check, before: publish}\n")
-    for name in ("claude", "train.sh"):
+    for name in ("claude", "train.sh", "agentd"):
         (tmp_path / name).write_text("#!/bin/sh\nexec cat\n")
         (tmp_path / name).chmod(0o755)
     assert agentd_here(shared.home, "task", "register", str(tmp_path / "plan.yaml")).code == 0
@@ -84,6 +90,8 @@ def prepare(shared: DaemonProcess, folder: Path, command: str) -> dict[str, str]
 
     What comes back is what the command has in its environment.
     """
+    if is_about(command, SERVICE):
+        return prepare_service(shared, folder, command)
     if is_about(command, HELD):
         held = agentd_here(shared.home, "node", "acquire", "@", "--owner", "OWNER").out.split()
         return {f"AGENTD_{name}_ID": held[at] for at, name in enumerate(("TASK", "NODE", "LEASE"))}
@@ -103,12 +111,36 @@ def prepare(shared: DaemonProcess, folder: Path, command: str) -> dict[str, str]
     return {}
 
 
+def prepare_service(shared: DaemonProcess, folder: Path, command: str) -> dict[str, str]:
+    """A systemd that says of the daemon that it has started it."""
+    if sys.platform == "darwin":
+        pytest.skip("macOS has launchd: test_service_launchd.py")
+    tools = Tools(folder)
+    tools.answer("systemctl", {**SYSTEMCTL, "--user stop *agentd.service*": ""})
+    tools.answer("loginctl", {"*": "echo Linger=yes"})
+    tools.answer("journalctl", {"*": ""})
+    (folder / "pid").write_text(str(shared.pid))
+    given = {"XDG_CONFIG_HOME": "", "SUDO_USER": "root"}
+    if not is_about(command, ("service install",)):
+        program = ("--program", str(tools.program))
+        with typed(shared, folder, "service", "install", *program, given=given) as process:
+            out, _ = process.communicate()
+        assert process.returncode == 0, out.decode()
+    return given
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_it_does_what_it_is_asked_to(shared: DaemonProcess, folder: Path, command: str) -> None:
     """It succeeds; what serves all tasks, or watches them, does so until it is stopped."""
-    goes_on = "--all" in command.split() or is_about(command, ("watch",))
+    goes_on = "--all" in shlex.split(command) or is_about(command, ("watch",))
     given = prepare(shared, folder, command)
     words = shlex.split(Template(command).substitute(given))[1:]
+    if is_about(command, ("service install",)):
+        words += ["--program", str(folder / "agentd")]  # this one may be in a temporary folder
+    if is_about(command, ("setup",)) and not {"--check", "--undo"} & {*words}:
+        program = shared.home.parent / "agentd"  # stays as long as what is set up with it
+        shutil.copy2(folder / "agentd", program)
+        words += ["--program", str(program)]
     words = ["0s" if word == "02:14" else word for word in words]  # the task is not so old
     with typed(shared, folder, *words, given=given) as process:
         if "--all" in words:
@@ -125,6 +157,11 @@ def test_it_is_one_command_a_question() -> None:
     """Each row begins with its command, but those that are a setting and a key."""
     told = [row[1] for row in rows(text(PAGE))]
     assert [each for each in told if not each.startswith("`agentd ")] == [
+        "`AGENTD_ADDRESS=tcp://127.0.0.1:PORT`: [Sandboxes, containers, ssh](agents.md#sandboxes)",
         "`AGENTD_NOTIFY=…` in `~/.agentd/.env`: [Telling people](operations.md#telling-people)",
         "Ctrl-C: its command is ended, and its node goes back at once",
+        (
+            "`AGENTD_AUTOSTART=1` in `~/.agentd/.env`: "
+            "[installing](install.md#started-by-the-first-client)"
+        ),
     ]

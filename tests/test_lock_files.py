@@ -141,7 +141,11 @@ OURS = [
     "agent_state.db-wal",
     "agentd.lock",
     "agentd.sock",
+    "agentd.set-up.json",
+    "agents",
     "artifacts",
+    "serve.log.1",
+    "tcp.secret",
     "watch",
     "results",
 ]

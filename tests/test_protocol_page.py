@@ -19,7 +19,7 @@ from agentd.api import MOST_NODES, MOST_SHOWN, RetrySpec
 from agentd.api.attempts import LARGEST_ERROR
 from agentd.api.pages import MOST_LISTED
 from agentd.client.repeats import backoff
-from agentd.client.starting import START_SECONDS
+from agentd.config import DEFAULT_CONNECT_SECS
 from agentd.daemon import acceptor, answer_memory, listener, stall_detector
 from agentd.daemon.connection import MOST_IN_FLIGHT
 from agentd.daemon.grace import LONGEST_MS
@@ -218,7 +218,7 @@ def test_the_other_numbers() -> None:
     assert f"at most {LINE_LIMIT:,} bytes, its newline counted" in page
     assert f"honoured for {LONGEST_MS // 1000} s more" in page
     assert f"for at least {KEPT_MS // 3_600_000} h" in page
-    assert f"try for up to {START_SECONDS:g} s" in page
+    assert f"try for up to {DEFAULT_CONNECT_SECS} s" in page
     first, longest = (waits[name].default for name in ("first", "longest"))
     assert f"{first * 1000:g} ms at first, then twice as long, up to {longest:g} s" in page
     assert f"after {FIRST_WAIT * 1000:g} ms" in page

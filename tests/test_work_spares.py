@@ -1,5 +1,6 @@
 """`agentd work` fails no node for what is not the node's fault, and few for a broken command."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -203,7 +204,8 @@ def test_a_signal_to_both(
         process.send_signal(number)
         deadline = time.monotonic() + 10
         while not is_over(command) and time.monotonic() < deadline:
-            os.killpg(command, signal.SIGTERM)  # again: it may not have set its trap yet
+            with contextlib.suppress(ProcessLookupError):  # it has ended by now
+                os.killpg(command, signal.SIGTERM)  # again: it may not have set its trap yet
             time.sleep(0.05)
         process.send_signal(signal.SIGCONT)
         out, err = process.communicate(timeout=PATIENCE_SECONDS)

@@ -13,6 +13,7 @@ import pytest
 from agentd import Client, Worker
 from agentd.api import AcquireNextNodeResult
 from agentd.client import AsyncLease
+from agentd.client.address import UnixAddress
 from agentd.client.heartbeats import Heartbeats
 from agentd.worker import child_process
 from agentd.worker.command import CommandHandler, CommandPolicy
@@ -66,13 +67,14 @@ def test_helpers_take_none_of_it(
     monkeypatch.setattr(child_process, "_HELPER_SECONDS", 3)
     task_id = task(client, 1)
     script = "sleep 600 & echo $!"
-    keeper = OutputKeeper(OutputPlace(tmp_path, 0), shared.socket_path)
+    address = UnixAddress(str(shared.socket_path))
+    keeper = OutputKeeper(OutputPlace(tmp_path, 0), address)
     policy = CommandPolicy(timeout=2)
     with Guardian(0) as guardian:
         command = ["sh", "-c", script]
         worker: list[Worker] = []
         handler = CommandHandler(
-            command, guardian, shared.socket_path, print, lambda: worker[0], keeper, policy
+            command, guardian, address, print, lambda: worker[0], keeper, policy
         )
         worker.append(Worker(client, handler, task_id=task_id))
         worker[0].run()

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 
-from agentd.errors import BadSetting, Failure, RequestRefused
+from agentd.errors import Ambiguous, BadSetting, Failure, RequestRefused
 from agentd.text import printable
 
 INTERRUPTED = 130
@@ -47,11 +47,13 @@ NEXT_STEPS: Mapping[str, str] = {
     "bad_document": "correct the document, and register it again",
     "ambiguous": "give more of the id",
     "daemon_unreachable": "`agentd doctor` says more",
-    "no_socket": "start the daemon with `agentd serve`, or set AGENTD_SOCKET_PATH",
-    "starting": "try again in a few seconds; `agentd doctor` says more",
-    "nobody_listens": "start the daemon with `agentd serve`",
-    "not_permitted": "run as the daemon's user, or outside the sandbox",
+    "no_socket": "start the daemon with `agentd serve --autostart`, or set AGENTD_SOCKET_PATH",
+    "starting": "`agentd wait-ready` waits for it; `agentd doctor` says more",
+    "nobody_listens": "start the daemon with `agentd serve --autostart`",
+    "not_started": "do as it says; `agentd doctor` says more",
+    "not_permitted": "run as the daemon's user, or set AGENTD_ADDRESS as docs/agents.md says",
     "foreign_daemon": "stop that program, or set AGENTD_SOCKET_PATH to your own daemon's socket",
+    "not_proved": "set AGENTD_SECRET_FILE to a copy of your daemon's tcp.secret",
     "no_answer": "try again; `agentd doctor` says more",
     "connection_lost": "try again; `agentd doctor` says more",
     "not_agentd": "set AGENTD_SOCKET_PATH to agentd's socket",
@@ -68,7 +70,13 @@ NEXT_STEPS: Mapping[str, str] = {
     "not_done": "`agentd node why TASK NODE` says what holds it",
     "lock_held": "`agentd lock list` shows who holds what; `--wait 5m` waits for it",
     "lock_lost": "run it again",
+    "cannot_set_up": "do as it says, and run it again; nothing was written",
     "cannot_run": "check its spelling, or give its whole path",
+    "no_service_manager": "have AGENTD_AUTOSTART=1 in the environment, or run `agentd serve`",
+    "temporary_program": "install agentd to stay, or give --program PATH",
+    "foreign_file": "move it away, and try again",
+    "service_not_installed": "`agentd service install` puts it in place",
+    "service_failed": "`agentd service logs` and `agentd doctor` say more",
     "failure": "`agentd doctor` says more",
     "system": "look after what it names, and try again",
     "interrupted": "run it again when you are ready",
@@ -82,14 +90,6 @@ class Usage(BadSetting):
     def __init__(self, message: str, usage: str = "") -> None:
         super().__init__(message)
         self.usage = usage
-
-
-class Ambiguous(Failure):
-    """What was named could be several: the candidates."""
-
-    def __init__(self, message: str, candidates: Sequence[str]) -> None:
-        super().__init__(message)
-        self.candidates = candidates
 
 
 def report_failure(error: BaseException, *, as_json: bool) -> int:

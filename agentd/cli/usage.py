@@ -250,8 +250,8 @@ def positive_seconds(text: str) -> float:
 
 
 def duration(text: str) -> float:
-    """A time in seconds, of a year at most, as `agentd.cli.durations` reads it."""
-    from agentd.cli.durations import parse_duration
+    """A time in seconds, of a year at most, as `agentd.durations` reads it."""
+    from agentd.durations import parse_duration
 
     try:
         return parse_duration(text)

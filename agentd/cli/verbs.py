@@ -4,21 +4,44 @@ The rule this file keeps: the table is a literal on one screen. What a verb take
 its noun, and what it does in the module that is named here.
 """
 
-from collections.abc import Sequence
+import importlib
+from collections.abc import Callable, Sequence
 
-from agentd import __version__
-from agentd.cli.daemon import options as daemon
-from agentd.cli.database import options as database
-from agentd.cli.events import options as events
-from agentd.cli.gate import options as gate
-from agentd.cli.inbox import options as inbox
-from agentd.cli.limit import options as limit
-from agentd.cli.lock import options as lock
-from agentd.cli.node import options as node
-from agentd.cli.task import options as task
-from agentd.cli.texts import options as texts
 from agentd.cli.usage import EXIT_CODES, Group, Help, Parser, Verb, add_verbs
-from agentd.cli.worker import options as worker
+from agentd.cli.version import ShowVersion
+
+
+class _Options:
+    """What the verbs of a noun take: its module `options` is imported for a verb that is asked for.
+
+    All of them would take each start 3 ms.
+    """
+
+    def __init__(self, noun: str) -> None:
+        self._module = f"agentd.cli.{noun}.options"
+
+    def __getattr__(self, name: str) -> Callable[[Parser], None]:
+        def add_options(verb: Parser) -> None:
+            getattr(importlib.import_module(self._module), name)(verb)
+
+        return add_options
+
+
+daemon = _Options("daemon")
+database = _Options("database")
+events = _Options("events")
+gate = _Options("gate")
+inbox = _Options("inbox")
+limit = _Options("limit")
+lock = _Options("lock")
+mcp = _Options("mcp")
+node = _Options("node")
+prime = _Options("prime")
+service = _Options("service")
+setup = _Options("setup")
+task = _Options("task")
+texts = _Options("texts")
+worker = _Options("worker")
 
 _TASK = (
     Verb("register", "task.register", "register a task from a JSON or YAML file", task.register),
@@ -71,6 +94,26 @@ _LOCK = (
     Verb("list", "lock.list", "list the locks that are held, and by whom", lock.list_locks),
     Verb("run", "lock.run", "run a command while its locks are held", lock.run, json=False),
 )
+_HOOK = (
+    Verb("tool-use", "hook.tool_use", "keep what the agent holds, while it uses tools", json=False),
+    Verb("edit", "hook.edit", "refuse an edit of what somebody else has locked", json=False),
+)
+_SERVICE = (
+    Verb(
+        "install",
+        "service.install",
+        "have the daemon run as a service, and workers with it",
+        service.install,
+    ),
+    Verb(
+        "uninstall",
+        "service.uninstall",
+        "stop the service and take it away; the data stays",
+        service.uninstall,
+    ),
+    Verb("status", "service.status", "show whether there is a service, and how it is"),
+    Verb("logs", "service.logs", "show what the service has logged", service.logs, json=False),
+)
 # fmt: off
 VERBS = (
     Verb("serve", "daemon.serve", "run the daemon in the foreground (also when no verb is given)",
@@ -86,6 +129,8 @@ VERBS = (
     Verb("loop", "worker.loop", "let agents that call a language model work on a task",
          worker.loop),
     Verb("call", "daemon.call", "send one request and print its result", daemon.call),
+    Verb("wait-ready", "daemon.wait_ready", "wait until the daemon answers, if it is being started",
+         daemon.wait_ready),
     Verb("status", "daemon.status", "show the daemon's health and metrics"),
     Verb("replay", "database.replay",
          "rebuild the projections from the journal, check them, or look back", database.replay),
@@ -96,6 +141,8 @@ VERBS = (
          database.restore),
     Verb("doctor", "daemon.doctor",
          "check settings, files, daemon and database, and say what to do", daemon.doctor),
+    Verb("setup", "setup.run", "put what an agent needs into its settings, or take it out",
+         setup.setup),
     Verb("skill", "texts.skill", "print what an agent has to know to use agentd", texts.skill,
          json=False),
     Verb("completion", "texts.completion", "print a script that completes agentd's command lines",
@@ -108,6 +155,11 @@ VERBS = (
     Group("limit", "limit how many nodes of a kind run at once, and how often", _LIMIT),
     Group("gate", "decide what waits for a person", _GATE),
     Group("lock", "keep two agents off the same file, or whatever is shared", _LOCK),
+    Verb("mcp", "mcp.serve", "serve tool calls (MCP) of one agent, on standard input and output",
+         mcp.mcp, json=False),
+    Verb("prime", "prime.show", "tell an agent what there is to know when it begins", prime.prime),
+    Group("hook", "what agents' programs run at their hooks", _HOOK),
+    Group("service", "have the daemon run as a service of yours, with workers", _SERVICE),
     Verb("workers", "worker.list", "list who waits for work, and who held some lately"),
     Verb("help", "texts.help", "show the help of a verb", texts.help_, json=False),
     Verb("complete", "texts.complete", "print what could stand in the place of a word",
@@ -125,7 +177,11 @@ def parser(given: Sequence[str] | None = None) -> Parser:
         formatter_class=Help,
         allow_abbrev=False,
     )
-    made.set_defaults(module="daemon.serve", json=False, backup=True)
-    made.add_argument("--version", action="version", version=f"agentd {__version__}")
+    made.set_defaults(
+        module="daemon.serve", json=False, backup=True, tcp=None, ready_fd=None, autostart=False
+    )
+    made.add_argument(
+        "--version", action=ShowVersion, nargs=0, help="show what is installed, and end"
+    )
     add_verbs(made, VERBS, given)
     return made
