@@ -96,6 +96,13 @@ def shared() -> Iterator[DaemonProcess]:
         yield process
 
 
+@pytest.fixture
+def here(shared: DaemonProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients of this process find the shared daemon, under names of their own."""
+    monkeypatch.setenv("AGENTD_HOME", str(shared.home))
+    monkeypatch.delenv("AGENTD_OWNER", raising=False)
+
+
 @pytest.fixture(scope="module")
 def brief() -> Iterator[DaemonProcess]:
     """A daemon whose leases last for a second, the shortest there is."""

@@ -17,23 +17,12 @@ from tests.mcp_play import CURRENT, PREVIOUS, played, playing
 from tests.wire.waiting import waits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from agentd.client.requests.request import Request
 
 
-@pytest.fixture(autouse=True)
-def here(shared: DaemonProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers of this process find the shared daemon."""
-    monkeypatch.setenv("AGENTD_HOME", str(shared.home))
-
-
-@pytest.fixture
-def other(shared: DaemonProcess) -> Iterator[Connection]:
-    """Somebody else, at the same daemon."""
-    with shared.connect() as connection:
-        yield connection
+pytestmark = pytest.mark.usefixtures("here")
 
 
 class Silence:
@@ -62,7 +51,7 @@ class Silence:
 
 
 @played
-async def test_a_silent_agent(other: Connection) -> None:
+async def test_a_silent_agent(connection: Connection) -> None:
     """After so long without a call what it holds goes back, and its next call is told."""
     silence = Silence()
 
@@ -74,10 +63,10 @@ async def test_a_silent_agent(other: Connection) -> None:
         await player.call("acquire_node", task=task)
         silence.now = 3599
         await silence.look()
-        kept = other.call("NodeStatus", task_id=task, node_id="a")["node"]["status"]
+        kept = connection.call("NodeStatus", task_id=task, node_id="a")["node"]["status"]
         silence.now = 3600
         await silence.look()
-        node = other.call("NodeStatus", task_id=task, node_id="a")
+        node = connection.call("NodeStatus", task_id=task, node_id="a")
         told = await player.call("show_task")
         refused = await player.refused("complete_node", node="a")
     assert kept == "RUNNING"
@@ -89,31 +78,31 @@ async def test_a_silent_agent(other: Connection) -> None:
 
 @pytest.mark.parametrize("mode", [CURRENT, PREVIOUS])
 @played
-async def test_a_cancelled_wait(mode: str, other: Connection) -> None:
+async def test_a_cancelled_wait(mode: str, connection: Connection) -> None:
     """It waits no longer: what becomes runnable then is nobody's."""
     async with playing(mode) as player:
         plan = {"goal": "g", "nodes": {"ask": {"gate": "Q?"}, "a": {"needs": "ask"}}}
         task = (await player.call("register_plan", plan=plan))["task"]
         calling = asyncio.ensure_future(player.call("acquire_node", task=task, wait_secs=50))
-        await asyncio.to_thread(waits, other)
+        await asyncio.to_thread(waits, connection)
         calling.cancel()
         with pytest.raises(asyncio.CancelledError):
             await calling
-        await asyncio.to_thread(waits, other, number=0)
+        await asyncio.to_thread(waits, connection, number=0)
         await player.agent.grants.settled()
-        other.call("DecideGate", task_id=task, node_id="ask", decision="approve")
+        connection.call("DecideGate", task_id=task, node_id="ask", decision="approve")
         assert not player.agent.held
-    assert other.call("NodeStatus", task_id=task, node_id="a")["node"]["attempt"] == 0
+    assert connection.call("NodeStatus", task_id=task, node_id="a")["node"]["attempt"] == 0
 
 
 @played
-async def test_heartbeats_tell_what_is_lost(other: Connection) -> None:
+async def test_heartbeats_tell_what_is_lost(connection: Connection) -> None:
     """A lease that was revoked is found out by the next heartbeat, without a call."""
     async with playing() as player:
         task = await player.register()
         await player.call("acquire_node", task=task)
         (held,) = player.agent.held.nodes.values()
-        other.call("CancelTask", task_id=task)
+        connection.call("CancelTask", task_id=task)
         loop, lost, lose = asyncio.get_running_loop(), asyncio.Event(), held.kept.lose
 
         def hear(why: str) -> None:
@@ -127,7 +116,7 @@ async def test_heartbeats_tell_what_is_lost(other: Connection) -> None:
 
 
 @played
-async def test_twenty_at_once(other: Connection) -> None:
+async def test_twenty_at_once(connection: Connection) -> None:
     """Each node is one agent's, and all is done when nothing is left for any of them."""
     done: list[str] = []
 
@@ -146,7 +135,7 @@ async def test_twenty_at_once(other: Connection) -> None:
         for _ in range(20):
             agents.create_task(work(task))
     assert sorted(done) == sorted(nodes)
-    assert other.call("TaskStatus", task_id=task)["counts"] == {"COMPLETED": 60}
+    assert connection.call("TaskStatus", task_id=task)["counts"] == {"COMPLETED": 60}
 
 
 class LosingClient(AsyncClient):
@@ -174,7 +163,9 @@ class LosingClient(AsyncClient):
     ],
 )
 @played
-async def test_granted_to_nobody(tool: str, arguments: dict[str, Any], other: Connection) -> None:
+async def test_granted_to_nobody(
+    tool: str, arguments: dict[str, Any], connection: Connection
+) -> None:
     """A call that is cancelled when it had just been granted something leaves nothing held."""
     async with playing() as player:
         plan = {"goal": "g", "nodes": {"a": {}, "b": {}}}
@@ -188,31 +179,31 @@ async def test_granted_to_nobody(tool: str, arguments: dict[str, Any], other: Co
         calling.cancel()
         with pytest.raises(asyncio.CancelledError):
             await calling
-        await asyncio.to_thread(_until_free, other, task)
+        await asyncio.to_thread(_until_free, connection, task)
         await player.agent.grants.settled()
         assert not player.agent.grants.pending
         await client.close()
 
 
 @played
-async def test_a_grant_under_way_at_the_end(other: Connection) -> None:
+async def test_a_grant_under_way_at_the_end(connection: Connection) -> None:
     """What an agent that has gone had just been granted is given back from a thread."""
-    made = other.call("RegisterTask", goal="g", initial_nodes=[{"name": "a"}])
+    made = connection.call("RegisterTask", goal="g", initial_nodes=[{"name": "a"}])
     agent = Agent("me")
     request = acquire_next_node(made["task_id"])
     await agent.client.ask(request)
     agent.grants.pending[str(request.params.request_id)] = request
     await asyncio.to_thread(agent.farewell)
     await agent.client.close()
-    node = other.call("NodeStatus", task_id=made["task_id"], node_id="a")
+    node = connection.call("NodeStatus", task_id=made["task_id"], node_id="a")
     assert node["node"]["status"] == "PENDING"
     assert node["attempts"][0]["how"] == "released"
 
 
 @played
-async def test_a_grant_that_comes_while_all_is_given_back(other: Connection) -> None:
+async def test_a_grant_that_comes_while_all_is_given_back(connection: Connection) -> None:
     """The event loop goes on meanwhile; what it is granted then does not outlive the server."""
-    made = other.call("RegisterTask", goal="g", initial_nodes=[{"name": "a"}])
+    made = connection.call("RegisterTask", goal="g", initial_nodes=[{"name": "a"}])
     agent = Agent("me")
 
     class Pending(dict[str, Any]):
@@ -228,7 +219,7 @@ async def test_a_grant_that_comes_while_all_is_given_back(other: Connection) -> 
     agent.grants.pending = Pending()
     await asyncio.to_thread(agent.farewell)
     await agent.client.close()
-    node = other.call("NodeStatus", task_id=made["task_id"], node_id="a")
+    node = connection.call("NodeStatus", task_id=made["task_id"], node_id="a")
     assert node["node"]["status"] == "PENDING"
     assert not agent.held
 
@@ -245,12 +236,12 @@ async def test_a_daemon_that_comes_later(home: Path, monkeypatch: pytest.MonkeyP
     assert shown == {"tasks": []}
 
 
-def _until_free(other: Connection, task: str) -> None:
+def _until_free(connection: Connection, task: str) -> None:
     """Wait until nothing of a task runs, by its events, and no lock is held."""
     seq, until = 0, time.monotonic() + PATIENCE_SECONDS
     while (
-        "RUNNING" in other.call("TaskStatus", task_id=task)["counts"]
-        or other.call("ListResourceLocks")["locks"]
+        "RUNNING" in connection.call("TaskStatus", task_id=task)["counts"]
+        or connection.call("ListResourceLocks")["locks"]
     ):
         assert time.monotonic() < until, "it is held for nobody"
-        seq = other.call("WatchEvents", after_seq=seq, wait_secs=1)["last_seq"]
+        seq = connection.call("WatchEvents", after_seq=seq, wait_secs=1)["last_seq"]

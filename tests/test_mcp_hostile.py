@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agentd import AsyncClient
-from tests.daemon_process import Connection, DaemonProcess
+from tests.daemon_process import Connection
 from tests.mcp_play import played, playing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from agentd.client.requests.request import Request
     from agentd.mcp.agent import Agent
 
@@ -22,18 +20,7 @@ MOST_CHARACTERS = 60_000
 """Of an answer: some clients hand no more than 25,000 tokens to their model."""
 
 
-@pytest.fixture(autouse=True)
-def here(shared: DaemonProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers of this process find the shared daemon."""
-    monkeypatch.setenv("AGENTD_HOME", str(shared.home))
-    monkeypatch.delenv("AGENTD_OWNER", raising=False)
-
-
-@pytest.fixture
-def other(shared: DaemonProcess) -> Iterator[Connection]:
-    """Somebody else, at the same daemon."""
-    with shared.connect() as connection:
-        yield connection
+pytestmark = pytest.mark.usefixtures("here")
 
 
 @played
@@ -51,10 +38,10 @@ async def test_a_name_that_is_part_of_an_id() -> None:
 
 
 @played
-async def test_a_name_that_only_the_payload_has(other: Connection) -> None:
+async def test_a_name_that_only_the_payload_has(connection: Connection) -> None:
     """A node is found by the name that it is shown under, and one of two that share one is not."""
     nodes = [{"payload_schema": {"name": name}} for name in ("my node", "x", "x")]
-    task = other.call("RegisterTask", goal="g", initial_nodes=nodes)["task_id"]
+    task = connection.call("RegisterTask", goal="g", initial_nodes=nodes)["task_id"]
     async with playing() as player:
         shown = await player.call("show_task", task=task)
         given = await player.call("acquire_node", task=task, node=shown["nodes"][0]["node"])
@@ -137,7 +124,7 @@ class SlowLooks(AsyncClient):
 
 @pytest.mark.parametrize("tool", ["acquire_node", "complete_node"])
 @played
-async def test_cancelled_while_its_inputs_are_looked_at(tool: str, other: Connection) -> None:
+async def test_cancelled_while_its_inputs_are_looked_at(tool: str, connection: Connection) -> None:
     """A node that was granted, but never handed to its agent, is given back."""
     async with playing() as player:
         plan = {"goal": "g", "nodes": {"a": {}, "b": {"needs": "a"}}}
@@ -155,7 +142,7 @@ async def test_cancelled_while_its_inputs_are_looked_at(tool: str, other: Connec
         await player.call("show_task", task=task)
         await player.agent.grants.settled()
         assert not player.agent.held
-        node = other.call("NodeStatus", task_id=task, node_id="b")
+        node = connection.call("NodeStatus", task_id=task, node_id="b")
         await first.close()
     assert node["node"]["status"] == "PENDING"
     assert node["attempts"][0]["error"] == "its agent no longer waited for it"
@@ -193,7 +180,7 @@ async def test_an_end_of_ones_own_is_no_news() -> None:
 
 
 @played
-async def test_all_of_it_is_large(other: Connection) -> None:
+async def test_all_of_it_is_large(connection: Connection) -> None:
     """However long goals, names, owners and lists are, a model is shown what it can afford."""
     large = "x" * 100_000
     nodes: dict[str, Any] = {f"n{number}": {} for number in range(1_000)}
@@ -202,10 +189,10 @@ async def test_all_of_it_is_large(other: Connection) -> None:
     async with playing() as player:
         made = await player.call("register_plan", plan={"goal": large, "nodes": nodes})
         task = made["task"]
-        other.call("AcquireNextNode", task_id=task, node_id="n0", lease_owner=large)
+        connection.call("AcquireNextNode", task_id=task, node_id="n0", lease_owner=large)
         given = await player.call("acquire_node", task=task)
         nameless = [{"payload_schema": named}]
-        unnamed = other.call("RegisterTask", goal="g", initial_nodes=nameless)["task_id"]
+        unnamed = connection.call("RegisterTask", goal="g", initial_nodes=nameless)["task_id"]
         for answer in (
             made,
             given,

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from mcp import MCPError
 
-from tests.daemon_process import Connection, DaemonProcess
+from tests.daemon_process import Connection
 from tests.mcp_play import CURRENT, PREVIOUS, played, playing
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(autouse=True)
-def here(shared: DaemonProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers of this process find the shared daemon."""
-    monkeypatch.setenv("AGENTD_HOME", str(shared.home))
-    monkeypatch.delenv("AGENTD_OWNER", raising=False)
-
-
-@pytest.fixture
-def other(shared: DaemonProcess) -> Iterator[Connection]:
-    """Somebody else, at the same daemon."""
-    with shared.connect() as connection:
-        yield connection
+pytestmark = pytest.mark.usefixtures("here")
 
 
 # Arguments and names
@@ -173,7 +158,7 @@ async def test_locks() -> None:
 
 
 @played
-async def test_a_lock_that_ends_with_its_node(other: Connection) -> None:
+async def test_a_lock_that_ends_with_its_node(connection: Connection) -> None:
     """It needs no release, and is held no longer than the node."""
     async with playing() as player:
         await player.register()
@@ -182,7 +167,7 @@ async def test_a_lock_that_ends_with_its_node(other: Connection) -> None:
         await player.call("complete_node")
         assert not player.agent.held
     assert lock["held"]
-    assert "port:8080" not in json.dumps(other.call("ListResourceLocks"))
+    assert "port:8080" not in json.dumps(connection.call("ListResourceLocks"))
 
 
 @played
@@ -233,11 +218,13 @@ def _text(result: Any) -> str:
 
 
 @played
-async def test_a_spent_budget_waits_for_a_person(other: Connection) -> None:
+async def test_a_spent_budget_waits_for_a_person(connection: Connection) -> None:
     """The inbox says what was used of it."""
     nodes = [{"name": "a"}, {"name": "b"}]
     budget = {"tokens": 100}
-    task = other.call("RegisterTask", goal="dear", initial_nodes=nodes, budget=budget)["task_id"]
+    task = connection.call("RegisterTask", goal="dear", initial_nodes=nodes, budget=budget)[
+        "task_id"
+    ]
     async with playing() as player:
         await player.call("acquire_node", task=task)
         await player.call("complete_node", usage={"tokens": 120})

@@ -26,17 +26,10 @@ from tests.mcp_play import CURRENT, Player, played
 from tests.mcp_play import PREVIOUS as LEGACY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.daemon_process import Connection
-
-
-@pytest.fixture
-def other(shared: DaemonProcess) -> Iterator[Connection]:
-    """Somebody else, at the same daemon."""
-    with shared.connect() as connection:
-        yield connection
 
 
 def _killed(client: ClientProcess) -> None:
@@ -75,51 +68,55 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_server_is_left(way: str, shared: DaemonProcess, other: Connection) -> None:
+def test_no_server_is_left(way: str, shared: DaemonProcess, connection: Connection) -> None:
     """It ends by itself, and gives back what was held before it does."""
     words, end = WAYS[way]
     with ClientProcess(shared, *words) as client:
-        client.meet(other)
-        assert client.holds(other)
+        client.meet(connection)
+        assert client.holds(connection)
         end(client)
         seconds_until_gone(client.server, PATIENCE_SECONDS)
-        assert not client.holds(other)
+        assert not client.holds(connection)
 
 
-def test_two_servers_in_one_folder(shared: DaemonProcess, other: Connection) -> None:
+def test_two_servers_in_one_folder(shared: DaemonProcess, connection: Connection) -> None:
     """Each is its client's: one ends, and the other goes on."""
     with ClientProcess(shared) as one, ClientProcess(shared) as two:
-        one.meet(other)
-        two.meet(other)
+        one.meet(connection)
+        two.meet(connection)
         one.kill()
         seconds_until_gone(one.server, PATIENCE_SECONDS)
         two.call()
-        assert two.holds(other)
+        assert two.holds(connection)
     assert one.owner.split("/")[:2] == two.owner.split("/")[:2]
     assert one.server != two.server
 
 
-def test_a_client_that_is_stopped_is_there(shared: DaemonProcess, other: Connection) -> None:
+def test_a_client_that_is_stopped_is_there(shared: DaemonProcess, connection: Connection) -> None:
     """Nothing of its is given back: it goes on where it was."""
     with ClientProcess(shared) as client:
-        client.meet(other)
+        client.meet(connection)
         client.process.send_signal(signal.SIGSTOP)
-        other.call("WatchEvents", wait_secs=2)
-        assert client.holds(other)
+        connection.call("WatchEvents", wait_secs=2)
+        assert client.holds(connection)
         client.process.send_signal(signal.SIGCONT)
         client.call()
 
 
 @pytest.mark.parametrize("version", ["2025-11-25", "2024-11-05"])
-def test_protocols_with_a_handshake(version: str, shared: DaemonProcess, other: Connection) -> None:
+def test_protocols_with_a_handshake(
+    version: str, shared: DaemonProcess, connection: Connection
+) -> None:
     """The previous one and the oldest are spoken as they are asked for."""
     with ClientProcess(shared, version=version) as client:
-        assert client.meet(other).version == version
+        assert client.meet(connection).version == version
 
 
 @pytest.mark.parametrize("mode", [CURRENT, LEGACY])
 @played
-async def test_the_sdks_own_client(mode: str, shared: DaemonProcess, other: Connection) -> None:
+async def test_the_sdks_own_client(
+    mode: str, shared: DaemonProcess, connection: Connection
+) -> None:
     """It starts a server, works through a plan, and leaves nothing held behind."""
     command, *arguments = SERVER
     env = environment(shared.home, {"AGENTD_OWNER": "sdk"})
@@ -130,10 +127,10 @@ async def test_the_sdks_own_client(mode: str, shared: DaemonProcess, other: Conn
         task = (await player.call("register_plan", plan=plan))["task"]
         await player.call("acquire_node", task=task)
         ended = await player.call("complete_node", result=1, acquire_next=True)
-        owner = other.call("NodeStatus", task_id=task, node_id="b")["node"]["lease_owner"]
+        owner = connection.call("NodeStatus", task_id=task, node_id="b")["node"]["lease_owner"]
     assert ended["next"]["from_others"]["inputs"] == {"a": 1}
     assert owner == "sdk"
-    assert other.call("NodeStatus", task_id=task, node_id="b")["node"]["status"] == "PENDING"
+    assert connection.call("NodeStatus", task_id=task, node_id="b")["node"]["status"] == "PENDING"
 
 
 @pytest.mark.parametrize("how", ["silent", "gone"])
@@ -195,16 +192,20 @@ def test_a_folder_that_is_gone(shared: DaemonProcess, tmp_path: Path) -> None:
     assert told[1]["result"]["structuredContent"]["held"]
 
 
-def test_the_owner_that_the_environment_names(shared: DaemonProcess, other: Connection) -> None:
+def test_the_owner_that_the_environment_names(
+    shared: DaemonProcess, connection: Connection
+) -> None:
     """AGENTD_OWNER names the agent, and --owner does so before it; a worker's names no agent."""
     take = {"name": "acquire_lock", "arguments": {"key": "a"}}
     lines = [HELLO, _message(2, "tools/call", take)]
     seen = []
     for arguments, lease in (((), ""), (("--owner", "mine"), ""), ((), "of a worker's")):
-        events = other.call("WatchEvents")["last_seq"]
+        events = connection.call("WatchEvents")["last_seq"]
         env = {"AGENTD_OWNER": "theirs", "AGENTD_LEASE_ID": lease}
         _run(shared, lines, 2, *arguments, **env)
-        (taken,) = other.call("WatchEvents", after_seq=events, kinds=["ACQUIRE_LOCK"])["events"]
+        (taken,) = connection.call("WatchEvents", after_seq=events, kinds=["ACQUIRE_LOCK"])[
+            "events"
+        ]
         seen.append(taken["payload"]["owner"].split("/")[0])
     assert seen == ["theirs", "mine", "by-hand"]
 

@@ -5,29 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.daemon_process import Connection, DaemonProcess
+from tests.daemon_process import Connection
 from tests.mcp_play import CURRENT, PLAN, PREVIOUS, played, playing
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(autouse=True)
-def here(shared: DaemonProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers of this process find the shared daemon."""
-    monkeypatch.setenv("AGENTD_HOME", str(shared.home))
-    monkeypatch.delenv("AGENTD_OWNER", raising=False)
-
-
-@pytest.fixture
-def other(shared: DaemonProcess) -> Iterator[Connection]:
-    """Somebody else, at the same daemon."""
-    with shared.connect() as connection:
-        yield connection
+pytestmark = pytest.mark.usefixtures("here")
 
 
 # Plans
@@ -53,14 +37,14 @@ async def test_a_plan_as_an_object() -> None:
 
 
 @played
-async def test_a_dry_run(other: Connection) -> None:
+async def test_a_dry_run(connection: Connection) -> None:
     """It shows the plan and sends nothing."""
     async with playing() as player:
         made = await player.call(
             "register_plan", plan="goal: unheard of\nnodes: [{name: a}]", dry_run=True
         )
     assert not made["registered"]
-    assert other.call("ListTasks", goal_contains="unheard of")["tasks"] == []
+    assert connection.call("ListTasks", goal_contains="unheard of")["tasks"] == []
 
 
 @played
@@ -117,12 +101,12 @@ async def test_a_node_from_its_begin_to_its_end(mode: str) -> None:
 
 
 @played
-async def test_who_holds_it(other: Connection) -> None:
+async def test_who_holds_it(connection: Connection) -> None:
     """Its owner is the client's program, the folder and the process, and the lease is short."""
     async with playing() as player:
         task = await player.register()
         given = await player.call("acquire_node", task=task)
-        node = other.call("NodeStatus", task_id=task, node_id="build")["node"]
+        node = connection.call("NodeStatus", task_id=task, node_id="build")["node"]
     program, folder, _ = node["lease_owner"].split("/")
     assert program == "Some-Client"
     assert folder.startswith(f"{Path.cwd().name}-")
@@ -131,17 +115,17 @@ async def test_who_holds_it(other: Connection) -> None:
 
 
 @played
-async def test_what_is_held_goes_back_when_the_client_goes(other: Connection) -> None:
+async def test_what_is_held_goes_back_when_the_client_goes(connection: Connection) -> None:
     """Nodes and locks are free at once, and no attempt counts."""
     async with playing() as player:
         task = await player.register()
         await player.call("acquire_node", task=task)
         taken = await player.call("acquire_lock", key="file:held.py")
-    node = other.call("NodeStatus", task_id=task, node_id="build")
+    node = connection.call("NodeStatus", task_id=task, node_id="build")
     assert node["node"]["status"] == "PENDING"
     assert node["attempts"][0]["how"] == "released"
     assert "gone" in node["attempts"][0]["error"]
-    assert taken["key"] not in json.dumps(other.call("ListResourceLocks"))
+    assert taken["key"] not in json.dumps(connection.call("ListResourceLocks"))
 
 
 @played
@@ -184,7 +168,7 @@ async def test_nothing_is_left() -> None:
 
 @pytest.mark.parametrize("mode", [CURRENT, PREVIOUS])
 @played
-async def test_progress_while_it_waits(mode: str, other: Connection) -> None:
+async def test_progress_while_it_waits(mode: str, connection: Connection) -> None:
     """A client hears that the call goes on, and gets the node as soon as there is one."""
     heard = asyncio.Event()
 
@@ -202,7 +186,7 @@ async def test_progress_while_it_waits(mode: str, other: Connection) -> None:
         player.agent.grants.report_secs = 0.02
         calling = asyncio.ensure_future(player_call)
         await heard.wait()
-        other.call("DecideGate", task_id=task, node_id="ask", decision="approve")
+        connection.call("DecideGate", task_id=task, node_id="ask", decision="approve")
         result = await calling
     assert result.structured_content is not None
     assert result.structured_content["node"] == "a"
@@ -240,11 +224,11 @@ async def test_several_nodes_at_once() -> None:
 
 
 @played
-async def test_a_lease_of_another_process(other: Connection) -> None:
+async def test_a_lease_of_another_process(connection: Connection) -> None:
     """It can be named by its ids; nothing is kept alive, and nothing given back, for it."""
     async with playing() as player:
         task = await player.register()
-        lease = other.call("AcquireNextNode", task_id=task)["lease_id"]
+        lease = connection.call("AcquireNextNode", task_id=task)["lease_id"]
         ended = await player.call("complete_node", task=task, node="build", lease=lease)
         alone = await player.refused("complete_node", lease=lease)
     assert ended == {"node": "build", "status": "COMPLETED"}
@@ -252,12 +236,12 @@ async def test_a_lease_of_another_process(other: Connection) -> None:
 
 
 @played
-async def test_a_lease_that_was_lost(other: Connection) -> None:
+async def test_a_lease_that_was_lost(connection: Connection) -> None:
     """The next call of any tool tells it, once, and the node is refused with the reason."""
     async with playing() as player:
         task = await player.register()
         given = await player.call("acquire_node", task=task)
-        other.call("CancelTask", task_id=task)
+        connection.call("CancelTask", task_id=task)
         (held,) = player.agent.held.nodes.values()
         player.agent.held.lose(held, "the task is cancelled")
         first = await player.call("show_task")
@@ -271,13 +255,13 @@ async def test_a_lease_that_was_lost(other: Connection) -> None:
 
 
 @played
-async def test_a_call_with_a_stale_lease(other: Connection) -> None:
+async def test_a_call_with_a_stale_lease(connection: Connection) -> None:
     """What the daemon refuses is held no longer, and the model is told to drop the work."""
     async with playing() as player:
         task = await player.register()
         given = await player.call("acquire_node", task=task)
-        other.call("ReleaseNode", task_id=task, node_id="build", lease_id=given["lease"])
-        other.call("AcquireNextNode", task_id=task)
+        connection.call("ReleaseNode", task_id=task, node_id="build", lease_id=given["lease"])
+        connection.call("AcquireNextNode", task_id=task)
         told = await player.refused("note_progress", note="x")
         assert not player.agent.held
     assert "(stale_lease)" in told
