@@ -165,16 +165,16 @@ def address_of(where: "str | Path | Address | None") -> Address:
         return where
     if not where:
         settings = config.load()
-        return _located(settings.address or settings.socket_path, settings)
+        return _to_address(settings.address or settings.socket_path, settings)
     if isinstance(where, str) and where.startswith(("tcp://", "unix:")):
         try:
-            return _located(config.parse_address(where), None)
+            return _to_address(config.parse_address(where), None)
         except ValueError as error:
             raise BadSetting(f"the address {where!r}: {error}") from error
     return UnixAddress(str(where))
 
 
-def _located(found: Path | Loopback, settings: config.Settings | None) -> Address:
+def _to_address(found: Path | Loopback, settings: config.Settings | None) -> Address:
     if isinstance(found, Path):
         return UnixAddress(str(found))
     return TcpAddress(found, (settings or config.load()).secret_file)

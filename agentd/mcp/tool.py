@@ -100,7 +100,7 @@ def _result(answer: dict[str, Any]) -> CallToolResult:
 
 def tool(function: Callable[..., Any], annotations: ToolAnnotations) -> Tool:
     """The tool that a function is: its name, its docstring and its annotations."""
-    made = AgentTool.from_function(function, description=_described(function))
+    made = AgentTool.from_function(function, description=_description(function))
     made.annotations = annotations
     made.parameters = {**slim(made.parameters), "additionalProperties": False}
     if made.fn_metadata.output_schema is not None:
@@ -108,7 +108,7 @@ def tool(function: Callable[..., Any], annotations: ToolAnnotations) -> Tool:
     return made
 
 
-def _described(function: Callable[..., Any]) -> str:
+def _description(function: Callable[..., Any]) -> str:
     return " ".join((function.__doc__ or "").split())
 
 

@@ -22,17 +22,17 @@ def wait_until_answering(
         daemon = manager.state().daemon
         if daemon.state == "failed":
             code = "" if daemon.exit_code is None else f" (exit code {daemon.exit_code})"
-            raise _failed(f"the service does not start{code}", manager)
+            raise _failure_with_log(f"the service does not start{code}", manager)
         told = _trouble(socket)
         if told is None:
             return manager.state().daemon
         if time.monotonic() >= end:
             waited = f"does not answer in {seconds:g} s ({told})"
-            raise _failed(f"the service is {daemon.state}, and {waited}", manager)
+            raise _failure_with_log(f"the service is {daemon.state}, and {waited}", manager)
         pause(_PAUSE_SECONDS)
 
 
-def _failed(told: str, manager: Manager) -> ServiceFailed:
+def _failure_with_log(told: str, manager: Manager) -> ServiceFailed:
     lines = manager.log_end()
     return ServiceFailed(f"{told}; its log {'ends so' if lines else 'is empty'}", lines)
 

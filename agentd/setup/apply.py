@@ -18,7 +18,7 @@ def set_up(home: Path, target: Target, planned: Sequence[Planned]) -> dict[Path,
     changing = [each for each in planned if each.changes]
     with locked(home):
         before = read_record(home)
-        files = {str(each.change.path): _planned(each) for each in changing}
+        files = {str(each.change.path): _record_of_plan(each) for each in changing}
         record = before.with_setup(target.as_setup(files))
         write_record(home, record)
         try:
@@ -26,7 +26,9 @@ def set_up(home: Path, target: Target, planned: Sequence[Planned]) -> dict[Path,
         except BaseException:
             write_record(home, before)
             raise
-        files = {str(e.change.path): _kept(w) for e, w in zip(changing, written, strict=True)}
+        files = {
+            str(e.change.path): _record_of_copy(w) for e, w in zip(changing, written, strict=True)
+        }
         write_record(home, record.with_setup(target.as_setup(files)))
     pairs = zip(changing, written, strict=True)
     return {each.change.path: w.copy for each, w in pairs if w.copy is not None}
@@ -52,13 +54,13 @@ def undo(home: Path, target: Target, planned: Sequence[Planned]) -> None:
             write_record(home, record.without(key))
 
 
-def _planned(each: Planned) -> FileRecord:
+def _record_of_plan(each: Planned) -> FileRecord:
     whole = each.change.after if each.is_whole else None
     sha256 = None if whole is None else digest(whole)
     return FileRecord(each.made, each.change.before is None, sha256=sha256)
 
 
-def _kept(written: Written) -> FileRecord:
+def _record_of_copy(written: Written) -> FileRecord:
     folders = tuple(map(str, written.folders))
     return FileRecord(copy=None if written.copy is None else str(written.copy), folders=folders)
 

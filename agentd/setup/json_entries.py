@@ -69,7 +69,7 @@ def take_hooks(text: str, wanted: Wanted, made: tuple[Place, ...]) -> Edit:
 
 def put_socket(text: str, wanted: Wanted) -> Edit:
     """The socket, among those that commands in the sandbox may use."""
-    there = _list(text, SOCKETS)
+    there = _read_list(text, SOCKETS)
     if wanted.socket in there:
         return Edit(text, (Entry(_SOCKET, State.THERE),))
     mine = (*SOCKETS, wanted.socket)
@@ -101,14 +101,14 @@ def _put_hook(text: str, wanted: Wanted, hook: Hook) -> Edit:
         if _value(text, place) is None:
             edit = _put(text, place, [group], Entry(name, State.ADDED))
             return Edit(edit.text, edit.entries, (*edit.made, place))
-        _list(text, place)
+        _read_list(text, place)
         return Edit(json_text.add(text, place, group), (Entry(name, State.ADDED),))
     before = there[0][2]
     if before == command:
         return Edit(text, (Entry(name, State.THERE),))
     group_at, number, _ = there[0]
-    handler = _child(text, _child(text, group_at, "hooks"), number)
-    start = _child(text, handler, "command")
+    handler = _start_of_child(text, _start_of_child(text, group_at, "hooks"), number)
+    start = _start_of_child(text, handler, "command")
     end = start + len(_spelling(text, start))
     changed = text[:start] + json.dumps(command, ensure_ascii=False) + text[end:]
     return Edit(changed, (Entry(name, State.CHANGED, it_ran(before)),))
@@ -119,7 +119,7 @@ def _take_hook(text: str, hook: Hook, made: tuple[Place, ...]) -> Edit:
     entries: tuple[Entry, ...] = ()
     while there := _our_handlers(text, hook):
         group_at, number, _ = there[0]
-        text = json_text.remove(text, _child(text, group_at, "hooks"), number)
+        text = json_text.remove(text, _start_of_child(text, group_at, "hooks"), number)
         at = json_text.find(text, place)
         assert at is not None  # noqa: S101 - a handler was found in it
         starts = [child.value for child in json_text.children(text, at)]
@@ -148,13 +148,13 @@ def _is_bare_group(text: str, at: int, hook: Hook) -> bool:
     return bool(json.loads(_spelling(text, at)) == {"matcher": hook.matcher, "hooks": []})
 
 
-def _child(text: str, at: int, key: str | int) -> int:
+def _start_of_child(text: str, at: int, key: str | int) -> int:
     """Where the value of a member, or of an item by its number, begins."""
     found = json_text.children(text, at)
-    return found[key].value if isinstance(key, int) else _last(found, key).value
+    return found[key].value if isinstance(key, int) else _last_member(found, key).value
 
 
-def _last(found: list[json_text.Child], key: str) -> json_text.Child:
+def _last_member(found: list[json_text.Child], key: str) -> json_text.Child:
     return [child for child in found if child.key == key][-1]
 
 
@@ -194,7 +194,7 @@ def _check_object(text: str, place: Place) -> None:
         raise DoesNotParse(f"its {name} is a {type(value).__name__}, and has to be an object")
 
 
-def _list(text: str, place: Place) -> list[Any]:
+def _read_list(text: str, place: Place) -> list[Any]:
     for depth in range(len(place)):
         if _value(text, place[:depth]) is not None:
             _check_object(text, place[:depth])

@@ -18,16 +18,16 @@ _SAY = "install agentd (docs/install.md), or name a program that stays with --pr
 def stable_program(given: str | None, environment: Mapping[str, str]) -> str:
     """The path of agentd: as `given`, or as this one was started. Raises `CannotSetUp`."""
     if given is not None:
-        return _checked(Path(given).expanduser().absolute())
+        return _check_program(Path(given).expanduser().absolute())
     program = own_program()
     if program is None:
         raise CannotSetUp(f"cannot tell which program this agentd is: {_SAY}")
     if (where := temporary_place(program, environment)) is not None:
         raise CannotSetUp(f"this agentd, {program}, is in a temporary place ({where}): {_SAY}")
-    return _checked(program)
+    return _check_program(program)
 
 
-def _checked(program: Path) -> str:
+def _check_program(program: Path) -> str:
     if not is_agentd(program.name):
         raise CannotSetUp(f"{program}: the name of the program has to begin with `agentd`")
     if not (program.is_file() and os.access(program, os.X_OK)):

@@ -44,7 +44,7 @@ def add_table(text: str, place: Place, members: Table) -> str:
     _make_way(after, place)[place[-1]] = members
     newline = "\n" if not text or text.endswith("\n") else "\n\n"
     block = ("\n" if text else "") + _block(place, members)
-    return _checked(text + _as_in(text, newline.removesuffix("\n") + block), after, place)
+    return _check_edit(text + _as_in(text, newline.removesuffix("\n") + block), after, place)
 
 
 def remove(text: str, place: Place, members: Table | None) -> str:
@@ -65,7 +65,7 @@ def remove(text: str, place: Place, members: Table | None) -> str:
         _delete(document, place)
     except (TOMLKitError, ValueError, KeyError) as error:
         raise _by_hand(place) from error
-    return _checked(tomlkit.dumps(document), after, place)
+    return _check_edit(tomlkit.dumps(document), after, place)
 
 
 def put_value(text: str, place: Place, value: str) -> str:
@@ -77,7 +77,7 @@ def put_value(text: str, place: Place, value: str) -> str:
         _make_way(document, place)[place[-1]] = value
     except (TOMLKitError, ValueError) as error:
         raise _by_hand(place) from error
-    return _checked(_as_in(text, tomlkit.dumps(document)), after, place)
+    return _check_edit(_as_in(text, tomlkit.dumps(document)), after, place)
 
 
 def _document(text: str, place: Place) -> Any:
@@ -137,7 +137,7 @@ def _without_empty(document: Table, place: Place) -> Table:
     return document
 
 
-def _checked(text: str, expected: Table, place: Place) -> str:
+def _check_edit(text: str, expected: Table, place: Place) -> str:
     if not _reads(text, expected, place):
         raise _by_hand(place)
     return text

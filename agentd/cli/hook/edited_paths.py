@@ -24,7 +24,7 @@ _MOST = 200
 def edited_paths(telling: Telling) -> list[str]:
     """The absolute paths, each once."""
     found: dict[str, None] = {}
-    for path in _named(telling):
+    for path in _told_paths(telling):
         written = Path(telling.cwd or Path.cwd()) / Path(path).expanduser()
         whole = os.path.abspath(written)  # noqa: PTH100 - keep links
         if "\0" not in whole and len(found) < _MOST:
@@ -33,7 +33,7 @@ def edited_paths(telling: Telling) -> list[str]:
     return [*found]
 
 
-def _named(telling: Telling) -> Iterator[str]:
+def _told_paths(telling: Telling) -> Iterator[str]:
     given = telling.tool_input
     for field in _FIELDS:
         if isinstance(path := given.get(field), str) and path:

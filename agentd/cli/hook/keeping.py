@@ -7,10 +7,10 @@ for no longer than whoever took it wanted.
 import contextlib
 import time
 
-import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from agentd.api import RecordedEventView, ResourceLockView
+from agentd.cli.event_owner import event_owner
 from agentd.cli.hook import patience
 from agentd.cli.hook.session import Session
 from agentd.client import Client
@@ -21,10 +21,6 @@ _LATELY = 10_000
 """Places of the journal behind which acquisitions are looked for at first."""
 
 _MOST_LOCKS = 100
-
-
-class _Acquisition(Struct):
-    lease_owner: str = ""
 
 
 def extend_all(session: Session, deadline: float) -> None:
@@ -52,17 +48,11 @@ def _find_acquired(client: Client, session: Session, deadline: float) -> None:
     while session.seq < last and time.monotonic() < deadline:
         page = client.watch_events(after_seq=session.seq, kinds=["ACQUIRE_NODE"], limit=_PAGE)
         for event in page.events:
-            if _owner(event) == session.owner:
+            if event_owner(event) == session.owner:
                 _add_held(client, session, event, known)
         if page.last_seq <= session.seq:
             return
         session.seq = page.last_seq
-
-
-def _owner(event: RecordedEventView) -> str | None:
-    if event.by_client:  # which may say whatever it likes
-        return None
-    return msgspec.json.decode(bytes(event.payload), type=_Acquisition).lease_owner
 
 
 def _add_held(client: Client, session: Session, event: RecordedEventView, known: set[str]) -> None:

@@ -49,7 +49,9 @@ class Section(NamedTuple):
 
 def briefing(found: Findings, owner: str | None) -> str:
     """What an agent is told; `owner` is what it calls itself, where it does."""
-    held = Section("Held now by you, or another agent of this folder:", [*_held(found, owner)])
+    held = Section(
+        "Held now by you, or another agent of this folder:", [*_held_lines(found, owner)]
+    )
     if node := os.environ.get("AGENTD_NODE_ID"):
         task = os.environ.get("AGENTD_TASK_ID", "")
         run_for = Section("You are run for:", [f"- node {_id(node)} of task {_id(task)}"])
@@ -87,7 +89,7 @@ def _sections(found: Findings) -> Iterator[Section]:
     yield Section("Lately:", [*_lately(found)])
 
 
-def _held(found: Findings, owner: str | None) -> Iterator[str]:
+def _held_lines(found: Findings, owner: str | None) -> Iterator[str]:
     for each in found.held:
         yield f"{_node(each)}, {_holder(each, owner)}"
     for lock in found.locks:

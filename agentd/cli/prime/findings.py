@@ -8,9 +8,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
-import msgspec
-from msgspec import Struct
-
 from agentd.api import (
     GateView,
     LimitView,
@@ -18,7 +15,9 @@ from agentd.api import (
     RecordedEventView,
     ResourceLockView,
     TaskSummary,
+    rfc3339,
 )
+from agentd.cli.event_owner import event_owner
 from agentd.client import Client
 from agentd.client.requests.gates import list_gates
 from agentd.client.requests.limits import list_limits
@@ -65,10 +64,6 @@ class Findings(NamedTuple):
         return any(self[:-1])
 
 
-class _Owned(Struct):
-    lease_owner: str = ""
-
-
 def look(client: Client, is_ours: IsOurs) -> Findings:
     """What there is now. Raises `DaemonUnreachable`, or what an older daemon refuses."""
     runnable, newest, gates, limits, workers, locks = client.ask_in_a_row(
@@ -101,12 +96,8 @@ def look(client: Client, is_ours: IsOurs) -> Findings:
 
 
 def _failed_lately(task: TaskSummary) -> bool:
-    since = time.time() - _FAILED_SINCE_SECONDS
-    return task.state == "FAILED" and task.created_at >= _rfc3339(since)
-
-
-def _rfc3339(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    since = rfc3339(round((time.time() - _FAILED_SINCE_SECONDS) * 1000))
+    return task.state == "FAILED" and task.created_at >= since
 
 
 def _nodes(
@@ -117,7 +108,7 @@ def _nodes(
     for event in events:
         if event.action_type in _OF_NOTE:
             continue
-        if event.task_id and event.node_id and is_ours(_owner(event)):
+        if event.task_id and event.node_id and is_ours(event_owner(event)):
             places.pop((event.task_id, event.node_id), None)
             places[event.task_id, event.node_id] = None
     newest = [node_status(*each) for each in [*places][::-1][: 2 * _MOST_NODES]]
@@ -130,13 +121,6 @@ def _nodes(
 def _is_over(node: NodeView) -> bool:
     """Whether its task was cancelled."""
     return "cancelled" in node.blocked_by
-
-
-def _owner(event: RecordedEventView) -> str:
-    try:
-        return msgspec.json.decode(bytes(event.payload), type=_Owned).lease_owner
-    except msgspec.MsgspecError:  # of a newer daemon, say
-        return ""
 
 
 def _events(client: Client, kinds: Collection[str]) -> Iterator[RecordedEventView]:

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
                 "say which agent: claude, codex, cursor or gemini; see `agentd setup --help`"
             )
         return _check_all(settings.home, options)
-    known = _known(options, settings.home)
+    known = _find_record(options, settings.home)
     if options.check:
         target = known_target(known, os.environ) if known else unknown_target(options, settings)
         return _tell_looked(list(look(target, known)), options)
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     return _set_up(settings.home, wanted_target(options, settings), known, options)
 
 
-def _known(options: argparse.Namespace, home: Path) -> SetUp | None:
+def _find_record(options: argparse.Namespace, home: Path) -> SetUp | None:
     folder = current_folder()
     scope = wanted_scope(options, folder)
     place = str(folder) if scope is Scope.PROJECT else ""
