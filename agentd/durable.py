@@ -23,3 +23,20 @@ def sync_directory(directory: Path) -> None:
         sync_file(file)
     finally:
         os.close(file)
+
+
+def replace_file(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Have a file hold that, whole or not at all, whenever this is killed. Raises `OSError`.
+
+    `mode` is that of a new file, less the umask.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    try:
+        with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.write(content)
+            file.flush()
+            sync_file(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_directory(path.parent)

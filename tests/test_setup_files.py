@@ -75,7 +75,7 @@ def test_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: in
     assert tree(tmp_path) == before
 
 
-@pytest.mark.parametrize("module", ["files", "record"])
+@pytest.mark.parametrize("module", ["setup.files", "durable"], ids=["files", "record"])
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     """The file is named, settings' and the record, and no draft of it is left behind."""
 
@@ -83,11 +83,11 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: st
         raise OSError(errno.ENOSPC, "No space left on device")
 
     record = Record((SetUp("claude", Scope.USER, "/", "/bin/agentd", "/s"),))
-    monkeypatch.setattr(f"agentd.setup.{module}.sync_file", sync)
-    path = tmp_path / (NAME if module == "record" else "a")
+    monkeypatch.setattr(f"agentd.{module}.sync_file", sync)
+    path = tmp_path / (NAME if module == "durable" else "a")
     told = f"{path} cannot be written: No space left on device"
     with pytest.raises(CannotSetUp, match=re.escape(told)):
-        write_record(tmp_path, record) if module == "record" else write_all([change(path)])
+        write_record(tmp_path, record) if module == "durable" else write_all([change(path)])
     assert tree(tmp_path) == {}
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from agentd.durable import sync_directory, sync_file
+from agentd.durable import replace_file
 from agentd.service.failures import ForeignFile
 
 
@@ -83,13 +83,4 @@ def write(change: Change) -> None:
         return
     path = change.path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(change.after)
-            file.flush()
-            sync_file(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    sync_directory(path.parent)
+    replace_file(path, change.after.encode())

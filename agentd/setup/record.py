@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec import MsgspecError, Struct, json, structs
 
-from agentd.durable import sync_file
+from agentd.durable import replace_file
 from agentd.setup.harness import HARNESSES, Scope
 from agentd.setup.json_text import Place
 from agentd.setup.refusal import CannotSetUp, writing
@@ -128,21 +128,8 @@ def locked(home: Path) -> Iterator[None]:
 def write_record(home: Path, record: Record) -> None:
     """Replace it; one without set-ups is removed. Raises `CannotSetUp`."""
     path = home / NAME
-    draft = home / f"{NAME}.{os.getpid()}"
     with writing(path):
         if not record.setups:
             path.unlink(missing_ok=True)
             return
-        try:
-            _write_draft(draft, record)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-
-
-def _write_draft(draft: Path, record: Record) -> None:
-    with draft.open("wb") as stream:
-        os.fchmod(stream.fileno(), 0o600)
-        stream.write(json.format(json.encode(record), indent=1) + b"\n")
-        stream.flush()
-        sync_file(stream.fileno())
+        replace_file(path, json.format(json.encode(record), indent=1) + b"\n", mode=0o600)
