@@ -27,6 +27,12 @@ pure, without clock, randomness or I/O
     agent_name    what an agent calls itself
     references    tasks and nodes as people refer to them
     durations     durations as people write them
+    times         times as people read them
+    quantities    numbers as people read them
+    node_labels   what to call nodes that are shown together
+    states        the states of nodes as people look for them: word, sign, colour
+    task_progress  how far a task has come, in few characters
+    drawing       a task's graph in a terminal
     progress      how far long work has come
     loopback      TCP addresses of this machine alone
     proof         how two programs prove that they know one secret
@@ -54,6 +60,8 @@ effects
     durable       having the disk keep a file, or the names in a directory
     results/      the files that attempts leave: what they wrote, results too large for a line
     client/       what a Python agent imports: typed calls, repeats, leases that last
+    inbox/        what waits for a person
+    live/         what people look at, kept as the daemon says it
     documents/    plans as people write them, in YAML or JSON
     worker/       runs handlers, or a command, on the nodes that it leases
     loop/         four agents that call a language model

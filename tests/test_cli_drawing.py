@@ -9,11 +9,11 @@ import pytest
 from msgspec import Raw
 
 from agentd.api import NodeView
-from agentd.cli.ids import node_labels, shorten_ids
-from agentd.cli.states import BLOCKED, COMPLETED, FAILED, PENDING, RUNNABLE, RUNNING, node_states
 from agentd.cli.task.diagram import dot, mermaid
-from agentd.cli.task.drawing import MOST, TooLarge, draw
+from agentd.drawing import MOST, TooLarge, draw
 from agentd.label import node_label
+from agentd.node_labels import node_labels, shorten_ids
+from agentd.states import BLOCKED, COMPLETED, FAILED, PENDING, RUNNABLE, RUNNING, node_states
 from tests.daemon_process import REPOSITORY
 
 DIAMOND = {"plan": (), "build": ("plan",), "docs": ("plan",), "publish": ("build", "docs")}

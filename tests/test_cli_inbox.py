@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agentd.cli.inbox import waiting
+from agentd.inbox import waiting
 from tests.command_line import COLUMNS, agentd_here, on_a_terminal
 from tests.daemon_process import Connection, DaemonProcess
 
@@ -144,8 +144,7 @@ def test_what_failed_long_ago(shared: DaemonProcess) -> None:
 
 def test_more_than_are_looked_at(shared: DaemonProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says that there may be more, and what it found."""
-    monkeypatch.setattr(waiting, "_PAGE", 1)
-    monkeypatch.setattr(waiting, "_MOST_LOOKS", 1)
+    monkeypatch.setattr(waiting.ask_inbox, "__defaults__", (1, 1))  # looks, and tasks of each
     with shared.connect() as connection:
         tasks = [register(connection, "g", {}) for _ in range(2)]
         for task in tasks:

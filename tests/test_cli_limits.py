@@ -11,8 +11,8 @@ import pytest
 from agentd.api import UPDATABLE, CauseKind
 from agentd.cli.node.settings import SETTINGS
 from agentd.cli.task.node_words import HOLDS
-from agentd.cli.times import format_moment
 from agentd.documents.document import read_document
+from agentd.times import format_moment
 from tests.command_line import agentd_here, on_a_terminal
 from tests.daemon_process import DaemonProcess
 

@@ -3,8 +3,8 @@
 import re
 
 from agentd.cli.failures import NEXT_STEPS
-from agentd.cli.states import STATES
 from agentd.errors import WIRE_ERRORS
+from agentd.states import STATES
 from tests.command_line import agentd_here
 from tests.daemon_process import REPOSITORY, DaemonProcess
 from tests.documents import blocks, quoted, rows, section, text

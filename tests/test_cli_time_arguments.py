@@ -13,7 +13,7 @@ from agentd.cli.time_arguments import (
     seconds,
     whole_seconds,
 )
-from agentd.cli.times import format_seconds
+from agentd.times import format_seconds
 from tests.command_line import agentd_here
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 

@@ -20,8 +20,8 @@ from msgspec import Raw
 from agentd.api import TaskStatusResult, TaskView
 from agentd.cli.task.ending import Waiting
 from agentd.cli.task.live_view import LiveView
-from agentd.cli.task.progress import describe_progress, progress_bar
 from agentd.errors import NoSocket
+from agentd.task_progress import describe_progress, progress_bar
 from tests.command_line import AGENTD, COLUMNS, LINES, Ended, agentd, agentd_here, on_a_terminal
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 

@@ -4,17 +4,12 @@ The rule this file keeps: what a reference stands for is said in `agentd.referen
 daemon is asked, and never for an id in full.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
-from os.path import commonprefix
+from collections.abc import Callable, Sequence
 
-from agentd.api import NodeView
 from agentd.cli.failures import Usage
 from agentd.client import Client
 from agentd.errors import BadSetting
-from agentd.label import SHORTEST_ID
-from agentd.references import ask_for_task, node_name, parse_id, pick_node, pick_task
+from agentd.references import ask_for_task, parse_id, pick_node, pick_task
 
 NO_LEASE = "none"
 """Stands for the lease of a node that nobody holds."""
@@ -78,25 +73,3 @@ def parse_lease_id(given: str) -> str:
     if (whole := parse_id(given)) is None:
         raise Usage(f"{given!r} is no lease: give the lease_id in full, as it was acquired")
     return whole
-
-
-def shorten_ids(ids: Iterable[str], shortest: int = SHORTEST_ID) -> dict[str, str]:
-    """The shortest beginning of each id, from so many on, that stands for no other of them."""
-    ordered = sorted(set(ids))
-    lengths = dict.fromkeys(ordered, shortest)
-    for one, other in pairwise(ordered):  # only neighbours share much
-        shared = len(commonprefix((one, other)))  # noqa: RUF071 - ids are compared by characters
-        for each in (one, other):
-            lengths[each] = max(lengths[each], shared + 1)
-    return {each: each[:length] for each, length in lengths.items()}
-
-
-def node_labels(nodes: Sequence[NodeView]) -> dict[str, str]:
-    """What to call each node: its name where no other has it, else the end of its id."""
-    names = {node.id: node_name(node) for node in nodes}
-    times = Counter(names.values())
-    ends = shorten_ids(each[::-1] for each in names)
-    return {
-        each: chosen if chosen and times[chosen] == 1 else ends[each[::-1]][::-1]
-        for each, chosen in names.items()
-    }

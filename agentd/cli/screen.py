@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Raw
 
-from agentd.cli.states import STATES, State
+from agentd.states import STATES, State
 from agentd.text import printable, printable_json
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.segment import Segment
     from rich.text import Text
 
-    from agentd.cli.task.drawing import Line
+    from agentd.drawing import Line
 
 _WIDEST = 32
 """Columns of a cell that is not the last resort of a long text."""

@@ -4,10 +4,10 @@ import argparse
 import time
 
 from agentd.api import HealthResult
-from agentd.cli.away import AWAY
 from agentd.cli.printing import print_data
 from agentd.client import Client
 from agentd.client.address import Address, address_of
+from agentd.client.away import AWAY
 from agentd.client.pauses import growing_pauses
 from agentd.errors import DaemonUnreachable, NotStarted
 from agentd.text import printable

@@ -5,13 +5,14 @@ import os
 
 from agentd import config
 from agentd.backup import backup
+from agentd.cli.database.contents import format_contents
 from agentd.cli.printing import print_data
 from agentd.cli.progress_bar import show_progress
-from agentd.cli.quantities import format_contents, format_size
 from agentd.cli.signals import stop_like_an_interrupt
 from agentd.config.envfile import env_file
 from agentd.daemon.lock import home_lock, socket_lock
 from agentd.errors import Failure
+from agentd.quantities import format_size
 from agentd.store.sqlite.viewing import has_lost_events
 from agentd.text import printable
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from agentd import config
 from agentd.backup.restore import refuse_source, verified_copy
 from agentd.backup.verify import Contents
+from agentd.cli.database.contents import format_contents
 from agentd.cli.printing import print_data
 from agentd.cli.progress_bar import show_progress
-from agentd.cli.quantities import format_contents
 from agentd.cli.signals import never_stop, stop_like_an_interrupt
 from agentd.config import Settings
 from agentd.daemon.clock import wall

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Iterator
 
 from agentd.api import RecordedEventView, WatchEventsResult
-from agentd.cli.away import AWAY
 from agentd.cli.events.wanted import Wanted
 from agentd.cli.remarks import say
 from agentd.client import Client
+from agentd.client.away import AWAY
 from agentd.errors import DaemonUnreachable, RequestRefused, StorageError
 
 _PAGE = 1000

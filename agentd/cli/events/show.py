@@ -10,14 +10,15 @@ from agentd.api import RecordedEventView, WatchEventsResult
 from agentd.cli.events.begin import place_of
 from agentd.cli.events.reading import coming_pages, last_place, newest_events, past_pages
 from agentd.cli.events.wanted import Wanted, fields, known_kinds
-from agentd.cli.ids import find_task_id, node_labels
+from agentd.cli.ids import find_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.reader import while_read
 from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_line
-from agentd.cli.states import EVENT_COLOURS
-from agentd.cli.times import format_moment
 from agentd.client import Client
 from agentd.label import SHORTEST_ID
+from agentd.node_labels import node_labels
+from agentd.states import EVENT_COLOURS
+from agentd.times import format_moment
 
 _NEWEST = 100
 """Events that are shown where nobody said where to begin."""

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 
 from agentd.api import GateView, ListGatesResult
-from agentd.cli.gate.known import all_gates, gate_label
-from agentd.cli.ids import find_task_id, shorten_ids
+from agentd.cli.gate.known import all_gates
+from agentd.cli.ids import find_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.screen import (
     console,
@@ -17,8 +17,10 @@ from agentd.cli.screen import (
     print_table,
     print_whole,
 )
-from agentd.cli.times import format_duration
 from agentd.client import Client
+from agentd.inbox.waiting import gate_label
+from agentd.node_labels import shorten_ids
+from agentd.times import format_duration
 
 
 def run(options: argparse.Namespace) -> int:

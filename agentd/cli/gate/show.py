@@ -9,13 +9,13 @@ from agentd.api import GateView, NodeView, TaskStatusResult
 from agentd.cli.gate.deciding import require_gate
 from agentd.cli.gate.known import find_gate
 from agentd.cli.gate.list import decision_words
-from agentd.cli.ids import node_labels
 from agentd.cli.node.target import find_target
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_whole
-from agentd.cli.times import format_duration, format_moment, format_seconds
 from agentd.client import Client
+from agentd.node_labels import node_labels
 from agentd.text import printable_json
+from agentd.times import format_duration, format_moment, format_seconds
 
 
 def run(options: argparse.Namespace) -> int:

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from agentd.api import ResourceLockView
 from agentd.cli.hook import patience
 from agentd.cli.quoting import quoted
-from agentd.cli.times import format_duration, format_moment
 from agentd.client import Client
 from agentd.lock_keys import overlap
 from agentd.processes import is_sibling
 from agentd.text import printable
+from agentd.times import format_duration, format_moment
 
 _KINDS = ("file:/", "dir:/")
 _MOST_PAGES = 5

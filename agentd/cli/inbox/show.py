@@ -4,8 +4,8 @@ import argparse
 import time
 
 from agentd.cli.ids import TELLING_LENGTH
-from agentd.cli.inbox.waiting import Waiting, all_waiting
 from agentd.cli.printing import print_data
+from agentd.cli.remarks import say
 from agentd.cli.screen import (
     console,
     is_terminal,
@@ -14,10 +14,12 @@ from agentd.cli.screen import (
     print_line,
     print_whole,
 )
-from agentd.cli.states import BLOCKED, FAILED, RUNNABLE, RUNNING
-from agentd.cli.times import format_duration
 from agentd.client import Client
+from agentd.client.questions import find_out
+from agentd.inbox import Waiting, ask_inbox
 from agentd.label import SHORTEST_ID
+from agentd.states import BLOCKED, FAILED, RUNNABLE, RUNNING
+from agentd.times import format_duration
 
 _COLOURS = {
     "gate": RUNNABLE.colour,
@@ -31,7 +33,10 @@ _INDENT = " " * 8
 def run(options: argparse.Namespace) -> int:
     """Print what waits for a person. Raises `DaemonUnreachable`."""
     with Client() as client:
-        found = all_waiting(client, options.since)
+        inbox = find_out(client, ask_inbox(options.since))
+    for state in inbox.cut:
+        say(f"there are so many tasks that not all that are {state} were looked for")
+    found = inbox.waiting
     if options.json:
         print_data({"waiting": found})
     elif not is_terminal():

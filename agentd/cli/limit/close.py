@@ -6,9 +6,9 @@ from agentd.cli.limit.closing import close_limit
 from agentd.cli.limit.known import find_limit
 from agentd.cli.printing import print_data
 from agentd.cli.screen import is_terminal
-from agentd.cli.times import format_moment
 from agentd.client import Client
 from agentd.text import printable
+from agentd.times import format_moment
 
 
 def run(options: argparse.Namespace) -> int:

@@ -2,16 +2,13 @@
 
 from agentd.api import LimitView
 from agentd.client import Client
+from agentd.client.questions import find_out
+from agentd.inbox.waiting import ask_limits
 
 
 def all_limits(client: Client) -> list[LimitView]:
     """Those that were set or closed, of all pages."""
-    page = client.list_limits()
-    limits = [*page.limits]
-    while page.next is not None:
-        page = client.list_limits(after=page.next)
-        limits += page.limits
-    return limits
+    return find_out(client, ask_limits())
 
 
 def find_limit(client: Client, name: str) -> LimitView | None:

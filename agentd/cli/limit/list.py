@@ -6,10 +6,10 @@ import time
 from agentd.api import LimitView, ListLimitsResult
 from agentd.cli.limit.known import all_limits
 from agentd.cli.printing import print_data
-from agentd.cli.quantities import format_amount
 from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_table
-from agentd.cli.times import format_duration, format_seconds
 from agentd.client import Client
+from agentd.quantities import format_amount
+from agentd.times import format_duration, format_seconds
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,9 +11,9 @@ from agentd.cli.failures import Usage
 from agentd.cli.limit.known import find_limit
 from agentd.cli.printing import print_data
 from agentd.cli.screen import is_terminal
-from agentd.cli.times import format_seconds
 from agentd.client import Client
 from agentd.text import printable
+from agentd.times import format_seconds
 
 _Both = tuple[int | None, RateSpec | None]
 

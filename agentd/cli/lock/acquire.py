@@ -8,8 +8,8 @@ from agentd.cli.lock.taking import Taking, lock_fields
 from agentd.cli.owner import named_owner
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_whole
-from agentd.cli.times import format_moment
 from agentd.client import Client
+from agentd.times import format_moment
 
 
 def run(options: argparse.Namespace) -> int:

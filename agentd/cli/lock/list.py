@@ -8,9 +8,9 @@ from agentd.api import ListResourceLocksResult, ResourceLockView
 from agentd.cli.ids import find_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_table
-from agentd.cli.times import format_duration, format_moment
 from agentd.client import Client
 from agentd.client.lock_paths import absolute_key
+from agentd.times import format_duration, format_moment
 
 
 def run(options: argparse.Namespace) -> int:

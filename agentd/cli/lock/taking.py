@@ -11,10 +11,10 @@ import time
 from agentd.cli.failures import Usage
 from agentd.cli.ids import find_node_id, find_task_id
 from agentd.cli.remarks import say
-from agentd.cli.times import format_seconds
 from agentd.client import Client, Lock
 from agentd.client.base_lock import LockFields
 from agentd.errors import LockHeld
+from agentd.times import format_seconds
 
 _OF_NODE = ("AGENTD_TASK_ID", "AGENTD_NODE_ID", "AGENTD_LEASE_ID")
 """What `agentd work` sets for its commands."""

@@ -8,10 +8,10 @@ from agentd.cli.ids import find_node_id, find_task_id
 from agentd.cli.owner import named_owner
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, print_fields, print_whole
-from agentd.cli.times import format_clock
 from agentd.client import Client
 from agentd.label import node_label
 from agentd.text import printable_json
+from agentd.times import format_clock
 
 
 def run(options: argparse.Namespace) -> int:

@@ -6,8 +6,8 @@ from agentd.cli.ids import parse_lease_id
 from agentd.cli.node.target import find_target
 from agentd.cli.printing import print_data
 from agentd.cli.screen import is_terminal, print_fields
-from agentd.cli.times import format_clock
 from agentd.client import Client
+from agentd.times import format_clock
 
 
 def run(options: argparse.Namespace) -> int:

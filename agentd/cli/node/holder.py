@@ -3,7 +3,7 @@
 import time
 
 from agentd.api import NodeView
-from agentd.cli.times import format_clock, format_duration, format_moment
+from agentd.times import format_clock, format_duration, format_moment
 
 
 def holder_words(node: NodeView, *, now: bool = True) -> str | None:

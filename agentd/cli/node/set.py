@@ -11,11 +11,11 @@ from agentd.cli.node.settings import OPTIONS, SETTINGS
 from agentd.cli.node.target import find_target
 from agentd.cli.payload import parse_payload
 from agentd.cli.printing import print_data
-from agentd.cli.quantities import format_nodes
 from agentd.cli.remedies import taking_away
 from agentd.cli.screen import is_terminal, print_fields
 from agentd.client import Client
 from agentd.errors import IllegalTransition
+from agentd.quantities import format_nodes
 from agentd.references import node_name
 
 

@@ -19,15 +19,15 @@ from agentd.cli.screen import (
     print_table,
     print_whole,
 )
-from agentd.cli.times import (
+from agentd.client import Client
+from agentd.label import node_label
+from agentd.text import printable_json
+from agentd.times import (
     format_day_and_clock,
     format_duration,
     format_moment,
     format_seconds,
 )
-from agentd.client import Client
-from agentd.label import node_label
-from agentd.text import printable_json
 
 if TYPE_CHECKING:
     from rich.text import Text

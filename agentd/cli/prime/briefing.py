@@ -14,10 +14,10 @@ from agentd.api import NodeView, ResourceLockView, TaskSummary
 from agentd.cli.ids import TELLING_LENGTH
 from agentd.cli.prime.findings import Findings
 from agentd.cli.quoting import quoted
-from agentd.cli.task.progress import describe_progress
-from agentd.cli.times import format_age, format_clock, format_duration
 from agentd.label import SHORTEST_ID, payload_name
+from agentd.task_progress import describe_progress
 from agentd.text import printable
+from agentd.times import format_age, format_clock, format_duration
 
 MOST_BYTES = 4_000
 """Some 1,000 tokens of English; no language takes more than the 1,500 that there are for it."""

@@ -15,10 +15,10 @@ from agentd.cli.screen import (
     print_table,
     print_whole,
 )
-from agentd.cli.times import format_duration
 from agentd.service.choice import service_manager
 from agentd.service.manager import ProcessState, ServiceState
 from agentd.text import printable
+from agentd.times import format_duration
 
 _NOT_RUNNING = 3
 _SIGNS = {"running": "●", "starting": "◎", "failed": "✗", "stopped": "○"}

@@ -13,13 +13,13 @@ from agentd.cli.daemon_warnings import print_warning
 from agentd.cli.document_source import read_source
 from agentd.cli.failures import Usage
 from agentd.cli.printing import print_data
-from agentd.cli.quantities import format_nodes
 from agentd.cli.repeating import say_how_to_repeat
 from agentd.cli.screen import console, is_terminal, print_line, print_lines, print_whole
 from agentd.cli.task.dry_run import kept_fields
 from agentd.client import Client
 from agentd.documents.additions import Additions, read_additions
 from agentd.errors import InvalidGraph, RequestTooLarge
+from agentd.quantities import format_nodes
 from agentd.references import parse_id
 
 _MOST_NAMED = 20

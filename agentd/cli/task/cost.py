@@ -5,9 +5,8 @@ import shlex
 from collections.abc import Sequence
 
 from agentd.api import NodeView, TaskStatusResult
-from agentd.cli.ids import find_task_id, node_labels
+from agentd.cli.ids import find_task_id
 from agentd.cli.printing import print_data
-from agentd.cli.quantities import format_amount
 from agentd.cli.remarks import say
 from agentd.cli.screen import (
     console,
@@ -19,6 +18,8 @@ from agentd.cli.screen import (
     print_whole,
 )
 from agentd.client import Client
+from agentd.node_labels import node_labels
+from agentd.quantities import format_amount
 from agentd.references import node_name
 
 _MOST = 20

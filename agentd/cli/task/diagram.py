@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from agentd.api import NodeView
-from agentd.cli.states import STATES, State
+from agentd.states import STATES, State
 from agentd.text import printable
 
 _SHADES: Mapping[str, str] = {

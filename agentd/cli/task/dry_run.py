@@ -20,10 +20,10 @@ from agentd.cli.screen import (
     print_lines,
     print_whole,
 )
-from agentd.cli.states import node_states
 from agentd.documents.additions import Additions
 from agentd.documents.document import Document
 from agentd.documents.waves import waves
+from agentd.states import node_states
 
 Waves = Sequence[Sequence[NodeSpec]]
 
@@ -94,7 +94,7 @@ def _count(many: int, what: str) -> str:
 
 
 def _drawing(document: Document, called: Mapping[str, str]) -> list[object]:
-    from agentd.cli.task.drawing import TooLarge, draw
+    from agentd.drawing import TooLarge, draw
 
     screen = console()
     views = [_view(node) for node in document.nodes]

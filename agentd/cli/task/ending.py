@@ -10,13 +10,13 @@ from functools import partial
 from typing import TypeVar
 
 from agentd.api import TaskStatusResult, WatchEventsResult
-from agentd.cli.away import AWAY
 from agentd.cli.remarks import say
-from agentd.cli.task.progress import describe_progress
-from agentd.cli.times import format_seconds
 from agentd.client import Client
+from agentd.client.away import AWAY
 from agentd.client.repeats import backoff
 from agentd.errors import Failure
+from agentd.task_progress import describe_progress
+from agentd.times import format_seconds
 
 Result = TypeVar("Result")
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from agentd.api import RecordedEventView, TaskEventsResult, WatchEventsResult
 from agentd.cli.events.reading import coming_pages
 from agentd.cli.events.wanted import Wanted
-from agentd.cli.ids import find_task_id, node_labels
+from agentd.cli.ids import find_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.reader import while_read
 from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_line
-from agentd.cli.states import EVENT_COLOURS
-from agentd.cli.times import format_day_and_clock
 from agentd.client import Client
 from agentd.label import SHORTEST_ID
+from agentd.node_labels import node_labels
+from agentd.states import EVENT_COLOURS
+from agentd.times import format_day_and_clock
 
 if TYPE_CHECKING:
     from rich.console import Console

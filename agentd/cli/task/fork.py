@@ -3,11 +3,12 @@
 import argparse
 
 from agentd.api import NodeView
-from agentd.cli.ids import TELLING_LENGTH, find_node_ids, find_task_id, node_labels
+from agentd.cli.ids import TELLING_LENGTH, find_node_ids, find_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.remarks import say
 from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_line
 from agentd.client import Client
+from agentd.node_labels import node_labels
 
 _MOST_NAMED = 8
 """Nodes that are named of those that run again."""

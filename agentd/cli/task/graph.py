@@ -7,7 +7,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from agentd.api import TaskStatusResult
-from agentd.cli.ids import find_task_id, node_labels
+from agentd.cli.ids import find_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.screen import (
     console,
@@ -17,13 +17,14 @@ from agentd.cli.screen import (
     print_line,
     state_counts,
 )
-from agentd.cli.states import node_states
 from agentd.cli.task import diagram
 from agentd.client import Client
+from agentd.node_labels import node_labels
+from agentd.states import node_states
 from agentd.text import printable
 
 if TYPE_CHECKING:
-    from agentd.cli.task.drawing import Line
+    from agentd.drawing import Line
 
 _FONTS = re.compile(r"@font-face \{[^}]*\}\s*")
 """Who looks at a picture is not to ask a server for its letters."""
@@ -55,7 +56,7 @@ def _render(status: TaskStatusResult, form: str) -> str:
 def _drawing_lines(
     status: TaskStatusResult, columns: int | None = None, *, ascii_only: bool = False
 ) -> "Sequence[Line]":
-    from agentd.cli.task.drawing import draw
+    from agentd.drawing import draw
 
     nodes = status.nodes
     return draw(nodes, node_states(nodes), node_labels(nodes), columns, ascii_only=ascii_only)

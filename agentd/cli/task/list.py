@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from agentd.api import ListTasksResult, TaskSummary
-from agentd.cli.ids import TELLING_LENGTH, find_task_id, shorten_ids
+from agentd.cli.ids import TELLING_LENGTH, find_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.read_ahead import read_ahead
 from agentd.cli.screen import (
@@ -16,10 +16,11 @@ from agentd.cli.screen import (
     print_lines,
     print_table,
 )
-from agentd.cli.states import COMPLETED, FAILED, PENDING, RUNNING, TASK_COLOURS
-from agentd.cli.times import format_age
 from agentd.client import Client
 from agentd.events import STATUSES
+from agentd.node_labels import shorten_ids
+from agentd.states import COMPLETED, FAILED, PENDING, RUNNING, TASK_COLOURS
+from agentd.times import format_age
 
 if TYPE_CHECKING:
     from rich.text import Text

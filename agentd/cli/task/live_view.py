@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from agentd.api import TaskStatusResult, WatchEventsResult
 from agentd.cli.remarks import say
 from agentd.cli.screen import console, plain_text, print_line
-from agentd.cli.states import TASK_COLOURS
 from agentd.cli.task.events import show_events
-from agentd.cli.task.progress import describe_progress, progress_bar
+from agentd.states import TASK_COLOURS
+from agentd.task_progress import describe_progress, progress_bar
 
 if TYPE_CHECKING:
     from rich.text import Text

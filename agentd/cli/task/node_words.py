@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from agentd.api import CauseKind, NodeView
 from agentd.cli.error_words import error_words
-from agentd.cli.ids import node_labels
-from agentd.cli.states import COMPLETED, FAILED, GATE, RUNNING, State
-from agentd.cli.times import format_duration, format_moment
 from agentd.client import Client
+from agentd.node_labels import node_labels
+from agentd.states import COMPLETED, FAILED, GATE, RUNNING, State
+from agentd.times import format_duration, format_moment
 
 HOLDS: Mapping[CauseKind, str] = {
     "limit_closed": "a limit that is closed",

@@ -8,11 +8,11 @@ from agentd.api import NodeView
 from agentd.cli.failures import Usage
 from agentd.cli.ids import find_node_ids, find_task_id
 from agentd.cli.printing import print_data
-from agentd.cli.quantities import format_nodes
 from agentd.cli.remarks import say
 from agentd.cli.screen import is_terminal, print_fields
 from agentd.client import Client
 from agentd.errors import NotRetryable
+from agentd.quantities import format_nodes
 from agentd.references import node_name
 
 _DEPENDENTS_RAN = "what depends on it has run although it failed"

@@ -10,7 +10,6 @@ from msgspec import UNSET, Raw
 from agentd.api import NodeView, TaskStatusResult
 from agentd.cli.ids import TELLING_LENGTH, find_task_id
 from agentd.cli.printing import print_data
-from agentd.cli.quantities import format_amount
 from agentd.cli.screen import (
     console,
     is_terminal,
@@ -22,12 +21,13 @@ from agentd.cli.screen import (
     state_counts,
     state_text,
 )
-from agentd.cli.states import COMPLETED, FAILED, GATE, STATES, TASK_COLOURS, State, node_states
 from agentd.cli.task.cost import amounts
 from agentd.cli.task.node_words import NodeWords, seconds_of
-from agentd.cli.times import format_age, format_duration
 from agentd.client import Client
+from agentd.quantities import format_amount
 from agentd.references import node_name
+from agentd.states import COMPLETED, FAILED, GATE, STATES, TASK_COLOURS, State, node_states
+from agentd.times import format_age, format_duration
 
 _MOST = 100
 """Nodes on a terminal; more would scroll those away that one looks for."""

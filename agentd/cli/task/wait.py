@@ -6,9 +6,9 @@ from agentd.cli.ids import find_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.screen import is_terminal, print_fields
 from agentd.cli.task.ending import EXIT_CODES, Waiting
-from agentd.cli.task.progress import describe_progress
 from agentd.client import Client
 from agentd.events import STATUSES
+from agentd.task_progress import describe_progress
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ import time
 from typing import Protocol
 
 from agentd.api import TaskStatusResult, WatchEventsResult
-from agentd.cli.ids import find_task_id, node_labels
+from agentd.cli.ids import find_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.reader import while_read
 from agentd.cli.remarks import say
@@ -14,6 +14,7 @@ from agentd.cli.task.ending import EXIT_CODES, Waiting
 from agentd.cli.task.events import print_events
 from agentd.cli.task.live_view import LiveView
 from agentd.client import Client
+from agentd.node_labels import node_labels
 
 _PAUSE_SECONDS = 0.25
 """The least time between two looks at a task in which much happens."""

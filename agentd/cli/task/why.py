@@ -4,15 +4,16 @@ import argparse
 from collections.abc import Iterator
 
 from agentd.api import ExplainTaskResult, GroupedCause
-from agentd.cli.ids import find_task_id, node_labels
+from agentd.cli.ids import find_task_id
 from agentd.cli.node.holder import holder_words
 from agentd.cli.printing import print_data
-from agentd.cli.quantities import format_nodes
 from agentd.cli.remedies import remedies, taking_away, worker_commands
 from agentd.cli.screen import console, is_terminal, print_fields, print_whole
-from agentd.cli.states import FAILED, RUNNING
 from agentd.client import Client
 from agentd.errors import NodeNotFound
+from agentd.node_labels import node_labels
+from agentd.quantities import format_nodes
+from agentd.states import FAILED, RUNNING
 
 _MOST = 10
 """Causes on a terminal."""

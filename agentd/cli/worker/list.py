@@ -6,8 +6,8 @@ import time
 from agentd.api import WorkerView
 from agentd.cli.printing import print_data
 from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_table
-from agentd.cli.times import format_duration
 from agentd.client import Client
+from agentd.times import format_duration
 
 _NAMES = ("OWNER", "WAITING", "HOLDING", "LAST SEEN", "LABELS")
 

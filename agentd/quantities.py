@@ -1,9 +1,4 @@
-"""Numbers, and what a database holds, as a person reads them."""
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from agentd.backup.verify import Contents
+"""Numbers as a person reads them."""
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _KIB = 1024
@@ -16,12 +11,6 @@ def format_size(number: float) -> str:
             return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
         number /= _KIB
     return f"{number:,.1f} {_UNITS[-1]}"
-
-
-def format_contents(found: "Contents") -> str:
-    """What a database holds."""
-    tasks = "1 task" if found.tasks == 1 else f"{found.tasks:,} tasks"
-    return f"{tasks}, events up to seq {found.last_seq:,}"
 
 
 def format_nodes(number: int) -> str:

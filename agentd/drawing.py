@@ -12,8 +12,8 @@ from typing import NamedTuple
 from renderdag import Ancestor, AncestorType, GraphRowRenderer
 
 from agentd.api import NodeView
-from agentd.cli.states import GATE, STATES, State, in_dependency_order
 from agentd.errors import Failure
+from agentd.states import GATE, STATES, State, in_dependency_order
 from agentd.text import printable
 
 MOST = 500

@@ -6,8 +6,8 @@ cost the daemon no look at its nodes.
 
 from collections.abc import Mapping
 
-from agentd.cli.quantities import format_nodes
-from agentd.cli.states import COMPLETED, FAILED, PENDING, RUNNING
+from agentd.quantities import format_nodes
+from agentd.states import COMPLETED, FAILED, PENDING, RUNNING
 
 _WIDTH = 10
 

@@ -6,9 +6,7 @@ failed, or anything else.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
-
-from agentd.api import NodeView
+from typing import NamedTuple, Protocol, TypeVar
 
 
 class State(NamedTuple):
@@ -45,21 +43,57 @@ EVENT_COLOURS = {
 }
 """Those of the events that end a node, or ask a person."""
 
+
+class NodeLike(Protocol):
+    """What the state of a node follows from; a `NodeView` is one."""
+
+    @property
+    def id(self) -> str:
+        """What others call it among their dependencies."""
+
+    @property
+    def status(self) -> str:
+        """One of the four."""
+
+    @property
+    def dependencies(self) -> Sequence[str]:
+        """The ids of the nodes that it needs."""
+
+    @property
+    def blocked_by(self) -> Sequence[str]:
+        """Kinds of causes that keep it back."""
+
+    @property
+    def not_before(self) -> float | None:
+        """Unix seconds until which it waits."""
+
+    @property
+    def satisfies_dependents(self) -> bool:
+        """Its dependents wait for it no longer."""
+
+
+Node = TypeVar("Node", bound=NodeLike)
+
 _BY_STATUS = {state.word: state for state in (COMPLETED, FAILED, RUNNING)}
 
 
-def node_states(nodes: Sequence[NodeView]) -> dict[str, State]:
+def node_states(nodes: Sequence[NodeLike]) -> dict[str, State]:
     """The state of every node, by its id."""
-    found = {node.id: _BY_STATUS.get(node.status, PENDING) for node in nodes}
+    found: dict[str, State] = {}
     satisfied = {node.id for node in nodes if node.satisfies_dependents}
     for node in in_dependency_order(nodes):  # what blocks a node is known before the node is
-        if found[node.id] is PENDING:
-            needed = {found[other] for other in node.dependencies if other not in satisfied}
-            found[node.id] = _pending_state(node, needed)
-    return found
+        needed = {found[other] for other in node.dependencies if other not in satisfied}
+        found[node.id] = state_of(node, needed)
+    return {node.id: found[node.id] for node in nodes}
 
 
-def _pending_state(node: NodeView, needed: set[State]) -> State:
+def state_of(node: NodeLike, needed: set[State]) -> State:
+    """The state of a node; `needed` are the states of what it still waits for."""
+    known = _BY_STATUS.get(node.status)
+    return _pending_state(node, needed) if known is None else known
+
+
+def _pending_state(node: NodeLike, needed: set[State]) -> State:
     if needed & {FAILED, BLOCKED}:
         return BLOCKED
     if "gate" in node.blocked_by:
@@ -67,11 +101,11 @@ def _pending_state(node: NodeView, needed: set[State]) -> State:
     return PENDING if needed or node.not_before is not None or node.blocked_by else RUNNABLE
 
 
-def in_dependency_order(nodes: Sequence[NodeView]) -> list[NodeView]:
+def in_dependency_order(nodes: Sequence[Node]) -> list[Node]:
     """The nodes, each behind all that it depends on, and else as they were registered."""
     by_id = {node.id: node for node in nodes}
     waiting: dict[str, Iterable[str]] = {}
-    done: dict[str, NodeView] = {}
+    done: dict[str, Node] = {}
     for first in by_id:
         trail = [first]
         while trail:
