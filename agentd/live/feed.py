@@ -1,0 +1,103 @@
+"""The journal as it grows, for eyes: in the order of the journal, and no faster than one can see.
+
+The rule this file keeps: what happens while nobody asks is not lost, it is in the next page; so a
+viewer may be slow, and 25 of them cost the daemon little. Where pages fall far behind, or the
+daemon was away, the change says that what was known has to be asked for anew.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from msgspec import Struct
+
+from agentd.api import RecordedEventView, WatchEventsResult
+from agentd.client import AsyncClient
+from agentd.client.away import AWAY
+
+_PAGE = 1000
+_MOST_PAGES = 5
+"""Pages that are read in a row; who is further behind asks for what is, not for what was."""
+
+_WAIT_SECONDS = 2.0
+"""For how long the daemon lets one question wait, and so until it is known that it is away."""
+
+_PATIENCE_SECONDS = 2.0
+"""For how long an answer may take besides."""
+
+_FEW = 10
+"""Events of a page: where there are more, the next page is asked for later."""
+
+_SHORT_PAUSE, _LONG_PAUSE = 0.1, 0.25
+"""Seconds between two pages, few events a second or many: at most 4 repaints a second under load,
+and an event is seen within 150 ms where 10 happen a second."""
+
+_AWAY_PAUSE = 0.5
+"""Seconds between two looks for a daemon that is away."""
+
+
+class Change(Struct):
+    """What happened since the change before; nothing, where nothing has for a while."""
+
+    events: list[RecordedEventView]
+    last_seq: int
+    is_new: bool = False
+    """What was known before has to be asked for anew; `events` does not tell it."""
+
+    away: str | None = None
+    """Why the daemon cannot be asked now; None where it answers."""
+
+
+class Feed:
+    """The events of all tasks, or of one, from now on."""
+
+    def __init__(self, client: AsyncClient, task_id: str | None = None) -> None:
+        self._address = client.address
+        self._task_id = task_id
+
+    async def changes(self) -> AsyncIterator[Change]:
+        """The first says where the journal ends; then change after change, for ever.
+
+        Raises `RequestRefused` where the task is not there, or not any more.
+        """
+        async with AsyncClient(self._address, _PATIENCE_SECONDS) as client:
+            place: int | None = None
+            is_told = False
+            while True:
+                try:
+                    change = await self._next(client, place)
+                except AWAY as error:
+                    if not is_told:
+                        yield Change([], place or 0, away=str(error))
+                    place, is_told = None, True
+                    await asyncio.sleep(_AWAY_PAUSE)
+                    continue
+                place, is_told = change.last_seq, False
+                yield change
+                await asyncio.sleep(_LONG_PAUSE if len(change.events) > _FEW else _SHORT_PAUSE)
+
+    async def _next(self, client: AsyncClient, place: int | None) -> Change:
+        if place is None:
+            return await self._from_the_end(client)
+        page = await self._page(client, place, _WAIT_SECONDS)
+        if not page.events:
+            end = await self._end(client)
+            # Where the journal is shorter now, a backup was restored.
+            return Change([], page.last_seq) if end >= place else Change([], end, is_new=True)
+        events = page.events
+        for _ in range(_MOST_PAGES):
+            if len(page.events) < _PAGE:
+                return Change(events, page.last_seq)
+            page = await self._page(client, page.last_seq, 0)
+            events += page.events
+        return await self._from_the_end(client)
+
+    async def _from_the_end(self, client: AsyncClient) -> Change:
+        return Change([], await self._end(client), is_new=True)
+
+    async def _end(self, client: AsyncClient) -> int:
+        return (await client.watch_events(task_id=self._task_id, limit=1)).last_seq
+
+    async def _page(self, client: AsyncClient, place: int, seconds: float) -> WatchEventsResult:
+        return await client.watch_events(
+            after_seq=place, task_id=self._task_id, wait_secs=seconds, limit=_PAGE
+        )

@@ -1,0 +1,204 @@
+"""One task and its nodes, as TaskStatus says, followed event by event.
+
+The rule this file keeps: a task of 10,000 nodes is read once, in pages. After that an event costs a
+row, and what the task itself is costs one small question. What events do not tell (whether a
+failure is final, a setting that was changed) is asked of its node; where that is too much, or the
+counts are not the daemon's, the pages are read again.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+
+from msgspec import UNSET
+
+from agentd.api import RecordedEventView, TaskStatusResult, TaskView
+from agentd.client import AsyncClient
+from agentd.live.feed import Change
+from agentd.live.node_row import NodeRow, fold, last_word, row_of
+from agentd.node_labels import labels_of
+from agentd.states import PENDING, RUNNABLE, STATES, State, in_dependency_order, state_of
+
+_PAGE = 1000
+_MOST_ASKED = 20
+"""Nodes that are asked for after one change; the others after those to come."""
+
+_TOO_MANY = 200
+"""Nodes that wait to be asked for: then reading pages is cheaper."""
+
+_RECENT = 100
+"""Events in which the last words are looked for when a task is opened."""
+
+_LONGEST_UNSETTLED = 10.0
+"""Seconds after which it is looked whether all is as the daemon says, though much happens; else
+when nothing happens for a while."""
+
+_HELD = ("PAUSED", "CANCELLED")
+"""States of a task of which nothing is runnable."""
+
+
+_STATES: dict[str, State] = {state.word: state for state in STATES}
+
+
+class TaskNodes:
+    """Call `update` with each change of a feed; the first has to be a new one.
+
+    `nodes` are in the order of their registration; `counts` has only statuses that occur.
+    """
+
+    def __init__(self, client: AsyncClient, task_id: str) -> None:
+        self._client = client
+        self._task_id = task_id
+        self._unsure: dict[str, None] = {}
+        self._dependents: dict[str, list[str]] = {}
+        self._is_settled = True
+        self._settled_at = 0.0
+        self.task = TaskView(task_id, "", b"null", "")  # type: ignore[arg-type] # until it is read
+        self.state = ""
+        self.counts: dict[str, int] = {}
+        self.usage: dict[str, int | float] = {}
+        self.budget: dict[str, int | float] | None = None
+        self.nodes: dict[str, NodeRow] = {}
+
+    async def update(self, change: Change) -> frozenset[str]:
+        """The ids of the nodes that changed.
+
+        Raises `TaskNotFound` where the task is gone, and as the client where the daemon is away.
+        """
+        if change.away is not None:
+            return frozenset()
+        if change.is_new:
+            return await self.read()
+        if change.events:
+            self._is_settled = False
+        events = [event for event in change.events if event.task_id == self._task_id]
+        if any(event.action_type == "ADD_NODE" and not event.by_client for event in events):
+            return await self.read()
+        changed = self._fold(events)
+        if len(self._unsure) > _TOO_MANY:
+            return await self.read()
+        if events or self._unsure:
+            changed |= await self._ask_nodes()
+            changed = await self._ask_task(changed)
+        if self._is_due(change):
+            return await self._settle(changed)
+        return frozenset(changed)
+
+    def _is_due(self, change: Change) -> bool:
+        """Whether it is time to see that all is as the daemon says."""
+        if self._is_settled or self._unsure:
+            return False
+        return not change.events or _now() > self._settled_at + _LONGEST_UNSETTLED
+
+    async def _settle(self, changed: set[str]) -> frozenset[str]:
+        """What keeps a node back besides its own task changes without an event of its own."""
+        self._is_settled, self._settled_at = True, _now()
+        if len(self.nodes) <= _PAGE:
+            return await self.read()
+        changed = await self._ask_task(changed)
+        return await self.read() if self._counted() != self.counts else frozenset(changed)
+
+    async def _ask_task(self, changed: set[str]) -> set[str]:
+        was_held = self.state in _HELD
+        self._take(await self._client.task_status(self._task_id, fields=["counts", "usage"]))
+        if was_held or self.state in _HELD:
+            return self._state_all()
+        return changed | self._state_from(changed)
+
+    async def read(self) -> frozenset[str]:
+        """Read all of it: the ids of the nodes that changed. Raises `TaskNotFound`."""
+        status = await self._client.task_status(self._task_id, limit=_PAGE)
+        self._take(status)
+        views = status.nodes
+        rows = [row_of(view) for view in views]
+        while status.next is not None:
+            status = await self._client.task_status(
+                self._task_id, fields=["nodes"], limit=_PAGE, after=status.next
+            )
+            rows += map(row_of, status.nodes)
+        known = self.nodes
+        await self._keep(rows, known)
+        return frozenset(row.id for row in rows if known.get(row.id) != row)
+
+    async def _keep(self, rows: list[NodeRow], known: Mapping[str, NodeRow]) -> None:
+        labels = labels_of({row.id: row.name for row in rows})
+        for row in rows:
+            row.label = labels[row.id]
+            row.last_word = known[row.id].last_word if row.id in known else None
+        self.nodes = {row.id: row for row in rows}
+        self._dependents = {}
+        for row in rows:
+            for other in row.dependencies:
+                self._dependents.setdefault(other, []).append(row.id)
+        self._unsure.clear()
+        if not known:
+            recent = await self._client.task_events(self._task_id, limit=_RECENT)
+            for event in recent.events:
+                if (row_ := self.nodes.get(event.node_id or "")) is not None:
+                    row_.last_word = last_word(event) or row_.last_word
+        self._state_all()
+
+    def _fold(self, events: Iterable[RecordedEventView]) -> set[str]:
+        """What these events say of nodes; those that they leave open are remembered."""
+        changed = set()
+        for event in events:
+            row = self.nodes.get(event.node_id or "")
+            if row is None:
+                continue
+            changed.add(row.id)
+            if not fold(row, event):
+                self._unsure[row.id] = None
+        return changed
+
+    async def _ask_nodes(self) -> set[str]:
+        asked = list(self._unsure)[:_MOST_ASKED]
+        for node in asked:
+            status = await self._client.node_status(self._task_id, node)
+            known, row = self.nodes[node], row_of(status.node)
+            row.label, row.state, row.last_word = known.label, known.state, known.last_word
+            if row.dependencies != known.dependencies:  # nodes were put before it
+                for other in set(row.dependencies) - set(known.dependencies):
+                    self._dependents.setdefault(other, []).append(node)
+            self.nodes[node] = row
+            del self._unsure[node]
+        return set(asked)
+
+    def _take(self, status: TaskStatusResult) -> None:
+        self.task = status.task
+        self.state = "" if status.state is UNSET else status.state
+        self.counts, self.usage, self.budget = status.counts, status.usage, status.budget
+
+    def _counted(self) -> dict[str, int]:
+        return dict(Counter(row.status for row in self.nodes.values()))
+
+    def _state_all(self) -> set[str]:
+        for row in in_dependency_order(list(self.nodes.values())):
+            row.state = self._state(row)
+        return set(self.nodes)
+
+    def _state_from(self, changed: Iterable[str]) -> set[str]:
+        """Give these nodes their states, and those that wait for them, as far as that goes."""
+        waiting: deque[str] = deque(changed)
+        seen: set[str] = set()
+        while waiting:
+            row = self.nodes[waiting.popleft()]
+            state, was = self._state(row), row.state
+            row.state = state
+            if state != was or row.id not in seen:
+                seen.add(row.id)
+                if state != was or row.status != PENDING.word:
+                    waiting.extend(self._dependents.get(row.id, ()))
+        return seen
+
+    def _state(self, row: NodeRow) -> str:
+        needed: set[State] = set()
+        for other in row.dependencies:
+            of = self.nodes.get(other)
+            if of is not None and not of.satisfies_dependents:
+                needed.add(_STATES[of.state])
+        found = state_of(row, needed)
+        return PENDING.word if found is RUNNABLE and self.state in _HELD else found.word
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
