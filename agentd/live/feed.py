@@ -6,7 +6,7 @@ daemon was away, the change says that what was known has to be asked for anew.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from msgspec import Struct
 
@@ -54,7 +54,7 @@ class Feed:
         self._address = client.address
         self._task_id = task_id
 
-    async def changes(self) -> AsyncIterator[Change]:
+    async def changes(self) -> AsyncGenerator[Change, None]:
         """The first says where the journal ends; then change after change, for ever.
 
         Raises `RequestRefused` where the task is not there, or not any more.

@@ -93,7 +93,7 @@ def fold(row: NodeRow, event: RecordedEventView) -> bool:
     if event.by_client:
         return True
     change = _CHANGES.get(event.action_type)
-    moment = datetime.fromisoformat(event.timestamp).timestamp()
+    moment = datetime.fromisoformat(event.timestamp).timestamp() // 1  # as views have it
     row.updated_at = moment
     if change is not None:
         change(row, moment, _decode(event.payload))

@@ -92,9 +92,9 @@ class TaskNodes:
 
     async def _settle(self, changed: set[str]) -> frozenset[str]:
         """What keeps a node back besides its own task changes without an event of its own."""
-        self._is_settled, self._settled_at = True, _now()
         if len(self.nodes) <= _PAGE:
-            return await self.read()
+            return changed | await self.read()
+        self._is_settled, self._settled_at = True, _now()
         changed = await self._ask_task(changed)
         return await self.read() if self._counted() != self.counts else frozenset(changed)
 
@@ -118,6 +118,7 @@ class TaskNodes:
             rows += map(row_of, status.nodes)
         known = self.nodes
         await self._keep(rows, known)
+        self._is_settled, self._settled_at = True, _now()
         return frozenset(row.id for row in rows if known.get(row.id) != row)
 
     async def _keep(self, rows: list[NodeRow], known: Mapping[str, NodeRow]) -> None:
@@ -178,17 +179,16 @@ class TaskNodes:
 
     def _state_from(self, changed: Iterable[str]) -> set[str]:
         """Give these nodes their states, and those that wait for them, as far as that goes."""
-        waiting: deque[str] = deque(changed)
-        seen: set[str] = set()
+        found = set(changed)
+        waiting: deque[str] = deque(found)
         while waiting:
             row = self.nodes[waiting.popleft()]
-            state, was = self._state(row), row.state
-            row.state = state
-            if state != was or row.id not in seen:
-                seen.add(row.id)
-                if state != was or row.status != PENDING.word:
-                    waiting.extend(self._dependents.get(row.id, ()))
-        return seen
+            state = self._state(row)
+            if state != row.state:
+                row.state = state
+                found.add(row.id)
+                waiting.extend(self._dependents.get(row.id, ()))
+        return found
 
     def _state(self, row: NodeRow) -> str:
         needed: set[State] = set()
