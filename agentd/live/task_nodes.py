@@ -93,7 +93,7 @@ class TaskNodes:
     async def _settle(self, changed: set[str]) -> frozenset[str]:
         """What keeps a node back besides its own task changes without an event of its own."""
         if len(self.nodes) <= _PAGE:
-            return changed | await self.read()
+            return frozenset(changed | await self.read())
         self._is_settled, self._settled_at = True, _now()
         changed = await self._ask_task(changed)
         return await self.read() if self._counted() != self.counts else frozenset(changed)
