@@ -25,15 +25,16 @@ demo-agents: $(STAMP) ## four agents work on one goal, offline: no key is needed
 
 # A file's tests share its daemon, so files run side by side, not tests: the laboratory's, which are
 # few and long, first. ARGS="-n 0" for one after the other. It starts some thousand processes: each
-# would compile agentd anew where nobody may keep what it compiled.
+# would compile agentd anew where nobody may keep what it compiled. A worker that ends with its test
+# is not replaced: the file's tests would be given to the next one, and none left ends the run.
 test: $(STAMP) ## the whole test suite, property tests included
 	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest $(SIDE_BY_SIDE) loadfile --no-loadscope-reorder $(ARGS)
 
 test-oldest: ## the same with the oldest version of everything that pyproject.toml allows
 	@$(MAKE) --no-print-directory VENV=.venv-oldest OLDEST=1 test
 
-# Some of its tests take longer than a test may that hangs: pyproject.toml says 5 minutes.
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist
+# Some of its tests take longer than a test may that hangs: pyproject.toml says 15 minutes.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --max-worker-restart 0 --dist
 soak: $(VENV)/.has-soak ## the fault laboratory with its full numbers: some two hours
 	@$(PY) -m pytest tests/faults --soak -v -o faulthandler_timeout=7200 $(SIDE_BY_SIDE) worksteal $(ARGS)
 

@@ -263,3 +263,32 @@ def test_without_a_python_ci_is_red(tmp_path: Path) -> None:
     )
     assert ended.returncode == 1
     assert ended.stderr.startswith("no Python 3.11 or newer that runs")
+
+
+@only_with_make
+def test_a_test_that_ends_its_process_ends_the_run(tmp_path: Path) -> None:
+    """The run is red and over: no other worker is given the file, and none waits for it."""
+    (tmp_path / "test_ends.py").write_text(
+        "import os\ndef test_it(): os._exit(1)\ndef test_b(): 0\n"
+    )
+    for name in "abcd":
+        (tmp_path / f"test_{name}.py").write_text("def test_a(): 0\ndef test_b(): 0\n")
+    asked = subprocess.run(
+        [str(MAKE), "-n", "test", "PY=python", "ARGS="],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    options = asked.stdout.strip().splitlines()[-1].partition("-m pytest ")[2].split()
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert (ended.returncode, "loadfile" in options) == (1, True), ended.stdout
+    assert "crashed while running" in ended.stdout
