@@ -34,6 +34,7 @@ from benchmarks import (
     status,
     tcp,
     throughput,
+    views,
 )
 from benchmarks.commit import NotFound, code_of, find_commit
 from benchmarks.daemons import TREE, DidNotStart
@@ -65,6 +66,7 @@ MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
     "locks": locks.locks,
     "mcp": mcp.mcp,
     "tcp": tcp.tcp,
+    "views": views.views,
     **side_by_side.MEASUREMENTS,
 }
 FIGURES = Path(__file__).parent / "figures"

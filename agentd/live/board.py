@@ -53,7 +53,7 @@ _CHANGED_BY: Mapping[str, frozenset[str]] = MappingProxyType(
 """By which events each changes at once."""
 
 _SECONDS: Mapping[str, float] = MappingProxyType(
-    {"tasks": 1.0, "limits": 1.0, "locks": 1.0, "workers": 1.0, "waiting": 1.0}
+    {"tasks": 0.5, "limits": 1.0, "locks": 1.0, "workers": 1.0, "waiting": 1.0}
 )
 """The least time between two looks at each."""
 
@@ -119,7 +119,8 @@ class Board:
         for event in change.events:
             self._note(event, now)
         changed = {"tasks"} if self._count_minutes(now) else set()
-        for what in [each for each in self._dirty_since if self._is_due(each, now)]:
+        least = 0.0 if not change.is_busy and len(self._stale) <= _FEW else _SECONDS["tasks"]
+        for what in [each for each in self._dirty_since if self._is_due(each, now, least)]:
             before = self._of(what)
             await self._ask(what, now, is_new=change.is_new)
             if before != self._of(what):
@@ -139,14 +140,11 @@ class Board:
         for what in _LATER:
             self._dirty_since.setdefault(what, now)
 
-    def _is_due(self, what: str, now: float) -> bool:
+    def _is_due(self, what: str, now: float, least: float) -> bool:
         asked = self._asked_at.get(what)
-        if asked is not None and now < asked + self._least(what):
+        if asked is not None and now < asked + (least if what == "tasks" else _SECONDS[what]):
             return False
         return now >= self._dirty_since[what] + _LATER.get(what, 0)
-
-    def _least(self, what: str) -> float:
-        return 0 if what == "tasks" and len(self._stale) <= _FEW else _SECONDS[what]
 
     def _of(self, what: str) -> object:
         rows = self._rows.values()

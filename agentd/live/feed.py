@@ -21,6 +21,9 @@ _MOST_PAGES = 5
 _WAIT_SECONDS = 2.0
 """For how long the daemon lets one question wait, and so until it is known that it is away."""
 
+_BUSY_WAIT_SECONDS = 0.5
+"""The same behind a change with many events: what was put off until less happens is done soon."""
+
 _PATIENCE_SECONDS = 2.0
 """For how long an answer may take besides."""
 
@@ -46,6 +49,11 @@ class Change(Struct):
     away: str | None = None
     """Why the daemon cannot be asked now; None where it answers."""
 
+    @property
+    def is_busy(self) -> bool:
+        """So much happens that what costs a request may wait a moment."""
+        return len(self.events) > _FEW
+
 
 class Feed:
     """The events of all tasks, or of one, from now on."""
@@ -61,10 +69,10 @@ class Feed:
         """
         async with AsyncClient(self._address, _PATIENCE_SECONDS) as client:
             place: int | None = None
-            is_told = False
+            is_told, wait = False, _WAIT_SECONDS
             while True:
                 try:
-                    change = await self._next(client, place)
+                    change = await self._next(client, place, wait)
                 except AWAY as error:
                     if not is_told:
                         yield Change([], place or 0, away=str(error))
@@ -73,12 +81,13 @@ class Feed:
                     continue
                 place, is_told = change.last_seq, False
                 yield change
-                await asyncio.sleep(_LONG_PAUSE if len(change.events) > _FEW else _SHORT_PAUSE)
+                wait = _BUSY_WAIT_SECONDS if change.is_busy else _WAIT_SECONDS
+                await asyncio.sleep(_LONG_PAUSE if change.is_busy else _SHORT_PAUSE)
 
-    async def _next(self, client: AsyncClient, place: int | None) -> Change:
+    async def _next(self, client: AsyncClient, place: int | None, wait: float) -> Change:
         if place is None:
             return await self._from_the_end(client)
-        page = await self._page(client, place, _WAIT_SECONDS)
+        page = await self._page(client, place, wait)
         if not page.events:
             end = await self._end(client)
             # Where the journal is shorter now, a backup was restored.

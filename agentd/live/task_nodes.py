@@ -29,6 +29,9 @@ _TOO_MANY = 200
 _RECENT = 100
 """Events in which the last words are looked for when a task is opened."""
 
+_PAUSE = 0.5
+"""Seconds between two looks at the task while much happens in it."""
+
 _LONGEST_UNSETTLED = 10.0
 """Seconds after which it is looked whether all is as the daemon says, though much happens; else
 when nothing happens for a while."""
@@ -53,6 +56,8 @@ class TaskNodes:
         self._dependents: dict[str, list[str]] = {}
         self._is_settled = True
         self._settled_at = 0.0
+        self._is_late = False
+        self._asked_at = 0.0
         self.task = TaskView(task_id, "", b"null", "")  # type: ignore[arg-type] # until it is read
         self.state = ""
         self.counts: dict[str, int] = {}
@@ -77,9 +82,12 @@ class TaskNodes:
         changed = self._fold(events)
         if len(self._unsure) > _TOO_MANY:
             return await self.read()
-        if events or self._unsure:
-            changed |= await self._ask_nodes()
+        changed |= await self._ask_nodes()
+        self._is_late = self._is_late or bool(changed or events)
+        if self._is_late and not (change.is_busy and _now() < self._asked_at + _PAUSE):
             changed = await self._ask_task(changed)
+        else:
+            changed |= self._state_from(changed)
         if self._is_due(change):
             return await self._settle(changed)
         return frozenset(changed)
@@ -99,7 +107,7 @@ class TaskNodes:
         return await self.read() if self._counted() != self.counts else frozenset(changed)
 
     async def _ask_task(self, changed: set[str]) -> set[str]:
-        was_held = self.state in _HELD
+        was_held, self._is_late, self._asked_at = self.state in _HELD, False, _now()
         self._take(await self._client.task_status(self._task_id, fields=["counts", "usage"]))
         if was_held or self.state in _HELD:
             return self._state_all()

@@ -15,8 +15,8 @@ settings.register_profile(
     deadline=None,  # a slow machine is no failure
     derandomize=False,
     max_examples=EXAMPLES,
-    # Explaining runs the example under a tracer, again and again: below 3.12 that takes longer than a
-    # test may, and then nothing is told at all.
+    # Explaining runs the example under a tracer, again and again: below 3.12 that takes longer than
+    # a test may, and then nothing is told at all.
     phases=[phase for phase in Phase if phase is not Phase.explain],
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
