@@ -163,6 +163,7 @@ EFFECTS: dict[str, set[str]] = {
         "config",
         "documents",
         "errors",
+        "inbox",
         "label",
         "lock_keys",
         "processes",

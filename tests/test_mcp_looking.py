@@ -198,7 +198,8 @@ async def test_resources() -> None:
         inbox = json.loads(_text(await read("agentd://inbox")))
         listed = (await player.client.list_resource_templates()).resource_templates
     assert shown["task"]["id"] == newest["task"]["id"] == task
-    assert {"task": task, "node": "ask", "ask": "Really?"} in inbox["gates"]
+    asked = [(each["kind"], each["task_id"], each["text"]) for each in inbox["waiting"]]
+    assert ("gate", task, "Really?") in asked
     assert [each.uri_template for each in listed] == ["agentd://task/{task}"]
 
 
@@ -229,8 +230,8 @@ async def test_a_spent_budget_waits_for_a_person(connection: Connection) -> None
         await player.call("acquire_node", task=task)
         await player.call("complete_node", usage={"tokens": 120})
         inbox = json.loads(_text(await player.client.read_resource("agentd://inbox")))
-    spent = {"tokens": {"used": 120, "budget": 100}}
-    assert {"task": task, "goal": "dear", "spent": spent} in inbox["spent_budgets"]
+    told = [(each["kind"], each["task_id"], each["text"]) for each in inbox["waiting"]]
+    assert ("budget", task, "tokens: 120 of 100 used") in told
 
 
 @played
