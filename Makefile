@@ -11,7 +11,7 @@ STAMP := $(VENV)/.made-for
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-agents test test-oldest soak check run bench soak-load share dist zipapp clean
+.PHONY: help demo demo-views demo-agents test test-oldest soak check run bench soak-load share dist zipapp clean
 
 help: ## list the targets
 	@echo 'make TARGET [ARGS="..."]'
@@ -19,6 +19,9 @@ help: ## list the targets
 
 demo: $(STAMP) ## two workers drain a release graph while the daemon is killed
 	@$(PY) -m examples.demo $(ARGS)
+
+demo-views: $(STAMP) ## three workers, a failure, two gates, a full limit: something to look at, until Ctrl-C
+	@$(PY) -m examples.demo_views
 
 demo-agents: $(STAMP) ## four agents work on one goal, offline: no key is needed
 	@$(PY) -m examples.demo_agents $(ARGS)
