@@ -284,6 +284,22 @@ def test_a_lease_that_ran_out_is_settled_for_who_wants_its_lock(core: Core) -> N
     assert core.node(task_id, uid(1))["status"] == "PENDING"
 
 
+def test_a_lease_that_ran_out_counts_until_that_is_recorded(core: Core) -> None:
+    """Its holder gets one lock more, and both end with it; then it is refused, and that is all."""
+    task_id = core.register(spec(1))
+    held = core.hold(task_id)
+    bound = {"task_id": task_id, "node_id": uid(1), "node_lease_id": held.lease_id}
+    lock(core, "a", **bound)
+    core.now += LEASE_MS
+    assert lock(core, "b", **bound)["lease_expires_at"] == core.now // SECOND
+    core.do("settle_due", task_id=task_id)
+    before = len(core.journal())
+    assert listed(core) == []
+    with pytest.raises(StaleLease):
+        lock(core, "c", **bound)
+    assert len(core.journal()) == before
+
+
 def test_nothing_is_settled_for_who_is_refused(core: Core) -> None:
     """A refusal leaves no trace."""
     lock(core, ttl_secs=1)

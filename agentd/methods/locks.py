@@ -40,17 +40,25 @@ def _load(reader: Reader, params: AcquireResourceLockParams, _context: Context) 
 
 def _settle_first(reader: Reader, params: AcquireResourceLockParams, context: Context) -> Steps:
     """The end of locks whose time is over, or whose lease is; nothing where it is refused."""
-    if reader.expired_locks(context.now, 1) or _overdue_tasks(reader, context):
+    if reader.expired_locks(context.now, 1) or _overdue_tasks(reader, params, context):
         yield _CHECK_LOCK, params
         yield from expire_first(reader, context)
-        for task_id in _overdue_tasks(reader, context):
+        for task_id in _overdue_tasks(reader, params, context):
             yield SETTLE_DUE, TaskParams(task_id=task_id)
 
 
-def _overdue_tasks(reader: Reader, context: Context) -> list[str]:
-    """The tasks in which a lease has run out that locks are bound to."""
-    expired = reader.expired_leases(context.honoured_until, context.now)
-    return list(dict.fromkeys(row.task_id for row in expired if row.locks_held))
+def _overdue_tasks(
+    reader: Reader, params: AcquireResourceLockParams, context: Context
+) -> list[str]:
+    """The tasks in which a lease has run out that locks are bound to.
+
+    Not that of the lease which the lock shall be bound to: who holds it came before its end was
+    recorded, so it counts.
+    """
+    overdue = reader.expired_leases(context.honoured_until, context.now)
+    holding = [row for row in overdue if row.locks_held]
+    own = {row.task_id for row in holding if row.lease_id == params.node_lease_id}
+    return [task for task in dict.fromkeys(row.task_id for row in holding) if task not in own]
 
 
 def _load_held(reader: Reader, params: HeldLockParams, _context: Context) -> HeldLockState:

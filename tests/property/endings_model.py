@@ -36,13 +36,15 @@ class Endings(Causes):
         self.open_gates(self._task(params))
         self.end_locks(sorted_over)
 
-    def settle_bound(self) -> None:
+    def settle_bound(self, mine: Object | None) -> None:
         """See `Locks`: the tasks of such leases, the soonest first."""
         bound = [lock["node"] for lock in self.locks if lock["node"] is not None]
         over = [node for node in bound if self._is_over(node)]
         over.sort(key=lambda node: (node["ends"], node["id"]))
+        kept = mine["task_id"] if mine is not None and mine in over else None
         for task_id in dict.fromkeys(node["task_id"] for node in over):
-            self._sweep({"task_id": task_id}, {})
+            if task_id != kept:
+                self._sweep({"task_id": task_id}, {})
 
     def _is_over(self, node: Object) -> bool:
         """Whether the lease has run out, or its attempt took too long."""

@@ -81,7 +81,7 @@ class Locks(Base):
     def _acquire_lock(self, params: Object, fresh: Object) -> Object | None:
         node = self._who_is_bound(params)
         self.expire_locks()
-        self.settle_bound()
+        self.settle_bound(node)
         key, mode = params["resource_key"], params.get("mode", "exclusive")
         if self.in_way_of(key, mode):
             return None
@@ -98,8 +98,8 @@ class Locks(Base):
         )
         return {name: value for name, value in self._lock_view(lock).items() if name in TAKEN}
 
-    def settle_bound(self) -> None:
-        """What has run out and holds locks is settled for who wants one."""
+    def settle_bound(self, mine: Object | None) -> None:
+        """What has run out and holds locks is settled for who wants one, but for `mine`."""
         raise NotImplementedError
 
     def _who_is_bound(self, params: Object) -> Object | None:
