@@ -1,5 +1,6 @@
 """ExplainNode, ExplainTask and `blocked_by`: why not; each engine runs the suite."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 import pytest
 
 from agentd.errors import NodeNotFound, TaskNotFound
+from agentd.queries.blocking import Blocking
+from agentd.queries.task_states import require_state_row
+from agentd.store import Reader
 from tests.core import LEASE_MS, NOW, STORES, Core, spec, uid
 
 
@@ -98,6 +102,33 @@ def test_what_failed_before_it(core: Core) -> None:
         ("dependency_failed", uid(1))
     ]
     assert "RetryNode" in found["next"]
+
+
+class Counting:
+    """A reader that counts how often it is asked what depends on a node."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.asked: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def dependents(self, node_id: str) -> list[str]:
+        self.asked[node_id] += 1
+        return self._reader.dependents(node_id)
+
+
+def test_many_ways_from_a_failure_are_one(core: Core) -> None:
+    """Each node behind a failure is looked at once, however many ways lead there."""
+    rows = range(1, 30, 3)
+    ranks = [spec(at, *range(row - 3, row)) for row in rows[1:] for at in range(row, row + 3)]
+    task_id = core.register(spec(1), spec(2), spec(3), *ranks)
+    core.do("FailNode", **core.hold(task_id).params)
+    with core.store.read() as reader:
+        counting = Counting(reader)
+        Blocking(counting, require_state_row(reader, task_id), NOW)
+    assert counting.asked == dict.fromkeys([uid(1), *map(uid, range(4, 31))], 1)
 
 
 def test_several_that_failed(core: Core) -> None:

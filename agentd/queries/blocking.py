@@ -74,7 +74,7 @@ class Blocking:
             self._failed_before.update(direct)
             found = direct
             while found:
-                new = [each for each in found if each not in self._behind]
+                new = [each for each in dict.fromkeys(found) if each not in self._behind]
                 self._behind.update(dict.fromkeys(new, failed.node_id))
                 found = [each for node_id in new for each in self._reader.dependents(node_id)]
 
