@@ -138,6 +138,7 @@ from agentd.api.tasks import (
     TaskSummary,
     TaskView,
 )
+from agentd.api.trace_context import is_traceparent
 from agentd.api.types import (
     EMPTY_OBJECT,
     NULL,
@@ -316,6 +317,7 @@ __all__ = [
     "gate_of",
     "gate_settings",
     "is_id",
+    "is_traceparent",
     "locks_of",
     "once_each",
     "or_default",

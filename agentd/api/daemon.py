@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from agentd.api.moments import FractionalSeconds
 from agentd.api.params import NoParams
 
 
@@ -117,6 +118,9 @@ class DatabaseMetrics(Struct):
     node_status_counts: dict[str, int]
 
 
+_NotOfOld = Meta(description="left out by daemons up to 0.2")
+
+
 class MetricsResult(Struct):
     """Counters, all cheap on a database of any size."""
 
@@ -125,3 +129,5 @@ class MetricsResult(Struct):
     context_event_limit: int
     runtime: RuntimeMetrics
     database: DatabaseMetrics
+    started_at: Annotated[FractionalSeconds | UnsetType, _NotOfOld] = UNSET
+    version: Annotated[str | UnsetType, _NotOfOld] = UNSET

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct, field
 from agentd.api.moments import At, check_at
 from agentd.api.params import TaskParams
 from agentd.api.registration import MOST_NODES
+from agentd.api.trace_context import Traceparent, check_traceparent
 from agentd.api.types import NodeRef, OrNull, ResultId, canonical_ref
 
 
@@ -25,10 +26,12 @@ class ForkTaskParams(TaskParams, forbid_unknown_fields=True):
         OrNull[bool], Meta(description="so is every one that is FAILED, and all behind it")
     ] = False
     goal: Annotated[str | None, Meta(description="another one")] = None
+    traceparent: Traceparent | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_at(self.at)
+        check_traceparent(self.traceparent)
         self.rerun = list(dict.fromkeys(map(canonical_ref, self.rerun)))
 
 

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct, field
 
 from agentd.api.params import Nullable, TaskParams
 from agentd.api.registration import MOST_NODES, NodeSpec, settle_nodes
+from agentd.api.trace_context import Traceparent, check_traceparent
 from agentd.api.types import Id, NodeRef, OrNull, ResultId, canonical_id, canonical_ref
 
 Reference = Annotated[
@@ -41,9 +42,11 @@ class AddNodesParams(TaskParams, kw_only=True, forbid_unknown_fields=True):
     lease: Annotated[
         LeaseRef | None, Meta(description="add them only while this lease is current")
     ] = None
+    traceparent: Traceparent | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_traceparent(self.traceparent)
         settle_nodes(self.nodes, "$.nodes")
         for node in self.nodes:
             if node.before:

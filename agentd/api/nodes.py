@@ -48,6 +48,7 @@ class NodeView(Struct):
     limits: list[str] | UnsetType = UNSET
     gate: GateSettings | UnsetType = UNSET
     locks: list[str | LockOfNode] | UnsetType = UNSET
+    traceparent: Annotated[str | UnsetType, Meta(description="as it was added with")] = UNSET
 
     @property
     def satisfies_dependents(self) -> bool:

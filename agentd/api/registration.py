@@ -15,6 +15,7 @@ from agentd.api.node_settings import (
     own_settings,
 )
 from agentd.api.params import Params
+from agentd.api.trace_context import Traceparent, check_traceparent
 from agentd.api.types import Id, OptionalObject, OrNull, ResultId, canonical_id, canonical_ref
 
 MOST_LABELS = 64
@@ -73,9 +74,11 @@ class RegisterTaskParams(Params, dict=True):
         Annotated[Text, Meta(description="while a task with it goes on, that one is the answer")]
         | None
     ) = None
+    traceparent: Traceparent | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_traceparent(self.traceparent)
         self.parent_task_id = self.parent_task_id and canonical_id(self.parent_task_id)
         settle_nodes(self.initial_nodes, "$.initial_nodes")
         if self.node_defaults is not None:

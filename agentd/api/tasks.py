@@ -40,6 +40,7 @@ class TaskView(Struct):
     forked_from: Annotated[
         ForkOrigin | UnsetType, Meta(description="left out where it was registered")
     ] = UNSET
+    traceparent: Annotated[str | UnsetType, _WhereSet] = UNSET
 
 
 class TaskStatusParams(TaskParams):

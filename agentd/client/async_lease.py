@@ -78,6 +78,7 @@ class AsyncLease(BaseLease):
         return is_last and isinstance(error, asyncio.CancelledError)
 
     async def __aenter__(self) -> Self:
+        self.trace.begin(self)
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._cancelled_before = self._task.cancelling() if self._task else 0
@@ -92,8 +93,9 @@ class AsyncLease(BaseLease):
     ) -> None:
         task, self._task = self._task, None
         try:
-            if self._was_our_cancel(task, error):
-                self.check()
-            await run_async(self._end(error), self._ask)
+            with self.trace.ending(self, error):
+                if self._was_our_cancel(task, error):
+                    self.check()
+                await run_async(self._end(error), self._ask)
         finally:
             self._stop_heartbeats()

@@ -44,6 +44,7 @@ from agentd.errors import (
     WorkFailed,
     WorkReleased,
 )
+from agentd.traces.attempt import Attempt
 
 CHECKPOINT = "CHECKPOINT"
 """The action type of the events that checkpoints are."""
@@ -60,7 +61,8 @@ class BaseLease:
     what the node will be completed with, and `usage` what that end will tell of it, by unit. Where
     `acquire_next` is set, the call that ends the node asks for the next one as well, which is
     `next` then. `ending` is what the daemon answered to the end of the node,
-    `was_released` whether it was lost because somebody else gave the node back.
+    `was_released` whether it was lost because somebody else gave the node back. `trace` is what
+    tracers are told of the work, while the block lasts.
     """
 
     def __init__(self, acquired: AcquireNextNodeResult, heartbeats: LeaseKeeper) -> None:
@@ -82,6 +84,7 @@ class BaseLease:
         self._held: Any = None
         self._why_lost: str | None = None
         self._is_dropped = False
+        self.trace = Attempt()
 
     @cached_property
     def payload(self) -> Any:
@@ -172,6 +175,7 @@ class BaseLease:
         )
         with self._translate_errors():
             committed: EventResult = yield request
+        self.trace.add_usage(usage)
         return committed
 
     def _add_nodes(self, nodes: Sequence[NodeSpec | Mapping[str, Any]]) -> Steps[AddNodesResult]:

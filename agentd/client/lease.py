@@ -67,11 +67,13 @@ class Lease(BaseLease):
         self._interrupt.fire()
 
     def __enter__(self) -> Self:
+        self.trace.begin(self)
         self._interrupt.arm()
         try:
             self.check()  # it may have been dropped before the block began
-        except LeaseLost:
+        except LeaseLost as lost:
             self._interrupt.disarm()
+            self.trace.end(self, lost)
             raise
         self._start_heartbeats()
         return self
@@ -84,6 +86,7 @@ class Lease(BaseLease):
     ) -> None:
         self._interrupt.disarm()
         try:
-            run(self._end(error), self._ask)
+            with self.trace.ending(self, error):
+                run(self._end(error), self._ask)
         finally:
             self._stop_heartbeats()

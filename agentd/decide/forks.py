@@ -84,6 +84,7 @@ def fork_task(state: ForkState, params: ForkTaskParams, context: Context) -> lis
         forked_from=ForkedFrom(params.task_id, origin.seq),
         completed=ended.count("COMPLETED"),
         failed=ended.count("FAILED"),
+        traceparent=params.traceparent,
     )
     return [Draft(registered, payload=origin.context), *drafts]
 

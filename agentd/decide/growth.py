@@ -70,7 +70,8 @@ def add_nodes(state: Growth, params: AddNodesParams, _context: Context) -> list[
     meant = {ref: each.row.node_id for ref, each in state.old.items()} | named
     needed, later = _new_edges(nodes, meant | {each: each for each in state.node_ids}, old, names)
     _refuse_cycle(state.edges, needed, later, names)
-    return [*_additions(state, nodes, needed, old), *_more_dependencies(later, old)]
+    added = _additions(state, nodes, needed, old, params.traceparent)
+    return [*added, *_more_dependencies(later, old)]
 
 
 def _refuse_taken_names(state: Growth, named: Mapping[str, str]) -> None:
@@ -148,6 +149,7 @@ def _additions(
     nodes: Sequence[tuple[str, AddedNodeSpec]],
     needed: Edges,
     old: Mapping[str, OldNode],
+    traceparent: str | None,
 ) -> Iterator[Draft]:
     first = 0 if state.task is None else state.task.nodes
     satisfied = {node_id for node_id, each in old.items() if each.satisfied}
@@ -160,6 +162,7 @@ def _additions(
             spec.name,
             node_settings(spec, state.defaults),
             place,
+            traceparent=traceparent,
         )
         yield Draft(event, node_id, or_default(spec.payload_schema, EMPTY_OBJECT))
 

@@ -97,6 +97,7 @@ def _registered(
         params.paused,
         None if timeout is None else now + round(timeout * 1000),
         params.dedupe_key,
+        traceparent=params.traceparent,
     )
 
 

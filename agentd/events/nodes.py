@@ -54,6 +54,7 @@ class NodeAdded(Event, frozen=True, omit_defaults=True):
 
     `place` is its place among those of the same request, from 0, where the task was there already.
     A node that had ended in the task that its own was forked from did so in record `result_seq`.
+    `traceparent` is the span of whoever added it, where that is not the task's.
     """
 
     position: int
@@ -64,6 +65,7 @@ class NodeAdded(Event, frozen=True, omit_defaults=True):
     settings: NodeSettings | None = None
     place: int | None = None
     result_seq: int | None = None
+    traceparent: str | None = None
 
 
 class DependenciesAdded(Event, frozen=True, omit_defaults=True):

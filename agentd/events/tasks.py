@@ -22,7 +22,7 @@ class TaskRegistered(Event, frozen=True, omit_defaults=True):
     nothing, `spent` says that its budget is reached already. They and all behind them came later
     and are left out where there is nothing to say, so records without them are what they always
     were. Of its nodes so many are `completed` and `failed` from the start: it was `forked_from`
-    another.
+    another. `traceparent` is the span of whoever planned it.
     """
 
     goal: str
@@ -39,6 +39,7 @@ class TaskRegistered(Event, frozen=True, omit_defaults=True):
     forked_from: ForkedFrom | None = None
     completed: int = 0
     failed: int = 0
+    traceparent: str | None = None
 
 
 class TaskCancelled(Event, frozen=True, omit_defaults=True):

@@ -26,11 +26,16 @@ _TRY_LATER = "the endpoint is not well: try later"
 
 
 class Completion(NamedTuple):
-    """What the model wrote; `usage` counts tokens, where the endpoint says so."""
+    """What the model wrote; `usage` counts tokens, where the endpoint says so.
+
+    `finish_reason` and `model` are the endpoint's words, None where it says none.
+    """
 
     text: str
     is_cut: bool
     usage: dict[str, int] | None
+    finish_reason: str | None = None
+    model: str | None = None
 
 
 class _Message(Struct):
@@ -45,6 +50,7 @@ class _Choice(Struct):
 class _Body(Struct):
     choices: list[_Choice]
     usage: Raw = Raw(b"null")
+    model: Raw = Raw(b"null")
 
 
 class _Error(Struct):
@@ -71,7 +77,13 @@ def parse_completion(body: bytes, scrub: Scrub, max_tokens: int) -> Completion:
     choice = decoded.choices[0]
     text = scrub(choice.message.content or "").strip()
     _check_text(text, choice.finish_reason, max_tokens)
-    return Completion(text, choice.finish_reason == "length", _token_counts(decoded.usage))
+    return Completion(
+        text,
+        choice.finish_reason == "length",
+        _token_counts(decoded.usage),
+        _word(choice.finish_reason, scrub),
+        _word(decode_or_none(decoded.model, str), scrub),
+    )
 
 
 def error_message(body: bytes, scrub: Scrub) -> str:
@@ -109,6 +121,10 @@ def _token_counts(usage: Raw) -> dict[str, int] | None:
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
     counted = {name: decode_or_none(told[name], Count) for name in names if name in told}
     return {name: number for name, number in counted.items() if number is not None}
+
+
+def _word(told: str | None, scrub: Scrub) -> str | None:
+    return None if told is None else _shorten(told, scrub)
 
 
 def _text(body: bytes) -> str:

@@ -17,6 +17,7 @@ from agentd.errors import Failure, WorkFailed
 from agentd.loop.agents import AGENTS, Agent, agent_of, request_of
 from agentd.loop.artifacts import Artifacts
 from agentd.loop.chat import ChatAnswer, ChatClient
+from agentd.loop.chat_span import chat_span, token_counts
 from agentd.loop.failures import ChatFailed, TransientFailure
 from agentd.loop.prompts import prompt_messages
 from agentd.loop.result import EXCERPT_LENGTH, AgentResult, decode_result
@@ -58,7 +59,12 @@ class AgentHandler:
             await lease.commit(REQUEST_RETRIED, {**about, **told})
 
         try:
-            answer = await with_retries(lambda: self._chat.ask(prompt), commit_retry, self._sleep)
+            with chat_span(self._settings) as note:
+                answer = await with_retries(
+                    lambda: self._chat.ask(prompt), commit_retry, self._sleep
+                )
+                note(answer.completion)
+            lease.trace.add_usage(token_counts(answer.completion))
             usage = answer.completion.usage
             await lease.commit(
                 RESPONSE_RECEIVED, {**about, "latency_ms": answer.latency_ms, "usage": usage}
@@ -73,7 +79,7 @@ class AgentHandler:
     def _write_artifact(self, task_id: str, agent: Agent, answer: ChatAnswer) -> AgentResult:
         text = artifact_text(agent, answer, self._settings.max_tokens)
         artifact = Artifacts(self._settings.artifact_dir, task_id).write(agent.file, text)
-        _, is_cut, usage = answer.completion
+        is_cut, usage = answer.completion.is_cut, answer.completion.usage
         return AgentResult(
             agent.name, self._settings.model, artifact, text[:EXCERPT_LENGTH], is_cut, usage
         )

@@ -9,11 +9,13 @@ import os
 import sys
 import threading
 
+from agentd import __version__
 from agentd.client import Client
 from agentd.errors import Failure
 from agentd.loop.chat import ChatClient
 from agentd.loop.handler import AgentHandler
 from agentd.loop.settings import load
+from agentd.traces.export import exported_spans
 from agentd.worker import Worker
 
 
@@ -23,12 +25,16 @@ def main(task_id: str) -> int:
     settings = load()
     handler = AgentHandler(settings, ChatClient(settings))
     try:
-        with Client() as client:
+        with exported_spans(os.environ, __version__, _say, str), Client() as client:
             Worker(client, handler, task_id=task_id, owner=owner_name(os.getpid())).run()
     except Failure as failure:
-        print(failure, file=sys.stderr)  # noqa: T201 - the loop reads it
+        _say(str(failure))
         return failure.exit_code
     return 0
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr)  # noqa: T201 - the loop reads it where a worker dies
 
 
 def owner_name(pid: int) -> str:

@@ -95,6 +95,8 @@ def metrics(reader: Reader, _params: Struct, context: Context) -> MetricsResult:
         context.event_limit,
         replace(context.runtime, failures_by_kind=_most_frequent(context.runtime)),
         queries.database_metrics(reader, context.now),
+        context.started_at / 1000,
+        __version__,
     )
 
 

@@ -95,6 +95,8 @@ def node_view(reader: Reader, row: NodeRow, usage: Amounts = _NOTHING) -> NodeVi
     if row.settings_seq is not None:
         same = row.settings_seq == row.added_seq
         _show_settings(view, _settings_in(added) if same else node_settings(reader, row))
+    if isinstance(added.event, NodeAdded) and added.event.traceparent is not None:
+        view.traceparent = added.event.traceparent
     return view
 
 

@@ -59,6 +59,7 @@ def task_view(reader: Reader, row: TaskRow) -> TaskView:
         row.parent_task_id or UNSET,
         dict(event.labels) or UNSET,
         UNSET if origin is None else ForkOrigin(origin.task_id, origin.seq),
+        event.traceparent or UNSET,
     )
 
 

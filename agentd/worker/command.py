@@ -17,10 +17,12 @@ from typing import Any, NamedTuple, NoReturn
 from agentd.client import AsyncClient, AsyncLease
 from agentd.client.address import Address
 from agentd.errors import DaemonUnreachable, LeaseLost, RequestRefused, WorkFailed, WorkReleased
+from agentd.traces.context import with_trace
 from agentd.worker.child_process import GRACE, ChildProcess
 from agentd.worker.command_ending import CommandEnding, last_words
 from agentd.worker.command_input import command_input
 from agentd.worker.command_run import CommandRun, ShowLine
+from agentd.worker.command_usage import trace_usage
 from agentd.worker.failure_row import MOST_FAILURES, FailureRow
 from agentd.worker.guardian import Guardian, GuardianGone
 from agentd.worker.kept_output import OutputKeeper
@@ -104,6 +106,7 @@ class CommandHandler:
         try:
             code = await self._run_child(lease, run)
             await run.end()
+            await trace_usage(lease, self._address)
             self._release_if_signalled()
             if code == 0:
                 return await run.result()
@@ -260,8 +263,9 @@ class CommandHandler:
         return words if len(words) <= _LONGEST_QUOTED else f"{words[:_LONGEST_QUOTED]} ..."
 
     def _environment(self, lease: AsyncLease) -> dict[str, str]:
+        planned = lease.context.node.traceparent or lease.context.task.traceparent
         return {
-            **os.environ,
+            **with_trace(os.environ, planned or None),
             "AGENTD_TASK_ID": lease.task_id,
             "AGENTD_NODE_ID": lease.node_id,
             "AGENTD_LEASE_ID": lease.lease_id,

@@ -42,6 +42,7 @@ class Forks(Leases):
             "paused": False,
             "cancelled": False,
             "goal": params.get("goal", origin["goal"]),
+            "traceparent": params.get("traceparent"),
             "forked_from": {"task_id": origin["id"], "seq": seq},
         }
         for node_id in (ANY, *new.values()):

@@ -91,7 +91,7 @@ class Growing(Asker):
             specs[-1]["id"] = old[0]["id"]
         elif flaw == "name" and specs and old and old[-1]["name"] is not None:
             specs[-1]["name"] = old[-1]["name"]
-        params: Object = {"task_id": task_id, "nodes": specs}
+        params: Object = {"task_id": task_id, "nodes": specs, **ask.trace}
         if holder is not None:
             lease = {"node_id": holder["id"], "lease_id": self.lease(ask, holder)}
             params["lease"] = self.by_name(holder, lease)

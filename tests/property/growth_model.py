@@ -35,6 +35,8 @@ class Growing(Leases):
             known = {**spec, "dependencies": list(dict.fromkeys(needed))}
             said = task["said"]
             self.nodes[node_id] = new_node(node_id, task["id"], known, said, self.now)
+            if params.get("traceparent"):
+                self.nodes[node_id]["traceparent"] = params["traceparent"]
             self.name_limits(self.nodes[node_id])
         later = self._put_before(specs, order, meant)
         task["nodes"] = [*task["nodes"], *order]

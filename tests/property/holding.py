@@ -103,7 +103,8 @@ def task_view(task: Object) -> Object:
     """What clients see of the task itself."""
     view = {name: task[name] for name in ("id", "goal", "context", "created_at")}
     forked = {"forked_from": task["forked_from"]} if "forked_from" in task else {}
-    return {**view, **found_by(task), **forked}
+    traced = {"traceparent": task["traceparent"]} if task["traceparent"] else {}
+    return {**view, **found_by(task), **forked, **traced}
 
 
 def found_by(task: Object) -> Object:

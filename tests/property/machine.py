@@ -82,7 +82,7 @@ class CoreMachine(Looking, Growing, Deciding, RuleBasedStateMachine):
     @precondition(lambda self: len(self.model.tasks) < MAX_TASKS)
     @rule(ask=asks)
     def fork(self, ask: Ask) -> None:
-        self.send(("ForkTask", self.forking(ask)))
+        self.send(("ForkTask", {**self.forking(ask), **ask.trace}))
 
     @rule(ask=asks)
     def ask(self, ask: Ask) -> None:

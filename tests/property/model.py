@@ -108,6 +108,7 @@ class Model(Forks, Growing):
             "at": self.now,
             "parent": params.get("parent_task_id"),
             "labels": params.get("labels") or {},
+            "traceparent": params.get("traceparent"),
             "budget": params.get("budget"),
             "paused": params.get("paused", False),
             "ends": self._end_of(params.get("timeout_secs")),

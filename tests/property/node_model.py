@@ -85,7 +85,7 @@ def begin_anew(node: Object, *, ended: bool, now: int) -> Object:
     """The node as it begins in a fork: with the end that it had, or as it was registered."""
     moment = node["planned"]
     return {
-        **node,
+        **{name: value for name, value in node.items() if name != "traceparent"},
         **NO_LEASE,
         "status": node["status"] if ended else "PENDING",
         "result_payload": node["result_payload"] if ended else None,

@@ -63,6 +63,11 @@ class Ask(NamedTuple):
     usage: Object
     offers: list[str]
 
+    @property
+    def trace(self) -> Object:
+        """The span in which a plan is made or changed, if there is one."""
+        return {"traceparent": TRACES[self.which % len(TRACES)]} if self.lease == "over" else {}
+
 
 SAID: dict[str, list[object]] = {
     "node_id": [True],
@@ -123,11 +128,15 @@ _gates = st.fixed_dictionaries(
     },
 )
 many_settings = st.lists(st.just({}) | _settings | _gates, min_size=1, max_size=3)
+TRACES = [f"00-{at:032x}-{at:016x}-01" for at in (1, 2, 3)]
+"""Spans that plans are made in."""
+
 of_tasks: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.fixed_dictionaries(
     {},
     optional={
         "priority": st.integers(-1, 1),
         "node_defaults": st.fixed_dictionaries({}, optional=_defaults),
+        "traceparent": st.sampled_from(TRACES),
     },
 )
 

@@ -17,6 +17,7 @@ from agentd.cli.daemon_warnings import print_warnings
 from agentd.cli.extras import require_extra
 from agentd.cli.failures import Usage
 from agentd.cli.printing import print_data, print_json
+from agentd.cli.worker.spans import sent_spans
 from agentd.client import Client
 from agentd.config.values import Flag
 from agentd.errors import Failure
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
             settings = _offline(stack, options, settings)
         client = stack.enter_context(Client())
         client.health()
+        stack.enter_context(sent_spans())  # by the workers; what keeps them from it is said here
         return _run(options, client, settings)
 
 

@@ -17,9 +17,10 @@ from weakref import WeakKeyDictionary
 
 from agentd import config
 from agentd.cli.ids import find_task_id
-from agentd.cli.log import log_to_stderr
+from agentd.cli.log import failures_logged, log_to_stderr, logs_json
 from agentd.cli.owner import process_owner
 from agentd.cli.printing import print_data
+from agentd.cli.worker.spans import sent_spans
 from agentd.client import AsyncLease, Client
 from agentd.errors import BadSetting, WorkerStopped
 from agentd.label import node_label
@@ -33,6 +34,8 @@ from agentd.worker.command import (
 from agentd.worker.command_worker import CommandWorker
 from agentd.worker.guardian import Guardian
 from agentd.worker.kept_output import OutputKeeper, OutputPlace
+
+_commands = logging.getLogger("agentd.worker.command")
 
 MOST_LINES = 1000
 """Lines of one node that are shown."""
@@ -77,6 +80,11 @@ def run(options: argparse.Namespace) -> int:
     Raises `BadSetting` where there is no such command, `WorkerStopped` where it can do no good, and
     what `Worker` raises.
     """
+    with failures_logged(as_json=options.json):
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     _check(options.command[0])
     with Client() as client:
         task = None if options.task is None else find_task_id(client, options.task)
@@ -100,12 +108,12 @@ def run(options: argparse.Namespace) -> int:
 def _work(client: Client, task: str | None, options: argparse.Namespace) -> CommandWorker:
     policy, settings = _policy(options), config.load()
     place = OutputPlace.in_home(settings.home, settings.log_bytes)
-    with Guardian(policy.grace) as guardian:
+    with Guardian(policy.grace) as guardian, sent_spans():
         command = CommandHandler(
             options.command,
             guardian,
             client.address,
-            _LinePrinter().show,
+            (_LineLog() if logs_json() else _LinePrinter()).show,
             lambda: worker,
             OutputKeeper(place, client.address),
             policy,
@@ -179,6 +187,9 @@ class _LinePrinter:
     def __init__(self) -> None:
         self._lines: WeakKeyDictionary[AsyncLease, int] = WeakKeyDictionary()
 
+    def _put(self, lease: AsyncLease, line: str) -> None:
+        print(f"[{_label(lease)}] {printable(line)}", file=sys.stderr, flush=True)
+
     def show(self, lease: AsyncLease, line: str) -> None:
         """Show a line of the command that works on that node, unless it has shown enough."""
         number = self._lines[lease] = self._lines.get(lease, 0) + 1
@@ -189,7 +200,15 @@ class _LinePrinter:
         elif len(line) > LONGEST_LINE:
             line = line[:LONGEST_LINE] + " ..."
         with contextlib.suppress(OSError):  # nobody reads it; the work goes on
-            print(f"[{_label(lease)}] {printable(line)}", file=sys.stderr, flush=True)
+            self._put(lease, line)
+
+
+class _LineLog(_LinePrinter):
+    """The log, where each line says of which node it is."""
+
+    def _put(self, lease: AsyncLease, line: str) -> None:
+        about = {"task_id": lease.task_id, "node_id": lease.node_id, "node": _label(lease)}
+        _commands.info("%s", line, extra={"fields": about})
 
 
 def _label(lease: AsyncLease) -> str:

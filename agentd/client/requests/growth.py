@@ -7,6 +7,7 @@ from agentd import api
 from agentd.client.nodes import added_node_specs, as_struct
 from agentd.client.requests.request import Id, Request, request_id_or_new
 from agentd.errors import InvalidParams
+from agentd.traces.context import current_traceparent
 
 
 def add_nodes(
@@ -14,14 +15,16 @@ def add_nodes(
     nodes: Sequence[api.NodeSpec | Mapping[str, Any]],
     *,
     lease: api.LeaseRef | Mapping[str, Any] | None = None,
+    traceparent: str | None = None,
     request_id: Id | None = None,
 ) -> Request[api.AddNodesResult]:
     """Add nodes to a task, all or nothing; one that has ended goes on with them.
 
     They are as in `register_task`; `dependencies` may name any node of the task, what has ended
     too, and `before` names nodes that are PENDING and shall wait for the new one as well. At most
-    20,000. With `lease`, a `node_id` and its `lease_id`, only while that is current. Answers the
-    ids of the new nodes, in the order given.
+    20,000. With `lease`, a `node_id` and its `lease_id`, only while that is current. `traceparent`
+    is that of the new nodes, as in `register_task`. Answers the ids of the new nodes, in the order
+    given.
 
     Raises `TaskNotFound`, `TaskIsCancelled`, `InvalidGraph` (an id or a name that is taken, an
     unknown dependency, a `before` that is unknown or not PENDING, a cycle), `NodeNotFound` and
@@ -34,6 +37,7 @@ def add_nodes(
             task_id=str(task_id),
             nodes=specs,
             lease=as_struct(lease, api.LeaseRef, "$.lease", "AddNodes"),
+            traceparent=traceparent or current_traceparent(),
             request_id=request_id_or_new(request_id),
         )
     except ValueError as error:  # what the daemon would say of it

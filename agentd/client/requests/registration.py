@@ -10,6 +10,7 @@ from agentd.client.nodes import node_defaults_of, node_specs
 from agentd.client.requests.request import Id, Request, request_id_or_new
 from agentd.client.values import encode_optional
 from agentd.errors import InvalidParams
+from agentd.traces.context import current_traceparent
 
 
 def register_task(  # noqa: PLR0913 - one for each field of the request
@@ -25,6 +26,7 @@ def register_task(  # noqa: PLR0913 - one for each field of the request
     paused: bool = False,
     timeout_secs: float | None = None,
     dedupe_key: str | None = None,
+    traceparent: str | None = None,
     request_id: Id | None = None,
 ) -> Request[api.RegisterTaskResult]:
     """Register a goal and its graph of nodes, all or nothing.
@@ -38,7 +40,9 @@ def register_task(  # noqa: PLR0913 - one for each field of the request
     `labels` are what it is found by. Once a unit of its `budget` is reached, or while it is
     `paused`, none of its nodes is handed out. It is cancelled with its parent, and when
     `timeout_secs` are over. While a task goes on that bears the `dedupe_key`, that one is the
-    answer, with `existing`, and the rest is ignored.
+    answer, with `existing`, and the rest is ignored. `traceparent` (W3C Trace Context) is the span
+    that the attempts of its nodes are children of; left out, the one that is active here, if the
+    program traces, or the TRACEPARENT of the environment.
 
     Raises `InvalidGraph` (a duplicate id, an unknown dependency, a cycle), `TaskNotFound` and
     `TaskIsCancelled` (of the parent), `InvalidParams`, `RequestIdReused`, and
@@ -61,6 +65,7 @@ def register_task(  # noqa: PLR0913 - one for each field of the request
             paused=paused,
             timeout_secs=timeout_secs,
             dedupe_key=dedupe_key,
+            traceparent=traceparent or current_traceparent(),
             request_id=request_id_or_new(request_id),
         )
     except ValueError as error:  # what the daemon would say of it
