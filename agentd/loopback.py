@@ -21,6 +21,13 @@ class Loopback(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class Ports(NamedTuple):
+    """Where a daemon listens besides its socket, if anywhere: for clients, and for scrapers."""
+
+    tcp: Loopback | None = None
+    metrics: Loopback | None = None
+
+
 def parse_loopback(text: str, *, lowest_port: int = 1) -> Loopback:
     """The address that `text` means. Raises `ValueError`, which says what was expected."""
     from ipaddress import IPv6Address, ip_address  # noqa: PLC0415 - late: few need it

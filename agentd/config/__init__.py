@@ -29,6 +29,7 @@ DEFAULT_CONTEXT_BYTES = 262_144
 DEFAULT_LOG_BYTES = 1_073_741_824
 DEFAULT_CONNECT_SECS = 2
 LARGEST_LOG_BYTES = 2**50
+LOG_FORMATS = ("text", "json")
 
 
 class Settings(NamedTuple):
@@ -53,6 +54,7 @@ class Settings(NamedTuple):
     secret_file: Path = Path(DEFAULT_HOME, SECRET_NAME)
     connect_secs: int = DEFAULT_CONNECT_SECS
     autostart: bool = False
+    log_format: str = "text"
 
 
 class Setting(NamedTuple):
@@ -95,7 +97,13 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         _secret_file(values),
         _connect_secs(values),
         _autostart(values),
+        _log_format(values),
     )
+
+
+def log_format() -> str:
+    """How whoever logs writes: `text`, or `json`. Raises `BadSetting`."""
+    return _log_format(Values(os.environ, env_file(os.environ)))
 
 
 def explain_settings(environment: Mapping[str, str], file: EnvFile) -> list[Setting]:
@@ -217,6 +225,13 @@ def _log_level(values: Values) -> int:
     return parse_shared_filter(values.get_unchecked("RUST_LOG") or "").level
 
 
+def _log_format(values: Values) -> str:
+    value = (values.get("AGENTD_LOG_FORMAT") or "text").strip()
+    if value not in LOG_FORMATS:
+        raise values.bad_setting("AGENTD_LOG_FORMAT", " or ".join(LOG_FORMATS))
+    return value
+
+
 def _log_warning(values: Values) -> str | None:
     """What is left out of a filter that is not agentd's alone."""
     if values.get_unchecked("AGENTD_LOG") is not None:
@@ -257,6 +272,7 @@ _SETTINGS: Mapping[str, Callable[[Values], Any]] = {
     "AGENTD_NOTIFY": _notify,
     "AGENTD_CONNECT_SECS": _connect_secs,
     "AGENTD_AUTOSTART": _autostart,
+    "AGENTD_LOG_FORMAT": _log_format,
     "AGENTD_LOG": _log_level,
 }
 """How each variable is read."""

@@ -13,12 +13,13 @@ from pathlib import Path
 from agentd.config import Settings
 from agentd.daemon.bounded_log import replace_output
 from agentd.daemon.home import make_private, refuse_foreign
+from agentd.daemon.log import logger
 from agentd.daemon.queued_stderr import open_closed_descriptors
 from agentd.daemon.ready_line import READY, ReadyLine
 from agentd.daemon.serve import serve
 from agentd.daemon.supervision import Supervision
 from agentd.errors import AlreadyRunning, Failure
-from agentd.loopback import Loopback
+from agentd.loopback import Ports
 from agentd.text import printable
 
 LOG_NAME = "serve.log"
@@ -28,7 +29,7 @@ _KEPT_IGNORED = (signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE))
 """Python ignores these itself."""
 
 
-def serve_in_background(settings: Settings, *, backup: bool, tcp: Loopback | None) -> int:
+def serve_in_background(settings: Settings, *, backup: bool, ports: Ports) -> int:
     """Run the daemon in a process of its own; the exit code, in both.
 
     Raises `Failure` in the daemon's process where it refuses to start.
@@ -45,13 +46,16 @@ def serve_in_background(settings: Settings, *, backup: bool, tcp: Loopback | Non
     ready_line = ReadyLine(writing)
     try:
         _detach(settings.home / LOG_NAME)
-        serve(settings, backup=backup, tcp=tcp, supervision=Supervision(ready_line=ready_line))
+        serve(settings, backup=backup, ports=ports, supervision=Supervision(ready_line=ready_line))
     except AlreadyRunning as failure:  # the log is the other's
         ready_line.write(str(failure))
         return failure.exit_code
     except Failure as failure:
         ready_line.write(str(failure))
-        raise
+        if settings.log_format == "text":
+            raise
+        logger.error("%s", failure)
+        return failure.exit_code
     return 0
 
 

@@ -8,12 +8,10 @@ import logging
 import time
 from typing import Any
 
-from agentd.text import printable
+from agentd.json_log import LONGEST_LINE, JsonFormatter, log_uncaught
+from agentd.text import printable_start
 
 logger = logging.getLogger("agentd")
-
-LONGEST_LINE = 2_000
-"""Characters of a message, or of one line of a traceback, before they are escaped."""
 
 
 class _Formatter(logging.Formatter):
@@ -65,15 +63,13 @@ FAILURES_SECONDS = 10.0
 
 
 def _escape(text: str) -> str:
-    if len(text) > LONGEST_LINE:
-        text = f"{text[:LONGEST_LINE]}…"
-    return printable(text)
+    return printable_start(text, LONGEST_LINE)
 
 
-def set_up(level: int) -> None:
-    """Log to standard error from `level` (a number of `logging`) on."""
+def set_up(level: int, log_format: str = "text") -> None:
+    """Log to standard error from `level` (a number of `logging`) on, as text or as JSON."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_Formatter())
+    handler.setFormatter(JsonFormatter() if log_format == "json" else _Formatter())
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(level)
@@ -82,3 +78,5 @@ def set_up(level: int) -> None:
     loops.handlers[:] = [handler]
     loops.propagate = False
     loops.setLevel(max(level, logging.WARNING))
+    if log_format == "json":
+        log_uncaught(logger)

@@ -15,8 +15,11 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from io import TextIOBase
 from typing import TextIO, cast
+
+from agentd.json_log import json_line
 
 LONGEST_QUEUE = 2**18
 """Characters that may wait to be read: some 2,000 lines."""
@@ -34,8 +37,12 @@ _STANDARD = 2
 class QueuedStderr(TextIOBase):
     """A text file that can be written to at any time, and never has to be waited for."""
 
-    def __init__(self, file: int, encoding: str = "utf-8") -> None:
+    def __init__(
+        self, file: int, encoding: str = "utf-8", notice: Callable[[str], str] = "agentd: {}".format
+    ) -> None:
+        """`notice` makes the line that says how many are missing."""
         self._file = file
+        self._notice = notice
         self._encoding = encoding
         self._changed = threading.Condition()
         self._waiting: deque[str | int] = deque()  # lines, or how many are missing at this place
@@ -97,7 +104,7 @@ class QueuedStderr(TextIOBase):
     def _write_next(self) -> None:
         with self._changed:
             head, self._is_writing = self._next(), True
-        left = self._put(head if isinstance(head, str) else _notice(head))
+        left = self._put(head if isinstance(head, str) else f"{self._notice(_missing(head))}\n")
         with self._changed:
             self._is_writing = False
             if isinstance(head, str):
@@ -138,17 +145,22 @@ class QueuedStderr(TextIOBase):
         return 0
 
 
-def _notice(missing: int) -> str:
-    lines = "1 line is" if missing == 1 else f"{missing} lines are"
-    return f"agentd: {lines} missing here: the log was not read, or could not be written\n"
+def _missing(number: int) -> str:
+    lines = "1 line is" if number == 1 else f"{number} lines are"
+    return f"{lines} missing here: the log was not read, or could not be written"
 
 
-def replace_stderr() -> None:
+def _json_notice(told: str) -> str:
+    return json_line("warn", "agentd", told)
+
+
+def replace_stderr(*, as_json: bool = False) -> None:
     """Let all that this process says on standard error go through a queue, to its end."""
     open_closed_descriptors()
     # Else a terminal that is set so (stty tostop) stops whoever writes to it in the background.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    queued = QueuedStderr(sys.stderr.fileno(), sys.stderr.encoding)
+    notice = _json_notice if as_json else "agentd: {}".format
+    queued = QueuedStderr(sys.stderr.fileno(), sys.stderr.encoding, notice)
     sys.stderr = cast("TextIO", queued)
     atexit.register(queued.drain)
 

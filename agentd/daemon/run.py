@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agentd import __version__
 from agentd.api import rfc3339
@@ -33,42 +33,51 @@ from agentd.daemon.start_extension import extended_start
 from agentd.daemon.stop_signals import stop_signals
 from agentd.daemon.supervision import Supervision
 from agentd.daemon.tcp_acceptor import TcpAcceptor
-from agentd.daemon.tcp_listener import TcpListener
+from agentd.daemon.tcp_listener import TcpListener, listen_on
 from agentd.daemon.unproved import MOST as MOST_UNPROVED
 from agentd.daemon.watchdog import Watchdog
 from agentd.database_files import lost_path
 from agentd.errors import DiskFailed, Failure
-from agentd.loopback import Loopback
+from agentd.loopback import Loopback, Ports
 from agentd.secret_file import make_secret
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.aside import files_set_aside
 from agentd.store.sqlite.mark import Mark
 
+if TYPE_CHECKING:
+    from agentd.figures.endpoint import Endpoint
+
 GARBAGE = 50_000
 """Objects between two collections: 700, Python's own number, costs some 5 % (benchmarks)."""
+
+MOST_SCRAPERS = 24
+"""Descriptors of the endpoint that tells the figures: its connections, its loop, its own client."""
 
 DRAIN_SECONDS = 3.0
 """How long clients may take to read their last answers; the whole stop stays under 5 s."""
 
 
 class Doors(NamedTuple):
-    """Where clients come in: the socket, perhaps TCP, and how many of them there may be."""
+    """Where clients come in: the socket, perhaps TCP, and how many of them there may be.
+
+    At `metrics` nobody is a client: there the figures are told.
+    """
 
     listener: Listener
     tcp: TcpListener | None
     most: int
+    metrics: socket.socket | None
 
 
-def run(
-    settings: Settings, *, backup: bool, tcp: Loopback | None, supervision: Supervision
-) -> None:
+def run(settings: Settings, *, backup: bool, ports: Ports, supervision: Supervision) -> None:
     """Serve until one of the signals that stop it; `backup`: with a copy before a migration.
 
-    `tcp` is where to listen besides the socket. Raises `Failure` where the database or the socket
+    `ports` are where to listen besides the socket. Raises `Failure` where the database or a socket
     is refused, `DiskFailed` after a failed fsync.
     """
-    unproved = 0 if tcp is None else MOST_UNPROVED
-    most = connection_limit(unproved)  # before the database opens its files
+    unproved = 0 if ports.tcp is None else MOST_UNPROVED
+    scrapers = 0 if ports.metrics is None else MOST_SCRAPERS
+    most = connection_limit(unproved + scrapers)  # before the database opens its files
     prepare = partial(prepare_migration, settings.database.resolve(), backup=backup)
     inherited = inherited_socket(supervision.sockets, settings.socket_path)
     with extended_start(supervision.manager):
@@ -77,8 +86,7 @@ def run(
     try:
         listener = Listener(settings.socket_path, inherited)
         try:
-            over_tcp = None if tcp is None else TcpListener(tcp, make_secret(settings.secret_file))
-            _serve(settings, store, Doors(listener, over_tcp, most), supervision)
+            _serve(settings, store, _doors(settings, listener, ports, most), supervision)
         finally:
             listener.remove()
     finally:
@@ -88,6 +96,14 @@ def run(
             f"the disk failed to keep what was written to {settings.database}: check the disk, "
             "then start agentd again, and repeat the requests whose outcome is unknown"
         ) from store.failure
+
+
+def _doors(settings: Settings, listener: Listener, ports: Ports, most: int) -> Doors:
+    """Listen where else it was asked for. Raises `Failure`."""
+    metrics = None if ports.metrics is None else listen_on(ports.metrics)
+    if ports.tcp is None:
+        return Doors(listener, None, most, metrics)
+    return Doors(listener, TcpListener(ports.tcp, make_secret(settings.secret_file)), most, metrics)
 
 
 def _serve(settings: Settings, store: SqliteStore, doors: Doors, supervision: Supervision) -> None:
@@ -176,6 +192,7 @@ async def _main(
     acceptor = Acceptor(doors.listener.socket, service, doors.most)
     acceptor.open()
     over_tcp = _open_tcp(doors, service, settings.secret_file)
+    endpoint = _open_endpoint(doors, settings.socket_path)
     watches = (
         SocketWatch(settings.home, doors.listener, acceptor),
         DatabaseWatch(store),
@@ -192,8 +209,9 @@ async def _main(
     for watch in watches:
         watch.stop()
     acceptor.close()
-    if over_tcp is not None:
-        over_tcp.close()
+    for door in (over_tcp, endpoint):
+        if door is not None:
+            door.close()
     await service.drain(DRAIN_SECONDS)
     logger.info("stopped")
 
@@ -221,3 +239,16 @@ def _open_tcp(doors: Doors, service: Service, secret_file: Path) -> TcpAcceptor 
         secret_file,
     )
     return acceptor
+
+
+def _open_endpoint(doors: Doors, socket_path: Path) -> "Endpoint | None":
+    """Tell the figures to those who scrape them, and say where."""
+    if doors.metrics is None:
+        return None
+    from agentd.figures.endpoint import Endpoint  # noqa: PLC0415 - it needs an extra
+
+    at = Loopback(*doors.metrics.getsockname()[:2])
+    endpoint = Endpoint(doors.metrics, socket_path)
+    endpoint.start()
+    logger.info("figures at http://%s/metrics", at)
+    return endpoint

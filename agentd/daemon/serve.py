@@ -18,20 +18,18 @@ from agentd.daemon.stop_signals import stop_signals
 from agentd.daemon.supervision import Supervision
 from agentd.database_files import index_path, wal_path
 from agentd.errors import BadSetting, Failure
-from agentd.loopback import Loopback
+from agentd.loopback import Ports
 from agentd.socket_path import too_long
 
 
-def serve(
-    settings: Settings, *, backup: bool, tcp: Loopback | None, supervision: Supervision
-) -> None:
+def serve(settings: Settings, *, backup: bool, ports: Ports, supervision: Supervision) -> None:
     """Run the daemon in the foreground until it is told to stop. Raises `Failure` instead.
 
-    `backup`: before a database of an earlier agentd is migrated, a copy is left beside it. `tcp`:
+    `backup`: before a database of an earlier agentd is migrated, a copy is left beside it. `ports`:
     where to listen besides the socket.
     """
     os.environ["AGENTD_AUTOSTART"] = "0"  # what it starts must not start another when it stops
-    set_up(settings.log_level)
+    set_up(settings.log_level, settings.log_format)
     if (told := too_long(settings.socket_path)) is not None:
         raise BadSetting(told)
     for number in stop_signals():  # until the loop takes over
@@ -51,7 +49,7 @@ def serve(
             logger.warning("%s", warning)
         from agentd.daemon.run import run  # noqa: PLC0415 - the locks come first
 
-        run(settings, backup=backup, tcp=tcp, supervision=supervision)
+        run(settings, backup=backup, ports=ports, supervision=supervision)
 
 
 def _refuse_strangers(database: Path) -> None:

@@ -28,11 +28,12 @@ class TcpListener:
     def __init__(self, at: Loopback, secret: bytes) -> None:
         """Bind; port 0 takes any that is free. Raises `Failure`."""
         self.secret = secret
-        self.socket = _listen(at)
+        self.socket = listen_on(at)
         self.at = Loopback(*self.socket.getsockname()[:2])
 
 
-def _listen(at: Loopback) -> socket.socket:
+def listen_on(at: Loopback) -> socket.socket:
+    """A socket that listens there; port 0 takes any that is free. Raises `Failure`."""
     try:
         made = socket.socket(socket.AF_INET6 if ":" in at.host else socket.AF_INET)
     except OSError as error:

@@ -18,6 +18,7 @@ import anyio
 import anyio.lowlevel
 from mcp.server.stdio import stdio_server
 
+from agentd.config import log_format
 from agentd.mcp.agent import Agent
 from agentd.mcp.client_watch import Line, Pipes, wait_until_gone
 from agentd.mcp.ending import Ending
@@ -111,4 +112,8 @@ def _end_on_signals(ending: Ending) -> None:
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_OneLine())
+    if log_format() == "json":
+        from agentd.json_log import JsonFormatter  # noqa: PLC0415 - few ask for it
+
+        handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

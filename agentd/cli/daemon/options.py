@@ -26,6 +26,13 @@ def serve(verb: Parser) -> None:
         help="listen on TCP, too, such as 127.0.0.1:7777 or [::1]:7777, for clients that a sandbox "
         "or a container keeps off the socket; port 0 takes any and says which",
     )
+    verb.add_argument(
+        "--metrics",
+        metavar="ADDRESS",
+        type=_loopback,
+        help="tell Prometheus the figures of `agentd metrics` at http://ADDRESS/metrics, such as "
+        "127.0.0.1:9464; port 0 takes any and says which",
+    )
     ready = verb.add_mutually_exclusive_group()
     ready.add_argument(
         "--ready-fd",
@@ -77,6 +84,16 @@ def call(verb: Parser) -> None:
         type=positive_seconds,
         default=30.0,
         help="how long to wait (default: 30s)",
+    )
+
+
+def metrics(verb: Parser) -> None:
+    """`agentd metrics`."""
+    verb.add_argument(
+        "--prometheus",
+        action="store_true",
+        help="in Prometheus' text format 1.0; where no daemon answers it is agentd_up 0, and the "
+        "exit code is 3, where it has no database 1",
     )
 
 
