@@ -7,13 +7,12 @@ where boxes would not fit.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from renderdag import Ancestor, AncestorType, GraphRowRenderer
 
-from agentd.api import NodeView
 from agentd.errors import Failure
-from agentd.states import GATE, STATES, State, in_dependency_order
+from agentd.states import GATE, STATES, Depending, State, in_dependency_order
 from agentd.text import printable
 
 MOST = 500
@@ -30,12 +29,29 @@ class TooLarge(Failure):
     """A graph that is not for the eye."""
 
 
+class Drawable(Depending, Protocol):
+    """What is drawn of a node, and of all that it depends on; a `NodeView` is one."""
+
+    @property
+    def task_id(self) -> str:
+        """The task that has it."""
+
+    @property
+    def lease_owner(self) -> str | None:
+        """Who holds it."""
+
+    @property
+    def gate(self) -> object:
+        """True where it is decided, not worked on."""
+
+
 class Line(NamedTuple):
     """One line: those that connect, then the node's state and name where it is a node's."""
 
     beside: str
     state: State | None
     label: str
+    node_id: str | None = None
 
     @property
     def plain(self) -> str:
@@ -45,7 +61,7 @@ class Line(NamedTuple):
 
 
 def draw(
-    nodes: Sequence[NodeView],
+    nodes: Sequence[Drawable],
     found: Mapping[str, State],
     called: Mapping[str, str],
     columns: int | None = None,
@@ -63,12 +79,12 @@ def draw(
     drawn = []
     for node, (first, *rest) in rows:
         label = printable(called[node.id] + _remark(node, found[node.id]))
-        drawn.append(Line(f"{first:{width}}", found[node.id], label))
+        drawn.append(Line(f"{first:{width}}", found[node.id], label, node.id))
         drawn += [Line(line, None, "") for line in rest]
     return drawn
 
 
-def _remark(node: NodeView, state: State) -> str:
+def _remark(node: Drawable, state: State) -> str:
     """Who holds it; or that it is a gate, which nobody holds."""
     if node.lease_owner:
         return f" ({node.lease_owner})"
@@ -76,8 +92,8 @@ def _remark(node: NodeView, state: State) -> str:
 
 
 def _rows(
-    nodes: Sequence[NodeView], found: Mapping[str, State], *, ascii_only: bool
-) -> list[tuple[NodeView, list[str]]]:
+    nodes: Sequence[Drawable], found: Mapping[str, State], *, ascii_only: bool
+) -> list[tuple[Drawable, list[str]]]:
     """The lines beside each node, its sign among them, and those below it."""
     output = GraphRowRenderer().output().with_min_row_height(1)
     renderer = output.build_ascii() if ascii_only else output.build_box_drawing()
@@ -94,7 +110,7 @@ def _rows(
     return rows
 
 
-def _too_large(nodes: Sequence[NodeView], why: str, form: str) -> TooLarge:
+def _too_large(nodes: Sequence[Drawable], why: str, form: str) -> TooLarge:
     return TooLarge(
         f"a graph of {len(nodes):,} nodes is too large to draw here: {why}; "
         f"`agentd task show {nodes[0].task_id}` lists the nodes, and `--format {form}` is for "

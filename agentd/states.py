@@ -44,20 +44,24 @@ EVENT_COLOURS = {
 """Those of the events that end a node, or ask a person."""
 
 
-class NodeLike(Protocol):
-    """What the state of a node follows from; a `NodeView` is one."""
+class Depending(Protocol):
+    """What the order of nodes follows from."""
 
     @property
     def id(self) -> str:
         """What others call it among their dependencies."""
 
     @property
-    def status(self) -> str:
-        """One of the four."""
-
-    @property
     def dependencies(self) -> Sequence[str]:
         """The ids of the nodes that it needs."""
+
+
+class NodeLike(Depending, Protocol):
+    """What the state of a node follows from; a `NodeView` is one."""
+
+    @property
+    def status(self) -> str:
+        """One of the four."""
 
     @property
     def blocked_by(self) -> Sequence[str]:
@@ -72,7 +76,7 @@ class NodeLike(Protocol):
         """Its dependents wait for it no longer."""
 
 
-Node = TypeVar("Node", bound=NodeLike)
+Node = TypeVar("Node", bound=Depending)
 
 _BY_STATUS = {state.word: state for state in (COMPLETED, FAILED, RUNNING)}
 

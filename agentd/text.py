@@ -17,6 +17,11 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
 
 
+def printable_start(text: str, most: int) -> str:
+    """The first so many characters of what somebody wrote, on one line."""
+    return printable(text if len(text) <= most else f"{text[:most]}…")
+
+
 def printable_json(written: bytes) -> str:
     r"""JSON that is the same value: `\u009b` stands for what `printable` spells out."""
     # Tabs and returns stand between values only: inside of a text they are escaped already.

@@ -13,7 +13,16 @@ import pytest
 from agentd import AsyncClient
 from agentd.api import RecordedEventView, TaskStatusResult
 from agentd.errors import TaskNotFound
-from agentd.live import SPAN_KINDS, Board, Change, Feed, TaskNodes, attempt_spans
+from agentd.live import (
+    SPAN_KINDS,
+    Board,
+    Change,
+    Feed,
+    TaskNodes,
+    attempt_spans,
+    by_attention,
+    silent_secs,
+)
 from agentd.states import node_states
 from tests.daemon_process import PATIENCE_SECONDS
 
@@ -209,6 +218,28 @@ def test_only_what_changed_is_named(shared: DaemonProcess) -> None:
         asyncio.run(follow())
 
 
+def test_events_that_were_read_before_they_are_told(shared: DaemonProcess) -> None:
+    """What happens between a change and the reading that follows it counts once."""
+
+    async def follow() -> None:
+        async with AsyncClient(shared.socket_path) as client:
+            nodes = TaskNodes(client, task)
+            place = (await client.watch_events(limit=1)).last_seq
+            for _ in range(3):
+                lease = await client.acquire_next_node(task)
+                assert lease is not None
+                await client.release_node(task, lease.node_id, lease.lease_id)
+            await nodes.update(Change([], place, is_new=True))
+            page = await client.watch_events(after_seq=place, limit=3)
+            await nodes.update(Change(page.events, page.last_seq))
+            await catch_up(client, nodes, page.last_seq)
+            assert as_shown(nodes) == as_said(await client.task_status(task))
+
+    with shared.connect() as connection:
+        task = register(connection, nodes=[{}])
+        asyncio.run(follow())
+
+
 def test_a_task_of_several_pages(shared: DaemonProcess) -> None:
     """All nodes are there, in the order of their registration; a failure is asked for."""
 
@@ -230,6 +261,41 @@ def test_a_task_of_several_pages(shared: DaemonProcess) -> None:
 
     with shared.connect() as connection:
         task = register(connection, nodes=[{"name": f"n{i}"} for i in range(2_100)])
+        asyncio.run(follow())
+
+
+def test_the_last_word_of_who_hangs(shared: DaemonProcess) -> None:
+    """What a silent agent said is found, and when, however much others have said since."""
+
+    async def follow() -> None:
+        async with AsyncClient(shared.socket_path) as client:
+            hung, busy = [await client.acquire_next_node(task) for _ in range(2)]
+            assert hung is not None
+            assert busy is not None
+            await client.commit_event(
+                task, hung.node_id, lease_id=hung.lease_id, payload={"message": "hm"}
+            )
+            for number in range(150):
+                said = {"message": f"step {number}"}
+                await client.commit_event(task, busy.node_id, lease_id=busy.lease_id, payload=said)
+            nodes = TaskNodes(client, task)
+            await nodes.read()
+            row = nodes.nodes[hung.node_id]
+            assert row.last_word == "hm"
+            assert row.said_at is not None
+            assert silent_secs(row, row.said_at + 59) is None
+            assert silent_secs(row, row.said_at + 60) == 60
+            await client.complete_node(task, hung.node_id, hung.lease_id)
+            await nodes.read()
+            assert silent_secs(nodes.nodes[hung.node_id], row.said_at + 60) is None
+            assert [each.state for each in by_attention(nodes.nodes.values())] == [
+                "RUNNING",
+                "runnable",
+                "COMPLETED",
+            ]
+
+    with shared.connect() as connection:
+        task = register(connection, nodes=[{}, {}, {}])
         asyncio.run(follow())
 
 

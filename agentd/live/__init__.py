@@ -5,6 +5,7 @@ bounded number of times a second; and after whatever may have been missed all is
 knows no widget and no page.
 """
 
+from agentd.live.attention import by_attention, silent_secs
 from agentd.live.board import Board, TaskRow
 from agentd.live.feed import Change, Feed
 from agentd.live.node_row import NodeRow
@@ -21,4 +22,6 @@ __all__ = [
     "TaskNodes",
     "TaskRow",
     "attempt_spans",
+    "by_attention",
+    "silent_secs",
 ]

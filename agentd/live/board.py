@@ -62,6 +62,10 @@ _LATER: Mapping[str, float] = MappingProxyType(
 )
 """Seconds after which each is looked at when anything at all happened."""
 
+_AGAIN = 5.0
+"""Seconds after which that is looked at which changes without an event: who comes, waits or goes
+makes none, nor does a limit that opens by itself."""
+
 
 class TaskRow(Struct):
     """One task; `usage` and `budget` are empty until they were asked for.
@@ -118,6 +122,7 @@ class Board:
             self._dirty_since = dict.fromkeys(_SECONDS, now - max(_LATER.values()))
         for event in change.events:
             self._note(event, now)
+        self._note_time(now)
         changed = {"tasks"} if self._count_minutes(now) else set()
         least = 0.0 if not change.is_busy and len(self._stale) <= _FEW else _SECONDS["tasks"]
         for what in [each for each in self._dirty_since if self._is_due(each, now, least)]:
@@ -139,6 +144,21 @@ class Board:
                 self._dirty_since[what] = now - _LATER[what]
         for what in _LATER:
             self._dirty_since.setdefault(what, now)
+
+    def _note_time(self, now: float) -> None:
+        """What changes without an event."""
+        moment = time.time()
+        changing = {
+            "workers": True,
+            "limits": any(each.closed_until is not None for each in self.limits),
+            "waiting": any(
+                each.kind == "limit" or (each.until is not None and each.until <= moment)
+                for each in self.waiting
+            ),
+        }
+        for what, changes in changing.items():
+            if changes and now > self._asked_at.get(what, now) + _AGAIN:
+                self._dirty_since.setdefault(what, now - _LATER[what])
 
     def _is_due(self, what: str, now: float, least: float) -> bool:
         asked = self._asked_at.get(what)
@@ -180,16 +200,16 @@ class Board:
                 _take_usage(row, await self._client.task_status(task, fields=["usage"]))
 
     async def _read_tasks(self) -> None:
-        known, self._rows = self._rows, {}
+        known, rows = self._rows, dict[str, TaskRow]()
         place = None
-        while len(self._rows) < MOST_TASKS:
-            left = MOST_TASKS - len(self._rows)
+        while len(rows) < MOST_TASKS:
+            left = MOST_TASKS - len(rows)
             page = await self._client.list_tasks(limit=left, before=place)
             for each in page.tasks:
-                self._rows[each.id] = _row_of(each, known.get(each.id))
+                rows[each.id] = _row_of(each, known.get(each.id))
             if (place := page.next) is None:
                 break
-        self.has_more = place is not None
+        self._rows, self.has_more = rows, place is not None  # whoever looks sees all or none of it
 
     def _put(self, tasks: Iterable[TaskSummary]) -> None:
         """A task that is known in its place, a new one before all others."""

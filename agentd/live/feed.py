@@ -37,6 +37,9 @@ and an event is seen within 150 ms where 10 happen a second."""
 _AWAY_PAUSE = 0.5
 """Seconds between two looks for a daemon that is away."""
 
+_RECENT = 100
+"""Places at the end of the journal in which an event is looked for to know the journal by."""
+
 
 class Change(Struct):
     """What happened since the change before; nothing, where nothing has for a while."""
@@ -61,6 +64,7 @@ class Feed:
     def __init__(self, client: AsyncClient, task_id: str | None = None) -> None:
         self._address = client.address
         self._task_id = task_id
+        self._newest: RecordedEventView | None = None
 
     async def changes(self) -> AsyncGenerator[Change, None]:
         """The first says where the journal ends; then change after change, for ever.
@@ -88,20 +92,35 @@ class Feed:
         if place is None:
             return await self._from_the_end(client)
         page = await self._page(client, place, wait)
-        if not page.events:
-            end = await self._end(client)
-            # Where the journal is shorter now, a backup was restored.
-            return Change([], page.last_seq) if end >= place else Change([], end, is_new=True)
+        if not await self._is_the_same(client, place):
+            return await self._from_the_end(client)
         events = page.events
         for _ in range(_MOST_PAGES):
             if len(page.events) < _PAGE:
+                self._newest = events[-1] if events else self._newest
                 return Change(events, page.last_seq)
             page = await self._page(client, page.last_seq, 0)
             events += page.events
         return await self._from_the_end(client)
 
+    async def _is_the_same(self, client: AsyncClient, place: int) -> bool:
+        """Whether the newest event that is known is in the journal still.
+
+        A client connects anew by itself: meanwhile a backup may have been restored, or another
+        database been opened, which may be longer.
+        """
+        known = self._newest
+        if known is None:
+            return await self._end(client) >= place
+        found = await client.watch_events(after_seq=known.seq - 1, task_id=self._task_id, limit=1)
+        return [event.id for event in found.events] == [known.id]
+
     async def _from_the_end(self, client: AsyncClient) -> Change:
-        return Change([], await self._end(client), is_new=True)
+        end = await self._end(client)
+        begin = max(end - _RECENT, 0)
+        recent = await client.watch_events(after_seq=begin, task_id=self._task_id, limit=_RECENT)
+        self._newest = next((each for each in reversed(recent.events) if each.seq <= end), None)
+        return Change([], end, is_new=True)
 
     async def _end(self, client: AsyncClient) -> int:
         return (await client.watch_events(task_id=self._task_id, limit=1)).last_seq

@@ -56,6 +56,9 @@ class NodeRow(Struct):
     last_word: str | None = None
     """What was said of it last: by its agent, or why it failed or was given back."""
 
+    said_at: float | None = None
+    """When that was said."""
+
     @property
     def satisfies_dependents(self) -> bool:
         """Its dependents wait for it no longer."""
@@ -81,6 +84,7 @@ def row_of(node: NodeView) -> NodeRow:
         blocked_by=[kind for kind in node.blocked_by if kind not in _DERIVED],
         runs_on=node.on_failure == "continue",
         ask=None if node.gate is UNSET else node.gate.ask,
+        last_word=_error_of(node.result_payload) if node.status == "FAILED" else None,
     )
 
 
@@ -89,21 +93,27 @@ def fold(row: NodeRow, event: RecordedEventView) -> bool:
 
     False where the event leaves open how, and the node has to be asked for.
     """
-    row.last_word = last_word(event) or row.last_word
+    hear(row, event)
     if event.by_client:
         return True
     change = _CHANGES.get(event.action_type)
-    moment = datetime.fromisoformat(event.timestamp).timestamp() // 1  # as views have it
+    moment = _moment(event)
     row.updated_at = moment
     if change is not None:
         change(row, moment, _decode(event.payload))
     return change is not None
 
 
+def hear(row: NodeRow, event: RecordedEventView) -> None:
+    """Where this event says something in words, they are the last ones."""
+    if word := last_word(event):
+        row.last_word, row.said_at = word, _moment(event)
+
+
 def last_word(event: RecordedEventView) -> str | None:
     """What an event says in words: of what agents commit the text, of failures the error."""
     if len(event.payload) > _LARGEST_PAYLOAD:
-        return printable(bytes(event.payload)[:_LONGEST_WORD].decode(errors="replace"))
+        return _start(event.payload)
     found = _decode(event.payload)
     if event.by_client:
         said: Any = found.get("message", found) if isinstance(found, dict) else found
@@ -113,12 +123,36 @@ def last_word(event: RecordedEventView) -> str | None:
         said = found.get("reason")
     else:
         return None
+    return _words(said)
+
+
+def _error_of(payload: Raw) -> str | None:
+    return _start(payload) if len(payload) > _LARGEST_PAYLOAD else _words(_decode(payload))
+
+
+def _start(payload: Raw) -> str:
+    return printable(bytes(payload)[:_LONGEST_WORD].decode(errors="replace"))
+
+
+def _words(said: Any) -> str | None:
+    """What a payload, or a part of one, says to a person."""
     if isinstance(said, Mapping):
         said = next((said[k] for k in ("message", "error", "text", "note") if k in said), said)
     if said in (None, "", {}, []):
         return None
-    text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-    return printable(text[:_LONGEST_WORD])
+    return printable((said if isinstance(said, str) else _encode(said))[:_LONGEST_WORD])
+
+
+def _encode(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:  # it could be decoded, by a hair
+        return "…"
+
+
+def _moment(event: RecordedEventView) -> float:
+    """Whole seconds, as views have it."""
+    return datetime.fromisoformat(event.timestamp).timestamp() // 1
 
 
 def _acquire(row: NodeRow, moment: float, payload: Mapping[str, Any]) -> None:

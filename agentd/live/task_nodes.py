@@ -3,10 +3,12 @@
 The rule this file keeps: a task of 10,000 nodes is read once, in pages. After that an event costs a
 row, and what the task itself is costs one small question. What events do not tell (whether a
 failure is final, a setting that was changed) is asked of its node; where that is too much, or the
-counts are not the daemon's, the pages are read again.
+counts are not the daemon's, the pages are read again. What time alone changes has no event: it is
+looked for.
 """
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 
@@ -14,8 +16,9 @@ from msgspec import UNSET
 
 from agentd.api import RecordedEventView, TaskStatusResult, TaskView
 from agentd.client import AsyncClient
+from agentd.errors import NodeNotFound
 from agentd.live.feed import Change
-from agentd.live.node_row import NodeRow, fold, last_word, row_of
+from agentd.live.node_row import NodeRow, fold, hear, row_of
 from agentd.node_labels import labels_of
 from agentd.states import PENDING, RUNNABLE, STATES, State, in_dependency_order, state_of
 
@@ -26,8 +29,8 @@ _MOST_ASKED = 20
 _TOO_MANY = 200
 """Nodes that wait to be asked for: then reading pages is cheaper."""
 
-_RECENT = 100
-"""Events in which the last words are looked for when a task is opened."""
+_RECENT = 1000
+"""Events in which the last words are looked for when a task is opened: who hangs spoke long ago."""
 
 _PAUSE = 0.5
 """Seconds between two looks at the task while much happens in it."""
@@ -35,6 +38,19 @@ _PAUSE = 0.5
 _LONGEST_UNSETTLED = 10.0
 """Seconds after which it is looked whether all is as the daemon says, though much happens; else
 when nothing happens for a while."""
+
+_AGAIN, _LARGE_AGAIN = 5.0, 60.0
+"""Seconds after which a task is read again where more may have changed than events tell; of more
+nodes than a page."""
+
+_LOOK = 1.0
+"""Seconds between two looks for nodes whose moment has come."""
+
+_BY_TIME = frozenset({"limit_closed", "rate"})
+"""Causes that end without an event."""
+
+_COUNTS = "ACQUIRE_NODE"
+"""The event that must not be folded twice: a row that was asked for may have it already."""
 
 _HELD = ("PAUSED", "CANCELLED")
 """States of a task of which nothing is runnable."""
@@ -54,8 +70,9 @@ class TaskNodes:
         self._task_id = task_id
         self._unsure: dict[str, None] = {}
         self._dependents: dict[str, list[str]] = {}
-        self._is_settled = True
-        self._settled_at = 0.0
+        self._is_settled = self._is_whole = True
+        self._settled_at = self._read_at = self._looked_at = 0.0
+        self._asked_up_to = 0
         self._is_late = False
         self._asked_at = 0.0
         self.task = TaskView(task_id, "", b"null", "")  # type: ignore[arg-type] # until it is read
@@ -75,15 +92,25 @@ class TaskNodes:
         if change.is_new:
             return await self.read()
         if change.events:
-            self._is_settled = False
+            self._is_settled = self._is_whole = False
         events = [event for event in change.events if event.task_id == self._task_id]
         if any(event.action_type == "ADD_NODE" and not event.by_client for event in events):
             return await self.read()
         changed = self._fold(events)
-        if len(self._unsure) > _TOO_MANY:
+        self._doubt_what_time_ended()
+        if len(self._unsure) > _TOO_MANY and _now() > self._read_at + _LOOK:
             return await self.read()
-        changed |= await self._ask_nodes()
-        self._is_late = self._is_late or bool(changed or events)
+        try:
+            changed |= await self._ask_nodes()
+        except NodeNotFound:  # a backup was restored that does not have it
+            return await self.read()
+        return await self._follow_up(change, changed, is_late=bool(changed or events))
+
+    async def _follow_up(
+        self, change: Change, changed: set[str], *, is_late: bool
+    ) -> frozenset[str]:
+        """What follows for the task from what changed of its nodes."""
+        self._is_late = self._is_late or is_late
         if self._is_late and not (change.is_busy and _now() < self._asked_at + _PAUSE):
             changed = await self._ask_task(changed)
         else:
@@ -94,13 +121,21 @@ class TaskNodes:
 
     def _is_due(self, change: Change) -> bool:
         """Whether it is time to see that all is as the daemon says."""
-        if self._is_settled or self._unsure:
+        if self._unsure:
             return False
-        return not change.events or _now() > self._settled_at + _LONGEST_UNSETTLED
+        if not self._is_settled:
+            return not change.events or _now() > self._settled_at + _LONGEST_UNSETTLED
+        if self._is_whole and not any(
+            row.status == PENDING.word and not _BY_TIME.isdisjoint(row.blocked_by)
+            for row in self.nodes.values()
+        ):
+            return False
+        return _now() > self._read_at + (_LARGE_AGAIN if len(self.nodes) > _PAGE else _AGAIN)
 
     async def _settle(self, changed: set[str]) -> frozenset[str]:
         """What keeps a node back besides its own task changes without an event of its own."""
-        if len(self.nodes) <= _PAGE:
+        is_old = self._is_settled or _now() > self._read_at + _LARGE_AGAIN
+        if len(self.nodes) <= _PAGE or is_old:
             return frozenset(changed | await self.read())
         self._is_settled, self._settled_at = True, _now()
         changed = await self._ask_task(changed)
@@ -126,14 +161,17 @@ class TaskNodes:
             rows += map(row_of, status.nodes)
         known = self.nodes
         await self._keep(rows, known)
-        self._is_settled, self._settled_at = True, _now()
+        self._is_settled = self._is_whole = True
+        self._settled_at = self._read_at = _now()
+        self._asked_up_to = await self._end()
         return frozenset(row.id for row in rows if known.get(row.id) != row)
 
     async def _keep(self, rows: list[NodeRow], known: Mapping[str, NodeRow]) -> None:
         labels = labels_of({row.id: row.name for row in rows})
         for row in rows:
             row.label = labels[row.id]
-            row.last_word = known[row.id].last_word if row.id in known else None
+            if (before := known.get(row.id)) is not None and before.last_word:
+                row.last_word, row.said_at = before.last_word, before.said_at
         self.nodes = {row.id: row for row in rows}
         self._dependents = {}
         for row in rows:
@@ -144,7 +182,7 @@ class TaskNodes:
             recent = await self._client.task_events(self._task_id, limit=_RECENT)
             for event in recent.events:
                 if (row_ := self.nodes.get(event.node_id or "")) is not None:
-                    row_.last_word = last_word(event) or row_.last_word
+                    hear(row_, event)
         self._state_all()
 
     def _fold(self, events: Iterable[RecordedEventView]) -> set[str]:
@@ -155,22 +193,38 @@ class TaskNodes:
             if row is None:
                 continue
             changed.add(row.id)
-            if not fold(row, event):
+            is_told = fold(row, event)
+            if not is_told or (event.seq <= self._asked_up_to and event.action_type == _COUNTS):
                 self._unsure[row.id] = None
         return changed
+
+    def _doubt_what_time_ended(self) -> None:
+        """Nodes whose time has come: nothing else says so."""
+        if _now() < self._looked_at + _LOOK:
+            return
+        self._looked_at, now = _now(), time.time()
+        for row in self.nodes.values():
+            if row.not_before is not None and row.not_before <= now:
+                self._unsure[row.id] = None
 
     async def _ask_nodes(self) -> set[str]:
         asked = list(self._unsure)[:_MOST_ASKED]
         for node in asked:
             status = await self._client.node_status(self._task_id, node)
             known, row = self.nodes[node], row_of(status.node)
-            row.label, row.state, row.last_word = known.label, known.state, known.last_word
+            row.label, row.state = known.label, known.state
+            row.last_word, row.said_at = known.last_word, known.said_at
             if row.dependencies != known.dependencies:  # nodes were put before it
                 for other in set(row.dependencies) - set(known.dependencies):
                     self._dependents.setdefault(other, []).append(node)
             self.nodes[node] = row
             del self._unsure[node]
+        if asked:
+            self._asked_up_to = await self._end()
         return set(asked)
+
+    async def _end(self) -> int:
+        return (await self._client.watch_events(limit=1)).last_seq
 
     def _take(self, status: TaskStatusResult) -> None:
         self.task = status.task
