@@ -1,0 +1,1 @@
+"""`agentd top`: what goes on, live in a terminal."""
