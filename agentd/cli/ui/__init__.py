@@ -1,0 +1,1 @@
+"""`agentd ui`: pages for a browser on this machine."""
