@@ -1,12 +1,13 @@
 """What the documents say is what the program does.
 
-README.md and .env.example are compared with the program, table by table. What the README tells
-people to type is run in test_readme_session.py.
+The pages of docs/ and .env.example are compared with the program, table by table. What the README
+tells people to type is run in test_readme.py.
 """
 
 import re
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -20,12 +21,20 @@ from agentd.logfilter import DEFAULT_LEVEL, parse_filter
 from agentd.loop import settings as loop_settings
 from agentd.methods import METHODS
 from tests.daemon_process import REPOSITORY
-from tests.documents import README, found, quoted, rows, section, settings, text
+from tests.documents import README, blocks, found, quoted, rows, section, settings, text
 
 PACKAGE = REPOSITORY / "agentd"
 CONTRACT = REPOSITORY.parent / "shared" / "design" / "wire-protocol.md"
-LOOP = REPOSITORY / "docs" / "agent-loop.md"
-LONGEST_README = 320
+DOCS = REPOSITORY / "docs"
+ARCHITECTURE = DOCS / "architecture.md"
+COMMAND_LINE = DOCS / "command-line.md"
+CONFIGURATION = DOCS / "configuration.md"
+INSTALL = DOCS / "install.md"
+LOOP = DOCS / "agent-loop.md"
+PROTOCOL = DOCS / "protocol.md"
+TROUBLESHOOTING = DOCS / "troubleshooting.md"
+DEVELOPERS = {"dev", "browser", "bench", "soak", "dist"}
+"""Extras for those who change agentd."""
 
 
 def example_settings() -> dict[str, str]:
@@ -48,57 +57,67 @@ def help_of_agentd() -> str:
     return ended.stdout
 
 
-# The README's tables
+# The tables
 
 
-def test_the_readme_lists_the_methods() -> None:
-    """The methods of the README are those of the program, in its order, with their aliases."""
-    told = [(quoted(name)[0], quoted(aliases)) for name, aliases, _ in rows(section("Methods"))]
-    assert told == [(method.name, method.aliases) for method in METHODS]
+def test_the_protocol_lists_the_methods() -> None:
+    """The methods in short are those of the program, in its order; each leads to its part."""
+    table = rows(section("Methods", PROTOCOL).partition("### ")[0])
+    told = [(quoted(link)[0], link.partition("](")[2]) for link, _ in table]
+    assert told == [(method.name, f"#{method.name.lower()})") for method in METHODS]
 
 
-def test_the_readme_lists_the_errors() -> None:
-    """Every kind of error that a client can see is in the README with its code."""
-    told = {(int(code), quoted(kind)[0]) for code, kind, _ in rows(section("Errors"))}
-    assert told == {(error.code, error.kind) for error in WIRE_ERRORS}
+def test_the_settings() -> None:
+    """The page of settings, the loop's and .env.example tell of the same variables and defaults."""
+    told = settings(rows(section("Settings", CONFIGURATION)))
+    assert told | settings(rows(section("Settings", LOOP))) == example_settings()
 
 
-def test_the_readme_lists_the_settings() -> None:
-    """The README, the loop's page and .env.example tell of the same variables and defaults."""
-    told = settings(rows(section("Configuration"))) | settings(rows(section("Settings", LOOP)))
-    assert told == example_settings()
-
-
-def test_the_readme_lists_the_exit_codes() -> None:
-    """The exit codes of the README are those of `agentd --help`, word for word."""
-    told = ["  ".join(row) for row in rows(section("Command line")) if row[0].isdigit()]
+def test_the_exit_codes() -> None:
+    """The exit codes of the page are those of `agentd --help`, word for word."""
+    told = ["  ".join(row) for row in rows(section("Exit codes", COMMAND_LINE))]
     assert told == found(r"^  (\d+  .+)$", help_of_agentd())
 
 
-def test_the_readme_lists_the_verbs() -> None:
-    """The verbs of the README are those of `agentd --help`."""
-    told = [quoted(row[0]) for row in rows(section("Command line"))]
-    verbs = {command[0].split()[1] for command in told if command}
+def test_the_verbs() -> None:
+    """The verbs of the page are those of `agentd --help`."""
+    verbs = {quoted(row[0])[0].split()[1] for row in rows(section("Verbs", COMMAND_LINE))}
     assert verbs == set(found(r"^    ([\w-]+) ", help_of_agentd()))
 
 
-def test_the_readme_quotes_what_the_program_says() -> None:
-    """A message that Troubleshooting explains is a message of the program."""
+def test_the_extras() -> None:
+    """The extras of the page are those that pyproject.toml has for users."""
+    told = {quoted(row[0])[0] for row in rows(section("Extras", INSTALL))}
+    extras = tomllib.loads(text(REPOSITORY / "pyproject.toml"))["project"]["optional-dependencies"]
+    assert told == extras.keys() - DEVELOPERS
+
+
+def test_the_messages() -> None:
+    """A message that is explained is a message of the program."""
     source = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
-    messages = [quoted(row[0])[0] for row in rows(section("Troubleshooting"))]
+    told = rows(section("What agentd says", TROUBLESHOOTING))
+    messages = [message for row in told for message in quoted(row[0])]
     parts = [part.strip() for message in messages for part in message.split("…") if part.strip()]
-    assert len(parts) >= len(messages) >= 5
+    assert len(parts) >= len(messages) >= len(told) >= 5
     assert [part for part in parts if part not in source] == []
 
 
-# The layout, and what the README points at
+# The layout
 
 
-def test_the_readme_maps_every_room() -> None:
-    """Every file and folder of the package stands in the layout, and nothing that is not there."""
-    names = {name for row in rows(section("Layout")) for name in quoted(row[0])}
-    folders = {f"{path.name}/" for path in REPOSITORY.iterdir() if path.is_dir()}
-    assert {name.removeprefix("agentd/") for name in names} - folders == rooms()
+def test_the_page_maps_every_folder() -> None:
+    """Every folder of the repository stands in the layout, and none that is not there."""
+    told = {quoted(row[0])[0] for row in rows(section("Layout", ARCHITECTURE))}
+    built = tomllib.loads(text(REPOSITORY / "pyproject.toml"))["tool"]["hatch"]["build"]
+    packed = [name.strip("/") for name in built["targets"]["sdist"]["include"]]
+    folders = {name for name in packed if (REPOSITORY / name).is_dir() and name[0] != "."}
+    assert told == {f"{name}/" for name in folders}
+
+
+def test_the_page_maps_every_room() -> None:
+    """The map of the package in the layout is that of its docstring, letter by letter."""
+    _, head, rest = (agentd.__doc__ or "").partition("pure, without clock")
+    assert blocks(section("Layout", ARCHITECTURE), "text") == [head + rest]
 
 
 def test_the_package_maps_every_room() -> None:
@@ -108,23 +127,12 @@ def test_the_package_maps_every_room() -> None:
     assert {first or second for first, second in mapped} - {"agentd"} == names - {"__main__"}
 
 
-def test_the_readme_links_to_what_is_there() -> None:
-    """A link into the repository leads to a file."""
-    targets = found(r"\]\((?!https?:)([^)#]+)\)", text(README))
-    assert targets
-    assert [target for target in targets if not (REPOSITORY / target).is_file()] == []
-
-
-def test_the_readme_names_targets_that_make_knows() -> None:
-    """A `make` command in the README is a target of the Makefile."""
-    named = set(found(r"`make (\w+)`", text(README)))
-    targets = set(found(r"^(\w+):", text(REPOSITORY / "Makefile")))
-    assert {"demo", "test"} <= named <= targets
-
-
-def test_the_readme_is_short() -> None:
-    """A stranger gets through it."""
-    assert len(text(README).splitlines()) <= LONGEST_README
+def test_the_make_commands() -> None:
+    """A `make` command in the README and the page of the layout is a target of the Makefile."""
+    named = {page: set(found(r"`make ([\w-]+)", text(page))) for page in (README, ARCHITECTURE)}
+    targets = set(found(r"^([\w-]+):", text(REPOSITORY / "Makefile")))
+    assert {"demo", "test"} <= named[README]
+    assert named[README] | named[ARCHITECTURE] <= targets
 
 
 # .env.example
@@ -192,5 +200,6 @@ def test_the_contract_is_kept() -> None:
         "AGENTD_NOTIFY": "",
         "AGENTD_CONNECT_SECS": "2",
         "AGENTD_AUTOSTART": "0",
+        "AGENTD_LOG_FORMAT": "text",
     }
-    assert environment | ours_too == settings(rows(section("Configuration")))
+    assert environment | ours_too == settings(rows(section("Settings", CONFIGURATION)))

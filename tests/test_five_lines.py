@@ -1,4 +1,4 @@
-"""What the README tells people to type is typed here, as it stands."""
+"""The session in five lines of docs/protocol.md is typed here, as it stands."""
 
 import json
 import re
@@ -22,6 +22,7 @@ from tests.daemon_process import (
 )
 from tests.documents import blocks, section
 
+PAGE = REPOSITORY / "docs" / "protocol.md"
 NETCAT = f"""\
 #!{sys.executable}
 import socket, sys
@@ -41,7 +42,7 @@ WORDS = ("TASK", "NODE", "LEASE")
 
 @pytest.fixture
 def daemon(home: Path) -> Iterator[DaemonProcess]:
-    """A daemon without any variable: it is where the README says, in ~/.agentd."""
+    """A daemon without any variable: it is where the page says, in ~/.agentd."""
     with DaemonProcess(home.parent / ".agentd", AGENTD_HOME=None) as process:
         yield process
 
@@ -63,16 +64,16 @@ def play(lines: list[str], run: Callable[[str], Any]) -> Any:
 
 def session() -> list[str]:
     """The lines of the session."""
-    [block] = blocks(section("A session in five lines"), "sh")
+    [block] = blocks(section("A session in five lines", PAGE), "sh")
     lines = block.splitlines()
     assert len(lines) == 5
     return lines
 
 
 def as_call(line: str) -> str:
-    """The same request as the README says that the command line sends it."""
+    """The same request as the page says that the command line sends it."""
     template = "agentd call METHOD PARAMS"
-    assert template in section("A session in five lines")
+    assert template in section("A session in five lines", PAGE)
     request = json.loads(request_of(line))
     params = shlex.quote(json.dumps(request.get("params", {})))
     return template.replace("METHOD", request["method"]).replace("PARAMS", params)
@@ -115,7 +116,7 @@ def shell(daemon: DaemonProcess, line: str, tools: Mapping[str, str]) -> Any:
 
 
 def has_netcat() -> bool:
-    """Whether `nc` is the one that the README speaks of."""
+    """Whether `nc` is the one that the page speaks of."""
     path = shutil.which("nc")
     if path is None:
         return False
@@ -150,42 +151,3 @@ def test_the_session_with_the_command_line(daemon: DaemonProcess) -> None:
     """The same session with `agentd call` ends the same way."""
     status = play(session(), lambda line: shell(daemon, as_call(line), {"agentd": AGENTD}))
     assert status["counts"] == {"COMPLETED": 1}
-
-
-def test_the_session_from_python(daemon: DaemonProcess) -> None:
-    """The lines for Python complete every node of the task."""
-    [code] = blocks(section("A session in five lines"), "python")
-    env = environment(daemon.home, {"AGENTD_HOME": None})
-    subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, env=env, timeout=PATIENCE_SECONDS, check=True
-    )
-    with daemon.connect() as connection:
-        assert connection.call("Metrics")["database"]["node_status_counts"] == {"COMPLETED": 2}
-
-
-def test_the_task_file(daemon: DaemonProcess, tmp_path: Path) -> None:
-    """The task file registers, its graph is drawn, and the worker completes it."""
-    [document] = blocks(section("Agents at work"), "yaml")
-    [lines] = blocks(section("Agents at work"), "sh")
-    (tmp_path / "release.yaml").write_text(document)
-    env = environment(daemon.home, {"AGENTD_HOME": None, "PYTHONPATH": str(REPOSITORY)})
-    task_id = ""
-    for line in lines.splitlines():
-        program, *arguments = shlex.split(line)
-        assert program == "agentd"
-        ended = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                program,
-                *(task_id if word == "ID" else word for word in arguments),
-            ],
-            cwd=tmp_path,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=True,
-        )
-        task_id = task_id or ended.stdout.strip()
-    assert ended.stdout == "2 completed, 0 failed, 0 given back, 0 lost\n"
