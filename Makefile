@@ -11,7 +11,8 @@ STAMP := $(VENV)/.made-for
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-views demo-agents test test-oldest soak check run bench soak-load share dist zipapp clean
+.PHONY: help demo demo-views demo-agents test test-oldest soak check run bench soak-load share \
+  pictures dist zipapp clean
 
 help: ## list the targets
 	@echo 'make TARGET [ARGS="..."]'
@@ -20,7 +21,7 @@ help: ## list the targets
 demo: $(STAMP) ## two workers drain a release graph while the daemon is killed
 	@$(PY) -m examples.demo $(ARGS)
 
-demo-views: $(STAMP) ## three workers, a failure, two gates, a full limit: something to look at, until Ctrl-C
+demo-views: $(STAMP) ## three workers, a failure, two gates, a full limit: to look at until Ctrl-C
 	@$(PY) -m examples.demo_views
 
 demo-agents: $(STAMP) ## four agents work on one goal, offline: no key is needed
@@ -57,6 +58,9 @@ soak-load: $(VENV)/.has-bench ## an hour of load with deaths: does anything grow
 
 share: $(STAMP) ## write man pages and completions anew, after a change of the command line
 	@$(PY) -m release.share
+
+pictures: $(VENV)/.has-browser ## make the pictures in docs/pictures anew (ARGS=graph.svg: one of them)
+	@$(PY) -m tests.pictures $(ARGS)
 
 dist: $(VENV)/.has-dist ## the wheel, the sdist, and what an installation consists of, in dist/
 	@rm -f dist/agentd-*.whl dist/agentd-*.tar.gz dist/agentd-*.cdx.json
@@ -113,8 +117,8 @@ $(STAMP): pyproject.toml
 	{ $(CONSTRAINTS) PYTHONUNBUFFERED=1 $$pip $(PIP) '.[dev]' || echo failed; } | $(TELL)
 	@echo "$(CURDIR)" > $@
 
-# What only the benchmarks' peers and plots, or the fuzzers, need. Without it they
-# are skipped by name, so a failure here stops nobody.
+# What only the benchmarks' peers and plots, the fuzzers, or the tests in a browser need.
+# Without it they are skipped by name, so a failure here stops nobody.
 $(VENV)/.has-%: $(STAMP)
 	@echo "Adding the extra '$*' to $(VENV), once ..."
 	@pip="$(PY) -m pip"; $$pip --version >/dev/null 2>&1 || pip="python3 -m pip --python $(PY)"; \

@@ -59,16 +59,21 @@ effects
     database_files  the names of the files beside a database
     durable       having the disk keep a file, or the names in a directory
     results/      the files that attempts leave: what they wrote, results too large for a line
+    traces/       spans of attempts, for programs that trace
     client/       what a Python agent imports: typed calls, repeats, leases that last
+    figures/      what the daemon counts, for the tools that people have
     inbox/        what waits for a person
     live/         what people look at, kept as the daemon says it
     documents/    plans as people write them, in YAML or JSON
     worker/       runs handlers, or a command, on the nodes that it leases
     loop/         four agents that call a language model
+    top/          what goes on, live in a terminal
+    ui/           pages for a browser on this machine, alive
     mcp/          tool calls: the Model Context Protocol, for agents that speak it
     service/      the daemon as a service of its user: systemd's or launchd's
     config/       settings, and the env file
     logfilter     the logging filter among them
+    json_log      a log that programs read, an object a line
     cli/          the verbs
 """
 

@@ -2,9 +2,11 @@
 
 The rule this file keeps: the answer is not kept, only the place in the journal of the records that
 it shows, because records do not change. A request is the same when its method and its params
-are; one that was refused, or found nothing to hand out, is not remembered: it changed nothing.
+are, but for the trace that it is sent in: who tries again does so in another span. One that was
+refused, or found nothing to hand out, is not remembered: it changed nothing.
 """
 
+from copy import copy
 from hashlib import blake2b
 
 import msgspec
@@ -43,6 +45,9 @@ class Answered(Struct, frozen=True):
 
 def digest(params: Params) -> bytes:
     """Of the method, which the type of its params tells, and of the params."""
+    if getattr(params, "traceparent", None) is not None:
+        params = copy(params)
+        params.traceparent = None  # type: ignore[attr-defined]
     return blake2b(
         b"%b %b" % (type(params).__name__.encode(), _encode(params)), digest_size=_DIGEST_SIZE
     ).digest()

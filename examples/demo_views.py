@@ -25,8 +25,6 @@ WORKERS = ("claude/orchard-1", "claude/orchard-2", "codex/orchard-1")
 STEP_SECS = 1.0
 WAIT_SECS = 5.0
 LEASE_SECS = 60
-NEXT_PLAN_SECS = 240.0
-"""A plan may end, where somebody decides its gates: then another one begins."""
 
 TESTS = ("test-machine", 1)
 """The limit, and how many may run at once."""
@@ -37,7 +35,7 @@ USAGE = {"cost_usd": 0.01, "tokens": 800}
 
 
 class Hangs(Exception):
-    """The demo is over, and an agent still hangs."""
+    """An agent hung until the demo was over, or its node was taken from it."""
 
 
 class Workers:
@@ -68,7 +66,8 @@ class Workers:
         job: dict[str, Any] = lease.payload
         if job.get("hangs"):
             lease.commit("NOTE", {"message": "waiting for the lock on orchard.db"})
-            self.stop.wait()
+            while not (lease.is_lost or self.stop.wait(STEP_SECS)):
+                pass
             raise Hangs
         began = time.monotonic()
         while (left := began + job["seconds"] - time.monotonic()) > 0:
@@ -80,10 +79,10 @@ class Workers:
         lease.result = {"took_secs": job["seconds"]}
 
 
-def agentd(daemon: Daemon, *arguments: str) -> None:
-    """Run a verb on the demo's daemon. Raises `subprocess.CalledProcessError`."""
+def agentd(daemon: Daemon, *arguments: str, check: bool = True) -> None:
+    """Run a verb on the demo's daemon. Raises `subprocess.CalledProcessError` if it is to check."""
     command = [sys.executable, "-m", "agentd", *arguments]
-    subprocess.run(command, cwd=ROOT, env=daemon.env, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=ROOT, env=daemon.env, check=check, stdout=subprocess.DEVNULL)
 
 
 def play(screen: Screen, daemon: Daemon, home: Path) -> int:
@@ -102,7 +101,8 @@ def play(screen: Screen, daemon: Daemon, home: Path) -> int:
     try:
         while True:
             agentd(daemon, "task", "register", str(PLAN))
-            time.sleep(NEXT_PLAN_SECS)
+            agentd(daemon, "task", "wait", "@", check=False)  # a plan that ended has a next one
+            time.sleep(WAIT_SECS)
     finally:
         workers.stop.set()
 

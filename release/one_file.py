@@ -15,7 +15,7 @@ from pathlib import Path
 
 from release import one_file_start
 
-EXTRAS = ("agents", "mcp")
+EXTRAS = ("agents", "mcp", "metrics", "otel", "top", "web")
 """Nothing can be added to the one file later, so it has all that a user may need."""
 
 PYTHON = "{}.{}".format(*sys.version_info)

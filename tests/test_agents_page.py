@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from agentd.cli.prime.briefing import MOST_BYTES
 from agentd.cli.verbs import parser
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
-from tests.documents import blocks, found, quoted, rows, section, text
+from tests.documents import blocks, quoted, rows, section
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,15 +28,6 @@ def test_its_hooks_are_verbs() -> None:
     for hook in hooks:
         assert parser().parse_args(hook.split()[1:]).module
     assert f"{MOST_BYTES:,} bytes at most" in section("Hooks", PAGE)
-
-
-def test_its_links_lead_somewhere() -> None:
-    """Those within the page to one of its headings."""
-    page = text(PAGE)
-    headings = {name.lower().replace(" ", "-") for name in found(r"^## (.+)$", page)}
-    links = set(found(r"\]\(#([^)]+)\)", page))
-    assert links
-    assert links <= headings
 
 
 def test_its_commands_are_typed(daemon: DaemonProcess, tmp_path: Path) -> None:

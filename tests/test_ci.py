@@ -215,6 +215,7 @@ def test_both_ends_are_run(tmp_path: Path) -> None:
     (tmp_path / ".venv-newest").mkdir()
     path = tmp_path / "bin"
     program(path / "make", 'echo "make $*"')
+    program(path / "chromium", "exit 0")
     oldest = program(path / "python3.11", 'echo "3.11.99 $0"')
     newest = program(path / "python3.14", 'echo "3.99.0 $0"')
     assert BASH is not None
@@ -226,7 +227,7 @@ def test_both_ends_are_run(tmp_path: Path) -> None:
         timeout=PATIENCE_SECONDS,
         check=True,
     )
-    head, *_, packages, package, first, check_and_test, second, test_oldest = (
+    head, *_, packages, package, first, browser, check_and_test, second, test_oldest = (
         ended.stdout.splitlines()
     )
     assert head == "Pythons here, the oldest first:"
@@ -236,6 +237,8 @@ def test_both_ends_are_run(tmp_path: Path) -> None:
         "== the newest dependencies on Python 3.99.0",
         "== the oldest dependencies on Python 3.11.99",
     )
+    newest_here = f"VENV=.venv-newest PYTHON={newest}"
+    assert browser == f"make .venv-newest/.has-browser {newest_here}"
     assert check_and_test == f"make check test VENV=.venv-newest PYTHON={newest}"
     assert test_oldest == f"make test-oldest PYTHON={oldest}"
     assert not (tmp_path / ".venv-newest").exists(), "the newest of today, not of the last run"
@@ -245,12 +248,35 @@ def test_both_ends_are_run(tmp_path: Path) -> None:
 
 
 @only_with_bash
+def test_without_a_browser_ci_goes_on(tmp_path: Path) -> None:
+    """Where no browser can be installed it is told which tests are skipped."""
+    shutil.copytree(REPOSITORY / ".ci", tmp_path / ".ci")
+    program(tmp_path / ".ci" / "pythons", "exit 0")
+    for name in ("make", "python3"):
+        program(tmp_path / "bin" / name, "exit 0")
+    program(tmp_path / "bin" / "id", "echo 1000")
+    for name in ("bash", "dirname"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    ended = subprocess.run(
+        [str(BASH), str(tmp_path / ".ci" / "run")],
+        env={"PATH": str(tmp_path / "bin")},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert "tests/test_ui_browser.py" in ended.stderr.splitlines()[1]
+    assert ended.stderr.splitlines()[2].startswith("no Python 3.11 or newer")
+
+
+@only_with_bash
 def test_without_a_python_ci_is_red(tmp_path: Path) -> None:
     """Where no Python runs, it says so and fails."""
     shutil.copytree(REPOSITORY / ".ci", tmp_path / ".ci")
     program(tmp_path / ".ci" / "pythons", "exit 0")
     path = tmp_path / "bin"
-    program(path / "make", "exit 0")
+    for name in ("make", "chromium"):
+        program(path / name, "exit 0")
     program(path / "python3", "exit 1")
     assert BASH is not None
     ended = subprocess.run(
@@ -281,7 +307,8 @@ def test_a_test_that_ends_its_process_ends_the_run(tmp_path: Path) -> None:
         timeout=PATIENCE_SECONDS,
         check=True,
     )
-    options = asked.stdout.strip().splitlines()[-1].partition("-m pytest ")[2].split()
+    [line] = [each for each in asked.stdout.splitlines() if " -m pytest " in each]
+    options = line.partition(" -m pytest ")[2].split()
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", str(tmp_path)],
         cwd=tmp_path,

@@ -212,8 +212,8 @@ SAYS = 'cat "$1"; cat "$1" >&2; exit 1'
 STOPS = 'case "$AGENTD_EVENT_KIND" in [A-Z]*_*) ;; *) exit 3 ;; esac'
 """At an event that has none of agentd's own types."""
 
-ENDLESS = ("serve", "mcp")
-"""Verbs that go on until they are stopped."""
+ENDLESS = ("serve", "mcp", "top", "ui")
+"""Verbs that go on until they are stopped; tests/test_top_terminal.py shows `top` this."""
 
 VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
     "task register": [
@@ -352,6 +352,7 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
     ],
     "wait-ready": [lambda _: []],
     "status": [lambda _: []],
+    "metrics": [lambda s: [limited(s)][:0], lambda _: ["--prometheus"]],
     "events": [
         lambda _: [],
         lambda s: ["--task", s.task, "--kind", SHORT],

@@ -145,6 +145,7 @@ BAD = [
         ("AGENTD_ALLOW_UID", value, "expected numbers of users (`id -u`), separated by commas")
         for value in ("root", "-1", "1000,", "1000 1001", ",", "4294967295")
     ],
+    *[("AGENTD_LOG_FORMAT", value, "expected text or json") for value in ("xml", "JSON", "1")],
     ("AGENTD_LOG", "loud", "expected a level"),
     ("AGENTD_LOG", "agentd=loud", "expected a level"),
     ("AGENTD_LOG", "agentd=debug=info", "expected a level"),

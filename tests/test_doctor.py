@@ -17,7 +17,7 @@ from tests.databases import create, traces
 from tests.doctor import examined, not_ok, pretend_a_local_disk, told
 
 CHECKS = [
-    *["setting"] * 14,
+    *["setting"] * 15,
     *["env file", "home", "database", "database", "socket", "lock", "open files", "disk space"],
     *["file system", "SQLite", "durability", "WAL", "integrity", "journal", "mark"],
 ]
@@ -159,6 +159,7 @@ def test_every_setting_and_where_it_comes_from(home: Path) -> None:
         "AGENTD_NOTIFY none (default)",
         "AGENTD_CONNECT_SECS 2 (default)",
         "AGENTD_AUTOSTART 0 (default)",
+        "AGENTD_LOG_FORMAT text (default)",
         "AGENTD_LOG info (default)",
     ]
     assert told(home, "env file", **extra) == [f"{file}, 2 variables (AGENTD_ENV_FILE is set)"]

@@ -21,15 +21,29 @@ from agentd import Client, Lease, Worker
 from agentd.client.address import UnixAddress
 from agentd.client.heartbeats import Heartbeats
 from agentd.worker.heartbeat_process import HeartbeatProcess
-from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
+from tests.daemon_process import (
+    PATIENCE_SECONDS,
+    REPOSITORY,
+    DaemonProcess,
+    environment,
+    temporary_home,
+)
 from tests.leases import hold
 from tests.working import node, task
 
 if TYPE_CHECKING:
     from agentd.api import AcquireNextNodeResult
 
-LEASE_SECONDS = 1
-"""How long the leases of the brief daemon last."""
+LEASE_SECONDS = 2
+"""How long leases last: on a busy machine a process takes most of a second to begin."""
+
+
+@pytest.fixture(scope="module")
+def brief() -> Iterator[DaemonProcess]:
+    """A daemon of such leases."""
+    seconds = str(LEASE_SECONDS)
+    with temporary_home() as path, DaemonProcess(path, AGENTD_NODE_TIMEOUT_SECS=seconds) as process:
+        yield process
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -17,6 +17,7 @@ from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, en
 from tests.documents import quoted, rows, text
 from tests.service_tools import SYSTEMCTL, Tools
 from tests.test_cli_events import wait_until_asked
+from tests.top_terminal import top
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,7 @@ COMMANDS = [
     for _question, told in rows(text(PAGE))
     for command in quoted(told)
     if command.startswith("agentd ")
+    and command not in ("agentd top", "agentd ui")  # they go on: their own tests end them
 ]
 PLAN = """\
 goal: Release
@@ -153,6 +155,14 @@ def test_it_does_what_it_is_asked_to(shared: DaemonProcess, folder: Path, comman
     assert process.returncode == (130 if goes_on else 0), out.decode()
 
 
+def test_what_is_for_a_terminal(shared: DaemonProcess) -> None:
+    """`agentd top` shows what there is, until it is quit."""
+    with top(shared.home) as terminal:
+        terminal.wait_for("LIVE")
+        terminal.type("q")
+        assert terminal.wait_for_end() == 0
+
+
 def test_it_is_one_command_a_question() -> None:
     """Each row begins with its command, but those that are a setting and a key."""
     told = [row[1] for row in rows(text(PAGE))]
@@ -160,6 +170,7 @@ def test_it_is_one_command_a_question() -> None:
         "`AGENTD_ADDRESS=tcp://127.0.0.1:PORT`: [Sandboxes, containers, ssh](agents.md#sandboxes)",
         "`AGENTD_NOTIFY=…` in `~/.agentd/.env`: [Telling people](operations.md#telling-people)",
         "Ctrl-C: its command is ended, and its node goes back at once",
+        "`AGENTD_LOG_FORMAT=json` in `~/.agentd/.env`: [an object a line](operations.md#logs)",
         (
             "`AGENTD_AUTOSTART=1` in `~/.agentd/.env`: "
             "[installing](install.md#started-by-the-first-client)"

@@ -286,13 +286,3 @@ def test_the_page_is_linked() -> None:
     """Who reads the README or the page of limits finds it."""
     assert "](docs/protocol.md)" in text(REPOSITORY / "README.md")
     assert "](protocol.md" in text(REPOSITORY / "docs" / "operations.md")
-
-
-def test_the_page_links_to_what_is_there() -> None:
-    """A link leads to a heading of the page, or to a file of the repository."""
-    files = found(r"\]\((?!https?:)([^)#]+)\)", text(PAGE))
-    assert [file for file in files if not (PAGE.parent / file).is_file()] == []
-    headings = {title.lower().replace(" ", "-") for title in found(r"^##+ (.+)$", text(PAGE))}
-    links = set(found(r"\]\(#([\w-]+)\)", text(PAGE)))
-    assert links
-    assert links <= headings

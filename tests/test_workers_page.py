@@ -50,7 +50,7 @@ def test_the_blocks_complete_their_nodes(shared: DaemonProcess) -> None:
     """What the blocks above acquired, they have completed; the first one only registers."""
     with shared.connect() as connection:
         counts = connection.call("Metrics")["database"]["node_status_counts"]
-    assert counts == {"PENDING": 2, "COMPLETED": 6}
+    assert counts == {"PENDING": 2, "COMPLETED": 7}
 
 
 def test_a_command_tells_what_it_used(daemon: DaemonProcess, tmp_path: Path) -> None:

@@ -101,23 +101,28 @@ def report_failure(error: BaseException, *, as_json: bool) -> int:
             told = True
     if not told:
         _print_for_person(error)
-    return _exit_code(error)
+    return exit_code(error)
 
 
 def _print_for_program(error: BaseException) -> None:
-    kind, message = _kind(error), printable(_message(error))
-    if listed := _detail_lines(error):
-        message = f"{message}: {printable('; '.join(listed))}"
-    failure = {"kind": kind, "message": message, "next": _next_step(error, kind)}
+    kind = kind_of(error)
+    failure = {"kind": kind, "message": whole_message(error), "next": _next_step(error, kind)}
     from agentd.cli.printing import print_envelope  # a line for people starts without it
 
     print_envelope({"ok": False, "error": failure})
 
 
+def whole_message(error: BaseException) -> str:
+    """What went wrong on one line, with all that is listed below it for people."""
+    listed = _detail_lines(error)
+    more = f": {'; '.join(listed)}" if listed else ""
+    return printable(f"{_message(error)}{more}")
+
+
 def _print_for_person(error: BaseException) -> None:
     if isinstance(error, Usage):
         print(error.usage, file=sys.stderr, end="")
-    suffix = f" ({_kind(error)})" if isinstance(error, RequestRefused) else ""
+    suffix = f" ({kind_of(error)})" if isinstance(error, RequestRefused) else ""
     print(f"agentd: {printable(_message(error) + suffix)}", file=sys.stderr)
     for each in _detail_lines(error):
         print(f"  {printable(each)}", file=sys.stderr)
@@ -131,7 +136,8 @@ def _detail_lines(error: BaseException) -> Sequence[str]:
     return faults
 
 
-def _kind(error: BaseException) -> str:
+def kind_of(error: BaseException) -> str:
+    """The word for what went wrong."""
     if isinstance(error, RequestRefused):
         return str(error.data["kind"])
     if isinstance(error, KeyboardInterrupt):
@@ -184,7 +190,8 @@ def _functions_of(traceback: TracebackType | None) -> Iterator[tuple[str, str]]:
         traceback = traceback.tb_next
 
 
-def _exit_code(error: BaseException) -> int:
+def exit_code(error: BaseException) -> int:
+    """The one that says what went wrong."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
     return error.exit_code if isinstance(error, Failure) else 1

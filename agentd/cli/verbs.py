@@ -41,6 +41,8 @@ service = _Options("service")
 setup = _Options("setup")
 task = _Options("task")
 texts = _Options("texts")
+top = _Options("top")
+ui = _Options("ui")
 worker = _Options("worker")
 
 _TASK = (
@@ -132,6 +134,8 @@ VERBS = (
     Verb("wait-ready", "daemon.wait_ready", "wait until the daemon answers, if it is being started",
          daemon.wait_ready),
     Verb("status", "daemon.status", "show the daemon's health and metrics"),
+    Verb("metrics", "daemon.metrics", "show all figures of the daemon, for other tools, too",
+         daemon.metrics),
     Verb("replay", "database.replay",
          "rebuild the projections from the journal, check them, or look back", database.replay),
     Verb("backup", "database.backup",
@@ -152,6 +156,9 @@ VERBS = (
     Verb("watch", "events.watch", "run a command for every event, one after the other",
          events.watch, json=False),
     Verb("inbox", "inbox.show", "show what waits for a person, and what to type", inbox.inbox),
+    Verb("top", "top.watch", "look at all of it as it goes, and steer it with keys", top.top,
+         json=False),
+    Verb("ui", "ui.serve", "show it all in a browser on this machine", ui.ui, json=False),
     Group("limit", "limit how many nodes of a kind run at once, and how often", _LIMIT),
     Group("gate", "decide what waits for a person", _GATE),
     Group("lock", "keep two agents off the same file, or whatever is shared", _LOCK),
@@ -178,7 +185,13 @@ def parser(given: Sequence[str] | None = None) -> Parser:
         allow_abbrev=False,
     )
     made.set_defaults(
-        module="daemon.serve", json=False, backup=True, tcp=None, ready_fd=None, autostart=False
+        module="daemon.serve",
+        json=False,
+        backup=True,
+        tcp=None,
+        metrics=None,
+        ready_fd=None,
+        autostart=False,
     )
     made.add_argument(
         "--version", action=ShowVersion, nargs=0, help="show what is installed, and end"

@@ -50,8 +50,8 @@ function _shtab_agentd_using
   test "$_shtab_agentd_cmdpath" = "$argv"
 end
 
-set -g _shtab_agentd_commands serve task 'task register' 'task add' 'task list' 'task show' 'task graph' 'task events' 'task wait' 'task watch' 'task retry' 'task fork' 'task cancel' 'task pause' 'task resume' 'task cost' 'task budget' 'task why' 'task set' node 'node acquire' 'node heartbeat' 'node commit' 'node complete' 'node fail' 'node release' 'node retry' 'node done' 'node show' 'node log' 'node why' 'node set' work add checkpoint loop call wait-ready status replay backup restore doctor setup skill completion events watch inbox limit 'limit set' 'limit close' 'limit open' 'limit list' gate 'gate list' 'gate show' 'gate approve' 'gate reject' lock 'lock acquire' 'lock release' 'lock list' 'lock run' mcp prime hook 'hook tool-use' 'hook edit' service 'service install' 'service uninstall' 'service status' 'service logs' workers help
-set -g _shtab_agentd_opts_with_value --after --artifact-dir --at --attempt --attempts --backoff --base-url --by --concurrency --context --cursor --exec --for --format --goal --grace --grep --held-by --idle --install --key --kind --label --last --later-exit --later-secs --lease --limit --lines --max-failures --max-running --max-tokens --model --node --not-before --note --owner --parent --prefix --priority --program --rate --ready-fd --reason --request-id --require --rerun --result --retry --retry-after --since --state --stream --task --tcp --temperature --timeout --ttl --type --until --usage --wait --workers -n
+set -g _shtab_agentd_commands serve task 'task register' 'task add' 'task list' 'task show' 'task graph' 'task events' 'task wait' 'task watch' 'task retry' 'task fork' 'task cancel' 'task pause' 'task resume' 'task cost' 'task budget' 'task why' 'task set' node 'node acquire' 'node heartbeat' 'node commit' 'node complete' 'node fail' 'node release' 'node retry' 'node done' 'node show' 'node log' 'node why' 'node set' work add checkpoint loop call wait-ready status metrics replay backup restore doctor setup skill completion events watch inbox top ui limit 'limit set' 'limit close' 'limit open' 'limit list' gate 'gate list' 'gate show' 'gate approve' 'gate reject' lock 'lock acquire' 'lock release' 'lock list' 'lock run' mcp prime hook 'hook tool-use' 'hook edit' service 'service install' 'service uninstall' 'service status' 'service logs' workers help
+set -g _shtab_agentd_opts_with_value --after --artifact-dir --at --attempt --attempts --backoff --base-url --by --concurrency --context --cursor --exec --for --format --goal --grace --grep --held-by --idle --install --key --kind --label --last --later-exit --later-secs --lease --limit --lines --max-failures --max-running --max-tokens --metrics --model --node --not-before --note --owner --parent --port --prefix --priority --program --rate --ready-fd --reason --request-id --require --rerun --result --retry --retry-after --since --state --stream --task --tcp --temperature --timeout --ttl --type --until --usage --wait --workers -n
 
 complete -c agentd -e
 complete -c agentd -f
@@ -62,6 +62,7 @@ complete -c agentd -n '_shtab_agentd_using; and test $_shtab_agentd_npos -eq 0' 
 complete -c agentd -n '_shtab_agentd_using serve' -s h -l help -d 'show this help message and exit'
 complete -c agentd -n '_shtab_agentd_using serve' -l no-backup -d 'migrate the database of an earlier agentd without a copy beside it'
 complete -c agentd -n '_shtab_agentd_using serve' -l tcp -x -d 'listen on TCP, too, such as 127.0.0.1:7777 or [::1]:7777, for clients that a sandbox or a container keeps off the socket; port 0 takes any and says which'
+complete -c agentd -n '_shtab_agentd_using serve' -l metrics -x -d 'tell Prometheus the figures of `agentd metrics` at http://ADDRESS/metrics, such as 127.0.0.1:9464; port 0 takes any and says which'
 complete -c agentd -n '_shtab_agentd_using serve' -l ready-fd -x -d 'write `ready` to descriptor N, and close it, when the first client can be served'
 complete -c agentd -n '_shtab_agentd_using serve' -l autostart -d 'as AGENTD_AUTOSTART=1 does it: come back when the first client can be served; the daemon goes on, and logs to serve.log in its home'
 complete -c agentd -n '_shtab_agentd_using; and test $_shtab_agentd_npos -eq 0' -a task -d 'Register tasks, and look at what became of them.'
@@ -318,6 +319,10 @@ complete -c agentd -n '_shtab_agentd_using wait-ready' -l timeout -x -d 'how lon
 complete -c agentd -n '_shtab_agentd_using; and test $_shtab_agentd_npos -eq 0' -a status -d 'Show the daemon'"'"'s health and metrics.'
 complete -c agentd -n '_shtab_agentd_using status' -s h -l help -d 'show this help message and exit'
 complete -c agentd -n '_shtab_agentd_using status' -l json -d 'print one JSON envelope'
+complete -c agentd -n '_shtab_agentd_using; and test $_shtab_agentd_npos -eq 0' -a metrics -d 'Show all figures of the daemon, for other tools, too.'
+complete -c agentd -n '_shtab_agentd_using metrics' -s h -l help -d 'show this help message and exit'
+complete -c agentd -n '_shtab_agentd_using metrics' -l json -d 'print one JSON envelope'
+complete -c agentd -n '_shtab_agentd_using metrics' -l prometheus -d 'in Prometheus'"'"' text format 1.0; where no daemon answers it is agentd_up 0, and the exit code is 3, where it has no database 1'
 complete -c agentd -n '_shtab_agentd_using; and test $_shtab_agentd_npos -eq 0' -a replay -d 'Rebuild the projections from the journal, check them, or look back.'
 complete -c agentd -n '_shtab_agentd_using replay' -s h -l help -d 'show this help message and exit'
 complete -c agentd -n '_shtab_agentd_using replay' -l json -d 'print one JSON envelope'
@@ -374,6 +379,14 @@ complete -c agentd -n '_shtab_agentd_using; and test $_shtab_agentd_npos -eq 0' 
 complete -c agentd -n '_shtab_agentd_using inbox' -s h -l help -d 'show this help message and exit'
 complete -c agentd -n '_shtab_agentd_using inbox' -l json -d 'print one JSON envelope'
 complete -c agentd -n '_shtab_agentd_using inbox' -l since -x -d 'of the tasks that FAILED, those registered then or later: 1d ago, or 2026-01-31T12:00:00Z (default: 7d); all else is shown however old it is'
+complete -c agentd -n '_shtab_agentd_using; and test $_shtab_agentd_npos -eq 0' -a top -d 'Look at all of it as it goes, and steer it with keys.'
+complete -c agentd -n '_shtab_agentd_using top' -s h -l help -d 'show this help message and exit'
+complete -c agentd -n '_shtab_agentd_using top; and test $_shtab_agentd_npos -eq 0' -ka "(agentd complete tasks 2>/dev/null)" -d 'open on this task: its id, the beginning of it, or @ for the newest'
+complete -c agentd -n '_shtab_agentd_using; and test $_shtab_agentd_npos -eq 0' -a ui -d 'Show it all in a browser on this machine.'
+complete -c agentd -n '_shtab_agentd_using ui' -s h -l help -d 'show this help message and exit'
+complete -c agentd -n '_shtab_agentd_using ui' -l port -x -d 'the port of 127.0.0.1 to listen on (default: 0, any that is free)'
+complete -c agentd -n '_shtab_agentd_using ui' -l allow-actions -d 'let the pages approve, reject, retry, cancel, pause and resume; without it they change nothing'
+complete -c agentd -n '_shtab_agentd_using ui' -l no-open -d 'only print the link, and open no browser'
 complete -c agentd -n '_shtab_agentd_using; and test $_shtab_agentd_npos -eq 0' -a limit -d 'Limit how many nodes of a kind run at once, and how often.'
 complete -c agentd -n '_shtab_agentd_using limit' -s h -l help -d 'show this help message and exit'
 complete -c agentd -n '_shtab_agentd_using limit; and test $_shtab_agentd_npos -eq 0' -a set -d 'Set how many nodes run at once, and how often.'
