@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,12 @@ def test_the_daemon_goes_and_comes_back(daemon: DaemonProcess) -> None:
             while b'"away":null' not in stream.readline():
                 pass
             assert asking.get("/")[0] == 200
+
+
+def test_no_daemon_is_there(home: Path) -> None:
+    """It says so, and serves all the same: the pages wait for one."""
+    with UiProcess(home) as ui:
+        assert Asking(ui).get(path_of(ui.first_link))[0] == 200
+        ui.stop()
+    assert ui.said[0].startswith("agentd: no socket at ")
+    assert ui.said[0].endswith("; the pages go on as soon as a daemon is there")

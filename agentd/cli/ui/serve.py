@@ -7,8 +7,11 @@ import sys
 import threading
 
 from agentd.cli.extras import require_extra
+from agentd.cli.remarks import say
 from agentd.cli.signals import stop_like_an_interrupt
 from agentd.cli.user import user_name
+from agentd.client import Client
+from agentd.client.away import AWAY
 
 _FOR_PEOPLE = """\
 agentd ui: this link lets one browser in, within ten minutes; `kill -USR1 {pid}`
@@ -21,6 +24,7 @@ def run(options: argparse.Namespace) -> int:
     from agentd.ui.serve import serve
 
     stop_like_an_interrupt()
+    _look_for_daemon()
     is_first = True
 
     def invite(link: str) -> None:
@@ -34,6 +38,15 @@ def run(options: argparse.Namespace) -> int:
 
     serve(options.port, invite, allow_actions=options.allow_actions, by=user_name())
     return 0
+
+
+def _look_for_daemon() -> None:
+    """Say where none is there: pages are shown all the same, and wait for it."""
+    try:
+        with Client() as client:
+            client.health()
+    except AWAY as error:
+        say(f"{error}; the pages go on as soon as a daemon is there")
 
 
 def _has_screen() -> bool:
