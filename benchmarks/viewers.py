@@ -13,8 +13,9 @@ from agentd import AsyncClient
 from agentd.live import Board, Feed, TaskNodes
 
 
-async def _view(socket: str, task: str, ready: asyncio.Queue[None]) -> None:
-    async with AsyncClient(socket) as client, aclosing(Feed(client).changes()) as changes:
+async def _view(socket: str, task: str, ready: asyncio.Queue[None], *, is_top: bool) -> None:
+    feed = Feed(AsyncClient(socket), leaves_out=is_top)
+    async with AsyncClient(socket) as client, aclosing(feed.changes()) as changes:
         board, nodes = Board(client), TaskNodes(client, task)
         async for change in changes:
             await board.update(change)
@@ -26,8 +27,8 @@ async def _view(socket: str, task: str, ready: asyncio.Queue[None]) -> None:
 async def _view_all(socket: str, task: str, count: int) -> None:
     ready: asyncio.Queue[None] = asyncio.Queue()
     async with asyncio.TaskGroup() as group:
-        for _ in range(count):
-            group.create_task(_view(socket, task, ready))
+        for number in range(count):
+            group.create_task(_view(socket, task, ready, is_top=number > 0))
         for _ in range(count):
             await ready.get()
         print("ready", flush=True)

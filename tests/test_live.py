@@ -367,6 +367,63 @@ def test_a_viewer_that_fell_far_behind(daemon: DaemonProcess) -> None:
     asyncio.run(follow())
 
 
+FLOOD = 500
+"""Nodes of a registration: more events than anybody follows."""
+
+
+class Viewer:
+    """A task and the overview, as they are looked at."""
+
+    def __init__(self, client: AsyncClient, changes: AsyncIterator[Change], task: str) -> None:
+        self._changes = changes
+        self.nodes, self.board = TaskNodes(client, task), Board(client)
+
+    async def look(self) -> Change:
+        """Take the next change."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            change = await anext(self._changes)
+            await self.nodes.update(change)
+            await self.board.update(change)
+        return change
+
+
+def test_a_flood_is_told_by_its_newest(daemon: DaemonProcess) -> None:
+    """What is left out is asked for: the task that is shown, and the overview, are as they are."""
+
+    async def follow() -> None:
+        feed = Feed(AsyncClient(daemon.socket_path), leaves_out=True)
+        async with AsyncClient(daemon.socket_path) as client, aclosing(feed.changes()) as changes:
+            viewer = Viewer(client, changes, task)
+            await viewer.look()
+            flood()
+            assert len((await viewer.look()).events) > FLOOD
+            work(connection, task)
+            flood()
+            cut = await viewer.look()
+            assert (cut.is_cut, len(cut.events)) == (True, 100)
+            assert as_shown(viewer.nodes) == as_said(await client.task_status(task))
+            while not viewer.board.tasks[-1].per_minute:
+                cut = await viewer.look()
+            assert not cut.is_cut
+            newest, *_, own = viewer.board.tasks
+            assert (newest.goal, newest.counts) == ("flood", {"PENDING": FLOOD})
+            assert (own.counts, own.per_minute) == ({"COMPLETED": 1, "PENDING": 1}, 1)
+
+    def flood() -> None:
+        register(connection, "flood", [{}] * FLOOD)
+
+    with daemon.connect() as connection:
+        task = register(connection, nodes=[{"name": "a"}, {"name": "b"}])
+        asyncio.run(follow())
+
+
+def work(connection: Connection, task: str) -> None:
+    """Have a node completed."""
+    held = connection.call("AcquireNextNode", task_id=task)
+    ids = {name: held[name] for name in ("task_id", "node_id", "lease_id")}
+    connection.call("CompleteNode", **ids)
+
+
 def have_one_of_each(connection: Connection) -> None:
     """A task at work, a closed limit, a lock."""
     task = register(connection, "newer", [{}, {}], labels={"of": "us"})

@@ -25,6 +25,7 @@ from agentd.client.questions import find_out_async
 from agentd.inbox import Waiting, ask_inbox
 from agentd.inbox.waiting import ask_limits
 from agentd.live.feed import Change
+from agentd.states import COMPLETED
 
 MOST_TASKS = 500
 _FEW = 8
@@ -96,6 +97,7 @@ class Board:
         self._asked_at: dict[str, float] = {}
         self._dirty_since: dict[str, float] = {}
         self._completed: dict[str, deque[float]] = {}
+        self._is_flooded = False
         self.has_more = False
         """There are tasks older than those in `tasks`."""
 
@@ -120,8 +122,11 @@ class Board:
         if change.is_new:
             self._asked_at.clear()
             self._dirty_since = dict.fromkeys(_SECONDS, now - max(_LATER.values()))
-        for event in change.events:
-            self._note(event, now)
+        if change.is_cut:
+            self._note_flood(now)
+        else:
+            for event in change.events:
+                self._note(event, now)
         self._note_time(now)
         changed = {"tasks"} if self._count_minutes(now) else set()
         least = 0.0 if not change.is_busy and len(self._stale) <= _FEW else _SECONDS["tasks"]
@@ -143,6 +148,12 @@ class Board:
             if kind in kinds:
                 self._dirty_since[what] = now - _LATER[what]
         for what in _LATER:
+            self._dirty_since.setdefault(what, now)
+
+    def _note_flood(self, now: float) -> None:
+        """Whatever it is, it may have changed."""
+        self._is_flooded = True
+        for what in _SECONDS:
             self._dirty_since.setdefault(what, now)
 
     def _note_time(self, now: float) -> None:
@@ -188,8 +199,12 @@ class Board:
 
     async def _ask_tasks(self, *, is_new: bool) -> None:
         stale, self._stale = [*self._stale], {}
-        if is_new or len(stale) > _FEW:
+        if is_new or self._is_flooded or len(stale) > _FEW:
+            counts_events, self._is_flooded = not self._is_flooded, False
+            known = self._rows
             await self._read_tasks()
+            if not (is_new or counts_events):
+                self._count_completed(known)
             stale = [*self._rows][:_WITH_USAGE] if is_new else stale[:_FEW]
         else:
             for task in stale:
@@ -198,6 +213,14 @@ class Board:
         for task in stale:
             if (row := self._rows.get(task)) is not None:
                 _take_usage(row, await self._client.task_status(task, fields=["usage"]))
+
+    def _count_completed(self, known: Mapping[str, TaskRow]) -> None:
+        """Of nodes whose events were left out, by what there were before."""
+        now = _now()
+        for task, row in self._rows.items():
+            before = known[task].counts.get(COMPLETED.word, 0) if task in known else 0
+            if (more := row.counts.get(COMPLETED.word, 0) - before) > 0:
+                self._completed.setdefault(task, deque()).extend([now] * more)
 
     async def _read_tasks(self) -> None:
         known, rows = self._rows, dict[str, TaskRow]()

@@ -30,6 +30,10 @@ _PATIENCE_SECONDS = 2.0
 _FEW = 10
 """Events of a page: where there are more, the next page is asked for later."""
 
+_FLOOD, _SHOWN = 400, 100
+"""Events of a change that nobody can follow, and how many of the newest are told of those to come,
+to a viewer that may do without the others: the daemon has better to do than to tell them all."""
+
 _SHORT_PAUSE, _LONG_PAUSE = 0.1, 0.25
 """Seconds between two pages, few events a second or many: at most 4 repaints a second under load,
 and an event is seen within 150 ms where 10 happen a second."""
@@ -49,21 +53,31 @@ class Change(Struct):
     is_new: bool = False
     """What was known before has to be asked for anew; `events` does not tell it."""
 
+    is_cut: bool = False
+    """So much happens that events between the change before and `events` are left out."""
+
     away: str | None = None
     """Why the daemon cannot be asked now; None where it answers."""
 
     @property
     def is_busy(self) -> bool:
         """So much happens that what costs a request may wait a moment."""
-        return len(self.events) > _FEW
+        return self.is_cut or len(self.events) > _FEW
 
 
 class Feed:
-    """The events of all tasks, or of one, from now on."""
+    """The events of all tasks, or of one, from now on.
 
-    def __init__(self, client: AsyncClient, task_id: str | None = None) -> None:
+    With `leaves_out` a flood of them is told by its newest, in changes that are cut.
+    """
+
+    def __init__(
+        self, client: AsyncClient, task_id: str | None = None, *, leaves_out: bool = False
+    ) -> None:
         self._address = client.address
         self._task_id = task_id
+        self._leaves_out = leaves_out
+        self._is_flooded = False
         self._newest: RecordedEventView | None = None
 
     async def changes(self) -> AsyncGenerator[Change, None]:
@@ -91,6 +105,8 @@ class Feed:
     async def _next(self, client: AsyncClient, place: int | None, wait: float) -> Change:
         if place is None:
             return await self._from_the_end(client)
+        if self._is_flooded and (change := await self._newest_of_flood(client, place)) is not None:
+            return change
         page = await self._page(client, place, wait)
         if not await self._is_the_same(client, place):
             return await self._from_the_end(client)
@@ -98,10 +114,21 @@ class Feed:
         for _ in range(_MOST_PAGES):
             if len(page.events) < _PAGE:
                 self._newest = events[-1] if events else self._newest
+                self._is_flooded = self._leaves_out and len(events) >= _FLOOD
                 return Change(events, page.last_seq)
             page = await self._page(client, page.last_seq, 0)
             events += page.events
         return await self._from_the_end(client)
+
+    async def _newest_of_flood(self, client: AsyncClient, place: int) -> Change | None:
+        """The newest events where there are too many; None where all of them can be told."""
+        end = await self._end(client)
+        self._is_flooded = end - place >= _FLOOD and await self._is_the_same(client, place)
+        if not self._is_flooded:
+            return None
+        page = await self._page(client, end - _SHOWN, 0, _SHOWN)
+        self._newest = page.events[-1] if page.events else self._newest
+        return Change(page.events, page.last_seq, is_cut=True)
 
     async def _is_the_same(self, client: AsyncClient, place: int) -> bool:
         """Whether the newest event that is known is in the journal still.
@@ -125,7 +152,9 @@ class Feed:
     async def _end(self, client: AsyncClient) -> int:
         return (await client.watch_events(task_id=self._task_id, limit=1)).last_seq
 
-    async def _page(self, client: AsyncClient, place: int, seconds: float) -> WatchEventsResult:
+    async def _page(
+        self, client: AsyncClient, place: int, seconds: float, limit: int = _PAGE
+    ) -> WatchEventsResult:
         return await client.watch_events(
-            after_seq=place, task_id=self._task_id, wait_secs=seconds, limit=_PAGE
+            after_seq=place, task_id=self._task_id, wait_secs=seconds, limit=limit
         )

@@ -35,6 +35,9 @@ _RECENT = 1000
 _PAUSE = 0.5
 """Seconds between two looks at the task while much happens in it."""
 
+_MOST_MISSED = 3
+"""Pages of events that were left out: where there are more, the task is read again."""
+
 _LONGEST_UNSETTLED = 10.0
 """Seconds after which it is looked whether all is as the daemon says, though much happens; else
 when nothing happens for a while."""
@@ -48,6 +51,9 @@ _LOOK = 1.0
 
 _BY_TIME = frozenset({"limit_closed", "rate"})
 """Causes that end without an event."""
+
+_GROWS = "ADD_NODE"
+"""The event after which there are nodes that are not known."""
 
 _COUNTS = "ACQUIRE_NODE"
 """The event that must not be folded twice: a row that was asked for may have it already."""
@@ -72,7 +78,7 @@ class TaskNodes:
         self._dependents: dict[str, list[str]] = {}
         self._is_settled = self._is_whole = True
         self._settled_at = self._read_at = self._looked_at = 0.0
-        self._asked_up_to = 0
+        self._asked_up_to = self._place = 0
         self._is_late = False
         self._asked_at = 0.0
         self.task = TaskView(task_id, "", b"null", "")  # type: ignore[arg-type] # until it is read
@@ -90,11 +96,16 @@ class TaskNodes:
         if change.away is not None:
             return frozenset()
         if change.is_new:
+            self._place = change.last_seq
             return await self.read()
         if change.events:
             self._is_settled = self._is_whole = False
-        events = [event for event in change.events if event.task_id == self._task_id]
-        if any(event.action_type == "ADD_NODE" and not event.by_client for event in events):
+        told = await self._missed(change) if change.is_cut else change.events
+        self._place = change.last_seq
+        events = [event for event in told or () if event.task_id == self._task_id]
+        if told is None or any(
+            each.action_type == _GROWS and not each.by_client for each in events
+        ):
             return await self.read()
         changed = self._fold(events)
         self._doubt_what_time_ended()
@@ -118,6 +129,20 @@ class TaskNodes:
         if self._is_due(change):
             return await self._settle(changed)
         return frozenset(changed)
+
+    async def _missed(self, change: Change) -> list[RecordedEventView] | None:
+        """The task's events since the change before, left out or not; None where there are many."""
+        events: list[RecordedEventView] = []
+        place = self._place
+        for _ in range(_MOST_MISSED):
+            page = await self._client.watch_events(
+                after_seq=place, task_id=self._task_id, limit=_PAGE
+            )
+            events += [event for event in page.events if event.seq <= change.last_seq]
+            place = page.last_seq
+            if place >= change.last_seq:
+                return events
+        return None
 
     def _is_due(self, change: Change) -> bool:
         """Whether it is time to see that all is as the daemon says."""

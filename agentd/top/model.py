@@ -62,7 +62,7 @@ class Model:
     async def follow(self) -> None:
         """Keep all of it as the daemon says, for ever."""
         is_whole = False
-        async for change in Feed(self._client).changes():
+        async for change in Feed(self._client, leaves_out=True).changes():
             async with self._is_asking:
                 try:
                     await self._take(change if is_whole or change.away else _all_anew(change))
@@ -95,7 +95,10 @@ class Model:
             await self._update_chosen(change)
         if change.is_new:
             await self._begin_journal(change.last_seq)
-        self.kept.add(change.events, self.labels)
+        if change.is_cut:
+            self.kept.begin(change.events, self.labels)
+        else:
+            self.kept.add(change.events, self.labels)
         self.last_seq = change.last_seq
         if not change.is_busy:  # what is known is seen before more is asked for
             self._tell()
