@@ -79,8 +79,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores: half of what the suite does is to wait. The soak works."""
-    return (os.cpu_count() or 1) + (not config.option.soak)
+    """Two more than there are cores: much of what the suite does is to wait. The soak works."""
+    return (os.cpu_count() or 1) + 2 * (not config.option.soak)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
