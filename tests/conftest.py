@@ -52,21 +52,23 @@ def keep_files_in_memory(config: pytest.Config) -> None:
         roomy = shutil.disk_usage(MEMORY_DISK).free >= ROOM and os.access(MEMORY_DISK, os.W_OK)
         if roomy and "TMPDIR" not in os.environ:
             forget_runs(Path(MEMORY_DISK))
-            folder = tempfile.mkdtemp(prefix=f"agentd-{os.getpid()}-", dir=MEMORY_DISK)
-            Path(folder).chmod(0o711)  # some tests are another user's
-            os.environ["TMPDIR"], tempfile.tempdir = folder, None
-            config.stash[IN_MEMORY] = folder
+            folder = Path(MEMORY_DISK, f"agentd-{os.getpid()}")  # short: sockets have long paths
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that had our number
+            folder.mkdir()
+            folder.chmod(0o711)  # some tests are another user's
+            os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
+            config.stash[IN_MEMORY] = str(folder)
 
 
 def forget_runs(disk: Path) -> None:
     """Of the runs that left their files, because a test failed, the newest three keep them."""
-    left = [each for each in disk.glob("agentd-*-*") if not is_going_on(each.name.split("-")[1])]
+    left = [each for each in disk.glob("agentd-*") if not is_going_on(each.name.split("-")[1])]
     for folder in sorted(left, key=lambda each: each.stat().st_mtime)[:-3]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_going_on(process_id: str) -> bool:
-    """Whether the run of this process may still write there."""
+    """Whether the run of this process may still write there; what has no number is not ours."""
     return not process_id.isdecimal() or Path("/proc", process_id).exists()
 
 
