@@ -30,7 +30,7 @@ class JsonFormatter(logging.Formatter):
         fields: dict[str, Any] = getattr(record, "fields", {})
         if record.exc_info:
             lines = self.formatException(record.exc_info).split("\n")
-            fields = {**fields, "exception": "\n".join(map(_shown, lines))}
+            fields = {**fields, "exception": "\n".join(map(_escape_start, lines))}
         level = next(word for number, word in _WORDS if record.levelno >= number)
         return json_line(level, record.name, record.getMessage(), fields, record.created)
 
@@ -50,7 +50,7 @@ def json_line(
         "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": level,
         "logger": name,
-        "message": _shown(message),
+        "message": _escape_start(message),
         "pid": os.getpid(),
         **(fields or {}),
     }
@@ -67,5 +67,5 @@ def log_uncaught(logger: logging.Logger) -> None:
     threading.excepthook = lambda args: hook(args.exc_type, args.exc_value, args.exc_traceback)
 
 
-def _shown(text: str) -> str:
+def _escape_start(text: str) -> str:
     return printable_start(text, LONGEST_LINE)

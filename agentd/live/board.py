@@ -199,11 +199,11 @@ class Board:
 
     async def _ask_tasks(self, *, is_new: bool) -> None:
         stale, self._stale = [*self._stale], {}
-        if is_new or self._is_flooded or len(stale) > _FEW:
-            counts_events, self._is_flooded = not self._is_flooded, False
+        was_flooded, self._is_flooded = self._is_flooded, False
+        if is_new or was_flooded or len(stale) > _FEW:
             known = self._rows
             await self._read_tasks()
-            if not (is_new or counts_events):
+            if was_flooded and not is_new:
                 self._count_completed(known)
             stale = [*self._rows][:_WITH_USAGE] if is_new else stale[:_FEW]
         else:

@@ -100,14 +100,14 @@ class TaskNodes:
             return await self.read()
         if change.events:
             self._is_settled = self._is_whole = False
-        told = await self._missed(change) if change.is_cut else change.events
+        told = await self._events_left_out(change) if change.is_cut else change.events
         self._place = change.last_seq
         events = [event for event in told or () if event.task_id == self._task_id]
         if told is None or any(
             each.action_type == _GROWS and not each.by_client for each in events
         ):
             return await self.read()
-        changed = self._fold(events)
+        changed = self._fold_events(events)
         self._doubt_what_time_ended()
         if len(self._unsure) > _TOO_MANY and _now() > self._read_at + _LOOK:
             return await self.read()
@@ -130,7 +130,7 @@ class TaskNodes:
             return await self._settle(changed)
         return frozenset(changed)
 
-    async def _missed(self, change: Change) -> list[RecordedEventView] | None:
+    async def _events_left_out(self, change: Change) -> list[RecordedEventView] | None:
         """The task's events since the change before, left out or not; None where there are many."""
         events: list[RecordedEventView] = []
         place = self._place
@@ -164,7 +164,7 @@ class TaskNodes:
             return frozenset(changed | await self.read())
         self._is_settled, self._settled_at = True, _now()
         changed = await self._ask_task(changed)
-        return await self.read() if self._counted() != self.counts else frozenset(changed)
+        return await self.read() if self._count_statuses() != self.counts else frozenset(changed)
 
     async def _ask_task(self, changed: set[str]) -> set[str]:
         was_held, self._is_late, self._asked_at = self.state in _HELD, False, _now()
@@ -210,7 +210,7 @@ class TaskNodes:
                     hear(row_, event)
         self._state_all()
 
-    def _fold(self, events: Iterable[RecordedEventView]) -> set[str]:
+    def _fold_events(self, events: Iterable[RecordedEventView]) -> set[str]:
         """What these events say of nodes; those that they leave open are remembered."""
         changed = set()
         for event in events:
@@ -256,7 +256,7 @@ class TaskNodes:
         self.state = "" if status.state is UNSET else status.state
         self.counts, self.usage, self.budget = status.counts, status.usage, status.budget
 
-    def _counted(self) -> dict[str, int]:
+    def _count_statuses(self) -> dict[str, int]:
         return dict(Counter(row.status for row in self.nodes.values()))
 
     def _state_all(self) -> set[str]:

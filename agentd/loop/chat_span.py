@@ -44,12 +44,12 @@ def chat_span(settings: Settings) -> Iterator[Note]:
     with trace.get_tracer("agentd").start_as_current_span(
         f"chat {settings.model}",
         kind=trace.SpanKind.CLIENT,
-        attributes=_asked(settings),
+        attributes=_request_attributes(settings),
         record_exception=False,
         set_status_on_exception=False,
     ) as span:
         try:
-            yield lambda completion: span.set_attributes(_answered(completion))
+            yield lambda completion: span.set_attributes(_response_attributes(completion))
         except Exception as error:
             _note_error(span, error)
             raise
@@ -63,7 +63,7 @@ def _note_error(span: "Span", error: Exception) -> None:
     span.set_status(Status(StatusCode.ERROR, str(error)[:_LONGEST_WORDS]))
 
 
-def _asked(settings: Settings) -> Mapping[str, str | int | float]:
+def _request_attributes(settings: Settings) -> Mapping[str, str | int | float]:
     url = urlsplit(settings.base_url)
     host = url.hostname or ""
     return {
@@ -77,7 +77,7 @@ def _asked(settings: Settings) -> Mapping[str, str | int | float]:
     }
 
 
-def _answered(completion: Completion) -> Mapping[str, str | int | list[str]]:
+def _response_attributes(completion: Completion) -> Mapping[str, str | int | list[str]]:
     found: dict[str, str | int | list[str]] = {}
     if completion.model is not None:
         found["gen_ai.response.model"] = completion.model

@@ -125,7 +125,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True, inherit_bindings=False):
         self._places = {line.key: at for at, line in enumerate(lines) if line.key is not None}
         key = self.key
         if key not in self._places or not self.is_held:
-            key = self._nearest(before if self.is_held else 0)
+            key = self._nearest_key(before if self.is_held else 0)
         self.virtual_size = Size(self.scrollable_content_region.width, len(lines) + 1)
         if key != self.key:
             self.key = key
@@ -244,7 +244,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True, inherit_bindings=False):
         plain = "".join(text for text, _ in parts)
         return strip_of([(_CURSOR + plain, "")], width, look + _style("reverse"))
 
-    def _nearest(self, at: int) -> str | None:
+    def _nearest_key(self, at: int) -> str | None:
         """The key at this line, or of the next one that has one."""
         keys = list(self._places)
         return next((key for key in keys if self._places[key] >= at), keys[-1] if keys else None)

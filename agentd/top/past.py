@@ -81,14 +81,14 @@ class Past:
         stretch, found = _FIRST_STRETCH, None
         while number > 0 and end > 1:
             begin = max(end - 1 - stretch, 0)
-            some = await self._between(begin, end)
+            some = await self._events_between(begin, end)
             if some:
                 found = some[-number] if number <= len(some) else some[0]
                 number -= len(some)
             end, stretch = begin + 1, min(stretch * 4, _LONGEST_STRETCH)
         return found
 
-    async def _between(self, begin: int, end: int) -> list[RecordedEventView]:
+    async def _events_between(self, begin: int, end: int) -> list[RecordedEventView]:
         """The task's events behind one place and before another."""
         found: list[RecordedEventView] = []
         while True:

@@ -69,7 +69,7 @@ async def _first_nodes(client: AsyncClient, task_id: str, limit: int) -> TaskThe
 
 def node_state(node: NodeView) -> str:
     """The word for its state, from what the daemon says of the node alone."""
-    return _unless_held(state_of(row_of(node), _needed(node)), node)
+    return _unless_held(state_of(row_of(node), _states_waited_for(node)), node)
 
 
 def _unless_held(state: State, node: NodeView) -> str:
@@ -77,7 +77,7 @@ def _unless_held(state: State, node: NodeView) -> str:
     return PENDING.word if state is RUNNABLE and is_held else state.word
 
 
-def _needed(node: NodeView) -> set[State]:
+def _states_waited_for(node: NodeView) -> set[State]:
     """What it waits for, as far as the daemon says it of the node itself."""
     found = {FAILED} if "dependency_failed" in node.blocked_by else set()
     return found | ({PENDING} if "dependency" in node.blocked_by else set())

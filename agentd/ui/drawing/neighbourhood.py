@@ -42,13 +42,13 @@ def neighbourhood(
         ring = [each for each in dict.fromkeys(beside) if each in needs and each not in near]
         near.update(ring)
         found += ring
-    kept = _nearest(nodes, found, most)
+    kept = _keep_nearest(nodes, found, most)
     while is_large(kept):  # few nodes, but with more lines than can be drawn
-        kept = _nearest(nodes, found, len(kept) // 2)
+        kept = _keep_nearest(nodes, found, len(kept) // 2)
     return Neighbourhood(kept, len(found) - len(kept))
 
 
-def _nearest(nodes: Sequence[Drawn], found: Sequence[str], most: int) -> list[Drawn]:
+def _keep_nearest(nodes: Sequence[Drawn], found: Sequence[str], most: int) -> list[Drawn]:
     """The first of those that were found, as registered, and their lines among each other."""
     kept = {*found[:most]}
     return [

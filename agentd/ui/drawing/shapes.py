@@ -17,7 +17,7 @@ _CUT = 9
 _W, _H = BOX_WIDTH, BOX_HEIGHT
 
 
-def _rounded(radius: int) -> str:
+def _rounded_box(radius: int) -> str:
     across, down = _W - 2 * radius, _H - 2 * radius
     turn = f"a{radius} {radius} 0 0 1"
     return (
@@ -34,12 +34,12 @@ _FOLDED = f"M0 0H{_W - _CUT}L{_W} {_CUT}V{_H}H0z"
 
 OUTLINES: Mapping[str, str] = MappingProxyType(
     {
-        COMPLETED.word: _rounded(6),
+        COMPLETED.word: _rounded_box(6),
         FAILED.word: _OCTAGON,
-        RUNNING.word: _rounded(_H // 2),
+        RUNNING.word: _rounded_box(_H // 2),
         GATE.word: _POINTED,
         RUNNABLE.word: f"M0 0H{_W}V{_H}H0z",
-        PENDING.word: _rounded(5),
+        PENDING.word: _rounded_box(5),
         BLOCKED.word: _FOLDED,
     }
 )

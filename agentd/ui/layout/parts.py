@@ -44,7 +44,7 @@ def _connected_parts(
 ) -> Iterator[Part]:
     # The library numbers its bends behind the nodes that it sees: so it sees numbers without gaps.
     numbers = {node: number for number, node in enumerate(connected)}
-    laid_out = _laid_out([(numbers[needed], numbers[needs]) for needed, needs in edges])
+    laid_out = _lay_out_forward([(numbers[needed], numbers[needs]) for needed, needs in edges])
 
     def own(number: int) -> int:
         return connected[number] if number < len(connected) else count + number - len(connected)
@@ -57,13 +57,13 @@ def _connected_parts(
         )
 
 
-def _laid_out(edges: Sequence[tuple[int, int]]) -> list[_LaidOut]:
+def _lay_out_forward(edges: Sequence[tuple[int, int]]) -> list[_LaidOut]:
     """What the library makes of the edges, in the first order in which all lines lead on.
 
     Where edges come in some orders, it puts a node before what it needs: one graph in 1,500.
     """
     for order in (sorted(edges), sorted(edges, key=lambda edge: edge[::-1]), edges):
-        found = _asked(order)
+        found = _ask_library(order)
         if all(
             places[one][1] > places[other][1] for places, links in found for one, other in links
         ):
@@ -71,7 +71,7 @@ def _laid_out(edges: Sequence[tuple[int, int]]) -> list[_LaidOut]:
     return found
 
 
-def _asked(edges: Sequence[tuple[int, int]]) -> list[_LaidOut]:
+def _ask_library(edges: Sequence[tuple[int, int]]) -> list[_LaidOut]:
     """What the library makes of them."""
     parts = from_edges(
         edges,

@@ -115,10 +115,10 @@ class _Block:
                 begin = self._begins[self._layers[node]]
                 corners[node] = self._point(x, y, begin, self._across(slot))
         for line in self._part.lines:
-            points = [point for node in line for point in self._passed(x, y, node)]
+            points = [point for node in line for point in self._ways_through_layer(x, y, node)]
             routes.append(Route(line[0], line[-1], points[1:-1]))
 
-    def _passed(self, x: int, y: int, node: int) -> list[tuple[int, int]]:
+    def _ways_through_layer(self, x: int, y: int, node: int) -> list[tuple[int, int]]:
         """Where a line enters the layer of a node or a bend, and where it leaves it."""
         begin = self._begins[self._layers[node]]
         middle = self._across(self._slots[node]) + self._direction.box // 2

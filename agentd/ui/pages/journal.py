@@ -44,7 +44,7 @@ async def _load(request: Request) -> Mapping[str, Any]:
     else:
         end = lookout.last_seq if before is None else max(before - 1, 0)
         end = max(end, (await lookout.client.watch_events(limit=1)).last_seq) if not before else end
-        events, place = await _newest(lookout.client, end, wanted)
+        events, place = await _newest_events(lookout.client, end, wanted)
         older, newer, is_newest = place + 1, end, before is None
     return {
         "events": events[::-1],
@@ -68,7 +68,7 @@ async def _labels(lookout: Lookout, events: Iterable[RecordedEventView]) -> dict
     }
 
 
-async def _newest(
+async def _newest_events(
     client: AsyncClient, end: int, wanted: Mapping[str, Any]
 ) -> tuple[list[RecordedEventView], int]:
     """The newest events up to a place, the oldest first, and the place behind which they are."""

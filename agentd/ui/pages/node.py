@@ -126,7 +126,7 @@ async def _last_word(lookout: Lookout, node: NodeView, at: int | str | None) -> 
 
 def _attempts(status: NodeStatusResult, spans: list[Span], last_word: str) -> list[Attempt]:
     begun = {each.attempt: each for each in spans}
-    found = [_ended(each, begun.get(each.attempt)) for each in status.attempts]
+    found = [_ended_attempt(each, begun.get(each.attempt)) for each in status.attempts]
     node = status.node
     if node.status == "RUNNING":
         began = None if node.acquired_at is None else float(node.acquired_at)
@@ -134,7 +134,7 @@ def _attempts(status: NodeStatusResult, spans: list[Span], last_word: str) -> li
     return found
 
 
-def _ended(attempt: AttemptView, span: Span | None) -> Attempt:
+def _ended_attempt(attempt: AttemptView, span: Span | None) -> Attempt:
     error = bytes(attempt.error)
     told = "" if error == NULL else printable_json(error)
     return Attempt(
