@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.daemon_process import PATIENCE_SECONDS
 from tests.ui_pages import let_in, words
 
 if TYPE_CHECKING:
@@ -73,8 +75,10 @@ def test_a_state_is_the_same_everywhere(
 @pytest.mark.usefixtures("task")
 def test_the_journal_names_nodes(browser: TestClient) -> None:
     """By their names, also in the journal of all tasks."""
-    told = words(browser.get("/journal").text)
-    assert re.search("FAIL_NODE flaky (g|[0-9a-f-]{13}) ", told)  # its goal, once that is read
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while "FAIL_NODE flaky g" not in (told := words(browser.get("/journal").text)):
+        assert time.monotonic() < ends_at, told  # the goals are read a moment later
+        time.sleep(0.02)
     assert "OPEN_GATE ask g" in told
 
 
