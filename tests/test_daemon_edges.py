@@ -17,7 +17,7 @@ from agentd.errors import AlreadyRunning, Failure
 from agentd.events import EventCommitted, LeaseExtended
 from agentd.journal import GENESIS, Draft, Recorded, record
 from agentd.peers import peer_uid
-from agentd.store.sqlite.cache import TailCache
+from agentd.store.sql.cache import TailCache
 from tests.core import NOW, Ids, uid
 from tests.daemon_process import temporary_home
 

@@ -342,7 +342,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def name(path: Path) -> str:
-    """The module's name below agentd, with dots: `store.sqlite.reader`, or "" for agentd itself."""
+    """The module's name below agentd, with dots: `store.sql.reader`, or "" for agentd itself."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
 

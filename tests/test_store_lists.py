@@ -27,7 +27,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture(params=[4_000, 1], ids=["few", "many"])
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """How many tasks with one prefix are few: an engine may look for many in another way."""
-    monkeypatch.setattr("agentd.store.sqlite.tables.tasks._FEW", request.param)
+    monkeypatch.setattr("agentd.store.sql.tables.tasks._FEW", request.param)
 
 
 @pytest.fixture

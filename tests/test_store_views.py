@@ -13,8 +13,8 @@ from agentd.events import EventCommitted, LeaseExpired, LeaseExtended, NodeAcqui
 from agentd.journal import Draft
 from agentd.projections import NODES, project
 from agentd.store import Store
+from agentd.store.sql.cache import Cache
 from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.cache import Cache
 from agentd.store.sqlite.opening import open_for_writing
 from agentd.store.sqlite.place import DatabasePlace
 from tests.core import (
@@ -238,9 +238,9 @@ def test_a_writer_that_forgets_answers_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How much a writer remembers makes no difference to its answers."""
-    monkeypatch.setattr("agentd.store.sqlite.cache._ROWS", 2)
-    monkeypatch.setattr("agentd.store.sqlite.cache._TASKS", 1)
-    monkeypatch.setattr("agentd.store.sqlite.tables.queue._AHEAD", 1)
+    monkeypatch.setattr("agentd.store.sql.cache._ROWS", 2)
+    monkeypatch.setattr("agentd.store.sql.cache._TASKS", 1)
+    monkeypatch.setattr("agentd.store.sql.tables.queue._AHEAD", 1)
     store = SqliteStore.open(tmp_path / "small.db", NOW)
     new_id = Ids()
     for task, drafts in HISTORY:

@@ -74,11 +74,11 @@ def test_the_core_on_a_sqlite_file_that_is_remembered_little(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same holds when the writer has to forget what it has read all the time."""
-    monkeypatch.setattr("agentd.store.sqlite.cache._ROWS", 12)
-    monkeypatch.setattr("agentd.store.sqlite.cache._TASKS", 1)
-    monkeypatch.setattr("agentd.store.sqlite.cache._LARGEST_PAYLOAD", 4)
-    monkeypatch.setattr("agentd.store.sqlite.tables.queue._AHEAD", 2)
-    monkeypatch.setattr("agentd.store.sqlite.tables.tasks._FEW", 1)
+    monkeypatch.setattr("agentd.store.sql.cache._ROWS", 12)
+    monkeypatch.setattr("agentd.store.sql.cache._TASKS", 1)
+    monkeypatch.setattr("agentd.store.sql.cache._LARGEST_PAYLOAD", 4)
+    monkeypatch.setattr("agentd.store.sql.tables.queue._AHEAD", 2)
+    monkeypatch.setattr("agentd.store.sql.tables.tasks._FEW", 1)
     run_state_machine_as_test(SqliteMachine, settings=settings(MACHINE, max_examples=FEWER))
 
 

@@ -16,7 +16,7 @@ import apsw
 
 from agentd.database_files import wal_path
 from agentd.errors import StorageError, SyncFailed
-from agentd.store.sqlite.cache import Cache
+from agentd.store.sql.cache import Cache
 from agentd.store.sqlite.checkpointing import copy_wal
 from agentd.store.sqlite.creating import create_where_missing
 from agentd.store.sqlite.driver_errors import is_failed_sync, raise_storage_errors, to_storage_error
@@ -119,7 +119,7 @@ class SqliteStore:
                 raise
             if tx.last is not None:
                 self._check_recorded()
-                self._mark.write(tx.last)
+                self._mark.write(Mark(tx.last.seq, tx.last.hash))
 
     @contextmanager
     def read(self) -> Iterator[SqliteReader]:

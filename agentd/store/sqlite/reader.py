@@ -1,45 +1,12 @@
-"""All questions of `store.Reader` in SQL, as one class.
+"""All questions of `store.Reader`, asked of SQLite."""
 
-The rule these files keep (`tables`): every question is answered from an index; none costs more on a
-database that has more in it, unless it asks for more.
-"""
-
-from agentd.store.memory.past import Past, PastLocks
+from agentd.store.sql.reader import SqlReader
 from agentd.store.sqlite.migrate import LATEST
-from agentd.store.sqlite.tables.gates import GateReader
-from agentd.store.sqlite.tables.journal import JournalReader
-from agentd.store.sqlite.tables.leases import LeaseReader
-from agentd.store.sqlite.tables.limits import LimitReader
-from agentd.store.sqlite.tables.locks import LockReader
-from agentd.store.sqlite.tables.nodes import NodeReader
-from agentd.store.sqlite.tables.queue import QueueReader
-from agentd.store.sqlite.tables.requests import RequestReader
-from agentd.store.sqlite.tables.tasks import TaskReader
-from agentd.store.sqlite.tables.usage import UsageReader
 
 
-class SqliteReader(
-    JournalReader,
-    TaskReader,
-    NodeReader,
-    QueueReader,
-    LeaseReader,
-    LimitReader,
-    GateReader,
-    LockReader,
-    RequestReader,
-    UsageReader,
-):
+class SqliteReader(SqlReader):
     """One connection's view; consistent while a transaction is open on it."""
 
     def schema(self) -> tuple[int, int]:
         """See `Reader.schema`."""
         return self._execute("PRAGMA user_version").get, LATEST
-
-    def past(self, task_id: str, until: int) -> Past:
-        """See `Reader.past`."""
-        return Past(self, task_id, until)
-
-    def past_locks(self, until: int) -> PastLocks:
-        """See `Reader.past_locks`."""
-        return PastLocks(self, until)

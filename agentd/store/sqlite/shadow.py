@@ -24,8 +24,8 @@ from agentd.projections import (
     StretchRow,
     WishRow,
 )
+from agentd.store.sql.statements import SHADOW, columns
 from agentd.store.sqlite.reader import SqliteReader
-from agentd.store.sqlite.statements import SHADOW, columns
 
 _GATES = f"SELECT {columns(GATES)} FROM temp.shadow_gates WHERE task_id = ? AND stage = ?"
 

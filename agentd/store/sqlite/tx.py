@@ -1,60 +1,77 @@
-"""The write transaction: what every noun does in it, as one class.
+"""The write transaction in SQLite: how rows, records and answered requests are written.
 
-The rule these files keep (`tables`): what is written is what is read, at once.
+The rule this file keeps: a row that is known to be there is updated, and where only its counters
+have changed, only these; either is cheaper than putting the whole of it.
 """
 
+from typing import Any
+
 import apsw
+from msgspec import Struct
+from msgspec.structs import astuple, replace
 
-from agentd.answers import Answered
-from agentd.journal import Recorded
-from agentd.store.sqlite.cache import Cache
-from agentd.store.sqlite.mark import Mark
+from agentd.answers import KEPT_MS
+from agentd.projections import PROJECTIONS, Key
+from agentd.store.sql.cache import Cache
+from agentd.store.sql.statements import JOURNAL_COLUMNS
+from agentd.store.sql.tables.requests import COLUMNS, FORGET
+from agentd.store.sql.tx import SqlTx
 from agentd.store.sqlite.reader import SqliteReader
-from agentd.store.sqlite.tables.gates import GateTx
-from agentd.store.sqlite.tables.journal import JournalTx
-from agentd.store.sqlite.tables.leases import LeaseTx
-from agentd.store.sqlite.tables.limits import LimitTx
-from agentd.store.sqlite.tables.locks import LockTx
-from agentd.store.sqlite.tables.nodes import NodeTx
-from agentd.store.sqlite.tables.queue import QueueTx
-from agentd.store.sqlite.tables.requests import RequestTx
-from agentd.store.sqlite.tables.tasks import TaskTx
-from agentd.store.sqlite.tables.usage import UsageTx
+
+_COUNTERS = {p.name: p.counters for p in PROJECTIONS if p.counters}
+_APPEND = f"INSERT INTO journal ({JOURNAL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS = 11
+_REMEMBER = f"INSERT INTO requests ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-class SqliteTx(
-    QueueTx,
-    JournalTx,
-    NodeTx,
-    TaskTx,
-    LeaseTx,
-    LimitTx,
-    GateTx,
-    LockTx,
-    RequestTx,
-    UsageTx,
-    SqliteReader,
-):
+class SqliteTx(SqlTx, SqliteReader):
     """One transaction on the write connection; `SqliteStore.write` begins and ends it."""
 
     def __init__(self, connection: apsw.Connection, cache: Cache) -> None:
-        super().__init__(connection, cursor=cache.cursor)
-        cache.drop_if_stale()
-        self._cache = cache
-        self._tails = cache.tails
-        self._rows = cache.rows
-        self._heads = cache.heads
+        # Inside the transaction: https://sqlite.org/pragma.html#pragma_data_version
+        cache.keep_only(connection.execute("PRAGMA data_version").get)
+        super().__init__(connection, cache)
         self._executemany = connection.executemany
-        self._changed = cache.changed
-        self._appended: list[Recorded] = []
-        self._answered: dict[str, Answered] = {}
-        self.last: Mark | None = None
-        if cache.last_seq is None:
-            cache.last_seq = SqliteReader.last_seq(self)
-        self._committed = cache.last_seq
 
-    def flush(self) -> None:
-        """Write what waits for the end of the transaction."""
-        self._write_journal()
-        self._write_all_rows()
-        self._write_answered()
+    def _write_records(self) -> None:
+        self._write(_APPEND, [astuple(recorded)[:_COLUMNS] for recorded in self._appended])
+
+    def _write_answered(self) -> None:
+        if self._answered:
+            now = max(answered.at for answered in self._answered.values())
+            self._executemany(_REMEMBER, [astuple(a) for a in self._answered.values()])
+            self._execute(FORGET, (2 * len(self._answered), now - KEPT_MS, now + KEPT_MS))
+
+    def _write_changed(self, name: str, changed: dict[Key, Any]) -> None:
+        rows, tables = self._rows[name], self._tables
+        put, update, remove = tables.put[name], tables.update[name], tables.remove[name]
+        writes: dict[str, list[tuple[Any, ...]]] = {}
+        for key, before in changed.items():
+            row = rows[key]
+            if row is None:
+                writes.setdefault(remove, []).append(key)
+            elif before is None:  # it may be new
+                writes.setdefault(put, []).append(astuple(row))
+            elif before != row and update is not None:  # else it changed, and changed back
+                if (counts := _counts(name, before, row)) is not None:
+                    writes.setdefault(tables.count[name], []).append((*counts, *key))
+                else:
+                    writes.setdefault(update, []).append(astuple(row))
+        for sql, bindings in writes.items():
+            self._write(sql, bindings)
+        changed.clear()
+
+    def _write(self, sql: str, bindings: list[tuple[Any, ...]]) -> None:
+        if len(bindings) == 1:  # the one cursor is at hand
+            self._cursor.execute(sql, bindings[0])
+        else:
+            self._executemany(sql, bindings)
+
+
+def _counts(name: str, before: Struct, row: Struct) -> list[int] | None:
+    """The counters of the row, where nothing but they has changed; None where something has."""
+    counters = _COUNTERS.get(name)
+    if counters is None:
+        return None
+    counts = {counter: getattr(row, counter) for counter in counters}
+    return [*counts.values()] if replace(before, **counts) == row else None

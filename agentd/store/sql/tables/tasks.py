@@ -9,9 +9,9 @@ import json
 from collections.abc import Sequence
 
 from agentd.projections import QUEUE, TASK_STATES, TASKS, TaskRow, TaskStateRow
-from agentd.store.sqlite.statements import LARGEST_INTEGER, columns
-from agentd.store.sqlite.tables.queue import HANDS_OUT
-from agentd.store.sqlite.tables.rows import RowReader, RowTx
+from agentd.store.sql.statements import LARGEST_INTEGER, columns
+from agentd.store.sql.tables.queue import HANDS_OUT
+from agentd.store.sql.tables.rows import RowReader, RowTx
 
 _TASKS = f"SELECT {columns(TASKS)} FROM tasks"
 _BEFORE = (
@@ -27,7 +27,10 @@ _RUNNABLE_OF_FEW = (
     f"AND EXISTS (SELECT 1 FROM queue WHERE {HANDS_OUT} AND task_id = tasks.task_id) "
     "ORDER BY +registered_seq LIMIT ?4"
 )
-_SHARING = "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE task_id >= ? AND task_id < ? LIMIT ?)"
+_SHARING = (
+    "SELECT count(*) FROM "
+    "(SELECT 1 FROM tasks WHERE task_id >= ? AND task_id < ? LIMIT ?) AS sharing"
+)
 _FEW = 4_000
 """Tasks that share a prefix and are sorted, in some milliseconds."""
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 
 from agentd.projections import EDGES, NODES, NodeRow
-from agentd.store.sqlite.statements import SELECT_NODES
-from agentd.store.sqlite.tables.rows import RowReader, RowTx
+from agentd.store.sql.statements import LARGEST_INTEGER, SELECT_NODES
+from agentd.store.sql.tables.rows import RowReader, RowTx
 
 _TASK_NODES = f"{SELECT_NODES} WHERE task_id = ? AND position > ? ORDER BY position LIMIT ?"
 _NAMED = f"{SELECT_NODES} WHERE task_id = ? AND name = ?"
@@ -26,8 +26,8 @@ class NodeReader(RowReader):
 
     def nodes(self, task_id: str, after: int = -1, limit: int | None = None) -> Iterator[NodeRow]:
         """See `Reader.nodes`."""
-        most = -1 if limit is None else limit
-        return (NodeRow(*row) for row in self._execute(_TASK_NODES, (task_id, after, most)))
+        most = LARGEST_INTEGER if limit is None else limit
+        return (NodeRow(*row) for row in self._walk(_TASK_NODES, (task_id, after, most)))
 
     def node_named(self, task_id: str, name: str) -> NodeRow | None:
         """See `Reader.node_named`."""

@@ -15,8 +15,8 @@ from typing import TypeVar
 from agentd.events import LockMode
 from agentd.lock_keys import Place, place_of, superset_glob
 from agentd.projections import LOCKS, WISHES, LockRow, WishRow, in_conflict
-from agentd.store.sqlite.statements import columns
-from agentd.store.sqlite.tables.rows import RowReader, RowTx
+from agentd.store.sql.statements import columns
+from agentd.store.sql.tables.rows import RowReader, RowTx
 
 Row = TypeVar("Row", LockRow, WishRow)
 

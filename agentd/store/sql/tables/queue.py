@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 
 from agentd.projections import NODES, QUEUE, Key, NodeRow, StretchRow, is_runnable
 from agentd.projections.queue import key_of, stretch_of
-from agentd.store.sqlite.statements import SELECT_NODES, columns
-from agentd.store.sqlite.tables.journal import JournalTx
-from agentd.store.sqlite.tables.nodes import NodeTx
-from agentd.store.sqlite.tables.rows import RowReader
+from agentd.store.sql.statements import SELECT_NODES, columns
+from agentd.store.sql.tables.journal import JournalTx
+from agentd.store.sql.tables.nodes import NodeTx
+from agentd.store.sql.tables.rows import RowReader
 
 IS_RUNNABLE = (
     "status = 'PENDING' AND waiting_on = 0 AND not_before IS NULL AND gate = 0 AND locks_in_way = 0"

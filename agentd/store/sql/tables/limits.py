@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 from agentd.projections import DEMANDS, LIMITS, QUEUE, STARTS, DemandRow, LimitRow
 from agentd.projections.limits import REMEMBERED_STARTS
-from agentd.store.sqlite.statements import columns
-from agentd.store.sqlite.tables.rows import RowReader, RowTx
+from agentd.store.sql.statements import columns
+from agentd.store.sql.tables.rows import RowReader, RowTx
 
 _KNOWN = f"SELECT {columns(LIMITS)} FROM limits WHERE is_known AND name > ? ORDER BY name LIMIT ?"
 _RATED = "SELECT name FROM limits WHERE rate_ms > 0"
 _READY = (
-    "SELECT sum(ready) FROM queue WHERE demand <> '' AND demand IN (SELECT value FROM json_each(?))"
+    "SELECT CAST(sum(ready) AS BIGINT) FROM queue "
+    "WHERE demand <> '' AND demand IN (SELECT value FROM json_each(?))"
 )
 _FIRST_DEMAND = "SELECT min(demand) FROM queue WHERE demand <> ''"
 _IN_QUEUE = (  # from demand to demand along the index, however many stretches there are of one
@@ -28,7 +29,7 @@ _NEXT_OPENING = (
     "SELECT min(closed_until) AS moment FROM limits WHERE closed_until > ?1 "
     "UNION ALL SELECT min(at + rate_ms) FROM limits JOIN starts USING (name) "
     "WHERE rate_ms > 0 AND starts >= rate_count AND at + rate_ms > ?1 "
-    f"AND slot = (limits.starts - rate_count) % {REMEMBERED_STARTS})"
+    f"AND slot = (limits.starts - rate_count) % {REMEMBERED_STARTS}) AS moments"
 )
 
 

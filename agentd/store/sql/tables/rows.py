@@ -5,26 +5,22 @@ an index is asked, the rows that it must know of are written. So most rows are w
 together, at the end, however often they changed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-import apsw
 from msgspec import Struct
-from msgspec.structs import astuple, replace
 
 from agentd.projections import (
     EDGES,
     LOCKS,
     NODES,
-    PROJECTIONS,
     QUEUE,
     Key,
     Projection,
 )
-from agentd.store.sqlite.cache import Cache
-from agentd.store.sqlite.statements import MAIN, Statements
-
-_COUNTERS = {p.name: p.counters for p in PROJECTIONS if p.counters}
+from agentd.store.sql.cache import Cache
+from agentd.store.sql.session import Cursor, Session
+from agentd.store.sql.statements import MAIN, Statements
 
 
 class RowReader:
@@ -32,13 +28,13 @@ class RowReader:
 
     def __init__(
         self,
-        connection: apsw.Connection,
+        session: Session,
         tables: Statements = MAIN,
-        cursor: apsw.Cursor | None = None,
+        cursor: Cursor | None = None,
     ) -> None:
-        """`cursor` is one of the connection's that nobody else uses meanwhile."""
-        self._execute = connection.execute
-        self._cursor = cursor or connection.cursor()
+        """`cursor` is one of the session's that nobody else uses meanwhile."""
+        self._execute = session.execute
+        self._cursor = cursor or session.cursor()
         self._tables = tables
 
     def get(self, projection: Projection, key: Key) -> Any:
@@ -48,7 +44,11 @@ class RowReader:
 
     def rows(self, projection: Projection) -> Iterator[Struct]:
         """See `Reader.rows`."""
-        return (projection.row(*row) for row in self._execute(self._tables.rows[projection.name]))
+        return (projection.row(*row) for row in self._walk(self._tables.rows[projection.name]))
+
+    def _walk(self, sql: str, bindings: tuple[object, ...] = ()) -> Iterable[Any]:
+        """The rows one by one, however many there are; other questions may be asked meanwhile."""
+        return self._execute(sql, bindings)
 
     def _all(self, sql: str, bindings: tuple[object, ...]) -> list[tuple[Any, ...]]:
         """All rows at once, so that one cursor serves every question: to make one costs as much."""
@@ -56,12 +56,11 @@ class RowReader:
 
 
 class RowTx(RowReader):
-    """Rows in a write transaction. `SqliteTx` makes what is declared here."""
+    """Rows in a write transaction. `SqlTx` makes what is declared here."""
 
     _cache: Cache
     _rows: dict[str, dict[Key, Any]]  # the cache's
     _changed: dict[str, dict[Key, Any]]  # the cache's
-    _executemany: Callable[..., object]
 
     def get(self, projection: Projection, key: Key) -> Any:
         """See `Reader.get`: what was read or written once is not read again."""
@@ -101,35 +100,5 @@ class RowTx(RowReader):
             self._write_changed(name, changed)
 
     def _write_changed(self, name: str, changed: dict[Key, Any]) -> None:
-        rows, tables = self._rows[name], self._tables
-        put, update, remove = tables.put[name], tables.update[name], tables.remove[name]
-        writes: dict[str, list[tuple[Any, ...]]] = {}
-        for key, before in changed.items():
-            row = rows[key]
-            if row is None:
-                writes.setdefault(remove, []).append(key)
-            elif before is None:  # it may be new
-                writes.setdefault(put, []).append(astuple(row))
-            elif before != row and update is not None:  # else it changed, and changed back
-                if (counts := _counts(name, before, row)) is not None:
-                    writes.setdefault(tables.count[name], []).append((*counts, *key))
-                else:
-                    writes.setdefault(update, []).append(astuple(row))
-        for sql, bindings in writes.items():
-            self._write(sql, bindings)
-        changed.clear()
-
-    def _write(self, sql: str, bindings: list[tuple[Any, ...]]) -> None:
-        if len(bindings) == 1:  # the one cursor is at hand
-            self._cursor.execute(sql, bindings[0])
-        else:
-            self._executemany(sql, bindings)
-
-
-def _counts(name: str, before: Struct, row: Struct) -> list[int] | None:
-    """The counters of the row, where nothing but they has changed; None where something has."""
-    counters = _COUNTERS.get(name)
-    if counters is None:
-        return None
-    counts = {counter: getattr(row, counter) for counter in counters}
-    return [*counts.values()] if replace(before, **counts) == row else None
+        """Write the rows that changed, by their keys as they were before; forget that they did."""
+        raise NotImplementedError

@@ -1,8 +1,8 @@
 """What was used, by scope."""
 
 from agentd.projections import USAGE, UsageRow
-from agentd.store.sqlite.statements import columns
-from agentd.store.sqlite.tables.rows import RowReader, RowTx
+from agentd.store.sql.statements import columns
+from agentd.store.sql.tables.rows import RowReader, RowTx
 
 _USAGE = f"SELECT {columns(USAGE)} FROM usage WHERE scope = ? ORDER BY unit"
 

@@ -7,8 +7,8 @@ remembers when the first lease ends, so that nearly always there is nothing to a
 import sys
 
 from agentd.projections import NODES, NodeRow
-from agentd.store.sqlite.statements import SELECT_NODES
-from agentd.store.sqlite.tables.rows import RowReader, RowTx
+from agentd.store.sql.statements import SELECT_NODES
+from agentd.store.sql.tables.rows import RowReader, RowTx
 
 # The + keeps the planner on the lease index: it holds only leased nodes.
 _EXPIRED = (

@@ -10,22 +10,17 @@ from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from msgspec.structs import astuple
-
 from agentd.errors import Conflict, JournalDamaged, RecordDamaged
 from agentd.events import HIDDEN
 from agentd.journal import GENESIS, Draft, Head, Recorded, decode, record
 from agentd.projections import NODES
-from agentd.store.sqlite.cache import TailCache
-from agentd.store.sqlite.mark import Mark
-from agentd.store.sqlite.statements import JOURNAL_COLUMNS, LARGEST_INTEGER
-from agentd.store.sqlite.tables.rows import RowReader, RowTx
+from agentd.store.sql.cache import TailCache
+from agentd.store.sql.statements import JOURNAL_COLUMNS, LARGEST_INTEGER
+from agentd.store.sql.tables.rows import RowReader, RowTx
 
-_APPEND = f"INSERT INTO journal ({JOURNAL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_COLUMNS = 11
 _RECORDS = f"SELECT {JOURNAL_COLUMNS} FROM journal"
 _RECORD = f"{_RECORDS} WHERE seq = ?"
-_RECORDS_AT = f"{_RECORDS} WHERE seq IN (SELECT value FROM json_each(?))"
+_RECORDS_AT = f"{_RECORDS} WHERE seq IN (SELECT CAST(value AS BIGINT) FROM json_each(?))"
 _JOURNAL = f"{_RECORDS} WHERE seq > ? ORDER BY seq LIMIT ?"
 _HIDDEN = {kind.__name__ for kind in HIDDEN}
 _HEARTBEAT, _LISTED, _TOLD = VISIBILITIES = range(3)
@@ -144,15 +139,15 @@ class JournalReader(RowReader):
         """See `Reader.records_of_kinds`."""
         names = json.dumps(kinds)
         if task_id is None:
-            return map(_decode_record, self._execute(_OF_ALL, (names, after, until)))
+            return map(_decode_record, self._walk(_OF_ALL, (names, after, until)))
         parts = VISIBILITIES if _HIDDEN.intersection(kinds) else (_LISTED, _TOLD)
         stream = _merge_parts(_RECORDS, parts, f" AND version > ?2 AND version <= ?3{_OF_KINDS}")
         versions = self._version(task_id, after), self._version(task_id, until)
-        return map(_decode_record, self._execute(stream, (task_id, *versions, names)))
+        return map(_decode_record, self._walk(stream, (task_id, *versions, names)))
 
     def records_of_locks(self, until: int) -> Iterator[Recorded]:
         """See `Reader.records_of_locks`."""
-        return map(_decode_record, self._execute(_OF_LOCKS, (until,)))
+        return map(_decode_record, self._walk(_OF_LOCKS, (until,)))
 
     def records_without_heartbeats(
         self, task_id: str, after: int | None, limit: int
@@ -162,7 +157,7 @@ class JournalReader(RowReader):
             before = (self._execute(_FIRST_OF_NEWEST, (task_id, limit - 1)).get or 1) - 1
         else:
             before = self._version(task_id, after)
-        return map(_decode_record, self._execute(_SHOWN, (task_id, before, limit)))
+        return map(_decode_record, self._walk(_SHOWN, (task_id, before, limit)))
 
     def _version(self, task_id: str, seq: int) -> int:
         """How many records of the task there are up to `seq`: both grow together."""
@@ -187,11 +182,11 @@ class JournalReader(RowReader):
         self, after: int = 0, task_id: str | None = None, limit: int | None = None
     ) -> Iterator[Recorded]:
         """See `Reader.journal`."""
-        most = -1 if limit is None else limit
+        most = LARGEST_INTEGER if limit is None else limit
         if task_id is None:
-            found = self._execute(_JOURNAL, (after, most))
+            found = self._walk(_JOURNAL, (after, most))
         else:
-            found = self._execute(_STREAM, (task_id, after, most))
+            found = self._walk(_STREAM, (task_id, after, most))
         try:
             for row in found:
                 yield _decode_record(row)
@@ -203,9 +198,9 @@ class JournalReader(RowReader):
 
 
 class JournalTx(RowTx, JournalReader):
-    """The journal in a write transaction. `SqliteTx` makes what is declared here."""
+    """The journal in a write transaction. `SqlTx` makes what is declared here."""
 
-    last: Mark | None
+    last: Recorded | None
     """Of the records that this transaction appended."""
 
     _appended: list[Recorded]  # those that are not written yet
@@ -326,14 +321,17 @@ class JournalTx(RowTx, JournalReader):
             self._tails.append(recorded)
             self._cache.last_seq = last.seq
             self._heads[task_id] = Head(last.version, last.hash)
-            self.last = Mark(last.seq, last.hash)
+            self.last = last
         return recorded
 
     def _write_journal(self) -> None:
         if self._appended:
-            bindings = [astuple(recorded)[:_COLUMNS] for recorded in self._appended]
-            self._write(_APPEND, bindings)
+            self._write_records()
             self._appended.clear()
+
+    def _write_records(self) -> None:
+        """Write the records that are not written yet."""
+        raise NotImplementedError
 
 
 def _decode_record(row: tuple[Any, ...]) -> Recorded:

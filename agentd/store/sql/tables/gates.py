@@ -4,8 +4,8 @@ The rule this file keeps: a list goes along an index, so a page of it costs what
 """
 
 from agentd.projections import GATES, GateRow
-from agentd.store.sqlite.statements import columns
-from agentd.store.sqlite.tables.rows import RowReader, RowTx
+from agentd.store.sql.statements import columns
+from agentd.store.sql.tables.rows import RowReader, RowTx
 
 _SELECT = f"SELECT {columns(GATES)} FROM gates"
 _LISTED = (

@@ -8,12 +8,11 @@ from collections import deque
 from collections.abc import Sequence, Sized
 from typing import Any
 
-import apsw
-
 from agentd.events import TOLD
 from agentd.journal import Head, Recorded
 from agentd.projections import PROJECTIONS, Key, LockRow, NodeRow, StretchRow, is_runnable
 from agentd.projections.queue import stretch_of
+from agentd.store.sql.session import Session
 
 _ROWS = 10_000
 """Rows and heads that are kept; with more of them all are forgotten, which costs a few reads."""
@@ -80,10 +79,9 @@ class Cache:
     before `first_due` (Unix milliseconds). `has_no_locks`: none is held at all, if that is known.
     """
 
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
         self._version = -1
-        self.cursor = connection.cursor()  # of the one write transaction that there is
+        self.cursor = session.cursor()  # of the one write transaction that there is
         self.tails = TailCache()
         self.rows: dict[str, dict[Key, Any]] = {p.name: {} for p in PROJECTIONS}
         self.changed: dict[str, dict[Key, Any]] = {p.name: {} for p in PROJECTIONS}
@@ -101,12 +99,8 @@ class Cache:
         self.first_lock_expiry: int | None = None
         self.has_no_locks: bool | None = None
 
-    def drop_if_stale(self) -> None:
-        """Forget everything if another connection has written.
-
-        Call it inside the transaction: https://sqlite.org/pragma.html#pragma_data_version
-        """
-        version = self._connection.execute("PRAGMA data_version").get
+    def keep_only(self, version: int) -> None:
+        """Forget everything unless it is of this version of the database: somebody else wrote."""
         if version != self._version:
             self.clear()
             self._version = version
