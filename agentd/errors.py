@@ -162,6 +162,11 @@ class StorageError(RequestRefused):
 
     kind = "storage_error"
 
+    @property
+    def why(self) -> str:
+        """What happened, without what is said to whoever sent a request."""
+        return self.message.partition("; nothing of this request")[0]
+
 
 class StorageFull(StorageError):
     """The disk is full; nothing of this request is recorded. Free some space and repeat it."""
@@ -169,8 +174,20 @@ class StorageFull(StorageError):
     kind = "storage_full"
 
 
+class NotKept(StorageError):
+    """The database keeps no such text, whoever tries; nothing of this request is recorded."""
+
+
 class SyncFailed(StorageError):
     """The disk failed to keep what was written: whether this request is recorded is unknown."""
+
+
+class DatabaseGone(StorageError):
+    """The database's server cannot be reached; nothing of this request is recorded. Repeat it."""
+
+
+class OutcomeUnknown(StorageError):
+    """The database's server does not say whether this is recorded: it is unknown. Repeat it."""
 
 
 class RequestIdReused(RequestRefused):

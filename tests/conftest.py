@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from tests.loop_endpoint import Endpoint
+    from tests.postgres_server import PostgresServer
+    from tests.postgres_system import SystemServer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,7 +77,11 @@ def is_going_on(process_id: str) -> bool:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Memory is given back, but where the files tell why a test failed."""
+    """Memory is given back, but where the files tell why a test failed; so are servers."""
+    if "tests.postgres_stores" in sys.modules:
+        sys.modules["tests.postgres_stores"].close_databases()
+    if "tests.postgres_server" in sys.modules:
+        sys.modules["tests.postgres_server"].remove_shared_server()
     folder = session.config.stash.get(IN_MEMORY, None)
     if folder is not None and exitstatus == pytest.ExitCode.OK:
         shutil.rmtree(folder, ignore_errors=True)
@@ -154,6 +161,30 @@ def there(listening: Endpoint) -> Endpoint:
     listening.asks.clear()
     listening.faults.clear()
     return listening
+
+
+@pytest.fixture(scope="session")
+def postgres() -> PostgresServer:
+    """A PostgreSQL server for all tests of a process: each of them has databases of its own."""
+    from tests.postgres_server import shared_server
+
+    return shared_server()
+
+
+@pytest.fixture(scope="session")
+def system_postgres() -> Iterator[SystemServer]:
+    """The system's PostgreSQL, with TLS and passwords, for all tests of a process."""
+    from tests.postgres_system import system_server
+
+    with system_server() as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer) -> Iterator[str]:
+    """An empty database for one test."""
+    with postgres.database() as url:
+        yield url
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,6 +4,7 @@ The rule this file keeps: a test says what time it is and which store it runs on
 sleeps, and the same calls give the same ids.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,9 +71,27 @@ def open_sqlite(directory: Path) -> SqliteStore:
     return SqliteStore.open(directory / "agent_state.db", NOW)
 
 
+def open_postgres(directory: Path) -> Store:
+    """A store on the suite's server; opened again for this directory, it is the same database."""
+    from tests.postgres_stores import open_reused  # most tests need no server
+
+    return open_reused(directory)
+
+
 OpenStore = Callable[[Path], Store]
-STORES: Mapping[str, OpenStore] = {"memory": open_memory, "sqlite": open_sqlite}
+ALL_STORES: Mapping[str, OpenStore] = {
+    "memory": open_memory,
+    "sqlite": open_sqlite,
+    "postgres": open_postgres,
+}
 """Every engine that has to keep the contract, by the name it has in the test's id."""
+
+STORES: Mapping[str, OpenStore] = {
+    name: open_store
+    for name, open_store in ALL_STORES.items()
+    if name != "postgres" or "AGENTD_TEST_SERVER" in os.environ
+}
+"""Those that the rules above the store are tried on: on a server where that is asked for."""
 
 
 def context(**known: Any) -> Context:
@@ -136,7 +155,7 @@ class Core:
 
     def run(self, requests: Sequence[Call]) -> list[Outcome]:
         """What `run_batch` makes of the requests; the daemon's own faults are kept in `faults`."""
-        return run_batch(self.store, requests, self.context(), self.faults.append)
+        return run_batch(self.store, requests, self.context, self.faults.append)
 
     def journal(self) -> list[Recorded]:
         """Every record there is."""

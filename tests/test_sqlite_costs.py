@@ -1,6 +1,7 @@
 """What a question costs on a larger database, counted in the steps of SQLite's machine."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,15 @@ from agentd.journal import Draft
 from agentd.projections import GATES, TASK_STATES, GateRow
 from agentd.projections.gates import Stage
 from agentd.queries.queue import Takeable, hands_out, next_node
+from agentd.store import Reader, Store
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import open_for_reading
 from agentd.store.sqlite.reader import SqliteReader
 from tests.core import NOW, Ids, next_runnable, record_drafts, registration, uid
 
+SIZES = 20, 1_000
 Sizes = tuple[apsw.Connection, apsw.Connection]
-Question = Callable[[SqliteReader], object]
+Question = Callable[[Reader], object]
 
 QUESTIONS: dict[str, Question] = {
     "tasks": lambda reader: reader.tasks("", None, 2),
@@ -68,9 +71,8 @@ QUESTIONS: dict[str, Question] = {
 }
 
 
-def database(directory: Path, size: int) -> apsw.Connection:
+def fill(store: Store, size: int) -> None:
     """Tasks without nodes, one with so many runnable nodes and notes, and as many other tasks."""
-    store = SqliteStore.open(directory / f"{size}.db", NOW)
     new = Ids()
     with store.write() as tx:
         record_drafts(tx, 1, registration(1), new_id=new)
@@ -78,8 +80,21 @@ def database(directory: Path, size: int) -> apsw.Connection:
         record_drafts(tx, 2, [Draft(EventCommitted("NOTE"), uid(1))] * size, new_id=new)
         for task in range(3, size):
             record_drafts(tx, task, registration(task, size + task), new_id=new)
-    store.close()
-    return open_for_reading(directory / f"{size}.db")
+
+
+def filled(path: Path, fill_with: Callable[[Store, int], None], size: int) -> apsw.Connection:
+    """A file with so much in it, as readers get it."""
+    with closing(SqliteStore.open(path, NOW)) as store:
+        fill_with(store, size)
+    return open_for_reading(path)
+
+
+def two_files(directory: Path, fill_with: Callable[[Store, int], None]) -> Iterator[Sizes]:
+    """A small one and a large one, closed in the end."""
+    small, large = (filled(directory / f"{size}.db", fill_with, size) for size in SIZES)
+    yield small, large
+    small.close()
+    large.close()
 
 
 def steps(connection: apsw.Connection, question: Question) -> int:
@@ -98,11 +113,7 @@ def steps(connection: apsw.Connection, question: Question) -> int:
 
 @pytest.fixture(scope="module")
 def two_sizes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sizes]:
-    directory = tmp_path_factory.mktemp("sizes")
-    small, large = database(directory, 20), database(directory, 1_000)
-    yield small, large
-    small.close()
-    large.close()
+    yield from two_files(tmp_path_factory.mktemp("sizes"), fill)
 
 
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=list(QUESTIONS))
@@ -149,9 +160,8 @@ def demanding(nodes: range, settings: NodeSettings, *, paused: bool = False) -> 
     return drafts
 
 
-def queue(directory: Path, size: int) -> apsw.Connection:
+def fill_queue(store: Store, size: int) -> None:
     """So many nodes to hand out; before them as many blocked ones, paused tasks, and limits."""
-    store = SqliteStore.open(directory / f"queue-{size}.db", NOW)
     new = Ids()
     full, unoffered, first = (
         NodeSettings(9, limits=("full",)),
@@ -171,17 +181,11 @@ def queue(directory: Path, size: int) -> apsw.Connection:
             record_drafts(tx, PAUSED if task == 0 else 10 + task, paused, new_id=new)
         plain = demanding(range(3 * size, 4 * size), NodeSettings())
         record_drafts(tx, PLAIN, plain, new_id=new)
-    store.close()
-    return open_for_reading(directory / f"queue-{size}.db")
 
 
 @pytest.fixture(scope="module")
 def two_queues(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sizes]:
-    directory = tmp_path_factory.mktemp("queues")
-    small, large = queue(directory, 20), queue(directory, 1_000)
-    yield small, large
-    small.close()
-    large.close()
+    yield from two_files(tmp_path_factory.mktemp("queues"), fill_queue)
 
 
 @pytest.mark.parametrize("question", OF_QUEUE.values(), ids=list(OF_QUEUE))
@@ -206,23 +210,23 @@ OF_GATES: dict[str, Question] = {
 }
 
 
-def gated(directory: Path, size: int) -> apsw.Connection:
+def fill_gates(store: Store, size: int) -> None:
     """So many gates that were decided, in one task and in others, and as many that are open."""
-    store = SqliteStore.open(directory / f"gates-{size}.db", NOW)
     with store.write() as tx:
         for number in range(2 * size):
             stage: Stage = "open" if number % 2 else "decided"
             key = uid(1 if number % 3 else number), uid(number)
             row = GateRow(*key, stage, NOW + number, number, NOW + number, 1)
             tx.put(GATES, key, row)
-    store.close()
-    return open_for_reading(directory / f"gates-{size}.db")
+
+
+@pytest.fixture(scope="module")
+def two_of_gates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sizes]:
+    yield from two_files(tmp_path_factory.mktemp("gates"), fill_gates)
 
 
 @pytest.mark.parametrize("question", OF_GATES.values(), ids=list(OF_GATES))
-def test_gates_cost_what_is_shown(tmp_path: Path, question: Question) -> None:
+def test_gates_cost_what_is_shown(two_of_gates: Sizes, question: Question) -> None:
     """Fifty times as many gates are at most a few more looks at an index."""
-    small, large = gated(tmp_path, 20), gated(tmp_path, 1_000)
+    small, large = two_of_gates
     assert steps(large, question) < 3 * steps(small, question)
-    small.close()
-    large.close()

@@ -8,9 +8,10 @@ import apsw
 import pytest
 
 from agentd.errors import DatabaseRefused
+from agentd.store.sql.migrations import Migration
 from agentd.store.sql.tables.journal import TAIL
 from agentd.store.sqlite import SqliteStore, migrate
-from agentd.store.sqlite.migrate import LATEST, MIGRATIONS, Migration
+from agentd.store.sqlite.migrate import LATEST, MIGRATIONS
 from tests.core import NOW, Core, spec
 from tests.databases import make_older
 

@@ -10,6 +10,7 @@ import pytest
 
 from agentd.errors import DatabaseRefused, JournalDamaged, StorageError
 from agentd.projections import NODES, PROJECTIONS, Projection, StretchRow
+from agentd.store import Reader
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import open_for_reading, open_for_writing, prepare_writer
 from agentd.store.sqlite.place import DatabasePlace
@@ -109,11 +110,11 @@ def test_a_database_opened_again_is_the_same(tmp_path: Path) -> None:
 # Indexes
 
 
-def _get(projection: Projection, reader: SqliteReader) -> object:
+def _get(projection: Projection, reader: Reader) -> object:
     return reader.get(projection, ("a",) * len(projection.key))
 
 
-Question = Callable[[SqliteReader], object]
+Question = Callable[[Reader], object]
 QUESTIONS: dict[str, Question] = {
     **{f"get {projection.name}": partial(_get, projection) for projection in PROJECTIONS},
     "stretches": lambda r: r.stretches(uid(1)),

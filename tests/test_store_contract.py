@@ -7,6 +7,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from agentd.answers import Answered
 from agentd.errors import Conflict, JournalDamaged
 from agentd.events import (
     Event,
@@ -54,7 +55,7 @@ from agentd.projections import (
     WishRow,
 )
 from agentd.store import Store
-from tests.core import NOW, STORES, Ids, record_drafts, uid
+from tests.core import ALL_STORES, NOW, Ids, record_drafts, uid
 
 COMPLETED, FAILED = NodeCompleted(uid(8), "COMPLETED"), NodeFailed(uid(8), "FAILED")
 OTHERS = (
@@ -116,9 +117,9 @@ each_projection = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=ALL_STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    opened = STORES[request.param](tmp_path)
+    opened = ALL_STORES[request.param](tmp_path)
     yield opened
     opened.close()
 
@@ -383,3 +384,19 @@ def _events(records: list[Recorded]) -> list[Event]:
 
 def _told(drafts: list[Draft], limit: int) -> list[Event]:
     return [draft.event for draft in drafts][max(0, len(drafts) - limit) :]
+
+
+# Answered requests
+
+
+def test_answered_requests_come_in_the_order_of_their_answers(store: Store) -> None:
+    """All that are remembered are there, those of this transaction last."""
+    answered = [Answered(uid(n), bytes([n]) * 16, n, 50, NOW + n, n == 2) for n in (3, 1, 2)]
+    with store.write() as tx:
+        tx.remember(answered[0])
+        tx.remember(answered[1])
+    with store.write() as tx:
+        tx.remember(answered[2])
+        assert list(tx.answered_requests()) == answered
+    with store.read() as reader:
+        assert list(reader.answered_requests()) == answered

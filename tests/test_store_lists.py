@@ -9,7 +9,7 @@ from agentd.events import EventCommitted, LeaseExtended, NodeAcquired
 from agentd.journal import Draft
 from agentd.projections import TASKS, TaskRow
 from agentd.store import Store, Tx
-from tests.core import NOW, STORES, Ids, next_runnable, record_drafts, registration, uid
+from tests.core import ALL_STORES, NOW, Ids, next_runnable, record_drafts, registration, uid
 
 A, B, C = 0xA00, 0xB00, 0xAF1
 PREFIX = uid(0)[:-3]
@@ -17,9 +17,9 @@ ORDER = {A: 1, B: 4, C: 7}
 """By task, the seq of its registration in `three_tasks`."""
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=ALL_STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    opened = STORES[request.param](tmp_path)
+    opened = ALL_STORES[request.param](tmp_path)
     yield opened
     opened.close()
 

@@ -10,12 +10,12 @@ from agentd.events import NodeAcquired, NodeCompleted
 from agentd.journal import Draft
 from agentd.projections import NODES, PROJECTIONS, TOTALS, NodeRow, TotalsRow, project
 from agentd.store import Reader, Store
-from tests.core import NOW, STORES, Ids, next_runnable, record_drafts, registration, uid
+from tests.core import ALL_STORES, NOW, Ids, next_runnable, record_drafts, registration, uid
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=ALL_STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    opened = STORES[request.param](tmp_path)
+    opened = ALL_STORES[request.param](tmp_path)
     yield opened
     opened.close()
 
@@ -233,6 +233,7 @@ def test_a_swapped_shadow_is_the_projections(store: Store, new_id: Callable[[], 
         with store.read() as reader:
             for record in reader.journal():
                 project(shadow, record)
+        shadow.hold()
         shadow.swap()
     assert _contents(store) == good
     with store.read() as reader:

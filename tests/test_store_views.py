@@ -18,6 +18,7 @@ from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import open_for_writing
 from agentd.store.sqlite.place import DatabasePlace
 from tests.core import (
+    ALL_STORES,
     NOW,
     STORES,
     Core,
@@ -35,9 +36,9 @@ TASKS = [uid(1), uid(2), uid(3)]
 NODE_IDS = [uid(number) for number in range(1, 9)]
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=ALL_STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    opened = STORES[request.param](tmp_path)
+    opened = ALL_STORES[request.param](tmp_path)
     yield opened
     opened.close()
 
@@ -104,6 +105,7 @@ def test_a_writer_answers_as_the_database(store: Store, new_id: Callable[[], str
         assert written(store) == read(store)
 
 
+@pytest.mark.parametrize("store", STORES, indirect=True)
 def test_a_writer_sees_what_it_writes(store: Store, new_id: Callable[[], str]) -> None:
     """In one transaction, each answer counts what was written before the question."""
     asked = []
@@ -112,7 +114,7 @@ def test_a_writer_sees_what_it_writes(store: Store, new_id: Callable[[], str]) -
             record_drafts(tx, task, drafts, new_id=new_id)
             asked.append(answers(tx, TASKS, NODE_IDS))
     assert asked[-1] == read(store)
-    other = STORES["memory"](Path())
+    other = ALL_STORES["memory"](Path())
     again = Ids()
     for (task, drafts), answered in zip(HISTORY, asked, strict=True):
         with other.write() as tx:
@@ -135,6 +137,7 @@ def test_a_writer_knows_the_newest_events(
 
 
 @pytest.mark.parametrize("kept", range(len(HISTORY)))
+@pytest.mark.parametrize("store", STORES, indirect=True)  # 2 s of a server each
 def test_a_writer_forgets_what_was_undone(
     store: Store, new_id: Callable[[], str], kept: int
 ) -> None:
@@ -165,6 +168,7 @@ def test_a_writer_sees_rows_that_were_swapped(store: Store, new_id: Callable[[],
         with store.read() as reader:
             for record in reader.journal():
                 project(shadow, record)
+        shadow.hold()
         shadow.swap()
     assert written(store) == read(store) == good
 

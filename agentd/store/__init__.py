@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from agentd.events import LockMode
 from agentd.projections import GateRow, Key, LockRow, Projection, StretchRow, WishRow
+from agentd.store.protocols.following import Follower
 from agentd.store.protocols.gates import GateReader
 from agentd.store.protocols.journal import JournalReader, JournalTx
 from agentd.store.protocols.leases import LeaseReader
@@ -95,6 +96,12 @@ class Shadow(Protocol):
     def rows(self, projection: Projection) -> Iterator[Struct]:
         """All rows of a projection, in the order of their keys."""
 
+    def hold(self) -> JournalReader:
+        """Let nobody record anything from here on, until the end of the block.
+
+        Returns the journal as it is then. Where others may write, `swap` comes after it.
+        """
+
     def swap(self) -> None:
         """Put the shadow in the place of the real projections, in one transaction."""
 
@@ -115,8 +122,22 @@ class Store(Protocol):
         """Release the database."""
 
 
-class CheckpointedStore(Store, Protocol):
-    """A store that tidies up between transactions."""
+class ServedStore(Store, Protocol):
+    """A store that a daemon serves.
+
+    Where it `is_remote`, a transaction may wait for another machine, and raise `DatabaseGone` or
+    `OutcomeUnknown`; those of `write` are one thread's, whichever that is.
+    """
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a transaction may wait for another machine."""
+
+    def interrupt(self) -> None:
+        """From any thread, at once: what waits for another machine now, waits no longer."""
+
+    def follow(self) -> Follower | None:
+        """What tells of what others record; None where nobody else records anything."""
 
     def checkpoint(self) -> bool:
         """Do what has become due; False when it has to be tried again soon."""

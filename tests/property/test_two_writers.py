@@ -2,8 +2,9 @@
 
 The rule this file keeps: each of the two has a store and a cache of its own, and knows nothing of
 the other; who holds what, and who has a slot, is told by the journal alone. agentd lets no second
-process write to a SQLite file, so here the stores go round that claim. The store in dictionaries is
-the memory of one process: there is no second writer to it, and it is left out.
+process write to a SQLite file, so here the stores go round that claim; on a server nobody has to.
+The store in dictionaries is the memory of one process: there is no second writer to it, and it is
+left out.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import random
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ from hypothesis import strategies as st
 
 from agentd import queries
 from agentd.journal import Recorded
+from agentd.store.postgres import PostgresStore
 from agentd.store.sqlite import SqliteStore
 from agentd.store.sqlite.opening import prepare_writer
 from agentd.store.sqlite.place import DatabasePlace
@@ -43,10 +46,15 @@ from tests.core import (
     uid,
 )
 from tests.faults.chronicle import Chronicle, Row
+from tests.postgres_server import shared_server
+from tests.postgres_stores import migrated
 from tests.property.conftest import EXAMPLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator, Sequence
+
+    from agentd.store import Store
+    from tests.faults.snapshot import Database
 
 PATIENCE_SECONDS = 10
 LOOK_AGAIN_SECONDS = 0.0002
@@ -75,19 +83,47 @@ class Writer(SqliteStore):
         self.is_blocked = threading.Event()
         connection.set_busy_handler(self._wait)
 
+    def wait_until_blocked(self) -> None:
+        """Wait until it waits for the other one, since the last time."""
+        assert self.is_blocked.wait(PATIENCE_SECONDS), "it did not wait for its turn"
+        self.is_blocked.clear()
+
     def _wait(self, _times: int) -> bool:
         self.is_blocked.set()
         time.sleep(LOOK_AGAIN_SECONDS)
         return True
 
 
+class ServerWriter(PostgresStore):
+    """The same on a server, which is asked whether somebody waits."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._server = shared_server()
+
+    def wait_until_blocked(self) -> None:
+        """See `Writer.wait_until_blocked`."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self._is_blocked():
+            assert time.monotonic() < deadline, "it did not wait for its turn"
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+    def _is_blocked(self) -> bool:
+        writer = self._writing.session
+        pid = 0 if writer is None else writer.connection.info.backend_pid
+        return bool(self._server.execute(WAITS, pid))
+
+
+WAITS = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+
+
 class Shared:
     """One database and its two writers; `journal` judges what they did."""
 
-    def __init__(self, path: Path) -> None:
-        self.writers = [Writer(path), Writer(path)]
+    def __init__(self, database: Database, writers: Sequence[Writer | ServerWriter]) -> None:
+        self.writers = writers
         self.now = NOW
-        self.journal = Chronicle(path)
+        self.journal = Chronicle(database)
         self._new_id = Ids(2_000_000)
         self._thread = ThreadPoolExecutor(1)
         self._judge()
@@ -106,13 +142,12 @@ class Shared:
         tasks = list(self.journal.tasks)
         one, other = (None if task is None else tasks[task] for task in (mine, yours))
         first, second = self.writers[side], self.writers[1 - side]
-        second.is_blocked.clear()
         tries: list[Future[Outcome]] = []
 
         def new_id() -> str:  # is asked for between loading and writing
             if not tries:
                 tries.append(self._thread.submit(self._acquire, second, self._new_id, other))
-                assert second.is_blocked.wait(PATIENCE_SECONDS), "it did not wait for its turn"
+                second.wait_until_blocked()
             return self._new_id()
 
         won = self._acquire(first, new_id, one)
@@ -146,16 +181,22 @@ class Shared:
         """It is later for both."""
         self.now += milliseconds
 
-    def _acquire(self, writer: Writer, new_id: Callable[[], str], task_id: str | None) -> Outcome:
+    def _acquire(
+        self, writer: Writer | ServerWriter, new_id: Callable[[], str], task_id: str | None
+    ) -> Outcome:
         wanted = {} if task_id is None else {"task_id": task_id}
         return self._do(writer, "AcquireNextNode", wanted, new_id)
 
     def _do(
-        self, writer: Writer, method: str, params: Params, new_id: Callable[[], str] | None = None
+        self,
+        writer: Writer | ServerWriter,
+        method: str,
+        params: Params,
+        new_id: Callable[[], str] | None = None,
     ) -> Outcome:
         known = context(now=self.now, new_id=new_id or self._new_id)
         request = command(method, to_params(method, params))
-        [outcome] = run_batch(writer, [request], known, raise_fault)
+        [outcome] = run_batch(writer, [request], lambda: known, raise_fault)
         return outcome
 
     def _next(self, task_id: str | None) -> object:
@@ -184,30 +225,59 @@ def row_of(record: Recorded) -> Row:
     return Row(record.seq, *ids, record.kind, record.at, data, record.payload)
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the limits and the tasks, that nobody has open."""
-    directory = tmp_path_factory.mktemp("two_writers")
-    with closing(open_sqlite(directory)) as store:
+def fill(store: Store) -> None:
+    """Limits and tasks, for two that have not opened it yet."""
+    with closing(store):
         core = Core(store)
         for name, limit in LIMITS.items():
             core.do("SetLimit", name=name, **limit)
         for number, limits in enumerate(DEMANDS, 1):
             nodes = [{"id": uid(1_000 * number + n), "limits": limits} for n in range(NODES)]
             core.register(*nodes)
+
+
+def fill_server(url: str) -> None:
+    """The same on a server."""
+    migrated(url)
+    fill(PostgresStore(url))
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all that, that nobody has open."""
+    directory = tmp_path_factory.mktemp("two_writers")
+    fill(open_sqlite(directory))
     return directory / DATABASE
 
 
-def open_copy(template: Path, directory: str) -> closing[Shared]:
-    """Two writers on a copy of the database."""
-    return closing(Shared(Path(shutil.copy(template, directory))))
+@contextmanager
+def on_a_file(template: Path) -> Iterator[Shared]:
+    """Two writers on a copy of the file."""
+    with TemporaryDirectory() as directory:
+        path = Path(shutil.copy(template, directory))
+        with closing(Shared(path, [Writer(path), Writer(path)])) as shared:
+            yield shared
 
 
-def test_the_last_slot_is_ones(template: Path, tmp_path: Path) -> None:
+@contextmanager
+def on_a_server(_template: Path) -> Iterator[Shared]:
+    """Two writers on a database like it."""
+    with (
+        shared_server().database(fill_server) as url,
+        closing(Shared(url, [ServerWriter(url), ServerWriter(url)])) as shared,
+    ):
+        yield shared
+
+
+OpenTwo = Callable[[Path], AbstractContextManager[Shared]]
+
+
+@pytest.mark.parametrize(("open_two", "races"), [(on_a_file, 200), (on_a_server, 20)])
+def test_the_last_slot_is_ones(template: Path, open_two: OpenTwo, races: int) -> None:
     """Whoever begins first gets it, and the other, that has it cached as free, sees it taken."""
     chance = random.Random(0)
-    with open_copy(template, str(tmp_path)) as shared:
-        for _ in range(200):
+    with open_two(template) as shared:
+        for _ in range(races):
             won, followed = shared.race(chance.randrange(2), 1, 2)
             assert won is not None
             assert followed is None
@@ -223,10 +293,22 @@ STEPS = st.one_of(
 )
 
 
+def play(open_two: OpenTwo, template: Path, steps: list[tuple[Any, ...]]) -> None:
+    """Take these steps."""
+    with open_two(template) as shared:
+        for name, *arguments in steps:
+            getattr(shared, name)(*arguments)
+
+
 @settings(max_examples=max(1, EXAMPLES // 4))
 @given(steps=st.lists(STEPS, min_size=20, max_size=60))
 def test_two_writers_are_as_one(template: Path, steps: list[tuple[Any, ...]]) -> None:
     """Whatever they did before: no node has two holders, no limit too many, no work is unseen."""
-    with TemporaryDirectory() as directory, open_copy(template, directory) as shared:
-        for name, *arguments in steps:
-            getattr(shared, name)(*arguments)
+    play(on_a_file, template, steps)
+
+
+@settings(max_examples=max(1, EXAMPLES // 50))
+@given(steps=st.lists(STEPS, min_size=20, max_size=40))
+def test_two_writers_on_a_server_are_as_one(template: Path, steps: list[tuple[Any, ...]]) -> None:
+    """The same holds for two daemons that share a server."""
+    play(on_a_server, template, steps)

@@ -31,8 +31,16 @@ class MemoryTx(Journal, Tasks, Gates):
 class MemoryStore:
     """A store that lives as long as the object."""
 
+    is_remote = False
+
     def __init__(self) -> None:
         self._committed = MemoryTx()
+
+    def interrupt(self) -> None:
+        """See `ServedStore.interrupt`: nothing ever waits."""
+
+    def follow(self) -> None:
+        """See `ServedStore.follow`: nobody else knows of it."""
 
     @contextmanager
     def write(self) -> Iterator[MemoryTx]:
@@ -70,6 +78,11 @@ class MemoryShadow(MemoryTx):
     def __init__(self, store: MemoryStore) -> None:
         super().__init__()
         self._store = store
+
+    def hold(self) -> MemoryTx:
+        """See `Shadow.hold`: there is one thread."""
+        with self._store.read() as reader:
+            return reader
 
     def swap(self) -> None:
         """See `Shadow.swap`."""

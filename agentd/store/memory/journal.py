@@ -92,6 +92,10 @@ class Journal(Rows):
         """See `Reader.answered_request`."""
         return self.requests.get(request_id)
 
+    def answered_requests(self) -> Iterator[Answered]:
+        """See `Reader.answered_requests`."""
+        return iter(self.requests.values())
+
     def append(
         self,
         task_id: str,

@@ -1,5 +1,6 @@
 """Requests that were answered, for safe repeats."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from agentd.answers import Answered
@@ -10,6 +11,9 @@ class RequestReader(Protocol):
 
     def answered_request(self, request_id: str) -> Answered | None:
         """The request that was answered under that id, if it is still remembered."""
+
+    def answered_requests(self) -> Iterator[Answered]:
+        """All that are remembered, in the order of their answers."""
 
 
 class RequestTx(Protocol):

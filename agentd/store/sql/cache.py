@@ -17,6 +17,9 @@ from agentd.store.sql.session import Session
 _ROWS = 10_000
 """Rows and heads that are kept; with more of them all are forgotten, which costs a few reads."""
 
+_NEVER_CHANGE = [p.name for p in PROJECTIONS if set(p.fixed) == set(p.row.__struct_fields__)]
+"""Projections whose rows stay as they were made."""
+
 _TASKS = 64
 _LARGEST_PAYLOAD = 4_096
 """Bytes. A task with larger payloads is read from the journal each time, so that memory stays
@@ -42,7 +45,7 @@ class TailCache:
         """Remember a tail that was read."""
         if len(self._tails) >= _TASKS:
             del self._tails[next(iter(self._tails))]  # the one that was read first
-        if all(map(_is_small, tail)):
+        if all(map(is_small, tail)):
             self._tails[task_id] = deque(tail, limit)
 
     def append(self, recorded: Sequence[Recorded]) -> None:
@@ -52,17 +55,22 @@ class TailCache:
             return
         for record in recorded:
             if isinstance(record.event, TOLD):
-                if not _is_small(record):
+                if not is_small(record):
                     del self._tails[task_id]
                     return
                 tail.append(record)
+
+    def forget(self, task_id: str) -> None:
+        """Read the task's tail again when it is asked for."""
+        self._tails.pop(task_id, None)
 
     def clear(self) -> None:
         """Forget everything."""
         self._tails.clear()
 
 
-def _is_small(recorded: Recorded) -> bool:
+def is_small(recorded: Recorded) -> bool:
+    """Whether a record may be kept in a task's tail."""
     return recorded.payload is None or len(recorded.payload) <= _LARGEST_PAYLOAD
 
 
@@ -80,7 +88,7 @@ class Cache:
     """
 
     def __init__(self, session: Session) -> None:
-        self._version = -1
+        self.version: Any = None  # of the database that all this is of
         self.cursor = session.cursor()  # of the one write transaction that there is
         self.tails = TailCache()
         self.rows: dict[str, dict[Key, Any]] = {p.name: {} for p in PROJECTIONS}
@@ -99,11 +107,20 @@ class Cache:
         self.first_lock_expiry: int | None = None
         self.has_no_locks: bool | None = None
 
-    def keep_only(self, version: int) -> None:
+    def keep_only(self, version: Any) -> None:
         """Forget everything unless it is of this version of the database: somebody else wrote."""
-        if version != self._version:
+        if version != self.version:
             self.clear()
-            self._version = version
+            self.version = version
+
+    def keep_what_never_changes(self) -> None:
+        """Forget all but what nobody can have changed: records, and rows that are made once."""
+        records = self.records.copy()
+        rows = {name: self.rows[name].copy() for name in _NEVER_CHANGE}
+        self.clear()
+        self.records.update(records)
+        for name, kept in rows.items():
+            self.rows[name].update((key, row) for key, row in kept.items() if row is not None)
 
     def drop_if_too_large(self) -> None:
         """Forget everything if it is too much."""

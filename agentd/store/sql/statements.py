@@ -3,7 +3,7 @@
 Every name in here is a literal of this program; values are always bound.
 """
 
-from agentd.projections import LOCKS, NODES, PROJECTIONS, QUEUE, WISHES, Projection
+from agentd.projections import GATES, LOCKS, NODES, PROJECTIONS, QUEUE, WISHES, Projection
 
 JOURNAL_COLUMNS = "seq, event_id, task_id, version, node_id, kind, schema, at, data, payload, hash"
 
@@ -38,6 +38,7 @@ class Statements:
         self.wishes_of_task = (
             f"{_select(WISHES, tables)} WHERE task_id = ? ORDER BY node_id, resource_key"
         )
+        self.gates_in = f"{_select(GATES, tables)} WHERE task_id = ? AND stage = ?"
         self.dependents = f"SELECT node_id FROM {tables['edges']} WHERE dependency_id = ?"
 
 
@@ -89,3 +90,4 @@ def _upsert(projection: Projection, table: str) -> str:
 
 MAIN = Statements("main.")
 SHADOW = Statements("temp.shadow_")
+SERVER = Statements("")

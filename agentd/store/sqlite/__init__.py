@@ -56,6 +56,8 @@ class SqliteStore:
     written any more.
     """
 
+    is_remote = False
+
     def __init__(self, place: DatabasePlace, connection: apsw.Connection) -> None:
         self._path = path = place.path
         self._place = place
@@ -172,6 +174,12 @@ class SqliteStore:
         What was acknowledged is in the database then, as far as that can be done.
         """
         self._check_place()
+
+    def interrupt(self) -> None:
+        """See `ServedStore.interrupt`: nothing waits for another machine."""
+
+    def follow(self) -> None:
+        """See `ServedStore.follow`: one daemon has the file."""
 
     def wait_for_turn(self) -> None:
         """Wait until new readers may begin, but no longer than `TURN_SECONDS`."""

@@ -4,11 +4,12 @@ The rule this file keeps: a migration is applied whole, in its own transaction, 
 its name and time. `PRAGMA user_version` holds the number of the last one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import apsw
+
+from agentd.store.sql.migrations import Migration, read_migrations
 
 APPLICATION_ID = 0x61676564
 """`aged` in ASCII: says in the file's header that it is agentd's (https://sqlite.org/pragma.html)."""
@@ -18,21 +19,7 @@ BeforeMigration = Callable[[int], None]
 """Is called with the number of the older schema. Where it raises, nothing is migrated."""
 
 
-class Migration(NamedTuple):
-    """One step of the schema."""
-
-    number: int
-    name: str
-    sql: str
-
-
-def _read_migrations() -> Iterator[Migration]:
-    for path in sorted((Path(__file__).parent / "migrations").glob("*.sql")):
-        number, _, name = path.stem.partition("_")
-        yield Migration(int(number), name, path.read_text(encoding="utf-8"))
-
-
-MIGRATIONS: tuple[Migration, ...] = tuple(_read_migrations())
+MIGRATIONS = read_migrations(Path(__file__).parent)
 LATEST = MIGRATIONS[-1].number
 
 

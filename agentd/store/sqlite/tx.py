@@ -4,13 +4,15 @@ The rule this file keeps: a row that is known to be there is updated, and where 
 have changed, only these; either is cheaper than putting the whole of it.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import apsw
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from agentd.answers import KEPT_MS
+from agentd.answers import KEPT_MS, Answered
+from agentd.journal import Recorded
 from agentd.projections import PROJECTIONS, Key
 from agentd.store.sql.cache import Cache
 from agentd.store.sql.statements import JOURNAL_COLUMNS
@@ -32,6 +34,17 @@ class SqliteTx(SqlTx, SqliteReader):
         cache.keep_only(connection.execute("PRAGMA data_version").get)
         super().__init__(connection, cache)
         self._executemany = connection.executemany
+
+    def adopt(self, records: Sequence[Recorded]) -> None:
+        """Add records as another database has them, and make nothing of them."""
+        self._write(_APPEND, [astuple(recorded)[:_COLUMNS] for recorded in records])
+        self.last = records[-1]
+        self._cache.clear()
+
+    def adopt_answered(self, answered: Iterable[Answered]) -> None:
+        """Remember these requests, and no others."""
+        self._execute("DELETE FROM requests")
+        self._executemany(_REMEMBER, map(astuple, answered))
 
     def _write_records(self) -> None:
         self._write(_APPEND, [astuple(recorded)[:_COLUMNS] for recorded in self._appended])

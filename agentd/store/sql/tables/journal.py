@@ -45,7 +45,7 @@ _NOTES = (
 )
 _RESULT = (
     f"{_RECORDS} WHERE seq = (SELECT result_seq FROM nodes WHERE node_id = ?) "
-    "AND task_id = ? AND version <= ? AND kind = 'NodeCompleted'"
+    "AND +task_id = ? AND +version <= ? AND kind = 'NodeCompleted'"
 )
 _OF_KINDS = " AND kind IN (SELECT value FROM json_each(?4))"
 _OF_ALL = (
@@ -99,14 +99,14 @@ class JournalReader(RowReader):
         rows = self._all(_RECORD, (seq,))
         if not rows:
             raise JournalDamaged(f"the journal has no record {seq}")
-        return _decode_record(rows[0])
+        return decode_record(rows[0])
 
     def tail(self, task_id: str, limit: int, until: int | None = None) -> list[Recorded]:
         """See `Reader.tail`."""
         if limit == 0:
             return []
         last = LARGEST_INTEGER if until is None else until
-        return [_decode_record(row) for row in self._all(TAIL, (task_id, last, limit))][::-1]
+        return [decode_record(row) for row in self._all(TAIL, (task_id, last, limit))][::-1]
 
     def tail_of_nodes(
         self, task_id: str, node_ids: Sequence[str], limit: int, until: int
@@ -116,7 +116,7 @@ class JournalReader(RowReader):
         for node_id in dict.fromkeys(node_ids):
             rows = self._all(_NOTES, (node_id, task_id, until, limit))
             rows += self._all(_RESULT, (node_id, task_id, until))
-            found += map(_decode_record, rows)
+            found += map(decode_record, rows)
         found.sort(key=lambda recorded: recorded.version)
         return found[max(len(found) - limit, 0) :]
 
@@ -139,15 +139,15 @@ class JournalReader(RowReader):
         """See `Reader.records_of_kinds`."""
         names = json.dumps(kinds)
         if task_id is None:
-            return map(_decode_record, self._walk(_OF_ALL, (names, after, until)))
+            return map(decode_record, self._walk(_OF_ALL, (names, after, until)))
         parts = VISIBILITIES if _HIDDEN.intersection(kinds) else (_LISTED, _TOLD)
         stream = _merge_parts(_RECORDS, parts, f" AND version > ?2 AND version <= ?3{_OF_KINDS}")
         versions = self._version(task_id, after), self._version(task_id, until)
-        return map(_decode_record, self._walk(stream, (task_id, *versions, names)))
+        return map(decode_record, self._walk(stream, (task_id, *versions, names)))
 
     def records_of_locks(self, until: int) -> Iterator[Recorded]:
         """See `Reader.records_of_locks`."""
-        return map(_decode_record, self._walk(_OF_LOCKS, (until,)))
+        return map(decode_record, self._walk(_OF_LOCKS, (until,)))
 
     def records_without_heartbeats(
         self, task_id: str, after: int | None, limit: int
@@ -157,7 +157,7 @@ class JournalReader(RowReader):
             before = (self._execute(_FIRST_OF_NEWEST, (task_id, limit - 1)).get or 1) - 1
         else:
             before = self._version(task_id, after)
-        return map(_decode_record, self._walk(_SHOWN, (task_id, before, limit)))
+        return map(decode_record, self._walk(_SHOWN, (task_id, before, limit)))
 
     def _version(self, task_id: str, seq: int) -> int:
         """How many records of the task there are up to `seq`: both grow together."""
@@ -189,7 +189,7 @@ class JournalReader(RowReader):
             found = self._walk(_STREAM, (task_id, after, most))
         try:
             for row in found:
-                yield _decode_record(row)
+                yield decode_record(row)
                 after = row[0]
         except UnicodeDecodeError as error:  # the row is gone with it
             seq, task = self._execute(_NEXT, (after, task_id)).get
@@ -244,7 +244,7 @@ class JournalTx(RowTx, JournalReader):
         wanted = [seq for seq in seqs if seq not in known and seq <= self._committed]
         if wanted:
             for row in self._all(_RECORDS_AT, (json.dumps(wanted),)):
-                self._cache.add_record(_decode_record(row))
+                self._cache.add_record(decode_record(row))
 
     def tail(self, task_id: str, limit: int, until: int | None = None) -> list[Recorded]:
         """See `Reader.tail`."""
@@ -334,7 +334,8 @@ class JournalTx(RowTx, JournalReader):
         raise NotImplementedError
 
 
-def _decode_record(row: tuple[Any, ...]) -> Recorded:
+def decode_record(row: tuple[Any, ...]) -> Recorded:
+    """The record in a row of the journal. Raises `RecordDamaged`."""
     try:
         return Recorded(*(*row, decode(row[5], row[6], row[8])))
     except JournalDamaged as error:

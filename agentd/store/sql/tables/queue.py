@@ -132,13 +132,17 @@ class QueueTx(JournalTx, NodeTx, QueueReader):
                 return node
             ahead.popleft()
         self._write_rows(NODES.name)
-        found = self._runnable_nodes(stretch, _AHEAD)
+        found = self._runnable_nodes(stretch, self._reads_ahead())
         self._cache.ahead[key] = deque(node.node_id for node in found)
         rows.update(((node.node_id,), node) for node in found)
         if len(found) > 1:  # of one that is alone nothing more is asked unless it is handed out
             self.read_ahead(node.added_seq for node in found)
             self.read_dependents_ahead([node.node_id for node in found])
         return found[0] if found else None
+
+    def _reads_ahead(self) -> int:
+        """How many runnable nodes are read at a time."""
+        return _AHEAD
 
     def due_nodes(self, until: int, limit: int, task_id: str | None = None) -> list[NodeRow]:
         """See `Reader.due_nodes`: nothing to ask before the first moment."""

@@ -1,10 +1,14 @@
 """Requests that were answered, for safe repeats."""
 
+from collections.abc import Iterator
+from itertools import chain
+
 from agentd.answers import Answered
 from agentd.store.sql.tables.rows import RowReader, RowTx
 
 COLUMNS = ", ".join(Answered.__struct_fields__)
 _ANSWERED = f"SELECT {COLUMNS} FROM requests WHERE request_id = ?"
+_ALL_ANSWERED = f"SELECT {COLUMNS} FROM requests ORDER BY number"
 # Two for every new one, so that forgetting keeps up and no commit pays for a day of requests. What
 # lies far ahead was remembered under a clock that was wrong.
 FORGET = (
@@ -22,6 +26,10 @@ class RequestReader(RowReader):
         rows = self._all(_ANSWERED, (request_id,))
         return Answered(*rows[0]) if rows else None
 
+    def answered_requests(self) -> Iterator[Answered]:
+        """See `Reader.answered_requests`."""
+        return (Answered(*row) for row in self._walk(_ALL_ANSWERED))
+
 
 class RequestTx(RowTx, RequestReader):
     """Answered requests in a write transaction. `SqlTx` makes what is declared here."""
@@ -31,6 +39,10 @@ class RequestTx(RowTx, RequestReader):
     def answered_request(self, request_id: str) -> Answered | None:
         """See `Reader.answered_request`."""
         return self._answered.get(request_id) or super().answered_request(request_id)
+
+    def answered_requests(self) -> Iterator[Answered]:
+        """See `Reader.answered_requests`."""
+        return chain(super().answered_requests(), self._answered.values())
 
     def remember(self, answered: Answered) -> None:
         """See `Tx.remember`."""

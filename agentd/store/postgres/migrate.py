@@ -1,0 +1,105 @@
+"""Bringing a database on a server to this program's schema, one numbered SQL file at a time.
+
+The rule this file keeps: whoever migrates holds an advisory lock meanwhile, so daemons that start
+together do it once; what is missing is applied in one transaction, and recorded with its name.
+"""
+
+from pathlib import Path
+
+import psycopg
+from psycopg import errors
+
+from agentd.errors import DatabaseRefused
+from agentd.store.postgres.connecting import SCHEMA
+from agentd.store.postgres.driver_errors import first_line
+from agentd.store.postgres.session import Session
+from agentd.store.sql.migrations import Migration, read_migrations
+
+_LOCK = 0x61676564
+"""`aged` in ASCII: the number of the advisory lock."""
+
+_PATIENCE_MINUTES = 30
+
+# Of the tables, not of `to_regclass`: that may answer from memory what was so before the lock.
+_IS_THERE = """
+SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname = $1 AND relname = 'migrations'
+"""
+_NUMBER = f"SELECT coalesce(max(number), 0) FROM {SCHEMA}.migrations"
+_CREATE = f"""
+CREATE SCHEMA IF NOT EXISTS {SCHEMA};
+CREATE TABLE IF NOT EXISTS {SCHEMA}.migrations (
+    number bigint PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
+);
+"""
+
+
+MIGRATIONS = read_migrations(Path(__file__).parent)
+LATEST = MIGRATIONS[-1].number
+
+
+def schema_version(session: Session) -> int:
+    """The number of the last migration applied, 0 where there is no schema of agentd's."""
+    there = session.connection.execute(_IS_THERE, (SCHEMA,)).fetchone()
+    if there is None:
+        return 0
+    found = session.connection.execute(_NUMBER).fetchone()
+    return int(found[0]) if found else 0
+
+
+def migrate(session: Session) -> list[Migration]:
+    """Apply what is missing and return it. Raises `DatabaseRefused`, of a newer schema too."""
+    connection = session.connection
+    try:
+        with connection.transaction():
+            # Whoever comes second waits for the first, however long that takes.
+            connection.execute(f"SET LOCAL lock_timeout = '{_PATIENCE_MINUTES}min'", prepare=False)
+            connection.execute("SELECT pg_advisory_xact_lock($1)", (_LOCK,))
+            there = schema_version(session)
+            if there > LATEST:
+                refuse_schema(session)
+            missing = [each for each in MIGRATIONS if each.number > there]
+            if missing:
+                connection.execute(_CREATE, prepare=False)
+            for each in missing:
+                connection.execute(each.sql, prepare=False)
+                connection.execute(
+                    f"INSERT INTO {SCHEMA}.migrations (number, name) VALUES ($1, $2)",
+                    (each.number, each.name),
+                )
+            if missing:  # a daemon that is older and runs writes no more
+                connection.execute(f"UPDATE {SCHEMA}.journal_end SET schema = $1", (LATEST,))
+    except errors.InsufficientPrivilege as error:
+        raise DatabaseRefused(
+            f"the role may not make agentd's schema: {first_line(error)}; have a role that may run "
+            "`agentd database migrate`"
+        ) from error
+    except psycopg.Error as error:
+        if connection.broken or isinstance(error, errors.LockNotAvailable):
+            raise  # it may be had later
+        raise DatabaseRefused(f"the schema cannot be made: {first_line(error)}") from error
+    return missing
+
+
+def refuse_schema(session: Session) -> None:
+    """Raise `DatabaseRefused` where the schema is not the one that this program's questions fit."""
+    found = schema_version(session)
+    if found > LATEST:
+        raise DatabaseRefused(
+            f"the database has schema {found}, this agentd knows {LATEST}: use the newer agentd"
+        )
+    if found < LATEST:
+        raise DatabaseRefused(
+            f"the database has schema {found}, this agentd needs {LATEST}: `agentd database "
+            "migrate`"
+        )
+
+
+def refuse_unfinished(session: Session) -> None:
+    """Raise `DatabaseRefused` where the database was not filled to its end from another one."""
+    found = session.connection.execute("SELECT folds FROM journal_end").fetchone()
+    if found is not None and found[0] < 0:
+        raise DatabaseRefused(
+            "the database was being filled from another one, and is not whole: repeat what was "
+            "cut off (`agentd database move` or `agentd restore`), or name an empty database"
+        )

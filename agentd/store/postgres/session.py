@@ -1,0 +1,106 @@
+"""A connection to a server, with the little of APSW's interface that `store.sql` asks for.
+
+The rule this file keeps: every question is prepared once for each connection, and what it found is
+here whole when it returns; only a walk over what may be long goes on with a cursor of the server's.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import psycopg
+
+from agentd.store.postgres.dialect import to_postgres
+
+_FETCHED = 1_000
+"""Rows of a walk that are taken at a time."""
+
+
+class Rows:
+    """What a question found."""
+
+    def __init__(self, found: list[Any]) -> None:
+        self._found = found
+
+    @property
+    def get(self) -> Any:
+        """See `store.sql.session.Rows`."""
+        if not self._found:
+            return None
+        row = self._found[0]
+        return row[0] if len(row) == 1 else row
+
+    def fetchall(self) -> list[Any]:
+        """See `store.sql.session.Rows`."""
+        return self._found
+
+    def __iter__(self) -> Iterator[Any]:
+        """See `store.sql.session.Rows`."""
+        return iter(self._found)
+
+    def close(self, force: bool = False, /) -> None:  # noqa: FBT001, FBT002 - APSW's signature
+        """See `store.sql.session.Rows`: there is nothing to give back."""
+
+
+class Session:
+    """One connection. Raises the driver's errors; `driver_errors` says what they mean."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.connection = connection
+        self._cursor = connection.cursor(binary=True)
+        self._walks = count(1)
+        # A handle of its own: the driver lets go of its number whenever the connection breaks, and
+        # that may be another connection's by then.
+        self._socket = socket.socket(fileno=os.dup(connection.fileno()))
+        self._at_socket = threading.Lock()
+
+    def cursor(self) -> "Session":
+        """Itself: nothing that was found stays with it."""
+        return self
+
+    def execute(self, sql: str, bindings: Any = None, /) -> Rows:
+        """See `store.sql.session.Session`."""
+        cursor = self._cursor.execute(to_postgres(sql), bindings or None)
+        return Rows(cursor.fetchall() if cursor.description else [])
+
+    def executed(self, *statements: tuple[str, Any]) -> list[Any]:
+        """Statements of PostgreSQL's own, sent together; what the last of them found."""
+        return self.all_executed(*statements)[-1]
+
+    def all_executed(self, *statements: tuple[str, Any]) -> list[list[Any]]:
+        """Statements of PostgreSQL's own, sent together; what each of them found."""
+        cursors = []
+        with self.connection.pipeline():
+            for sql, bindings in statements:
+                cursor = self.connection.cursor(binary=True)
+                cursors.append(cursor.execute(sql, bindings))
+        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+    def walk(self, sql: str, bindings: Any) -> Iterator[Any]:
+        """What it finds, row by row, however much it is; other questions may come between."""
+        name = f"walk_{next(self._walks)}"
+        declare = f"DECLARE {name} NO SCROLL CURSOR FOR {to_postgres(sql)}"
+        self._cursor.execute(declare, bindings, prepare=False)  # no other has its name
+        fetch = f"FETCH {_FETCHED} FROM {name}"
+        while found := self._cursor.execute(fetch, prepare=False).fetchall():
+            yield from found
+            if len(found) < _FETCHED:
+                break
+        # Where nobody takes all, the end of the transaction closes it.
+        self._cursor.execute(f"CLOSE {name}", prepare=False)
+
+    def interrupt(self) -> None:
+        """End whatever the connection waits for, from another thread: it is of no use then."""
+        with self._at_socket, contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give it up."""
+        with contextlib.suppress(psycopg.Error):
+            self.connection.close()
+        with self._at_socket:
+            self._socket.close()

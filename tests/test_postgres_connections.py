@@ -1,0 +1,95 @@
+"""Connections to a real server: what ends them, and how long the server keeps what they began."""
+
+from __future__ import annotations
+
+import os
+import resource
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agentd.errors import DatabaseGone, StorageError
+from agentd.store.postgres import PostgresStore, connecting
+from tests.core import Core, uid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agentd.store.postgres.session import Session
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[PostgresStore]:
+    """A store on a server's database."""
+    made = PostgresStore.open(database_url)
+    yield made
+    made.close()
+
+
+def patience(session: Session) -> str:
+    """How long the server keeps what it began, if it says nothing more."""
+    found: str = session.execute("SHOW idle_in_transaction_session_timeout").get
+    return found
+
+
+def test_who_holds_the_lock_is_given_up_first(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for those who read: the server gives them time to think."""
+    monkeypatch.setattr(connecting, "HANGING_SECONDS", 7)
+    with store.write() as tx:
+        assert patience(tx._session) == "7s"  # noqa: SLF001 - the tests ask for it
+    with store.read() as reader:
+        assert patience(reader._session) == "10min"  # noqa: SLF001
+
+
+def test_a_server_that_lets_one_in_and_says_no_more(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is given up like one that cannot be reached, although nobody else knows of it yet."""
+    monkeypatch.setattr(connecting, "_SETTINGS", "SELECT pg_sleep(1000)")
+    monkeypatch.setattr(connecting, "CONNECT_SECONDS", 0.1)
+    with pytest.raises(DatabaseGone, match="nothing of this request is recorded"):
+        Core(store).register({"id": uid(1)})
+
+
+def test_a_read_that_cannot_begin_leaves_no_connection(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the reason is, the connection is given up."""
+    monkeypatch.setattr("agentd.store.postgres.connections._SNAPSHOT", ("SELECT 1 / 0", None))
+    for _ in range(3):
+        with pytest.raises(StorageError), store.read():
+            pass
+    assert not store._connections._busy  # noqa: SLF001 - the server would tell late
+
+
+def test_walks_leave_nothing_behind(store: PostgresStore) -> None:
+    """A long read makes the server remember no more than a short one."""
+    core = Core(store)
+    core.register({"id": uid(1)})
+    for _ in range(3):
+        core.journal()
+    with store.read() as reader:
+        kept = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'DECLARE%'"
+        assert reader._session.execute(kept).get == 0  # noqa: SLF001
+
+
+def test_news_are_heard_by_a_daemon_with_many_connections(store: PostgresStore) -> None:
+    """However large the numbers of its files are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as undo:
+        if soft < 2_000 <= hard:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (2_000, hard))
+            undo.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(1_024):
+            undo.callback(os.close, os.dup(0))
+        follower = store.follow()
+        undo.callback(follower.close)
+        follower.open()
+        follower.listen(on=True)
+        other = PostgresStore.open_existing(store._connections.url)  # noqa: SLF001
+        undo.callback(other.close)
+        Core(other).register({"id": uid(1)})
+        assert follower.wait(60)
