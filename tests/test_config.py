@@ -104,7 +104,6 @@ def test_links_are_kept(tmp_path: Path) -> None:
 
 NUMBERS = ["soon", "-1", "1.5", "5 minutes", "1e3", "0x10", "+1", "1_000", "٣", "4294967296"]
 URLS = [
-    "postgres://localhost/agentd",
     "sqlite://",
     "sqlite:",
     "sqlite:?mode=rwc",
@@ -124,6 +123,10 @@ URLS = [
 ]
 FOLDERS = ["/", "//", ".", "..", "/srv/..", "/srv/", "d/.", "~", "~/", "~root"]
 BAD = [
+    *[
+        ("AGENTD_DATABASE_WAIT_SECS", value, "expected seconds, a whole number from 1 to 3600")
+        for value in (*NUMBERS, "0", "3601")
+    ],
     *[("AGENTD_CONNECT_SECS", value, "expected seconds, a whole number") for value in NUMBERS],
     *[("AGENTD_AUTOSTART", value, "expected 1 or 0") for value in ("yes", "true", "2", "01")],
     *[("AGENTD_NODE_TIMEOUT_SECS", value, "expected seconds, a whole number") for value in NUMBERS],

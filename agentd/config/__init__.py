@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 from agentd.config.envfile import EnvFile, env_file
 from agentd.config.names import misspelled_names
 from agentd.config.paths import expand_file_path, expand_path, parse_database_url
+from agentd.config.server import database_server
 from agentd.config.values import LARGEST, Values, parse_number, shorten
 from agentd.errors import BadSetting
 from agentd.logfilter import parse_filter, parse_shared_filter
 from agentd.loopback import Loopback, parse_loopback
+from agentd.server_url import ServerUrl
 
 DEFAULT_HOME = "~/.agentd"
 DATABASE_NAME = "agent_state.db"
@@ -28,6 +30,8 @@ DEFAULT_EVENT_LIMIT = 50
 DEFAULT_CONTEXT_BYTES = 262_144
 DEFAULT_LOG_BYTES = 1_073_741_824
 DEFAULT_CONNECT_SECS = 2
+DEFAULT_DATABASE_WAIT_SECS = 10
+LONGEST_DATABASE_WAIT_SECS = 3600
 LARGEST_LOG_BYTES = 2**50
 LOG_FORMATS = ("text", "json")
 
@@ -35,8 +39,9 @@ LOG_FORMATS = ("text", "json")
 class Settings(NamedTuple):
     """All that can be set. `warnings` are for the log: what works but should not stay so.
 
-    `address` is where clients look for the daemon, if not at `socket_path`; `secret_file` has what
-    both prove to know over TCP.
+    `server` has the database, where it is on one; else it is the file `database`. `address` is
+    where clients look for the daemon, if not at `socket_path`; `secret_file` has what both prove to
+    know over TCP.
     """
 
     home: Path
@@ -55,6 +60,8 @@ class Settings(NamedTuple):
     connect_secs: int = DEFAULT_CONNECT_SECS
     autostart: bool = False
     log_format: str = "text"
+    server: ServerUrl | None = None
+    database_wait_secs: int = DEFAULT_DATABASE_WAIT_SECS
 
 
 class Setting(NamedTuple):
@@ -66,7 +73,7 @@ class Setting(NamedTuple):
 
     name: str
     origin: str
-    value: Path | Loopback | int | str | tuple[int, ...] | None
+    value: Path | ServerUrl | Loopback | int | str | tuple[int, ...] | None
     problem: str | None = None
     warning: str | None = None
 
@@ -98,6 +105,8 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         _connect_secs(values),
         _autostart(values),
         _log_format(values),
+        database_server(values),
+        _database_wait(values),
     )
 
 
@@ -141,7 +150,13 @@ def home(values: Values) -> Path:
 
 
 def _database(values: Values) -> Path:
+    if database_server(values) is not None:
+        return home(values) / DATABASE_NAME
     return _file(values, "AGENTD_DATABASE_URL", DATABASE_NAME, parse_database_url)
+
+
+def _database_or_server(values: Values) -> Path | ServerUrl:
+    return database_server(values) or _database(values)
 
 
 def _socket_path(values: Values) -> Path:
@@ -211,6 +226,16 @@ def _connect_secs(values: Values) -> int:
     return values.whole_number("AGENTD_CONNECT_SECS", DEFAULT_CONNECT_SECS, "seconds")
 
 
+def _database_wait(values: Values) -> int:
+    return values.whole_number(
+        "AGENTD_DATABASE_WAIT_SECS",
+        DEFAULT_DATABASE_WAIT_SECS,
+        "seconds",
+        least=1,
+        most=LONGEST_DATABASE_WAIT_SECS,
+    )
+
+
 def _autostart(values: Values) -> bool:
     value = (values.get("AGENTD_AUTOSTART") or "0").strip()
     if value not in {"0", "1"}:
@@ -260,7 +285,8 @@ def _allowed_uids(values: Values) -> tuple[int, ...]:
 
 _SETTINGS: Mapping[str, Callable[[Values], Any]] = {
     "AGENTD_HOME": home,
-    "AGENTD_DATABASE_URL": _database,
+    "AGENTD_DATABASE_URL": _database_or_server,
+    "AGENTD_DATABASE_WAIT_SECS": _database_wait,
     "AGENTD_SOCKET_PATH": _socket_path,
     "AGENTD_ADDRESS": _address,
     "AGENTD_SECRET_FILE": _secret_file,

@@ -24,6 +24,9 @@ _MOST_BLANKS = 200
 
 _MANY_BLANKS = re.compile(rf"[^\S\r\n]{{{_MOST_BLANKS}}}")
 
+_MAY_BE_SECRET = re.compile("@|passw")
+"""How a URL with a password looks."""
+
 
 class EnvFile(NamedTuple):
     """The env file and its variables.
@@ -120,6 +123,6 @@ def _check_lines(path: Path, content: str) -> None:
             number = binding.original.line + text[: -len(text.lstrip())].count("\n")
             # Only a line of our own is repeated: another's may have a secret in it.
             line = f"line {number}"
-            if text.strip().startswith("AGENTD"):
+            if text.strip().startswith("AGENTD") and not _MAY_BE_SECRET.search(text):
                 line += f", {text.strip()!r}"
             raise BadSetting(f"{path}, {line}: expected NAME=value")

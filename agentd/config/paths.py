@@ -5,8 +5,11 @@ import re
 from pathlib import Path
 
 from agentd.errors import BadSetting
+from agentd.server_url import mask
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_KEYWORDS = re.compile(r"\w+\s*=.*\s\w+\s*=", re.ASCII | re.DOTALL)
+"""How libpq's other form begins, `host=db.example.com dbname=agentd`: no path is meant by it."""
 _FOLDERS = {"", ".", ".."}
 """How a path ends that names a folder, whatever there is."""
 
@@ -38,6 +41,11 @@ def parse_database_url(name: str, url: str) -> Path:
     A trailing `?mode=rwc` is what agentd does anyway; no other query means anything to it.
     """
     path = url.strip()
+    if _KEYWORDS.match(path):  # not repeated: a password may be anywhere in it
+        raise BadSetting(
+            f"{name}: expected postgresql://USER@HOST/DATABASE, not libpq's form of keywords: "
+            "further ones stand behind it, as in ?sslmode=verify-full"
+        )
     strange = False
     if path.startswith("sqlite:"):
         path = path.removeprefix("sqlite:").removeprefix("//")
@@ -45,9 +53,10 @@ def parse_database_url(name: str, url: str) -> Path:
         strange = _SCHEME.match(path) is not None
     path = path.removesuffix("?mode=rwc")
     if strange or not path or "?" in path or path == ":memory:":
+        shown = mask(url) if "@" in url else url  # it may be meant for a server
         raise BadSetting(
-            f"{name}={url!r}: expected sqlite:// and a path, "
-            "such as sqlite://~/.agentd/agent_state.db"
+            f"{name}={shown!r}: expected sqlite:// and a path, such as "
+            "sqlite://~/.agentd/agent_state.db, or postgresql:// and a server"
         )
     try:
         return expand_file_path(name, path)

@@ -15,6 +15,7 @@ from agentd.config.envfile import env_file
 from agentd.config.paths import expand_path
 from agentd.errors import BadSetting
 from agentd.own_program import temporary_place
+from agentd.server_url import ServerUrl
 
 _CLIENTS = {"AGENTD_ADDRESS", "AGENTD_AUTOSTART", "AGENTD_CONNECT_SECS", "AGENTD_OWNER"}
 """Settings of whoever asks a daemon, which say nothing of the daemon."""
@@ -88,19 +89,43 @@ def _that_differ(environment: Mapping[str, str]) -> Iterator[tuple[str, Path | s
     for setting in explain_settings(environment, file):
         if setting.problem is not None:
             raise BadSetting(setting.problem)
-        name = setting.name
-        if (
+        name, value = setting.name, setting.value
+        if isinstance(value, ServerUrl):
+            yield from _server_that_differs(name, value, environment)
+        elif (
             name in environment
             and name not in _CLIENTS
-            and setting.value != _without(name, environment)
+            and value != _value_in(_without(environment, name), name)
         ):
-            yield name, setting.value if isinstance(setting.value, Path) else environment[name]
+            yield name, value if isinstance(value, Path) else environment[name]
 
 
-def _without(name: str, environment: Mapping[str, str]) -> object:
-    """The value that a setting has where the environment does not set it."""
-    others = {each: environment[each] for each in environment if each != name}
-    found = explain_settings(others, env_file(others))
+def _server_that_differs(
+    name: str, server: ServerUrl, environment: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """The URL of a server, where the env file does not say the same; never with a secret.
+
+    Without its password the service would fail, and without the URL it would work on a file. Raises
+    `BadSetting` where the environment alone has the password.
+    """
+    others = _without(environment, name, "PGPASSWORD")
+    if _value_in(others, name) == server:
+        return
+    if _value_in({**others, name: server.shown}, name) != server:
+        raise BadSetting(
+            f"the password of {server} is in the environment, and is not written into a service: "
+            f"put it into the env file, {env_file(environment).path}, or into ~/.pgpass"
+        )
+    yield name, server.shown
+
+
+def _without(environment: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {each: environment[each] for each in environment if each not in names}
+
+
+def _value_in(environment: Mapping[str, str], name: str) -> object:
+    """The value that a setting has there."""
+    found = explain_settings(environment, env_file(environment))
     return next(each.value for each in found if each.name == name)
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from agentd.client import AsyncClient, AsyncLease
 from agentd.client.address import Address
+from agentd.config.server import environment_for_commands
 from agentd.errors import DaemonUnreachable, LeaseLost, RequestRefused, WorkFailed, WorkReleased
 from agentd.traces.context import with_trace
 from agentd.worker.child_process import GRACE, ChildProcess
@@ -265,7 +266,7 @@ class CommandHandler:
     def _environment(self, lease: AsyncLease) -> dict[str, str]:
         planned = lease.context.node.traceparent or lease.context.task.traceparent
         return {
-            **with_trace(os.environ, planned or None),
+            **with_trace(environment_for_commands(os.environ), planned or None),
             "AGENTD_TASK_ID": lease.task_id,
             "AGENTD_NODE_ID": lease.node_id,
             "AGENTD_LEASE_ID": lease.lease_id,

@@ -14,6 +14,7 @@ import msgspec
 
 from agentd.api import RecordedEventView
 from agentd.client.address import Address
+from agentd.config.server import environment_for_commands
 from agentd.text import printable
 
 SHELL = "/bin/sh"
@@ -65,7 +66,8 @@ class EventCommand:
                 os.killpg(self._process.pid, number)
 
     def _environment(self, event: RecordedEventView) -> dict[str, str]:
-        env = {name: value for name, value in os.environ.items() if name not in _OURS}
+        whole = environment_for_commands(os.environ)
+        env = {name: value for name, value in whole.items() if name not in _OURS}
         told = {
             "AGENTD_EVENT_SEQ": str(event.seq),
             "AGENTD_EVENT_ID": event.id,

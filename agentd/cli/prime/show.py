@@ -77,7 +77,8 @@ def _may_start() -> bool:
     from agentd.service.choice import service_manager
 
     settings, told = config.load(), {*os.environ, *env_file(os.environ).variables}
-    if _AUTOSTART in told or not settings.database.is_file():
+    has_database = settings.server is not None or settings.database.is_file()
+    if _AUTOSTART in told or not has_database:
         return settings.autostart
     return not service_manager(os.environ, settings).ours()
 

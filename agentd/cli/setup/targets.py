@@ -78,6 +78,8 @@ def _environment(settings: Settings) -> dict[str, str]:
     if address is not None:
         scheme = "unix:" if isinstance(address, Path) else "tcp://"
         given["AGENTD_ADDRESS"] = f"{scheme}{address}"
+    if settings.server is not None:
+        given["AGENTD_DATABASE_URL"] = settings.server.shown
     if file := os.environ.get("AGENTD_ENV_FILE"):
         given["AGENTD_ENV_FILE"] = str(expand_path("AGENTD_ENV_FILE", file))
     if is_one_file() and (root := os.environ.get("SHIV_ROOT")):
