@@ -2,8 +2,9 @@
 
 The rule this file keeps: all of it is one transaction. A refusal comes before the first write, so
 it leaves no trace; anything else that goes wrong undoes the transaction, and then the requests that
-shared it are run again one by one, so that a request that breaks disturbs no other. An answer is a
-view of records, so a request with a `request_id` that was answered before is answered again.
+shared it are run again one by one, so that a request that breaks disturbs no other. Where another
+writer was faster, all of them are loaded and decided again first. An answer is a view of records,
+so a request with a `request_id` that was answered before is answered again.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +18,15 @@ from agentd import answers
 from agentd.answers import Answered
 from agentd.api import Params
 from agentd.decide import Context
-from agentd.errors import Conflict, InternalError, RequestRefused, StorageError, StorageFull
+from agentd.errors import (
+    Conflict,
+    DatabaseGone,
+    InternalError,
+    NotKept,
+    RequestRefused,
+    StorageError,
+    StorageFull,
+)
 from agentd.events import FOLLOWING
 from agentd.journal import Draft, Recorded
 from agentd.methods import Command, follow
@@ -25,10 +34,16 @@ from agentd.projections import project_all
 from agentd.store import Store, Tx
 
 ATTEMPTS = 3
-"""How often a command is decided anew because another writer was faster."""
+"""How often a batch is decided because another writer was faster."""
+
+MakeContext = Callable[[], Context]
+"""Called when the transaction has begun: on some engines that brings the moment with it."""
 
 OnFault = Callable[[BaseException], None]
 """Called with every exception that is the daemon's own fault."""
+
+OnConflict = Callable[[int], None]
+"""Called before a batch is decided again, with how often it has been decided; it may pause."""
 
 
 class Call(Struct, frozen=True):
@@ -83,21 +98,14 @@ def _carry_out(
     tx: Tx, command: Command, params: Any, context: Context
 ) -> tuple[Any, list[Recorded]]:
     """The state that was loaded, and what was recorded on the ground of it."""
-    for attempt in range(1, ATTEMPTS + 1):
-        state = command.load(tx, params, context)  # 1. load
-        drafts = command.decide(state, params, context)  # 2. decide
-        if not drafts:
-            return state, []
-        try:  # 3. append
-            if drafts[-1].task_id is not None:
-                recorded = _append_to_several(tx, state, drafts, context)
-            else:
-                new_id = context.new_id
-                recorded = tx.append(state.task_id, state.version, drafts, context.now, new_id)
-            break
-        except Conflict:
-            if attempt == ATTEMPTS:
-                raise
+    state = command.load(tx, params, context)  # 1. load
+    drafts = command.decide(state, params, context)  # 2. decide
+    if not drafts:
+        return state, []
+    if drafts[-1].task_id is not None:  # 3. append
+        recorded = _append_to_several(tx, state, drafts, context)
+    else:
+        recorded = tx.append(state.task_id, state.version, drafts, context.now, context.new_id)
     project_all(tx, recorded)  # 4. project
     for following, its_params in follow(tx, recorded, context):
         recorded = recorded + _carry_out(tx, following, its_params, context)[1]
@@ -174,53 +182,78 @@ def _to_remember(
     )
 
 
+def _go_on(_attempt: int) -> None:
+    """Decide again at once."""
+
+
 def run_batch(
     store: Store,
     calls: Sequence[Call],
-    context: Context,
+    make_context: MakeContext,
     on_fault: OnFault,
     enough: Callable[[], bool] = lambda: False,
+    on_conflict: OnConflict = _go_on,
 ) -> list[Outcome]:
     """Run the requests in one transaction; when this returns, what they wrote is on disk.
 
     `enough` is asked after each request: once it holds, the rest is not begun and has no outcome.
+    Nor has what comes behind the first that the database was gone for.
     """
     try:
-        with store.write() as tx:
-            return _run_together(tx, calls, context, enough)
+        return _decide_until_alone(store, calls, make_context, enough, on_conflict)
     except StorageError as refusal:
-        # A full disk may have room for the smaller ones; other failures are everybody's.
-        if len(calls) == 1 or not isinstance(refusal, StorageFull):
+        # A full disk may have room for the smaller ones, and what is not kept is one's alone; other
+        # failures are everybody's.
+        if len(calls) == 1 or not isinstance(refusal, StorageFull | NotKept):
             return [Outcome(None, refusal=refusal)] * len(calls)
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not harm the neighbours
         if len(calls) == 1:
             on_fault(error)
             return [Outcome(None, refusal=InternalError())]
-    return _run_one_by_one(store, calls, context, on_fault, enough)
+    return _run_one_by_one(store, calls, make_context, on_fault, enough, on_conflict)
+
+
+def _decide_until_alone(
+    store: Store,
+    calls: Sequence[Call],
+    make_context: MakeContext,
+    enough: Callable[[], bool],
+    on_conflict: OnConflict,
+) -> list[Outcome]:
+    """Run the requests together, anew where another writer was faster. Raises `Conflict`."""
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return _run_together(store, calls, make_context, enough)
+        except Conflict:
+            on_conflict(attempt)
+    return _run_together(store, calls, make_context, enough)
 
 
 def _run_together(
-    tx: Tx, calls: Sequence[Call], context: Context, enough: Callable[[], bool]
+    store: Store, calls: Sequence[Call], make_context: MakeContext, enough: Callable[[], bool]
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    for call in calls:
-        outcomes.append(_run_one(tx, call, context))
-        if enough():
-            break
+    with store.write() as tx:
+        context = make_context()
+        for call in calls:
+            outcomes.append(_run_one(tx, call, context))
+            if enough():
+                break
     return outcomes
 
 
 def _run_one_by_one(
     store: Store,
     calls: Sequence[Call],
-    context: Context,
+    make_context: MakeContext,
     on_fault: OnFault,
     enough: Callable[[], bool],
+    on_conflict: OnConflict,
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for call in calls:
-        outcomes += run_batch(store, [call], context, on_fault)
-        if enough():
+        outcomes += run_batch(store, [call], make_context, on_fault, on_conflict=on_conflict)
+        if enough() or isinstance(outcomes[-1].refusal, DatabaseGone):
             break
     return outcomes
 

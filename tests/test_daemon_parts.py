@@ -9,11 +9,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentd.daemon import clock as clock_module
-from agentd.daemon.clock import Clock, new_id
+from agentd.daemon.clock import Clock, ServerClock, new_id
 from agentd.daemon.grace import Grace
 from agentd.daemon.lock import Lock, database_lock, home_lock
 from agentd.errors import AlreadyRunning, Failure
@@ -92,6 +95,61 @@ def test_the_clock_knows_of_suspension(hands: Hands) -> None:
     hands.steady += 7_000_000_000
     hands.suspended += 5_000_000_000
     assert clock.now() == NOW + 7_000
+    assert clock.suspended_ms() == 5_000
+
+
+def test_a_servers_clock_has_no_moment_of_its_own() -> None:
+    """Until the server has told one there is none to decide by."""
+    with pytest.raises(RuntimeError, match="has not told"):
+        ServerClock().now()
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("note"), st.integers(NOW, NOW + 10**12)),
+            st.tuples(st.just("pass"), st.integers(0, 10**15)),
+            st.tuples(st.just("wall"), st.integers(0, 2 * NOW)),
+        )
+    )
+)
+def test_only_the_server_tells_the_time(steps: list[tuple[str, int]]) -> None:
+    """Its clock is what the server told last and what the steady clock counted since.
+
+    It is never before that, whatever this machine's wall clock says.
+    """
+    hands = Hands()
+    with patch.object(clock_module, "time", hands):
+        clock = ServerClock()
+        clock.note_moment(NOW)
+        noted, passed = NOW, 0
+        for what, number in steps:
+            if what == "note":
+                clock.note_moment(number)
+                noted, passed = number, 0
+            elif what == "pass":
+                hands.steady += number
+                passed += number
+            else:
+                hands.wall = number
+            assert clock.now() == noted + passed // 1_000_000 >= noted
+
+
+@pytest.mark.parametrize("off", [-3_600_000, 3_600_000])
+def test_ids_bear_the_servers_moment(hands: Hands, off: int) -> None:
+    """So those of all daemons lie together in an index, however wrong a wall clock is."""
+    clock = ServerClock()
+    hands.wall += off
+    clock.note_moment(NOW)
+    assert uuid.UUID(clock.new_id()).int >> 80 == NOW
+
+
+def test_a_servers_clock_knows_of_suspension(hands: Hands) -> None:
+    """As the other one does."""
+    clock = ServerClock()
+    hands.steady += 7_000_000_000
+    hands.suspended += 5_000_000_000
     assert clock.suspended_ms() == 5_000
 
 
@@ -197,6 +255,7 @@ def test_an_appointment_that_is_kept() -> None:
 HOLD = """
 import sys
 from pathlib import Path
+from unittest.mock import patch
 from agentd.daemon.lock import Lock
 Lock(Path(sys.argv[1])).acquire()
 print("held", flush=True)

@@ -95,7 +95,7 @@ class Client:
         self.broken_off = True
         self.done.set()
 
-    def refuse(self) -> None:
+    def refuse(self, _why: StorageError | None = None) -> None:
         self.refused = True
         self.done.set()
 

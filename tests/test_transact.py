@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from agentd.decide import Context
 from agentd.errors import (
     Conflict,
+    DatabaseGone,
     InternalError,
     RequestRefused,
     StorageError,
@@ -19,7 +21,7 @@ from agentd.projections import PROJECTIONS
 from agentd.store import Tx
 from agentd.store.memory import MemoryStore
 from agentd.transact import ATTEMPTS, Call, Outcome, run_batch
-from tests.core import STORES, Core, kind_of, spec, to_params, uid
+from tests.core import NOW, STORES, Core, kind_of, spec, to_params, uid
 
 Step = Callable[..., Any]
 
@@ -90,7 +92,7 @@ def test_a_batch_ends_when_it_is_enough(core: Core, breaks: bool) -> None:  # no
     calls = [registering(1, **({"load": broken} if breaks else {}))]
     calls += [registering(number) for number in range(2, 6)]
     asked = iter([False, False, True] if not breaks else [False, True])
-    outcomes = run_batch(core.store, calls, core.context(), lambda _: None, lambda: next(asked))
+    outcomes = run_batch(core.store, calls, core.context, lambda _: None, lambda: next(asked))
     assert len(outcomes) == 3 - breaks
     assert core.do("Metrics")["database"]["total_tasks"] == 3 - 2 * breaks
 
@@ -267,6 +269,72 @@ def test_a_conflict_without_end_is_a_fault(core: Core) -> None:
     assert neighbour.result.node_ids == [uid(2)]
     assert [type(fault) for fault in core.faults] == [Conflict]
     assert load.loads == 2 * ATTEMPTS
+
+
+def raise_fault(error: BaseException) -> None:
+    """A fault is a failure of the test."""
+    raise error
+
+
+class Overtaken(MemoryStore):
+    """Finds at its commits that another writer was faster, so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self._times = times
+        self.begun = False
+
+    @contextmanager
+    def write(self) -> Iterator[Any]:
+        with super().write() as tx:
+            self.begun = True
+            yield tx
+            self.begun = False
+            self._times -= 1
+            if self._times >= 0:
+                raise Conflict
+
+
+def test_a_commit_that_another_writer_overtook_is_decided_again() -> None:
+    """All requests of the batch are loaded and decided anew, after a pause each time."""
+    core, pauses = Core(Overtaken(ATTEMPTS - 1)), list[int]()
+    calls = [registering(1), registering(2)]
+    outcomes = run_batch(core.store, calls, core.context, raise_fault, bool, pauses.append)
+    assert node_ids(outcomes) == [[uid(1)], [uid(2)]]
+    assert pauses == list(range(1, ATTEMPTS))
+    assert [record.seq for record in core.journal()] == [1, 2, 3, 4]
+
+
+def test_the_moment_is_asked_for_in_the_transaction() -> None:
+    """What a batch may know is told when its transaction has begun, and anew with each attempt."""
+    store = Overtaken(1)
+    core, begun = Core(store), list[bool]()
+
+    def make_context() -> Context:
+        begun.append(store.begun)
+        core.now += 1
+        return core.context()
+
+    run_batch(store, [registering(1)], make_context, raise_fault)
+    assert begun == [True, True]
+    assert {record.at for record in core.journal()} == {NOW + 2}
+
+
+def test_a_database_that_goes_away_ends_the_batch() -> None:
+    """Of requests that are run one by one, those behind the first without it have no outcome."""
+
+    class Going(MemoryStore):
+        faults = iter([StorageFull(), None, DatabaseGone()])
+
+        @contextmanager
+        def write(self) -> Iterator[Any]:
+            with super().write() as tx:
+                yield tx
+                if (fault := next(self.faults)) is not None:
+                    raise fault
+
+    outcomes = Core(Going()).run([registering(number) for number in range(1, 5)])
+    assert [type(outcome.refusal) for outcome in outcomes] == [type(None), DatabaseGone]
 
 
 def test_the_expected_version_is_what_was_loaded() -> None:

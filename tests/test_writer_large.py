@@ -7,6 +7,7 @@ import pytest
 
 from agentd.daemon import writer as writer_module
 from agentd.daemon.writer import LONGEST_BATCH_SECONDS, MOST_ANSWERED, SubmittedCommand, Writer
+from agentd.errors import StorageError
 from agentd.transact import Outcome
 from tests.test_writer import Client, Store, play, request, until
 
@@ -29,7 +30,7 @@ class LargeClient(Client):
             raise self._begin_fault
         return SubmittedCommand(request("large"), self) if self._has else None
 
-    def refuse(self) -> None:
+    def refuse(self, _why: StorageError | None = None) -> None:
         self.refused += 1
 
     def answer(self, command: SubmittedCommand, outcome: Outcome) -> None:

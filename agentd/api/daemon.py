@@ -70,6 +70,10 @@ class HealthResult(Struct):
     database: str
     running_timeout_secs: int
     context_event_limit: int
+    gone_since: Annotated[
+        FractionalSeconds | UnsetType,
+        Meta(description="since when the database's server cannot be reached"),
+    ] = UNSET
 
 
 class MetricsParams(NoParams):
@@ -100,6 +104,9 @@ class RuntimeMetrics(Struct):
     acquired_resource_locks: int = 0
     released_resource_locks: Annotated[
         int, Meta(description="by the holder, or with its node's lease")
+    ] = 0
+    conflicts: Annotated[
+        int, Meta(description="batches decided again, as another daemon was faster")
     ] = 0
 
 

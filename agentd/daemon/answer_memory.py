@@ -8,6 +8,8 @@ served. Answers that are small whatever the database holds never wait for room.
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
+from agentd.errors import StorageError
+
 BYTES = 256 * 1024 * 1024
 """What is unread and what is reserved for answers that are being made."""
 
@@ -18,8 +20,8 @@ TIGHT = BYTES // 2
 class WaitingClient(Hashable, Protocol):
     """Whoever waits for something to be begun."""
 
-    def refuse(self) -> None:
-        """The daemon stops, and it was not begun."""
+    def refuse(self, why: StorageError | None = None) -> None:
+        """It was not begun, and this is why; without a reason, because the daemon stops."""
 
 
 class AnswerMemory:

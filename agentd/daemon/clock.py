@@ -3,7 +3,8 @@
 The rule this file keeps: while the daemon runs, stepping the wall clock changes no lease. Time is
 wall time at the start plus what a clock that nobody can step has counted since: CLOCK_BOOTTIME,
 which also counts while the machine is suspended (clock_gettime(2)), or the monotonic clock where it
-is missing.
+is missing. Where several daemons share a database, its server's moment stands in for wall time, so
+that all of them have one clock.
 """
 
 import os
@@ -30,10 +31,48 @@ class Clock:
         """The moment, in Unix milliseconds."""
         return self._anchor + (time.clock_gettime_ns(_STEADY) - self._steady) // 1_000_000
 
+    @staticmethod
+    def new_id() -> str:
+        """A fresh id, see `new_id`."""
+        return new_id()
+
     def suspended_ms(self) -> int:
         """For how many milliseconds the machine has been suspended since this clock began."""
         passed = time.clock_gettime_ns(_STEADY) - self._steady
         return (passed - (time.monotonic_ns() - self._running)) // 1_000_000
+
+
+class ServerClock(Clock):
+    """The server's clock: the moment that it told last, and what the steady clock counted since.
+
+    From any thread. This machine's wall clock has no part in it, however wrong it is.
+    """
+
+    def __init__(self) -> None:
+        """The server tells its moment first of all, when the database is opened."""
+        self._steady = time.clock_gettime_ns(_STEADY)
+        self._running = time.monotonic_ns()
+        self._noted: tuple[int, int] | None = None  # put in place whole: threads read it
+
+    def note_moment(self, server_ms: int) -> None:
+        """The server's moment is this (Unix milliseconds), no earlier than the journal's last one.
+
+        Until the next one, and so for the length of the transaction that asked, the clock does not
+        go back behind it.
+        """
+        self._noted = server_ms, time.clock_gettime_ns(_STEADY)
+
+    def now(self) -> int:
+        """See `Clock.now`. Raises `RuntimeError` where no moment was noted."""
+        noted = self._noted
+        if noted is None:
+            raise RuntimeError("the server has not told its moment")
+        server_ms, steady = noted
+        return server_ms + (time.clock_gettime_ns(_STEADY) - steady) // 1_000_000
+
+    def new_id(self) -> str:  # type: ignore[override] # the moment is this clock's own
+        """A fresh id, of the server's moment."""
+        return f"{_moment(self.now())}-{_next_random()}"
 
 
 def wall() -> int:
@@ -56,7 +95,7 @@ def _moment(at: int) -> str:
 def _random_parts() -> Iterator[str]:
     """What follows the moment: 72 bits, drawn for many ids at once, as a draw is a system call.
 
-    For one thread only, as any generator: the writer makes all ids.
+    For one thread only, as any generator: the writer makes all ids, on whatever thread it runs.
     """
     while True:
         drawn = os.urandom(9 * _DRAWN_AT_ONCE).hex()

@@ -197,12 +197,12 @@ class Connection(asyncio.BufferedProtocol):
         self._proceed()
         return None
 
-    def refuse(self) -> None:
+    def refuse(self, why: StorageError | None = None) -> None:
         """See `answer_memory.WaitingClient`."""
         waiting = self._waiting.id if self._waiting is not None else self._query_id
         self._service.forget_wait(self)
         self._waiting = self._query_id = None
-        self._send(encode_error(waiting or b"", _NOT_BEGUN))
+        self._send(encode_error(waiting or b"", why or _NOT_BEGUN))
         self._outgoing.account_unread()
         asyncio.get_running_loop().call_soon(self._proceed)
 

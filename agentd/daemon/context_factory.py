@@ -1,9 +1,13 @@
-"""What methods may know: made anew for every batch and every query."""
+"""What methods may know: made anew for every batch and every query.
+
+The rule this file keeps: contexts are made on any thread. What is kept here does not change; the
+clock, the grace and the workers say for themselves what makes them safe there.
+"""
 
 from random import random
 
 from agentd.api import RuntimeMetrics
-from agentd.daemon.clock import Clock, new_id
+from agentd.daemon.clock import Clock
 from agentd.daemon.grace import Grace
 from agentd.decide import Context
 from agentd.decide.context import NOBODY, KnownWorkers
@@ -37,7 +41,7 @@ class ContextFactory:
         self._grace.note_suspension(self._clock.suspended_ms(), now)
         return Context(
             now,
-            new_id,
+            self._clock.new_id,
             self._lease_ms,
             self._event_limit,
             self._counters,

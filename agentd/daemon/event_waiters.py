@@ -57,9 +57,15 @@ class Watcher(Struct, eq=False):
 class EventWaiters:
     """Who waits for events."""
 
-    def __init__(self, last_seq: int, counters: RuntimeMetrics) -> None:
-        """`last_seq` is the journal's end."""
-        self._last_seq = last_seq
+    def __init__(
+        self,
+        last_seq: int,
+        counters: RuntimeMetrics,
+        somebody_waits: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`last_seq` is the journal's end; `somebody_waits` is called before he looks."""
+        self._last_seq = self._newest = last_seq
+        self._somebody_waits = somebody_waits
         self._counters = counters
         self._loop = asyncio.get_running_loop()
         self._watchers: dict[WatchingClient, Watcher] = {}
@@ -75,7 +81,8 @@ class EventWaiters:
     ) -> None:
         """Have the journal read, and if there is nothing, wait for it."""
         if params.after_seq is None:
-            params = replace(params, after_seq=self._last_seq)
+            params = replace(params, after_seq=max(self._last_seq, self._newest))
+        self._somebody_waits()
         deadline = self._loop.time() + params.wait_secs
         watcher = Watcher(client, params, read, end, self._last_seq, deadline)
         self._watchers[client] = watcher
@@ -100,6 +107,10 @@ class EventWaiters:
             watcher.timer = self._loop.call_at(watcher.deadline, self._end, watcher)
             self._counters.waiting_requests += 1
         return True
+
+    def note_newest(self, seq: int) -> None:
+        """The journal has come so far; what is before may not have been told yet."""
+        self._newest = seq
 
     def committed(self, recorded: Sequence[Recorded]) -> None:
         """Wake those who wait for one of these events."""

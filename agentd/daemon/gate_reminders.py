@@ -1,7 +1,9 @@
 """When people are reminded of an open gate: once, when a tenth of its time is left.
 
 The rule this file keeps: what was open when the daemon started is known as well; one that is in
-the last tenth then is told at once. Whether a gate is still open is asked when it is told.
+the last tenth then is told at once. Whether a gate is still open is asked when it is told. Where
+several daemons share the database, each reminds of those alone that opened through it: else people
+are reminded as often as there are daemons.
 """
 
 import asyncio
@@ -28,14 +30,23 @@ _PAGE = 1_000
 class GateReminders:
     """Sleeps until the next one."""
 
-    def __init__(self, store: Store, clock: Clock, tell: Callable[[Matter], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        tell: Callable[[Matter], None],
+        *,
+        is_shared: bool = False,
+    ) -> None:
+        """`is_shared`: other daemons remind of gates as well."""
         self._clock = clock
         self._tell = tell
         self._loop = asyncio.get_running_loop()
         self._due: list[tuple[int, Matter]] = []  # Unix milliseconds; a heap
         self._timer: asyncio.TimerHandle | None = None
-        with store.read() as reader:
-            self._load(reader)
+        if not is_shared:
+            with store.read() as reader:
+                self._load(reader)
         self._sleep()
 
     def opened(self, recorded: Recorded, event: GateOpened) -> None:

@@ -2,7 +2,8 @@
 
 The rule this file keeps (wire protocol): a lease that ran out while the daemon was down, stopped or
 suspended is honoured for min(10 s, the node timeout) after it is back, so that a live worker can
-heartbeat before its node is handed to another.
+heartbeat before its node is handed to another. A daemon whose database's server was away was away
+itself.
 """
 
 LONGEST_MS = 10_000
@@ -16,7 +17,9 @@ SUSPENDED_MS = 100
 class Grace:
     """Knows when the daemon came back, and which leases that moment protects.
 
-    All times are Unix milliseconds. `appointment` is when the sweeper wants to be woken next.
+    All times are Unix milliseconds. `appointment` is when the sweeper wants to be woken next. From
+    any thread: a return is one object that is put in place whole, and one that two threads notice
+    at once is the same twice.
     """
 
     def __init__(self, started_at: int, lease_ms: int) -> None:
@@ -26,10 +29,14 @@ class Grace:
         self.appointment: int | None
         self.came_back(started_at)
 
+    @property
+    def until(self) -> int:
+        """When the grace is over."""
+        return self._protected[1]
+
     def came_back(self, now: int) -> None:
         """Protect the leases that have run out by now."""
-        self._back = now
-        self.until = now + self._length
+        self._protected = now, now + self._length
         self.appointment = None  # nobody can be late twice for one absence
 
     def note_suspension(self, total: int, now: int) -> None:
@@ -43,6 +50,8 @@ class Grace:
 
         A missed appointment tells that the daemon was away: nothing has woken it in time.
         """
-        if self.appointment is not None and now > self.appointment + LATE_MS:
+        appointment = self.appointment
+        if appointment is not None and now > appointment + LATE_MS:
             self.came_back(now)
-        return self._back if now < self.until else 0
+        back, until = self._protected
+        return back if now < until else 0

@@ -12,6 +12,7 @@ import signal
 from subprocess import DEVNULL, PIPE
 from typing import cast
 
+from agentd.config.server import environment_for_commands
 from agentd.daemon.log import RateLimitedLog
 
 SHELL = "/bin/sh"
@@ -51,6 +52,7 @@ class Hook:
             _, process = await loop.subprocess_exec(
                 lambda: _Process(told),
                 *(SHELL, "-c", self._command),
+                env=environment_for_commands(os.environ),
                 stdin=PIPE,
                 stdout=DEVNULL,
                 stderr=PIPE,

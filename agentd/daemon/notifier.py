@@ -51,7 +51,8 @@ _ENDED: Mapping[StateOfTask, About] = {"COMPLETED": "task_completed", "FAILED": 
 class Notifier:
     """Runs the command for what is committed. On the event loop's thread."""
 
-    def __init__(self, hook: Hook, store: Store, clock: Clock) -> None:
+    def __init__(self, hook: Hook, store: Store, clock: Clock, *, is_shared: bool = False) -> None:
+        """`is_shared`: other daemons tell people as well, of what they record."""
         self._hook = hook
         self._store = store
         self._loop = asyncio.get_running_loop()
@@ -74,7 +75,7 @@ class Notifier:
             GateOpened: self._note_opening,
             NodeUpdated: self._note_update,
         }
-        self._reminders = GateReminders(store, clock, self._tell)
+        self._reminders = GateReminders(store, clock, self._tell, is_shared=is_shared)
 
     def committed(self, recorded: Sequence[Recorded]) -> None:
         """Note what people may have to be told of."""

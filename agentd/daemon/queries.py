@@ -29,11 +29,11 @@ from agentd.daemon.context_factory import ContextFactory
 from agentd.daemon.event_waiters import EventWaiters
 from agentd.daemon.writer import log_fault
 from agentd.decide import Context
-from agentd.errors import InternalError, RequestRefused, StorageError
+from agentd.errors import DatabaseGone, InternalError, RequestRefused, StorageError
 from agentd.methods import Command, Method
 from agentd.protocol import RESULT_END, encode_error, encode_result, result_start
 from agentd.status_stream import NODE_BYTES, TaskStatusStream
-from agentd.store import CheckpointedStore, Reader
+from agentd.store import Reader, ServedStore
 from agentd.transact import Call
 
 FEW_NODES = 500
@@ -71,12 +71,14 @@ class _Query(NamedTuple):
 class _Part(NamedTuple):
     """A part of an answer; without a line the rest cannot be had.
 
-    `nothing_until` is the place up to which nothing was found by a query that may wait.
+    `nothing_until` is the place up to which nothing was found by a query that may wait. Where the
+    database's server is `gone`, the answer may be had later.
     """
 
     line: bytes | None
     rest: TaskStatusStream | None = None
     nothing_until: int | None = None
+    gone: DatabaseGone | None = None
 
 
 class _Large(NamedTuple):
@@ -98,11 +100,14 @@ _Outcome = _Part | _Large | Command
 
 
 class Queries:
-    """Answers queries with encoded lines, on the event loop's thread."""
+    """Answers queries with encoded lines, on the event loop's thread.
+
+    `RemoteQueries` is its like for a store whose reads may wait for another machine.
+    """
 
     def __init__(
         self,
-        store: CheckpointedStore,
+        store: ServedStore,
         contexts: ContextFactory,
         memory: AnswerMemory,
         waiters: EventWaiters,
@@ -229,6 +234,8 @@ class Queries:
     def _run_query(self, work: Callable[[Any], _Outcome], query: _Query | _Preparation) -> _Outcome:
         try:
             return work(query)
+        except DatabaseGone as gone:
+            return _Part(encode_error(query.id, gone), gone=gone)
         except RequestRefused as refusal:
             return _Part(encode_error(query.id, refusal))
         except Exception as error:  # noqa: BLE001 - one query's fault is answered, not fatal
@@ -239,6 +246,8 @@ class Queries:
         try:
             with self._large_read() as reader:
                 return _make_part(b"", rest, reader)
+        except DatabaseGone as gone:
+            return _Part(None, gone=gone)
         except Exception as error:  # noqa: BLE001 - half of the line is sent, and cannot be taken back
             log_fault(error)
             return _Part(None)
@@ -287,7 +296,7 @@ class Queries:
             with self._store.read() as reader:
                 return method.query(reader, params, context)
         except StorageError as error:
-            if method.unready is None:
+            if method.unready is None or isinstance(error, DatabaseGone):
                 raise
             return method.unready(error, context)
 

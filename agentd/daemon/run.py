@@ -11,21 +11,18 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agentd import __version__
-from agentd.api import rfc3339
 from agentd.config import Settings
 from agentd.daemon.acceptor import Acceptor, connection_limit
-from agentd.daemon.clock import Clock, wall
-from agentd.daemon.database_watch import DatabaseWatch
+from agentd.daemon.clock import Clock
+from agentd.daemon.database import Database, open_database
 from agentd.daemon.hook import Hook
 from agentd.daemon.inherited_socket import inherited_socket
 from agentd.daemon.listener import Listener
 from agentd.daemon.log import logger
-from agentd.daemon.migration import prepare_migration
 from agentd.daemon.notifier import VARIABLE, Notifier
 from agentd.daemon.service import Service
 from agentd.daemon.socket_watch import SocketWatch
@@ -36,13 +33,10 @@ from agentd.daemon.tcp_acceptor import TcpAcceptor
 from agentd.daemon.tcp_listener import TcpListener, listen_on
 from agentd.daemon.unproved import MOST as MOST_UNPROVED
 from agentd.daemon.watchdog import Watchdog
-from agentd.database_files import lost_path
-from agentd.errors import DiskFailed, Failure
+from agentd.errors import Failure
 from agentd.loopback import Loopback, Ports
 from agentd.secret_file import make_secret
-from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.aside import files_set_aside
-from agentd.store.sqlite.mark import Mark
+from agentd.store import ServedStore
 
 if TYPE_CHECKING:
     from agentd.figures.endpoint import Endpoint
@@ -78,24 +72,18 @@ def run(settings: Settings, *, backup: bool, ports: Ports, supervision: Supervis
     unproved = 0 if ports.tcp is None else MOST_UNPROVED
     scrapers = 0 if ports.metrics is None else MOST_SCRAPERS
     most = connection_limit(unproved + scrapers)  # before the database opens its files
-    prepare = partial(prepare_migration, settings.database.resolve(), backup=backup)
     inherited = inherited_socket(supervision.sockets, settings.socket_path)
     with extended_start(supervision.manager):
-        store = SqliteStore.open(settings.database, wall(), prepare)
-    _report_losses(settings.database, store.lost)
+        database = open_database(settings, supervision.manager, backup=backup)
     try:
         listener = Listener(settings.socket_path, inherited)
         try:
-            _serve(settings, store, _doors(settings, listener, ports, most), supervision)
+            _serve(settings, database, _doors(settings, listener, ports, most), supervision)
         finally:
             listener.remove()
     finally:
-        store.close()
-    if store.failure is not None:
-        raise DiskFailed(
-            f"the disk failed to keep what was written to {settings.database}: check the disk, "
-            "then start agentd again, and repeat the requests whose outcome is unknown"
-        ) from store.failure
+        database.close()
+    database.raise_failure()
 
 
 def _doors(settings: Settings, listener: Listener, ports: Ports, most: int) -> Doors:
@@ -106,25 +94,10 @@ def _doors(settings: Settings, listener: Listener, ports: Ports, most: int) -> D
     return Doors(listener, TcpListener(ports.tcp, make_secret(settings.secret_file)), most, metrics)
 
 
-def _serve(settings: Settings, store: SqliteStore, doors: Doors, supervision: Supervision) -> None:
-    _run_loop(_main(settings, store, doors, supervision))
+def _serve(settings: Settings, database: Database, doors: Doors, supervision: Supervision) -> None:
+    _run_loop(_main(settings, database, doors, supervision))
     for number in stop_signals():  # stopping is under way, and is not to be cut short
         signal.signal(number, signal.SIG_IGN)
-
-
-def _report_losses(database: Path, lost: Mark | None) -> None:
-    real = database.resolve()  # the files beside it are beside the file, not beside a link to it
-    if lost is not None:
-        logger.error(
-            "recorded events are missing: the journal of %s no longer has event %d, the last that "
-            "was recorded; restore a backup, or go on without them: `agentd doctor` says more",
-            database,
-            lost.seq,
-        )
-    elif lost_path(real).exists():
-        logger.warning("events were lost before an earlier start: `agentd doctor` says which")
-    for file in files_set_aside(real):
-        logger.warning("%s was set aside: `agentd doctor` says what it is", file)
 
 
 def _run_loop(main: Coroutine[Any, Any, None]) -> None:
@@ -150,17 +123,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _clock(store: SqliteStore) -> Clock:
-    """A clock that is not before the journal's end."""
-    with store.read() as reader:
-        last_at = reader.last_at()
-    if last_at > wall():
-        logger.warning("the journal ends at %s, later than the wall clock says", rfc3339(last_at))
-    return Clock(not_before=last_at)
-
-
 def _make_service(
-    settings: Settings, store: SqliteStore, clock: Clock, give_up: Callable[[], None]
+    settings: Settings, store: ServedStore, clock: Clock, give_up: Callable[[], None]
 ) -> Service:
     service = Service(
         store,
@@ -169,9 +133,12 @@ def _make_service(
         settings.context_event_limit,
         give_up,
         context_bytes=settings.context_bytes,
+        wait_secs=settings.database_wait_secs,
     )
     if settings.notify is not None:
-        service.notifier = Notifier(Hook(VARIABLE, settings.notify), store, clock)
+        service.notifier = Notifier(
+            Hook(VARIABLE, settings.notify), store, clock, is_shared=store.is_remote
+        )
     return service
 
 
@@ -181,10 +148,10 @@ def _collect_seldom() -> None:
 
 
 async def _main(
-    settings: Settings, store: SqliteStore, doors: Doors, supervision: Supervision
+    settings: Settings, database: Database, doors: Doors, supervision: Supervision
 ) -> None:
-    clock, stopped = _clock(store), asyncio.Event()
-    service = _make_service(settings, store, clock, stopped.set)
+    clock, stopped = database.make_clock(), asyncio.Event()
+    service = _make_service(settings, database.store, clock, stopped.set)
     for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     # Not the loop's handler: this one runs before the requests that arrived while stopped.
@@ -195,14 +162,14 @@ async def _main(
     endpoint = _open_endpoint(doors, settings.socket_path)
     watches = (
         SocketWatch(settings.home, doors.listener, acceptor),
-        DatabaseWatch(store),
+        *database.watches(),
         Watchdog(supervision.manager, service.writer),
     )
     for watch in watches:
         watch.start()
     service.sweeper.sweep()
     _collect_seldom()
-    _tell_ready(settings, supervision)
+    _tell_ready(settings, database, supervision)
     await stopped.wait()
     logger.info("stopping")
     supervision.tell_stopping()
@@ -216,13 +183,13 @@ async def _main(
     logger.info("stopped")
 
 
-def _tell_ready(settings: Settings, supervision: Supervision) -> None:
+def _tell_ready(settings: Settings, database: Database, supervision: Supervision) -> None:
     logger.info(
         "agentd %s ready: pid %d, socket %s, database %s",
         __version__,
         os.getpid(),
         settings.socket_path,
-        settings.database,
+        database.shown,
     )
     supervision.tell_ready(f"serving clients on {settings.socket_path}")
 

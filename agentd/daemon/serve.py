@@ -8,11 +8,12 @@ they go before they have cost the one anything.
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from agentd.config import Settings
 from agentd.daemon.home import make_directory, make_private
-from agentd.daemon.lock import database_lock, home_lock, socket_lock
+from agentd.daemon.lock import Lock, database_lock, home_lock, socket_lock
 from agentd.daemon.log import logger, set_up
 from agentd.daemon.stop_signals import stop_signals
 from agentd.daemon.supervision import Supervision
@@ -37,14 +38,11 @@ def serve(settings: Settings, *, backup: bool, ports: Ports, supervision: Superv
     refuse_collisions(settings)
     os.umask(0o077)  # database, WAL, lock and socket are for this user only
     make_private(settings.home)
-    for directory in (settings.database.parent, settings.socket_path.parent):
-        make_directory(directory)
-    _refuse_strangers(settings.database.resolve())
-    with (
-        home_lock(settings.home),
-        database_lock(settings.database),
-        socket_lock(settings.socket_path),
-    ):
+    make_directory(settings.socket_path.parent)
+    files = () if settings.server is not None else (_file_lock(settings.database),)
+    with ExitStack() as held:
+        for lock in (home_lock(settings.home), *files, socket_lock(settings.socket_path)):
+            held.enter_context(lock)
         for warning in settings.warnings:
             logger.warning("%s", warning)
         from agentd.daemon.run import run  # noqa: PLC0415 - the locks come first
@@ -52,32 +50,46 @@ def serve(settings: Settings, *, backup: bool, ports: Ports, supervision: Superv
         run(settings, backup=backup, ports=ports, supervision=supervision)
 
 
-def _refuse_strangers(database: Path) -> None:
-    """Raise `DatabaseRefused` where a file is not agentd's, before a lock is made beside it."""
-    if database.exists() and not database_lock(database).path.exists():
+def _file_lock(path: Path) -> Lock:
+    """The lock beside the database at `path`.
+
+    Raises `DatabaseRefused` where the file is not agentd's, before a lock is made beside it.
+    """
+    make_directory(path.parent)
+    database, lock = path.resolve(), database_lock(path)
+    if database.exists() and not lock.path.exists():
         from agentd.store.sqlite.header import refuse_header  # noqa: PLC0415 - it is rarely needed
 
         refuse_header(database)
+    return lock
 
 
 def refuse_collisions(settings: Settings) -> None:
     """Raise `Failure` where two of agentd's files would have one name."""
-    database, path = settings.database.resolve(), settings.socket_path.resolve()
-    locks = home_lock(settings.home), database_lock(database), socket_lock(path)
-    names = {
-        "the database": database,
-        "the database's WAL": wal_path(database),
-        "the database's index": index_path(database),
-        "the socket": path,
-        "the home's lock": locks[0].path.resolve(),
-        "the database's lock": locks[1].path,
-        "the socket's lock": locks[2].path,
-    }
     whose: dict[Path, str] = {}
-    for what, name in names.items():
+    for what, name in _names(settings).items():
         if name in whose:
             raise Failure(
                 f"{name} would be {whose[name]} and {what}: choose another name in "
                 "AGENTD_DATABASE_URL or AGENTD_SOCKET_PATH"
             )
         whose[name] = what
+
+
+def _names(settings: Settings) -> dict[str, Path]:
+    """What is at which path."""
+    path = settings.socket_path.resolve()
+    names = {
+        "the socket": path,
+        "the home's lock": home_lock(settings.home).path.resolve(),
+        "the socket's lock": socket_lock(path).path,
+    }
+    if settings.server is not None:
+        return names
+    database = settings.database.resolve()
+    files = {
+        "the database": database,
+        "the database's WAL": wal_path(database),
+        "the database's index": index_path(database),
+    }
+    return {**files, **names, "the database's lock": database_lock(database).path}

@@ -4,57 +4,36 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from agentd.api.pages import LARGEST_PLACE
+from agentd.daemon.access import Access
 from agentd.daemon.answer_memory import AnswerMemory
 from agentd.daemon.clock import Clock
 from agentd.daemon.connection import RECEIVED_AT_ONCE, Connection
 from agentd.daemon.connection_needs import ServedConnection
 from agentd.daemon.context_factory import ContextFactory
 from agentd.daemon.context_sizes import ContextSizes
-from agentd.daemon.counters import count_attempt, count_event, count_failure, new_counters
+from agentd.daemon.counters import count_attempt, new_counters
+from agentd.daemon.database_server import WAIT_SECONDS
 from agentd.daemon.event_waiters import EventWaiters
 from agentd.daemon.grace import Grace
 from agentd.daemon.lock_waiters import LockWaiters
-from agentd.daemon.log import RateLimitedLog, logger
+from agentd.daemon.log import RateLimitedLog
 from agentd.daemon.long_line_permits import LongLinePermits
 from agentd.daemon.notifier import Notifier
 from agentd.daemon.openings import Openings
-from agentd.daemon.queries import Queries
+from agentd.daemon.own_records import OwnRecords
 from agentd.daemon.stall_detector import StallDetector
 from agentd.daemon.sweeper import Sweeper
 from agentd.daemon.waiters import Waiters
 from agentd.daemon.workers import Workers
-from agentd.daemon.writer import Writer
-from agentd.events import (
-    Event,
-    GateOpened,
-    LeaseExpired,
-    LeaseExtended,
-    LockAcquired,
-    LockExpired,
-    LockExtended,
-    NodeAcquired,
-    NodeAdded,
-    NodeFailed,
-    NodeReleased,
-    NodeRetried,
-    NodeUpdated,
-    TaskCancelled,
-    TaskRegistered,
-)
 from agentd.journal import Recorded
 from agentd.peers import peer_uid
-from agentd.store import CheckpointedStore
+from agentd.store import ServedStore
 
 SHORTEST_DRAIN_SECONDS = 1.0
 """How long clients have to read their last answers, however late the word to stop was heard."""
-
-
-LONGEST_SHOWN = 200
-"""Characters of a lock's key, or of an owner, in the log."""
 
 
 class Service:
@@ -65,24 +44,29 @@ class Service:
 
     def __init__(
         self,
-        store: CheckpointedStore,
+        store: ServedStore,
         clock: Clock,
         lease_ms: int,
         event_limit: int,
         give_up: Callable[[], None],
         context_bytes: int | None = None,
+        wait_secs: float = WAIT_SECONDS,
     ) -> None:
-        """`give_up` is called when the disk can no longer be trusted."""
+        """`give_up` is called when the disk can no longer be trusted.
+
+        A request waits `wait_secs` for the database's server, where it has one.
+        """
         self._counters = new_counters()
-        self._store = store
         self.grace = Grace(clock.now(), lease_ms)
         with store.read() as reader:
             leased = reader.expired_leases(-1, LARGEST_PLACE)
             self.workers = Workers(clock.now, leased)
-            self.event_waiters = EventWaiters(reader.last_seq(), self._counters)
+            last_seq = reader.last_seq()
+        self.event_waiters = EventWaiters(last_seq, self._counters, self._somebody_waits)
         self.waiters = Waiters(self._counters, self.workers, leased)
         self.lock_waiters = LockWaiters(self._counters)
-        self._openings = Openings(store, clock, self.waiters.limits_opened)
+        self._access = Access(store, clock, self.grace, self._counters, wait_secs)
+        self._openings = Openings(self._access.looks, clock, self.waiters.limits_opened)
         contexts = ContextFactory(
             clock,
             self.grace,
@@ -93,34 +77,19 @@ class Service:
             self.workers,
         )
         self.memory = AnswerMemory(self._resume_waiting)
-        self.permits = LongLinePermits(StallDetector(), self._has_room)
-        self.sizes = ContextSizes()
-        self.writer = Writer(store, contexts, self._after_commit, give_up, self._has_room)
-        self.queries = Queries(store, contexts, self.memory, self.event_waiters)
-        self.sweeper = Sweeper(store, self.writer, clock, self.grace)
-        self.stalls = StallDetector(lambda: self.memory.is_tight)
-        self.connections: set[ServedConnection] = set()
+        self.permits, self.sizes = LongLinePermits(StallDetector(), self._has_room), ContextSizes()
+        self.writer = self._access.make_writer(
+            contexts, self._after_commit, give_up, self._has_room, self._landed
+        )
+        self._following = self._access.make_following(last_seq, self._hand_on, self.writer)
+        self.queries = self._access.make_queries(contexts, self.memory, self.event_waiters)
+        self.sweeper = Sweeper(self._access.looks, self.writer, clock, self.grace)
+        self._own_records = OwnRecords(self._counters, self.sweeper)
         self.buffer = bytearray(RECEIVED_AT_ONCE)  # what arrives goes through it
+        self.connections: set[ServedConnection] = set()
         self._connecting: set[ServedConnection] = set()
-        # By type, because nearly all events would miss most steps of a chain of isinstance.
-        self._notes: Mapping[type[Event], Callable[[Recorded, Any], None]] = {
-            NodeAcquired: self._note_lease,
-            LeaseExtended: self._note_lease,
-            LeaseExpired: self._note_expiry,
-            NodeFailed: self._note_failure,
-            NodeReleased: self._note_release,
-            NodeAdded: self._note_node,
-            NodeUpdated: self._note_update,
-            TaskRegistered: self._note_registration,
-            NodeRetried: self._note_retry,
-            TaskCancelled: self._note_cancellation,
-            GateOpened: self._note_opening,
-            LockAcquired: self._note_lock,
-            LockExtended: self._note_lock,
-            LockExpired: self._note_lock_expiry,
-        }
-        self._all_gone, self._allowed = asyncio.Event(), {0, os.getuid()}
-        self._stranger_log = RateLimitedLog()
+        self._allowed, self._stranger_log = {0, os.getuid()}, RateLimitedLog()
+        self._all_gone, self.stalls = asyncio.Event(), StallDetector(lambda: self.memory.is_tight)
 
     def admits(self, client: socket.socket) -> bool:
         """Whether the client is the same user, or root."""
@@ -134,76 +103,30 @@ class Service:
         count_attempt(self._counters, nanoseconds // 1_000)
 
     def _after_commit(self, recorded: Sequence[Recorded]) -> None:
-        for each in recorded:
-            count_event(self._counters, each.kind)
-            note = self._notes.get(type(each.event))
-            if note is not None:
-                note(each, each.event)
+        self._own_records.committed(recorded)
+        if self.notifier is not None:
+            self.notifier.committed(recorded)
+        if self._following is None:
+            self._hand_on(recorded)
+        elif recorded:
+            self.event_waiters.note_newest(recorded[-1].seq)
+            self._following.committed(recorded)
+
+    def _hand_on(self, recorded: Sequence[Recorded]) -> None:
+        """Tell those who wait here, whichever daemon has recorded it."""
         self.workers.committed(recorded)
         self.event_waiters.committed(recorded)
         self.waiters.committed(recorded)
         self.lock_waiters.committed(recorded)
         self._openings.committed(recorded)
-        if self.notifier is not None:
-            self.notifier.committed(recorded)
 
-    def _wake_for(self, moment: int | None) -> None:
-        if moment is not None:
-            self.sweeper.wake_at(moment)
+    def _landed(self) -> None:
+        if self._following is not None:
+            self._following.landed()
 
-    def _note_lease(self, _recorded: Recorded, event: NodeAcquired | LeaseExtended) -> None:
-        self.sweeper.wake_at(event.lease_expires_at)
-
-    def _note_lock(self, _recorded: Recorded, event: LockAcquired | LockExtended) -> None:
-        self.sweeper.wake_at(event.expires_at)
-
-    def _note_lock_expiry(self, _recorded: Recorded, event: LockExpired) -> None:
-        key, owner = event.key[:LONGEST_SHOWN], event.owner[:LONGEST_SHOWN]
-        logger.info("the lock %r of %r lived as long as it might", key, owner)
-
-    def _note_expiry(self, recorded: Recorded, event: LeaseExpired) -> None:
-        logger.info(
-            "rolled back node %s: %s let the lease run out", recorded.node_id, event.lease_owner
-        )
-
-    def _note_failure(self, recorded: Recorded, event: NodeFailed) -> None:
-        count_failure(self._counters, event)
-        self._wake_for(event.not_before)
-        if event.how != "failed":
-            why = "its time was over" if event.how == "timed_out" else "the lease ran out"
-            logger.info(
-                "node %s of %s is %s: %s",
-                recorded.node_id,
-                event.lease_owner,
-                event.status,
-                why,
-            )
-
-    def _note_release(self, _recorded: Recorded, event: NodeReleased) -> None:
-        self._wake_for(event.not_before)
-
-    def _note_node(self, recorded: Recorded, event: NodeAdded) -> None:
-        if event.settings is not None:
-            self._wake_for(event.settings.not_before)
-        if event.place == 0:  # its task was there, and goes on now
-            self.sweeper.check_time_of(recorded.task_id)
-
-    def _note_update(self, _recorded: Recorded, event: NodeUpdated) -> None:
-        self._wake_for(event.settings.not_before)
-        self._wake_for(event.gate_timeout_at)
-
-    def _note_opening(self, _recorded: Recorded, event: GateOpened) -> None:
-        self._wake_for(event.timeout_at)
-
-    def _note_registration(self, _recorded: Recorded, event: TaskRegistered) -> None:
-        self._wake_for(event.timeout_at)
-
-    def _note_retry(self, recorded: Recorded, event: NodeRetried) -> None:
-        if event.number == 1:
-            self.sweeper.check_time_of(recorded.task_id)
-
-    def _note_cancellation(self, recorded: Recorded, event: TaskCancelled) -> None:
-        logger.info("cancelled task %s by %s", recorded.task_id, event.by or "a client")
+    def _somebody_waits(self) -> None:
+        if self._following is not None:
+            self._following.somebody_waits()
 
     def forget_wait(self, connection: ServedConnection) -> None:
         """No request of it waits any more."""
@@ -257,6 +180,8 @@ class Service:
         """
         self.sweeper.stop()
         self._openings.stop()
+        if self._following is not None:
+            self._following.stop()
         if self.notifier is not None:
             self.notifier.stop()
         seconds = max(seconds - self.writer.stop(), SHORTEST_DRAIN_SECONDS)
@@ -272,6 +197,10 @@ class Service:
                 await asyncio.wait_for(self._all_gone.wait(), seconds)
         for connection in list(self.connections):
             connection.abort()
+        self.writer.close()
         self.queries.close()
+        self._access.looks.close()
+        if self._following is not None:
+            self._following.close()
         if self.notifier is not None:
             await self.notifier.close()

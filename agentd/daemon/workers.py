@@ -91,7 +91,10 @@ class Workers:
         self._offer(labels, self._now()).waiting -= 1
 
     def offered(self) -> list[frozenset[str]]:
-        """The sets of labels that somebody offers who waits, or lately did who acquired a node."""
+        """The sets of labels that somebody offers who waits, or lately did who acquired a node.
+
+        From any thread.
+        """
         now = self._now()
         offers = self._offers.copy().items()
         return [labels for labels, offer in offers if _is_remembered(offer, now)]

@@ -17,6 +17,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Protocol
 
@@ -27,7 +28,7 @@ from agentd.daemon.context_factory import ContextFactory
 from agentd.daemon.log import FAILURES_SECONDS, RateLimitedLog, logger
 from agentd.errors import StorageError, SyncFailed
 from agentd.journal import Recorded
-from agentd.store import CheckpointedStore
+from agentd.store import ServedStore
 from agentd.transact import Call, Outcome, run_batch
 
 LARGEST_BATCH = 256
@@ -83,11 +84,14 @@ class SubmittedCommand(Struct, frozen=True):
 
 
 class Writer:
-    """Owns the write connection. Runs on the event loop's thread (why: benchmarks/README.md)."""
+    """Owns the write connection. Runs on the event loop's thread (why: benchmarks/README.md).
+
+    `RemoteWriter` is its like for a store whose transactions may wait for another machine.
+    """
 
     def __init__(
         self,
-        store: CheckpointedStore,
+        store: ServedStore,
         contexts: ContextFactory,
         after_commit: Callable[[Sequence[Recorded]], None],
         give_up: Callable[[], None],
@@ -108,7 +112,7 @@ class Writer:
         self._gave_up = False
         self._failures = RateLimitedLog(FAILURES_SECONDS)
         self._waiting: deque[SubmittedCommand] = deque()
-        self._large: dict[LargeClient, None] = {}  # in the order in which they came
+        self._large: dict[LargeClient, float] = {}  # in the order in which they came, and when
         self._large_is_next = False
         self._rests_from = 0.0  # seconds that the large command took, while there is the rest
         self._stopping = False
@@ -129,7 +133,7 @@ class Writer:
         if self._stopping:
             client.refuse()
         else:
-            self._large[client] = None
+            self._large[client] = self._seconds()
             self.go_on()
 
     def withdraw(self, client: LargeClient) -> None:
@@ -153,6 +157,14 @@ class Writer:
             client.refuse()
         return self._rests_from
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a batch is under way, of which it is not known what it has seen."""
+        return False
+
+    def close(self) -> None:
+        """Nobody submits anything any more, or waits for an answer."""
+
     def _may_begin_large(self) -> bool:
         return bool(self._large) and not self._rests_from and self._has_room()
 
@@ -170,11 +182,15 @@ class Writer:
         del self._large[client]
         self._large_is_next = False
         began = self._seconds()
+        batch: list[SubmittedCommand] = []
         try:
             if (command := client.begin()) is not None:
-                self._run([command])
+                batch.append(command)
         except Exception as error:  # noqa: BLE001 - one client must not cost the others theirs
             log_fault(error)
+        self._run(batch, None, partial(self._end_large, began))
+
+    def _end_large(self, began: float) -> None:
         took = self._seconds() - began
         if took >= LONGEST_BATCH_SECONDS:
             self._rests_from = took
@@ -194,19 +210,33 @@ class Writer:
             self._run_waiting()
 
     def _run_waiting(self) -> None:
-        deadline = self._seconds() + LONGEST_BATCH_SECONDS
         batch: list[SubmittedCommand] = []
         answer_bytes = 0
         waiting = self._waiting
         while waiting and len(batch) < LARGEST_BATCH and answer_bytes < MOST_ANSWERED:
             batch.append(command := waiting.popleft())
             answer_bytes += command.answer_bytes
-        self._run(batch, lambda: self._seconds() >= deadline)
-        self._finish()
+        self._run(batch, LONGEST_BATCH_SECONDS, self._finish)
 
-    def _run(self, batch: Sequence[SubmittedCommand], enough: Callable[[], bool] = bool) -> None:
-        calls = [command.call for command in batch]
-        outcomes = run_batch(self._store, calls, self._contexts.make(), log_fault, enough)
+    def _run(
+        self, batch: list[SubmittedCommand], longest: float | None, then: Callable[[], None]
+    ) -> None:
+        """Run what comes to its turn within so many seconds, answer it, and then do that."""
+        if batch:
+            enough = bool if longest is None else self._timer(longest)
+            calls = [command.call for command in batch]
+            outcomes = run_batch(self._store, calls, self._contexts.make, log_fault, enough)
+            self._deliver(batch, outcomes)
+            # The answers are on their way before the checkpoint and the next batch begin.
+            self._loop.call_soon(self._checkpoint)
+        then()
+
+    def _timer(self, longest: float) -> Callable[[], bool]:
+        """Tells whether so many seconds are over."""
+        deadline = self._seconds() + longest
+        return lambda: self._seconds() >= deadline
+
+    def _deliver(self, batch: Sequence[SubmittedCommand], outcomes: Sequence[Outcome]) -> None:
         self._waiting.extendleft(reversed(batch[len(outcomes) :]))  # which were not begun
         self._note_failures([o.refusal for o in outcomes if isinstance(o.refusal, StorageError)])
         for command, outcome in zip(batch, outcomes, strict=False):
@@ -217,8 +247,6 @@ class Writer:
                 log_fault(error)
         begun = {command.client for command in batch[: len(outcomes)]}
         self._last_clients = begun, self._last_clients[0]
-        # The answers are on their way before the checkpoint and the next batch begin.
-        self._loop.call_soon(self._checkpoint)
 
     def _finish(self) -> None:
         self._scheduled = False

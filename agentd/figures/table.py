@@ -291,4 +291,10 @@ _LINES = (
         "Resource locks that were given back; not those that ran out.",
         lambda r: r.metrics.runtime.released_resource_locks,
     ),
+    _Line(
+        "agentd_conflicts_total",
+        "counter",
+        "Batches that were decided again, because another daemon was faster.",
+        lambda r: r.metrics.runtime.conflicts,
+    ),
 )

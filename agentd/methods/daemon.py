@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from agentd import __version__, queries
@@ -84,7 +84,14 @@ def health(reader: Reader, _params: Struct, context: Context) -> HealthResult:
 
 def unready_health(error: StorageError, context: Context) -> HealthResult:
     """Why the database cannot be read."""
-    return HealthResult("unavailable", error.message, context.lease_ms // 1000, context.event_limit)
+    since = error.data.get("since")
+    return HealthResult(
+        "unavailable",
+        error.why,
+        context.lease_ms // 1000,
+        context.event_limit,
+        UNSET if since is None else since / 1000,
+    )
 
 
 def metrics(reader: Reader, _params: Struct, context: Context) -> MetricsResult:
