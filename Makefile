@@ -11,18 +11,21 @@ STAMP := $(VENV)/.made-for
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-views demo-agents test test-oldest soak check run bench soak-load share \
-  pictures dist zipapp clean
+.PHONY: help demo demo-views demo-machines demo-agents test test-oldest test-machines soak check run \
+  bench soak-load share pictures dist zipapp clean
 
 help: ## list the targets
 	@echo 'make TARGET [ARGS="..."]'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMP) ## two workers drain a release graph while the daemon is killed
 	@$(PY) -m examples.demo $(ARGS)
 
 demo-views: $(STAMP) ## three workers, a failure, two gates, a full limit: to look at until Ctrl-C
 	@$(PY) -m examples.demo_views
+
+demo-machines: $(STAMP) ## three daemons on one PostgreSQL: one is killed, the server is, nothing is lost
+	@$(PY) -m examples.demo_machines
 
 demo-agents: $(STAMP) ## four agents work on one goal, offline: no key is needed
 	@$(PY) -m examples.demo_agents $(ARGS)
@@ -37,10 +40,17 @@ test: $(STAMP) ## the whole test suite, property tests included
 test-oldest: ## the same with the oldest version of everything that pyproject.toml allows
 	@$(MAKE) --no-print-directory VENV=.venv-oldest OLDEST=1 test
 
+# They are few and long, and most of what they do is to wait for a server that is away. What stands
+# above the store is tried there as well.
+test-machines: $(STAMP) ## the laboratory of daemons that share one real server: at most 20 minutes
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest tests/machines $(SIDE_BY_SIDE) worksteal $(ARGS)
+	@AGENTD_TEST_SERVER=1 $(PY) -m pytest $$(grep -l params=.*STORES tests/*.py tests/property/*.py) -k postgres \
+	  $(SIDE_BY_SIDE) loadfile $(ARGS)
+
 # Some of its tests take longer than a test may that hangs: pyproject.toml says 15 minutes.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --max-worker-restart 0 --dist
 soak: $(VENV)/.has-soak ## the fault laboratory with its full numbers: some two hours
-	@$(PY) -m pytest tests/faults --soak -v -o faulthandler_timeout=7200 $(SIDE_BY_SIDE) worksteal $(ARGS)
+	@$(PY) -m pytest tests/faults tests/machines --soak -v -o faulthandler_timeout=7200 $(SIDE_BY_SIDE) worksteal $(ARGS)
 
 check: $(STAMP) ## ruff (lint, format) and mypy strict
 	@$(VENV)/bin/ruff check .

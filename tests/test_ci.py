@@ -207,49 +207,54 @@ def test_the_oldest_have_a_folder_of_their_own(tmp_path: Path) -> None:
 # What CI runs
 
 
-@only_with_bash
-def test_both_ends_are_run(tmp_path: Path) -> None:
-    """The newest of all on the newest Python, the oldest on the oldest minor version's newest."""
-    shutil.copytree(REPOSITORY / ".ci", tmp_path / ".ci")
-    program(tmp_path / ".ci" / "package", 'echo "package $*"')
-    (tmp_path / ".venv-newest").mkdir()
-    path = tmp_path / "bin"
-    program(path / "make", 'echo "make $*"')
-    program(path / "chromium", "exit 0")
-    oldest = program(path / "python3.11", 'echo "3.11.99 $0"')
-    newest = program(path / "python3.14", 'echo "3.99.0 $0"')
+def run_ci(folder: Path, path: Path) -> list[str]:
+    """Run `.ci/run` with the programs in `path` before all others; what it says."""
+    (folder / ".venv-newest").mkdir()
     assert BASH is not None
     ended = subprocess.run(
-        [BASH, str(tmp_path / ".ci" / "run")],
-        env={**os.environ, "HOME": str(tmp_path), "PATH": f"{path}:{os.environ['PATH']}"},
+        [BASH, str(folder / ".ci" / "run")],
+        env={**os.environ, "HOME": str(folder), "PATH": f"{path}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
         check=True,
     )
-    head, *_, packages, package, first, browser, check_and_test, second, test_oldest = (
-        ended.stdout.splitlines()
-    )
-    assert head == "Pythons here, the oldest first:"
-    assert package == f"package {newest}"
-    assert (packages, first, second) == (
-        "== the packages on Python 3.99.0",
-        "== the newest dependencies on Python 3.99.0",
-        "== the oldest dependencies on Python 3.11.99",
-    )
-    newest_here = f"VENV=.venv-newest PYTHON={newest}"
-    assert browser == f"make .venv-newest/.has-browser {newest_here}"
-    assert check_and_test == f"make check test VENV=.venv-newest PYTHON={newest}"
-    assert test_oldest == f"make test-oldest PYTHON={oldest}"
-    assert not (tmp_path / ".venv-newest").exists(), "the newest of today, not of the last run"
-    named = {word for word in f"{check_and_test} {test_oldest}".split() if "=" not in word}
-    targets = set(found(r"^([a-z-]+):", text(REPOSITORY / "Makefile")))
-    assert named - {"make"} == {"check", "test", "test-oldest"} <= targets
+    assert not (folder / ".venv-newest").exists(), "the newest of today, not of the last run"
+    return ended.stdout.splitlines()
 
 
 @only_with_bash
-def test_without_a_browser_ci_goes_on(tmp_path: Path) -> None:
-    """Where no browser can be installed it is told which tests are skipped."""
+def test_both_ends_are_run(tmp_path: Path) -> None:
+    """The newest of all on the newest Python, the oldest on the oldest minor version's newest."""
+    shutil.copytree(REPOSITORY / ".ci", tmp_path / ".ci")
+    program(tmp_path / ".ci" / "package", 'echo "package $*"')
+    path = tmp_path / "bin"
+    program(path / "make", 'echo "make $*"')
+    for name in ("chromium", "pg_ctlcluster"):
+        program(path / name, "exit 0")
+    oldest = program(path / "python3.11", 'echo "3.11.99 $0"')
+    newest = program(path / "python3.14", 'echo "3.99.0 $0"')
+    newest_here = f"VENV=.venv-newest PYTHON={newest}"
+    head, *rest = run_ci(tmp_path, path)
+    assert head == "Pythons here, the oldest first:"
+    assert rest[-9:] == [
+        "== the packages on Python 3.99.0",
+        f"package {newest}",
+        "== the newest dependencies on Python 3.99.0",
+        f"make .venv-newest/.has-browser {newest_here}",
+        f"make check test {newest_here}",
+        "== the oldest dependencies on Python 3.11.99",
+        f"make test-oldest PYTHON={oldest}",
+        "== many machines on one server",
+        f"make test-machines {newest_here}",
+    ]
+    targets = set(found(r"^([a-z-]+):", text(REPOSITORY / "Makefile")))
+    assert {"check", "test", "test-oldest", "test-machines"} <= targets
+
+
+@only_with_bash
+def test_without_a_browser_or_a_server_ci_goes_on(tmp_path: Path) -> None:
+    """Where they cannot be installed it is told which tests are skipped."""
     shutil.copytree(REPOSITORY / ".ci", tmp_path / ".ci")
     program(tmp_path / ".ci" / "pythons", "exit 0")
     for name in ("make", "python3"):
@@ -265,8 +270,10 @@ def test_without_a_browser_ci_goes_on(tmp_path: Path) -> None:
         timeout=PATIENCE_SECONDS,
         check=False,
     )
-    assert "tests/test_ui_browser.py" in ended.stderr.splitlines()[1]
-    assert ended.stderr.splitlines()[2].startswith("no Python 3.11 or newer")
+    said = ended.stderr.splitlines()
+    assert "tests/test_ui_browser.py" in said[1]
+    assert "tests/postgres_system.py" in said[3]
+    assert said[4].startswith("no Python 3.11 or newer")
 
 
 @only_with_bash
@@ -275,7 +282,7 @@ def test_without_a_python_ci_is_red(tmp_path: Path) -> None:
     shutil.copytree(REPOSITORY / ".ci", tmp_path / ".ci")
     program(tmp_path / ".ci" / "pythons", "exit 0")
     path = tmp_path / "bin"
-    for name in ("make", "chromium"):
+    for name in ("make", "chromium", "pg_ctlcluster"):
         program(path / name, "exit 0")
     program(path / "python3", "exit 1")
     assert BASH is not None

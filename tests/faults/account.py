@@ -54,9 +54,14 @@ class Account:
         self._write({"number": number})
 
     def was_answered(self, number: int, response: Object) -> None:
-        """Write down an answer; of what an acquisition brings, the lease only."""
+        """Write down an answer; of what an acquisition brings, the lease only.
+
+        That the outcome is unknown is no answer.
+        """
         if "error" in response:
-            self._write({"number": number, "refusal": response["error"]["data"]["kind"]})
+            kind = response["error"]["data"]["kind"]
+            if kind != "storage_error" or "is unknown" not in response["error"]["message"]:
+                self._write({"number": number, "refusal": kind})
             return
         self._write({"number": number, "result": _without_context(response["result"])})
 

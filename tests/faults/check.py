@@ -7,10 +7,21 @@ from contextlib import closing
 from pathlib import Path
 
 from agentd import replay
+from agentd.store import Store
 from agentd.store.sqlite import SqliteStore
+from tests.faults.snapshot import Database
 
 
-def differences(database: Path) -> list[str]:
+def open_to_look(database: Database) -> Store:
+    """A store that a check reads."""
+    if isinstance(database, Path):
+        return SqliteStore.open_read_only(database)
+    from agentd.store.postgres import PostgresStore  # only where there is a server
+
+    return PostgresStore.open_existing(database)
+
+
+def differences(database: Database) -> list[str]:
     """A line for everything that is not as the journal or the rules say."""
-    with closing(SqliteStore.open_read_only(database)) as store:
+    with closing(open_to_look(database)) as store:
         return [str(each) for each in replay.check(store, lambda _seq: None)]

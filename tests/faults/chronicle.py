@@ -7,22 +7,16 @@ and notes every row that the contract forbids: a second holder, a second end, a 
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.faults.held_locks import HeldLocks
 from tests.faults.slots import Slots
+from tests.faults.snapshot import snapshot
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.daemon_process import Object
-
-NEW_ROWS = """
-SELECT seq, event_id, task_id, node_id, kind, at, data, payload FROM journal WHERE seq > ?
-ORDER BY seq
-"""
+    from tests.faults.snapshot import Database, Snapshot
 
 
 class Row(NamedTuple):
@@ -79,7 +73,7 @@ class Written(NamedTuple):
 class Chronicle:
     """Reads on with every `read`; `wrong` has a line for everything that must not be."""
 
-    database: Path
+    database: Database
     wrong: list[str] = field(default_factory=list)
     goals: dict[str, str] = field(default_factory=dict)
     tasks: dict[str, list[str]] = field(default_factory=dict)
@@ -88,34 +82,29 @@ class Chronicle:
     written: dict[str, Written] = field(default_factory=dict)
     payloads: set[bytes] = field(default_factory=set)
     slots: Slots = field(default_factory=Slots)
+    locks: HeldLocks = field(default_factory=HeldLocks)
     last_seq: int = 0
     _last_hash: bytes = b""
 
     def read(self) -> None:
         """Fold the rows that are new, in one snapshot; the old ones have to be as they were."""
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
-            connection.execute("BEGIN")
-            self._look_back(connection)
-            for values in connection.execute(NEW_ROWS, (self.last_seq,)):
+        with snapshot(self.database) as now:
+            self._look_back(now)
+            for values in now.rows(self.last_seq):
                 row = Row(*values)
                 if row.seq != self.last_seq + 1:
                     self.wrong.append(f"seq {self.last_seq + 1} is missing")
                 self.last_seq = row.seq
                 self.fold(row)
-            self._last_hash = self._hash_of_last(connection)
+            self._last_hash = now.hash_at(self.last_seq)
 
-    def _look_back(self, connection: sqlite3.Connection) -> None:
+    def _look_back(self, now: Snapshot) -> None:
         """A journal that lost its end and grew again has another record there."""
-        if self.last_seq and self._hash_of_last(connection) != self._last_hash:
+        if self.last_seq and now.hash_at(self.last_seq) != self._last_hash:
             self.wrong.append(f"seq {self.last_seq} was there, and is gone or another")
-        counted = "SELECT count(*) FROM journal WHERE seq <= ?"
-        [found] = connection.execute(counted, (self.last_seq,)).fetchone()
+        found = now.count(self.last_seq)
         if found != self.last_seq:
             self.wrong.append(f"{found} rows up to seq {self.last_seq}")
-
-    def _hash_of_last(self, connection: sqlite3.Connection) -> bytes:
-        found = connection.execute("SELECT hash FROM journal WHERE seq = ?", (self.last_seq,))
-        return (found.fetchone() or (b"",))[0]
 
     def fold(self, row: Row) -> None:
         """Follow one more row."""
@@ -134,6 +123,10 @@ class Chronicle:
             "LimitSet": self.slots.limit_set,
             "GateOpened": self._opened,
             "GateDecided": self._decided,
+            "LockAcquired": self._locked,
+            "LockReleased": self._unlocked,
+            "LockEnded": self._unlocked,
+            "LockExpired": self._unlocked,
         }
         fold[row.kind](row, data)
 
@@ -224,6 +217,14 @@ class Chronicle:
     def _decided(self, row: Row, _data: Object) -> None:
         self._insist(row, self._node(row).gate == "open", "decided, and was not open")
         self._node(row).gate = "decided"
+
+    def _locked(self, row: Row, data: Object) -> None:
+        for what in self.locks.acquired(row, data):
+            self._insist(row, False, what)  # noqa: FBT003 - found to be so
+
+    def _unlocked(self, row: Row, data: Object) -> None:
+        for what in self.locks.ended(row, data):
+            self._insist(row, False, what)  # noqa: FBT003 - found to be so
 
     def _end_lease(self, row: Row, data: Object) -> None:
         node = self._node(row)

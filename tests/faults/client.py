@@ -123,10 +123,13 @@ class Clients:
 
     module = "tests.faults.client"
 
-    def __init__(self, count: int, socket_path: Path, folder: Path, seed: int) -> None:
+    def __init__(
+        self, count: int, socket_path: Path, folder: Path, seed: int, name: str = "client"
+    ) -> None:
+        """Each is called `name`-number: no two of a folder may be called alike."""
         program = [sys.executable, "-m", self.module, str(socket_path), str(folder)]
         self._commands = [
-            [*program, f"client-{number}", f"{seed} {number}"] for number in range(count)
+            [*program, f"{name}-{number}", f"{seed} {name} {number}"] for number in range(count)
         ]
 
     def __enter__(self) -> Self:

@@ -8,11 +8,15 @@ import random
 
 
 class Laboratory:
-    """One experiment. `random` gives the same choices for the same seed and the same test."""
+    """One experiment. `random` gives the same choices for the same seed and the same test.
+
+    So does whatever else is made of `seed`.
+    """
 
     def __init__(self, name: str, seed: int, *, soak: bool) -> None:
         self.soak = soak
-        self.random = random.Random(f"{seed} {name}")
+        self.seed = f"{seed} {name}"
+        self.random = random.Random(self.seed)
         self.counted: dict[str, int] = {}
 
     def amount(self, share: int, full: int) -> int:

@@ -14,11 +14,12 @@ from tests.faults.account import Accounts
 from tests.faults.chronicle import Chronicle, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from tests.daemon_process import Object
     from tests.faults.account import Entry
+    from tests.faults.snapshot import Database
 
 KINDS = {
     "CommitEvent": "EventCommitted",
@@ -34,7 +35,11 @@ EXPECTED = (None, "stale_lease", "illegal_transition")
 class Oracle:
     """Judges one database and the accounts of its clients, again and again."""
 
-    def __init__(self, database: Path, folder: Path) -> None:
+    def __init__(
+        self, database: Database, folder: Path, expected: Sequence[str | None] = EXPECTED
+    ) -> None:
+        """`expected` are the refusals that no client is to blame for."""
+        self._expected = expected
         self.accounts = Accounts(folder)
         self.chronicle = Chronicle(database)
         self.acknowledged = 0
@@ -56,9 +61,11 @@ class Oracle:
             "CompleteNode": self._knows_end,
             "FailNode": self._knows_end,
             "ReleaseNode": self._knows_end,
+            "AcquireResourceLock": self._knows_lock,
+            "ReleaseResourceLock": self._knows_release,
         }
         for entry in answered:
-            if entry.refusal not in EXPECTED:
+            if entry.refusal not in self._expected:
                 yield f"refused for no reason of the client's: {entry}"
             if entry.refusal is not None and self._has_payload(entry):
                 yield f"refused, and there all the same: {entry}"
@@ -103,6 +110,14 @@ class Oracle:
         expected = Written(kind, params["node_id"], written_by(entry), params["lease_id"])
         return self.chronicle.written.get(entry.result["event_id"]) == expected
 
+    def _knows_lock(self, entry: Entry) -> bool:
+        said = entry.result["resource_key"], entry.params["owner"]
+        return self.chronicle.locks.owners.get(entry.result["lease_id"]) == said
+
+    def _knows_release(self, entry: Entry) -> bool:
+        held = self.chronicle.locks.held[entry.params["resource_key"]]
+        return entry.params["lease_id"] not in held
+
     def _has_payload(self, entry: Entry) -> bool:
         payload = written_by(entry)
         return payload is not None and encoded(payload) in self.chronicle.payloads
@@ -113,9 +128,11 @@ def written_by(entry: Entry) -> Any:
     return entry.params.get("reason" if entry.method == "ReleaseNode" else "payload")
 
 
-def judge_all(database: Path, folder: Path) -> list[str]:
+def judge_all(
+    database: Database, folder: Path, expected: Sequence[str | None] = EXPECTED
+) -> list[str]:
     """Everything that must not be, read anew from the first row; no client is at work any more."""
-    oracle = Oracle(database, folder)
+    oracle = Oracle(database, folder, expected)
     wrong = oracle.judge()
     asked = Counter(
         entry.client

@@ -1,0 +1,1 @@
+"""The laboratory of several machines that share one database on a server."""
