@@ -5,7 +5,7 @@ Programs import `Client`, `AsyncClient` and `Worker` from here, and what a handl
 takes, answers and raises.
 
 A request becomes a decision, a decision becomes events, events become rows, and all of it is one
-SQLite transaction. The map, in the order of that sentence (`transact` first):
+transaction. The map, in the order of that sentence (`transact` first):
 
 pure, without clock, randomness or I/O
     text          text of others, as it is shown to people
@@ -35,6 +35,7 @@ pure, without clock, randomness or I/O
     drawing       a task's graph in a terminal
     progress      how far long work has come
     loopback      TCP addresses of this machine alone
+    server_url    the URL of a PostgreSQL server, and what is shown of it
     proof         how two programs prove that they know one secret
 table
     methods/      the list of methods; how each loads its state and shows its answer
@@ -43,9 +44,10 @@ table
     queries/      what the database is asked, one function per question
     status_stream  TaskStatus in pieces, for tasks of any size
 effects
-    store/        journal and tables in SQLite, or in dictionaries for tests
+    store/        journal and tables in SQLite, on a PostgreSQL server, or in dictionaries for tests
     transact      load, decide, append, project, commit (read this first)
-    replay        refold the journal to rebuild, check or look back
+    replay/       refold the journal to rebuild, check or look back
+    move          all that a database holds, brought into another one, of either engine
     backup/       a verified copy of the database, one before a migration, and one put in its place
     setup/        what is put into the settings of agents' harnesses, and taken out again
     doctor/       is everything as it should be, and what to do where not

@@ -22,7 +22,10 @@ BEFORE = ".before-"
 KEPT = ".backup-schema-"
 """A copy of the database as it was before a migration; the number of its schema follows."""
 
-ALL_FILES = ("", *SQLITE_FILES, NOTE, MARK, LOST, LOCK, DRAFT)
+FILLED = ".filled"
+"""A database that is being filled from another one."""
+
+ALL_FILES = ("", *SQLITE_FILES, NOTE, MARK, LOST, LOCK, DRAFT, FILLED)
 """What the names of a database's files add to its own; nothing else may be written to them."""
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from agentd.daemon import answer_memory as answer_memory_module
 from agentd.daemon.answer_memory import AnswerMemory
+from agentd.errors import StorageError
 
 
 class Client:
@@ -17,7 +18,7 @@ class Client:
     def go(self) -> None:
         self.begun += 1
 
-    def refuse(self) -> None:
+    def refuse(self, _why: StorageError | None = None) -> None:
         """It is not refused here."""
 
 

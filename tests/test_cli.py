@@ -34,6 +34,7 @@ VERBS = (
     "replay",
     "backup",
     "restore",
+    "database",
     "doctor",
     "setup",
     "skill",
@@ -67,6 +68,7 @@ BELOW = {
     "lock": ("acquire", "release", "list", "run"),
     "hook": ("tool-use", "edit"),
     "service": ("install", "uninstall", "status", "logs"),
+    "database": ("init", "check", "migrate", "grant-sql", "move"),
 }
 ALL_VERBS = [(), *((verb,) for verb in VERBS)]
 ALL_VERBS += [(group, verb) for group, below in BELOW.items() for verb in below]

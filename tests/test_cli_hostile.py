@@ -385,6 +385,15 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
     ],
     "backup": [lambda s: [s.folder / f"copy{SHORT}"]],
     "restore": [lambda s: [s.folder / f"nothing{SHORT}"]],
+    "database init": [lambda _: []],
+    "database check": [lambda _: []],
+    "database migrate": [lambda _: []],
+    "database move": [
+        lambda s: [s.folder / f"nothing{SHORT}", s.folder / f"copy{SHORT}.db"],
+        lambda s: [s.daemon.home / "agent_state.db", s.folder / f"no{SHORT}" / "copy.db"],
+        lambda _: [f"postgresql://{SHORT}", "x"],
+    ],
+    "database grant-sql": [lambda _: ["agents"], lambda _: [SHORT]],
     "doctor": [lambda _: []],
     "setup": [
         lambda s: ["gemini", "--user", "--program", settings(s)],

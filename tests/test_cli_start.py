@@ -37,6 +37,7 @@ HEAVY = {
     "agentd.ui",
     "agentd.worker",
     "apsw",
+    "psycopg",
     "dotenv",
     "hmac",
     "httpx",

@@ -108,6 +108,7 @@ def test_every_kind_of_figure_is_shown(labels: dict[str, set[str]]) -> None:
         "agentd_limits",
         "agentd_locks_acquired_total",
         "agentd_locks_released_total",
+        "agentd_conflicts_total",
     }
 
 

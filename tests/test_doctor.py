@@ -17,7 +17,7 @@ from tests.databases import create, traces
 from tests.doctor import examined, not_ok, pretend_a_local_disk, told
 
 CHECKS = [
-    *["setting"] * 15,
+    *["setting"] * 16,
     *["env file", "home", "database", "database", "socket", "lock", "open files", "disk space"],
     *["file system", "SQLite", "durability", "WAL", "integrity", "journal", "mark"],
 ]
@@ -148,6 +148,7 @@ def test_every_setting_and_where_it_comes_from(home: Path) -> None:
     assert told(home, "setting", **extra) == [
         f"AGENTD_HOME {home} (environment)",
         f"AGENTD_DATABASE_URL {home}/agent_state.db (default)",
+        "AGENTD_DATABASE_WAIT_SECS 10 (default)",
         "AGENTD_SOCKET_PATH /run/b.sock (environment)",
         "AGENTD_ADDRESS none (default)",
         f"AGENTD_SECRET_FILE {home}/tcp.secret (default)",

@@ -192,6 +192,7 @@ def test_the_contract_is_kept() -> None:
     assert errors <= {(error.code, error.kind) for error in WIRE_ERRORS}
     environment = settings(rows(section("Environment", CONTRACT)))
     ours_too = {
+        "AGENTD_DATABASE_WAIT_SECS": "10",
         "AGENTD_ADDRESS": "",
         "AGENTD_SECRET_FILE": "~/.agentd/tcp.secret",
         "AGENTD_ALLOW_UID": "0",

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agentd.store.sqlite import SqliteStore
 from tests.command_line import AGENTD, agentd_here
+from tests.core import NOW
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.documents import quoted, rows, text
+from tests.postgres_server import name_in, shared_server
 from tests.service_tools import SYSTEMCTL, Tools
 from tests.test_cli_events import wait_until_asked
 from tests.top_terminal import top
@@ -45,6 +48,9 @@ GATED = '{"goal": "Release", "nodes": [{"name": "ship", "gate": "Ship it?"}]}'
 
 SERVICE = ("service ",)
 """Of a service whose daemon is the one that there is."""
+
+ON_SERVER = ("database ",)
+"""Of a database on a server."""
 
 BUILD_FAILED = ("task retry", "node retry", "node show")
 WORKED_ON = ("node log", "task watch", "task wait", "task cost")
@@ -94,6 +100,8 @@ def prepare(shared: DaemonProcess, folder: Path, command: str) -> dict[str, str]
     """
     if is_about(command, SERVICE):
         return prepare_service(shared, folder, command)
+    if is_about(command, ON_SERVER):
+        return {"AGENTD_DATABASE_URL": shared_server().fresh_database()}
     if is_about(command, HELD):
         held = agentd_here(shared.home, "node", "acquire", "@", "--owner", "OWNER").out.split()
         return {f"AGENTD_{name}_ID": held[at] for at, name in enumerate(("TASK", "NODE", "LEASE"))}
@@ -131,6 +139,13 @@ def prepare_service(shared: DaemonProcess, folder: Path, command: str) -> dict[s
     return given
 
 
+def ends_of_a_move(folder: Path) -> list[str]:
+    """A file that no daemon works on, and an empty database on a server, without a password."""
+    SqliteStore.open(folder / "stopped.db", NOW).close()
+    server = shared_server()
+    return [str(folder / "stopped.db"), server.socket_url(name_in(server.fresh_database()))]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_it_does_what_it_is_asked_to(shared: DaemonProcess, folder: Path, command: str) -> None:
     """It succeeds; what serves all tasks, or watches them, does so until it is stopped."""
@@ -143,6 +158,8 @@ def test_it_does_what_it_is_asked_to(shared: DaemonProcess, folder: Path, comman
         program = shared.home.parent / "agentd"  # stays as long as what is set up with it
         shutil.copy2(folder / "agentd", program)
         words += ["--program", str(program)]
+    if is_about(command, ("database move",)):
+        words[2:] = ends_of_a_move(folder)
     words = ["0s" if word == "02:14" else word for word in words]  # the task is not so old
     with typed(shared, folder, *words, given=given) as process:
         if "--all" in words:

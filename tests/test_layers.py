@@ -53,6 +53,7 @@ PURE: dict[str, set[str]] = {
     "drawing": {"errors", "states", "text"},
     "durations": set(),
     "loopback": set(),
+    "server_url": {"suggestion"},
     "proof": set(),
     "progress": set(),
 }
@@ -86,6 +87,7 @@ EFFECTS: dict[str, set[str]] = {
         "journal",
         "lock_keys",
         "projections",
+        "text",
     },
     "transact": {
         "answers",
@@ -109,10 +111,12 @@ EFFECTS: dict[str, set[str]] = {
         "queries",
         "store",
     },
+    "move": {"errors", "journal", "progress", "projections", "replay", "store"},
     "backup": {
         "database_files",
         "durable",
         "errors",
+        "move",
         "progress",
         "projections",
         "replay",
@@ -120,7 +124,7 @@ EFFECTS: dict[str, set[str]] = {
     },
     "logfilter": {"errors"},
     "json_log": {"text"},
-    "config": {"errors", "logfilter", "loopback", "text"},
+    "config": {"errors", "logfilter", "loopback", "server_url", "text"},
     "peers": set(),
     "socket_path": set(),
     "holders": set(),
@@ -247,6 +251,7 @@ EFFECTS: dict[str, set[str]] = {
         "protocol",
         "queries",
         "secret_file",
+        "server_url",
         "socket_path",
         "status_stream",
         "store",
@@ -267,9 +272,11 @@ EFFECTS: dict[str, set[str]] = {
         "progress",
         "replay",
         "secret_file",
+        "server_url",
         "setup",
         "socket_path",
         "store",
+        "text",
     },
     "service": {
         "agentd",
@@ -279,6 +286,7 @@ EFFECTS: dict[str, set[str]] = {
         "durable",
         "errors",
         "own_program",
+        "server_url",
         "socket_path",
         "text",
     },
@@ -308,6 +316,7 @@ EFFECTS: dict[str, set[str]] = {
         "mcp",
         "loopback",
         "methods",
+        "move",
         "node_labels",
         "own_program",
         "processes",
@@ -316,6 +325,7 @@ EFFECTS: dict[str, set[str]] = {
         "references",
         "replay",
         "results",
+        "server_url",
         "service",
         "setup",
         "states",
@@ -431,10 +441,11 @@ def test_pure_rooms_know_no_clock_no_chance_and_no_io(path: Path) -> None:
 
 
 @each_module
-def test_one_room_knows_the_engine(path: Path) -> None:
-    """Only store/sqlite imports apsw."""
-    if not name(path).startswith("store.sqlite"):
-        assert "apsw" not in top_levels(path)
+def test_one_room_knows_each_engine(path: Path) -> None:
+    """Only store/sqlite imports apsw, and only store/postgres psycopg."""
+    for room_of_one, driver in (("store.sqlite", "apsw"), ("store.postgres", "psycopg")):
+        if not name(path).startswith(room_of_one):
+            assert driver not in top_levels(path)
 
 
 @each_module

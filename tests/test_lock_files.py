@@ -108,6 +108,15 @@ def test_the_usual_names(tmp_path: Path) -> None:
     refuse_collisions(settings(tmp_path / "home"))
 
 
+def test_a_database_on_a_server_has_no_name(tmp_path: Path) -> None:
+    """Home and socket have theirs, and there is no file beside them."""
+    url = "postgresql://h/d"
+    for name in ("x", "agent_state.db", "agent_state.db.lock"):
+        refuse_collisions(settings(tmp_path, DATABASE_URL=url, SOCKET_PATH=f"HOME/{name}"))
+    with pytest.raises(Failure, match=r"agentd\.lock would be the socket and the home's"):
+        refuse_collisions(settings(tmp_path, DATABASE_URL=url, SOCKET_PATH="HOME/agentd.lock"))
+
+
 # A home is for its user alone
 
 

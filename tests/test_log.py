@@ -20,7 +20,7 @@ from agentd.daemon.grace import Grace
 from agentd.daemon.log import RateLimitedLog, logger, set_up
 from agentd.daemon.queries import Queries
 from agentd.daemon.writer import log_fault
-from agentd.errors import InternalError, RequestRefused
+from agentd.errors import InternalError, RequestRefused, StorageError
 from agentd.methods import Command, Method
 from agentd.protocol import encode_error
 from agentd.status_stream import TaskStatusStream
@@ -115,7 +115,7 @@ def traced(log: StringIO) -> bool:
 def test_the_fault_of_a_command(log: StringIO) -> None:
     """Its traceback is in the log and not in the answer."""
     request = Call(Command(broken, broken, broken), PARAMS)
-    [outcome] = run_batch(MemoryStore(), [request], context(), log_fault)
+    [outcome] = run_batch(MemoryStore(), [request], context, log_fault)
     assert isinstance(outcome.refusal, InternalError)
     refused(encode_error(b"1", outcome.refusal))
     assert traced(log)
@@ -140,7 +140,7 @@ class Asking:
     def break_off(self) -> None:
         pytest.fail("it is no answer in pieces")
 
-    def refuse(self) -> None:
+    def refuse(self, _why: StorageError | None = None) -> None:
         pytest.fail("nothing stops")
 
 

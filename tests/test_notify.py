@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +16,7 @@ from agentd.daemon.gate_reminders import GateReminders
 from agentd.daemon.hook import Hook
 from agentd.daemon.notice import Matter
 from agentd.daemon.notifier import Notifier
+from agentd.store import ServedStore
 from tests.core import NOW, Core, open_memory
 from tests.daemon_process import Connection, DaemonProcess, temporary_home
 
@@ -216,13 +217,29 @@ def test_a_gate_of_before_a_restart(tmp_path: Path) -> None:
             told.append(matter)
             done.set()
 
-        reminders = GateReminders(core.store, clock, tell)
+        reminders = GateReminders(cast("ServedStore", core.store), clock, tell)
         await asyncio.wait_for(done.wait(), 60)
         reminders.stop()
 
     clock.at = NOW + 900_000
     asyncio.run(run())
     assert [matter.timeout_at for matter in told] == [NOW + 1_000_000]
+
+
+def test_who_shares_a_database_reminds_of_no_gate_that_another_opened(tmp_path: Path) -> None:
+    """Else people are reminded as often as there are daemons."""
+    core, clock = Core(open_memory(tmp_path)), Hand()
+    core.do("RegisterTask", goal="Ship", initial_nodes=[{"gate": {"ask": "?", "timeout_secs": 9}}])
+    told: list[Matter] = []
+
+    async def run() -> None:
+        reminders = GateReminders(core.store, clock, told.append, is_shared=True)
+        reminders._look()  # noqa: SLF001 - as when one is due
+        reminders.stop()
+
+    clock.at = NOW + 8_900
+    asyncio.run(run())
+    assert told == []
 
 
 # What becomes of the command
@@ -337,7 +354,7 @@ def test_an_end_that_was_seen_before_it_was_noted(
     async def run() -> None:
         hook = SlowHook()
         hook.may_end.set()
-        notifier = Notifier(hook, core.store, Clock())
+        notifier = Notifier(hook, cast("ServedStore", core.store), Clock())
         for each in journal:
             notifier.committed([each])
             while notifier.is_looking:  # noqa: ASYNC110 - nobody else waits for that
@@ -366,7 +383,7 @@ def test_more_than_the_command_can_tell(
 
     async def run() -> None:
         hook = SlowHook()
-        notifier = Notifier(hook, core.store, Clock())
+        notifier = Notifier(hook, cast("ServedStore", core.store), Clock())
         close(notifier, "0")
         await hook.begun.wait()
         for name in "1234":

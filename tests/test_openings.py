@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agentd.daemon.clock import Clock
+from agentd.daemon.looks import LocalLooks
 from agentd.daemon.openings import Openings
 from tests.core import NOW, Core, open_memory
 
@@ -36,7 +37,7 @@ def test_an_opening_is_not_passed_by_when_something_changes_at_that_moment(
             openings.committed(list(reader.journal())[-1:])
 
     async def run() -> None:
-        openings = Openings(core.store, clock, opened.set)
+        openings = Openings(LocalLooks(core.store), clock, opened.set)
         close(openings, "soon", 5)
         core.now, clock.at = NOW + at, NOW + 5_000 + LATE
         assert not opened.is_set()

@@ -7,6 +7,7 @@ from tests.documents import rows, section, text
 
 PAGE = REPOSITORY / "docs" / "reliability.md"
 FAULTS = REPOSITORY / "tests" / "faults"
+MACHINES = REPOSITORY / "tests" / "machines"
 
 
 def commands() -> list[str]:
@@ -21,8 +22,9 @@ def test_every_promise_has_a_command() -> None:
     for command in commands():
         wanted = re.fullmatch(r'`make soak ARGS="-k (test_\w+)"`', command)
         assert wanted, command
-        files = list(FAULTS.glob(f"{wanted[1]}.py"))
-        tests = [path for path in FAULTS.glob("test_*.py") if f"def {wanted[1]}(" in text(path)]
+        paths = [*FAULTS.glob("test_*.py"), *MACHINES.glob("test_*.py")]
+        files = [path for path in paths if path.stem == wanted[1]]
+        tests = [path for path in paths if f"def {wanted[1]}(" in text(path)]
         assert files or tests, command
 
 

@@ -10,6 +10,7 @@ import pytest
 from agentd.api import TaskParams
 from agentd.daemon.clock import Clock
 from agentd.daemon.grace import Grace
+from agentd.daemon.looks import LocalLooks
 from agentd.daemon.sweeper import LONGEST_SLEEP_MS, Sweeper
 from agentd.daemon.writer import SubmittedCommand, Writer
 from agentd.errors import StorageError
@@ -108,7 +109,7 @@ class Scene:
         self.store = FailingStore()
         self.core = Core(self.store)
         self.grace = Grace(back, LEASE_MS)
-        self.sweeper = Sweeper(self.store, self.writer, self.clock, self.grace)
+        self.sweeper = Sweeper(LocalLooks(self.store), self.writer, self.clock, self.grace)
 
     def lease(self, ends: int) -> str:
         """A task whose only node is leased until then."""

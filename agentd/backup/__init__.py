@@ -46,7 +46,7 @@ def backup(
     It never replaces the database and the files beside it, nor those that are `precious`. Raises
     `Failure`: then `target` is as it was, and nothing is left beside it.
     """
-    database, target = database.resolve(), _real_path(target)
+    database, target = database.resolve(), target_file(target)
     if not database.exists():
         raise DatabaseRefused(f"there is no database at {database}: there is nothing to back up")
     refuse_elsewhere(database)
@@ -54,13 +54,13 @@ def backup(
     copies = (copy.path for copy in kept_copies(database))
     kept = [*ours, *files_set_aside(database), *copies, *precious]
     refuse_unusable(database)
-    _refuse(target, kept, force=force)
+    refuse_target(target, kept, force=force)
     with draft_of(target) as draft:
         copy(database, draft.path, sync_in_pieces(draft, progress))
         contents = verify(draft.path, database, progress)
         draft.sync()
         done = Backup(target, draft.path.stat().st_size, contents)
-        _refuse(target, kept, force=force)  # much can happen during a long copy
+        refuse_target(target, kept, force=force)  # much can happen during a long copy
         if force:
             draft.replace()
         else:
@@ -79,7 +79,7 @@ def sync_in_pieces(draft: Draft, progress: Progress) -> Report:
     return report
 
 
-def _real_path(target: Path) -> Path:
+def target_file(target: Path) -> Path:
     """The file that `target` leads to: a link stays, as it does when one copies to it."""
     try:
         return Path(os.path.realpath(target))
@@ -87,12 +87,12 @@ def _real_path(target: Path) -> Path:
         raise Failure(f"{target}: the current directory is gone; give the whole path") from error
 
 
-def _refuse(target: Path, kept: Iterable[Path], *, force: bool) -> None:
+def refuse_target(target: Path, kept: Iterable[Path], *, force: bool) -> None:
     """Raise `Failure` where a backup must not be written to."""
     if target.is_dir():
         raise Failure(f"{target} is a directory: say which file in it the backup is to be")
     for ours in kept:
-        if target == _real_path(ours) or (
+        if target == target_file(ours) or (
             target.exists() and ours.exists() and target.samefile(ours)
         ):
             raise Failure(f"{target} is one of agentd's own files: choose another place")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agentd.database_files import SQLITE_FILES, beside
+from agentd.database_files import MARK, NOTE, SQLITE_FILES, beside
 from agentd.durable import sync_directory, sync_file
 from agentd.errors import DiskFailed, Failure
 
@@ -140,7 +140,7 @@ def remove_abandoned(directory: Path) -> None:
 def _remove(draft: Path, file: int) -> None:
     """Remove the draft that is open as `file`, and what is beside it; no other file of its name."""
     if _has_name(file, draft) or not os.path.lexists(draft):
-        for suffix in ("", *SQLITE_FILES):  # what SQLite may leave of a draft
+        for suffix in ("", *SQLITE_FILES, MARK, NOTE):  # what may be left of a draft
             beside(draft, suffix).unlink(missing_ok=True)
 
 

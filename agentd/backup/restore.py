@@ -48,6 +48,11 @@ class Copy:
         self._draft = draft
         self._database = database
 
+    @property
+    def path(self) -> Path:
+        """Where it is until it was put in place, or the block ends."""
+        return self._draft.path
+
     def put(self, at: int) -> Path | None:
         """Take the database's place. Returns the name that the old one is kept under, if any.
 

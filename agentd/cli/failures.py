@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 
-from agentd.errors import Ambiguous, BadSetting, Failure, RequestRefused
+from agentd.errors import Ambiguous, BadSetting, DatabaseGone, Failure, RequestRefused
 from agentd.text import printable
 
 INTERRUPTED = 130
@@ -159,6 +159,8 @@ def failure_kind(failing: type[BaseException]) -> str:
 
 
 def _message(error: BaseException) -> str:
+    if isinstance(error, DatabaseGone):  # the verb's own work: no request was sent
+        return error.why
     if isinstance(error, RequestRefused):
         return error.message
     if isinstance(error, KeyboardInterrupt):

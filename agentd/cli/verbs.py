@@ -116,6 +116,23 @@ _SERVICE = (
     Verb("status", "service.status", "show whether there is a service, and how it is"),
     Verb("logs", "service.logs", "show what the service has logged", service.logs, json=False),
 )
+_DATABASE = (
+    Verb("init", "database.init", "make agentd's schema in a database that has none"),
+    Verb("check", "database.check", "look whether all is as it should be there", database.check),
+    Verb("migrate", "database.migrate", "bring an older schema up to date"),
+    Verb(
+        "grant-sql",
+        "database.grant_sql",
+        "print the SQL for a role that adds to the journal and cannot change it",
+        database.grant_sql,
+    ),
+    Verb(
+        "move",
+        "database.move",
+        "bring all of a database into an empty one, a file or on a server",
+        database.move,
+    ),
+)
 # fmt: off
 VERBS = (
     Verb("serve", "daemon.serve", "run the daemon in the foreground (also when no verb is given)",
@@ -143,6 +160,7 @@ VERBS = (
     Verb("restore", "database.restore",
          "verify a backup and put it in the database's place; the old one is kept",
          database.restore),
+    Group("database", "look after a database on a PostgreSQL server, or move one there", _DATABASE),
     Verb("doctor", "daemon.doctor",
          "check settings, files, daemon and database, and say what to do", daemon.doctor),
     Verb("setup", "setup.run", "put what an agent needs into its settings, or take it out",

@@ -13,15 +13,32 @@ from agentd import config
 from agentd.client.address import TcpAddress
 from agentd.config import Setting
 from agentd.config.envfile import env_file
-from agentd.doctor import agents, database, origin, over_tcp, places, process, settings
+from agentd.doctor import (
+    agents,
+    database,
+    on_server,
+    origin,
+    over_tcp,
+    places,
+    process,
+    server,
+    settings,
+)
 from agentd.doctor.finding import Finding, Subject, failed
 from agentd.doctor.process import DaemonAnswer
 from agentd.errors import Failure
 from agentd.loopback import Loopback
 from agentd.progress import Progress
+from agentd.server_url import ServerUrl
 
 Check = tuple[str, Callable[[], Iterator[Finding]]]
 """What is checked, and how."""
+
+_OF_FILE = frozenset(
+    {"database", "lock", "disk space", "file system", "SQLite", "durability", "WAL", "integrity"}
+    | {"journal", "mark", "copy"}
+)
+"""Checks of a database that is a file, and of where that is."""
 
 
 def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Finding]:
@@ -50,9 +67,15 @@ def examine(environment: Mapping[str, str], progress: Progress) -> Iterator[Find
         ("journal", partial(database.journal, subject, progress)),
         ("mark", partial(database.mark, subject)),
         ("copy", partial(database.copies, subject)),
+        ("server", partial(server.server, subject)),
+        ("daemons", partial(on_server.company, subject)),
+        ("events", partial(on_server.events, subject, progress)),
         ("agents", partial(agents.setups, subject, environment)),
     )
+    unfit = _OF_FILE if subject.server is not None else frozenset[str]()
     for what, check in checks:
+        if what in unfit:
+            continue
         try:
             yield from check()
         except Exception as error:  # noqa: BLE001 - one broken check must not hide the others
@@ -63,6 +86,7 @@ def _subject(known: list[Setting]) -> Subject:
     paths = {found.name: found.value for found in known if isinstance(found.value, Path)}
     ports = (found.value for found in known if isinstance(found.value, Loopback))
     path = paths.get("AGENTD_DATABASE_URL")
+    servers = (found.value for found in known if isinstance(found.value, ServerUrl))
     return Subject(
         paths.get("AGENTD_HOME"),
         # As the daemon does: SQLite keeps the WAL beside the file, not beside a link to it.
@@ -70,6 +94,7 @@ def _subject(known: list[Setting]) -> Subject:
         paths.get("AGENTD_SOCKET_PATH"),
         paths.get("AGENTD_ADDRESS") or next(ports, None),
         paths.get("AGENTD_SECRET_FILE"),
+        next(servers, None),
     )
 
 

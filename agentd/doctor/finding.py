@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from agentd.loopback import Loopback
+from agentd.server_url import ServerUrl
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
@@ -22,13 +23,17 @@ class Finding(Struct, frozen=True):
 
 
 class Subject(Struct, frozen=True):
-    """What is looked at: paths of the settings, None where they do not parse."""
+    """What is looked at: paths of the settings, None where they do not parse.
+
+    `server` has the database, where it is on one; then it is no file.
+    """
 
     home: Path | None
     database: Path | None
     socket_path: Path | None
     address: Path | Loopback | None = None
     secret_file: Path | None = None
+    server: ServerUrl | None = None
 
 
 def ok(what: str, finding: str) -> Finding:

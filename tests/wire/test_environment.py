@@ -20,7 +20,6 @@ BAD_VALUES = [
     ("AGENTD_NODE_TIMEOUT_SECS", "5 minutes", r"second|integer|whole|number"),
     ("AGENTD_CONTEXT_EVENT_LIMIT", "many", r"integer|whole|number"),
     ("AGENTD_CONTEXT_EVENT_LIMIT", "-1", r"integer|whole|number"),
-    ("AGENTD_DATABASE_URL", "postgres://localhost/agentd", r"sqlite://"),
 ]
 SQLITE = b"SQLite format 3\0"
 

@@ -4,23 +4,21 @@ import argparse
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 
 from agentd import config, replay
+from agentd.cli.database.opening import opened_to_fold, opened_to_read
 from agentd.cli.ids import resolve_task_id
 from agentd.cli.printing import print_data, print_json
 from agentd.cli.progress_bar import show_progress
 from agentd.cli.remarks import say
-from agentd.daemon.lock import database_lock
-from agentd.errors import AlreadyRunning, BadSetting, DatabaseRefused
+from agentd.config import Settings
+from agentd.errors import BadSetting
 from agentd.journal import Recorded
 from agentd.progress import Advance, Progress, begin
-from agentd.store.sqlite import SqliteStore
-from agentd.store.sqlite.header import refuse_header
+from agentd.store import Store
 from agentd.text import printable
 
 _MOST_DIFFERENCES = 20
@@ -34,21 +32,15 @@ def run(options: argparse.Namespace) -> int:
     """Rebuild the projections, compare them, or print a task as it was."""
     if (options.until is None) != (options.task is None):
         raise BadSetting("--until and --task go together: which task, as it was when?")
-    database = config.load().database
-    if not database.exists():
-        raise DatabaseRefused(f"there is no database at {database}: start the daemon to create it")
+    settings = config.load()
     if options.until is not None:
-        return _print_task_at(database, options.task, options.until, as_json=options.json)
+        return _print_task_at(settings, options.task, options.until, as_json=options.json)
     run_ = _check if options.check else _rebuild
-    return run_(database, as_json=options.json)
+    return run_(settings, as_json=options.json)
 
 
-def _rebuild(database: Path, *, as_json: bool) -> int:
-    refuse_header(database)  # before a lock is made beside a file that is not agentd's
-    with ExitStack() as held:
-        _lock(held, database)
-        store = SqliteStore.open_existing(database)
-        held.callback(store.close)
+def _rebuild(settings: Settings, *, as_json: bool) -> int:
+    with opened_to_fold(settings) as store:
         began = time.monotonic()
         with show_progress() as progress:
             events = replay.rebuild(store, _begin_replay(store, progress))
@@ -60,22 +52,11 @@ def _rebuild(database: Path, *, as_json: bool) -> int:
     return 0
 
 
-def _lock(held: ExitStack, database: Path) -> None:
-    try:
-        held.enter_context(database_lock(database))
-    except AlreadyRunning as error:
-        raise AlreadyRunning(
-            f"{error}; a rebuild needs the database for itself, --check does not"
-        ) from error
-
-
-def _check(database: Path, *, as_json: bool) -> int:
-    store = SqliteStore.open_read_only(database)
-    with show_progress() as progress:
+def _check(settings: Settings, *, as_json: bool) -> int:
+    with opened_to_read(settings) as store, show_progress() as progress:
         differences = replay.check(store, _begin_replay(store, progress))
         first = list(itertools.islice(differences, _MOST_DIFFERENCES))
         more = sum(1 for _ in differences)
-    store.close()
     if as_json:
         print_data({"differences": list(map(str, first)), "not_shown": more})
     elif not first:
@@ -93,18 +74,17 @@ def _print_differences(first: Sequence[object], more: int) -> None:
     print(f"replay check: {found} {noun}" + (f", {more} not shown" if more else ""))
 
 
-def _print_task_at(database: Path, task: str, until: str, *, as_json: bool) -> int:
+def _print_task_at(settings: Settings, task: str, until: str, *, as_json: bool) -> int:
     seq, bound = _parse_seq(until), _parse_until(until)
-    store = SqliteStore.open_read_only(database)
+    with opened_to_read(settings) as store:
 
-    def find(begin: str, limit: int) -> list[tuple[str, str]]:
+        def find(begin: str, limit: int) -> list[tuple[str, str]]:
+            with store.read() as reader:
+                return [(row.task_id, "") for row in reader.tasks(begin, None, limit)]
+
+        status = replay.task_at(store, resolve_task_id(task, find), bound)
         with store.read() as reader:
-            return [(row.task_id, "") for row in reader.tasks(begin, None, limit)]
-
-    status = replay.task_at(store, resolve_task_id(task, find), bound)
-    with store.read() as reader:
-        last = reader.last_seq()
-    store.close()
+            last = reader.last_seq()
     if seq is not None and seq > last:
         say(f"the journal ends with seq {last}: this is the task as it is now")
     if as_json:
@@ -135,7 +115,7 @@ def _parse_seq(text: str) -> int | None:
     return int(text) if is_one else None
 
 
-def _begin_replay(store: SqliteStore, progress: Progress) -> Advance:
+def _begin_replay(store: Store, progress: Progress) -> Advance:
     """Tells of the seq of the last record folded."""
     with store.read() as reader:
         last = reader.last_seq()

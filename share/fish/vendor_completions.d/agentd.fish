@@ -50,7 +50,7 @@ function _shtab_agentd_using
   test "$_shtab_agentd_cmdpath" = "$argv"
 end
 
-set -g _shtab_agentd_commands serve task 'task register' 'task add' 'task list' 'task show' 'task graph' 'task events' 'task wait' 'task watch' 'task retry' 'task fork' 'task cancel' 'task pause' 'task resume' 'task cost' 'task budget' 'task why' 'task set' node 'node acquire' 'node heartbeat' 'node commit' 'node complete' 'node fail' 'node release' 'node retry' 'node done' 'node show' 'node log' 'node why' 'node set' work add checkpoint loop call wait-ready status metrics replay backup restore doctor setup skill completion events watch inbox top ui limit 'limit set' 'limit close' 'limit open' 'limit list' gate 'gate list' 'gate show' 'gate approve' 'gate reject' lock 'lock acquire' 'lock release' 'lock list' 'lock run' mcp prime hook 'hook tool-use' 'hook edit' service 'service install' 'service uninstall' 'service status' 'service logs' workers help
+set -g _shtab_agentd_commands serve task 'task register' 'task add' 'task list' 'task show' 'task graph' 'task events' 'task wait' 'task watch' 'task retry' 'task fork' 'task cancel' 'task pause' 'task resume' 'task cost' 'task budget' 'task why' 'task set' node 'node acquire' 'node heartbeat' 'node commit' 'node complete' 'node fail' 'node release' 'node retry' 'node done' 'node show' 'node log' 'node why' 'node set' work add checkpoint loop call wait-ready status metrics replay backup restore database 'database init' 'database check' 'database migrate' 'database grant-sql' 'database move' doctor setup skill completion events watch inbox top ui limit 'limit set' 'limit close' 'limit open' 'limit list' gate 'gate list' 'gate show' 'gate approve' 'gate reject' lock 'lock acquire' 'lock release' 'lock list' 'lock run' mcp prime hook 'hook tool-use' 'hook edit' service 'service install' 'service uninstall' 'service status' 'service logs' workers help
 set -g _shtab_agentd_opts_with_value --after --artifact-dir --at --attempt --attempts --backoff --base-url --by --concurrency --context --cursor --exec --for --format --goal --grace --grep --held-by --idle --install --key --kind --label --last --later-exit --later-secs --lease --limit --lines --max-failures --max-running --max-tokens --metrics --model --node --not-before --note --owner --parent --port --prefix --priority --program --rate --ready-fd --reason --request-id --require --rerun --result --retry --retry-after --since --state --stream --task --tcp --temperature --timeout --ttl --type --until --usage --wait --workers -n
 
 complete -c agentd -e
@@ -338,6 +338,23 @@ complete -c agentd -n '_shtab_agentd_using; and test $_shtab_agentd_npos -eq 0' 
 complete -c agentd -n '_shtab_agentd_using restore' -s h -l help -d 'show this help message and exit'
 complete -c agentd -n '_shtab_agentd_using restore' -l json -d 'print one JSON envelope'
 complete -c agentd -n '_shtab_agentd_using restore; and test $_shtab_agentd_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'the backup; it is never changed'
+complete -c agentd -n '_shtab_agentd_using; and test $_shtab_agentd_npos -eq 0' -a database -d 'Look after a database on a PostgreSQL server, or move one there.'
+complete -c agentd -n '_shtab_agentd_using database' -s h -l help -d 'show this help message and exit'
+complete -c agentd -n '_shtab_agentd_using database; and test $_shtab_agentd_npos -eq 0' -a init -d 'Make agentd'"'"'s schema in a database that has none.'
+complete -c agentd -n '_shtab_agentd_using database init' -s h -l help -d 'show this help message and exit'
+complete -c agentd -n '_shtab_agentd_using database init' -l json -d 'print one JSON envelope'
+complete -c agentd -n '_shtab_agentd_using database; and test $_shtab_agentd_npos -eq 0' -a check -d 'Look whether all is as it should be there.'
+complete -c agentd -n '_shtab_agentd_using database check' -s h -l help -d 'show this help message and exit'
+complete -c agentd -n '_shtab_agentd_using database check' -l json -d 'print one JSON envelope'
+complete -c agentd -n '_shtab_agentd_using database; and test $_shtab_agentd_npos -eq 0' -a migrate -d 'Bring an older schema up to date.'
+complete -c agentd -n '_shtab_agentd_using database migrate' -s h -l help -d 'show this help message and exit'
+complete -c agentd -n '_shtab_agentd_using database migrate' -l json -d 'print one JSON envelope'
+complete -c agentd -n '_shtab_agentd_using database; and test $_shtab_agentd_npos -eq 0' -a grant-sql -d 'Print the SQL for a role that adds to the journal and cannot change it.'
+complete -c agentd -n '_shtab_agentd_using database grant-sql' -s h -l help -d 'show this help message and exit'
+complete -c agentd -n '_shtab_agentd_using database grant-sql' -l json -d 'print one JSON envelope'
+complete -c agentd -n '_shtab_agentd_using database; and test $_shtab_agentd_npos -eq 0' -a move -d 'Bring all of a database into an empty one, a file or on a server.'
+complete -c agentd -n '_shtab_agentd_using database move' -s h -l help -d 'show this help message and exit'
+complete -c agentd -n '_shtab_agentd_using database move' -l json -d 'print one JSON envelope'
 complete -c agentd -n '_shtab_agentd_using; and test $_shtab_agentd_npos -eq 0' -a doctor -d 'Check settings, files, daemon and database, and say what to do.'
 complete -c agentd -n '_shtab_agentd_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c agentd -n '_shtab_agentd_using doctor' -l json -d 'print one JSON envelope'

@@ -6,14 +6,10 @@ real ones and compares row by row; a rebuild puts those tables in the real ones'
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from itertools import zip_longest
 from typing import Any, Protocol
 
-from msgspec import Struct
-from msgspec.structs import asdict
-
 from agentd.api import TaskStatusParams, TaskStatusResult
-from agentd.errors import IllegalTransition, RecordDamaged, TaskNotFound
+from agentd.errors import Failure, IllegalTransition, RecordDamaged, TaskNotFound
 from agentd.events import (
     Event,
     LeaseExpired,
@@ -24,29 +20,34 @@ from agentd.events import (
     NodeReleased,
     NodeRetried,
 )
-from agentd.journal import GENESIS, Head, Recorded, chain_hash
+from agentd.journal import Recorded
 from agentd.lifecycle import step
 from agentd.progress import Advance
 from agentd.projections import (
     NODES,
     PROJECTIONS,
     TOTALS,
-    Key,
     NodeRow,
-    Projection,
     Tables,
     TotalsRow,
     project,
 )
 from agentd.projections.totals import SCOPE
 from agentd.queries import task_status
+from agentd.replay.chains import Chains
+from agentd.replay.difference import Difference
+from agentd.replay.rows import compare
 from agentd.store import Reader, Shadow, Store
 from agentd.store.memory import MemoryTx
+from agentd.store.protocols.journal import JournalReader
 
 PROGRESS_EVERY = 2_000
 
 SLICE = 20_000
 """Records that are checked in one read transaction."""
+
+_MORE_SLICES = 10
+"""Slices that may be recorded while a short journal is folded."""
 
 _BEFORE_ALL = -(2**63)
 """Less than every seq that SQLite can hold, those too that no record may have."""
@@ -62,33 +63,47 @@ _TRIGGERS = {
 }
 
 
-class Difference(Struct, frozen=True):
-    """Something that is not as the journal, or the rules, say."""
-
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        # What damage left of a text may be anything, also what a terminal would obey.
-        return "".join(
-            c if c.isprintable() else ascii(c)[1:-1] for c in f"{self.where}: {self.what}"
-        )
-
-
 def rebuild(store: Store, advance: Advance) -> int:
     """Put freshly folded projections in the place of the real ones; returns the events.
 
-    `advance` is told the seq of the last record folded, now and then.
+    `advance` is told the seq of the last record folded, now and then. Raises `Failure` where so
+    much is recorded meanwhile that the fold never comes to the journal's end.
     """
+    with store.read() as reader:
+        slices = 2 * (reader.last_seq() // SLICE) + _MORE_SLICES
     with store.shadow() as shadow:
-        events = 0
-        with store.read() as reader:
-            for recorded in reader.journal():
-                project(shadow, recorded)
-                events += 1
-                _report_progress(recorded, advance)
+        fold = _Fold(shadow, advance)
+        for _ in range(slices):
+            with store.read() as reader:
+                if fold.go_on(reader, SLICE) < SLICE:
+                    break
+        else:
+            raise Failure(
+                "events are recorded faster than they are folded: try again when less goes on"
+            )
+        fold.go_on(shadow.hold())
         shadow.swap()
-        return events
+        return fold.events
+
+
+class _Fold:
+    """The journal as far as it was folded into `tables`."""
+
+    def __init__(self, tables: Tables, advance: Advance) -> None:
+        self._tables = tables
+        self._advance = advance
+        self._last_seq = 0
+        self.events = 0
+
+    def go_on(self, journal: JournalReader, limit: int | None = None) -> int:
+        """Fold the next `limit` records, or all; returns how many there were."""
+        before = self.events
+        for recorded in journal.journal(self._last_seq, limit=limit):
+            project(self._tables, recorded)
+            self._last_seq = recorded.seq
+            self.events += 1
+            _report_progress(recorded, self._advance)
+        return self.events - before
 
 
 class Readable(Protocol):
@@ -102,20 +117,28 @@ class Readable(Protocol):
 
 
 def check(store: Readable, advance: Advance) -> Iterator[Difference]:
-    """Every record that breaks its chain or an edge, then every row that is not their fold.
+    """Every record that breaks its chain or an edge, then every row that is not their fold."""
+    with store.shadow() as shadow:
+        yield from check_fold(store, shadow, advance)
+
+
+def check_fold(
+    store: Readable, shadow: Shadow, advance: Advance, rows: Reader | None = None
+) -> Iterator[Difference]:
+    """As `check`, with `shadow` to fold into; the rows are those of another database, if given.
 
     The journal only grows, so it is read in slices: a long read beside a busy daemon would keep its
     WAL from being reused. The last slice and the rows are one snapshot.
     """
-    with store.shadow() as shadow:
-        journal = _JournalCheck(shadow)
-        while not journal.ended:
-            with store.read() as reader:
-                yield from journal.fold_slice(reader, advance)
-                if journal.ended:
-                    yield from journal.check_end(reader)
-                    for projection in PROJECTIONS:
-                        yield from _compare(projection, shadow, reader)
+    journal = _JournalCheck(shadow)
+    while not journal.ended:
+        with store.read() as reader:
+            yield from journal.fold_slice(reader, advance)
+            if journal.ended:
+                kept = reader if rows is None else rows
+                yield from journal.check_end(kept)
+                for projection in PROJECTIONS:
+                    yield from compare(projection, shadow, kept)
 
 
 def task_at(store: Store, task_id: str, until: Callable[[Recorded], bool]) -> TaskStatusResult:
@@ -137,7 +160,7 @@ class _JournalCheck:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._heads: dict[str, Head | None] = {}
+        self._chains = Chains()
         self._last_read = _BEFORE_ALL
         self._seq = 0
         self.ended = False
@@ -160,7 +183,7 @@ class _JournalCheck:
                     self.ended = True
                     return
                 self._last_read = damage.seq
-                self._heads[damage.task_id] = None  # what follows it has nothing to be held against
+                self._chains.lose(damage.task_id)
                 yield from self._check_seq(damage.seq)
                 yield Difference(f"seq {damage.seq} (task {damage.task_id})", damage.why)
 
@@ -173,7 +196,7 @@ class _JournalCheck:
 
     def _fold(self, recorded: Recorded) -> Iterator[Difference]:
         yield from self._check_seq(recorded.seq)
-        yield from self._check_link(recorded)
+        yield from self._chains.follow(recorded)
         yield from _check_edge(recorded, self._tables)
         project(self._tables, recorded)
 
@@ -184,18 +207,6 @@ class _JournalCheck:
         if seq != self._seq + 1:
             yield Difference(f"seq {self._seq + 1}", f"missing; the next is {seq}")
         self._seq = seq
-
-    def _check_link(self, recorded: Recorded) -> Iterator[Difference]:
-        head = self._heads.get(recorded.task_id, GENESIS)
-        self._heads[recorded.task_id] = Head(recorded.version, recorded.hash)
-        if head is None:
-            return
-        where = f"seq {recorded.seq} (task {recorded.task_id}, {recorded.kind})"
-        if recorded.version != head.version + 1:
-            number = head.version + 1
-            yield Difference(where, f"is event {recorded.version} of its task, expected {number}")
-        if chain_hash(head.hash, recorded) != recorded.hash:
-            yield Difference(where, "the hash chain breaks: it or the event before it was changed")
 
 
 def _check_edge(recorded: Recorded, tables: Tables) -> Iterator[Difference]:
@@ -220,62 +231,6 @@ def _trigger_of(event: Event) -> str | None:
     if isinstance(event, NodeFailed) and event.status == "PENDING":
         return "retry"
     return _TRIGGERS.get(type(event))
-
-
-def _compare(projection: Projection, shadow: Shadow, reader: Reader) -> Iterator[Difference]:
-    """Walk both tables in the order of their keys."""
-    folded, stored = shadow.rows(projection), reader.rows(projection)
-    for expected, actual in zip_longest(folded, stored):
-        if expected == actual:
-            continue
-        if expected is None or actual is None or _is_other(projection, expected, actual):
-            yield from _one_too_many(projection, expected, actual)
-            # One row too many or too few shifts all that follow: saying so once is enough.
-            yield Difference(
-                projection.name, "has other rows than the journal says; stopped comparing"
-            )
-            return
-        yield from _differences(projection, expected, actual)
-
-
-def _is_other(projection: Projection, expected: Struct, actual: Struct) -> bool:
-    return _key_of(projection, expected) != _key_of(projection, actual)
-
-
-def _one_too_many(
-    projection: Projection, expected: Struct | None, actual: Struct | None
-) -> Iterator[Difference]:
-    """The row that one of the two tables has and the other has not: that with the lesser key."""
-    if expected is not None and (actual is None or _comes_before(projection, expected, actual)):
-        yield Difference(_name_of(projection, expected), "the row is missing")
-    elif actual is not None:
-        yield Difference(_name_of(projection, actual), "the journal knows no such row")
-
-
-def _comes_before(projection: Projection, row: Struct, other: Struct) -> bool:
-    """Whether its key is the lesser one: damage may have left a value of any type in a row."""
-    one, two = (
-        [(type(value).__name__, value) for value in _key_of(projection, each)]
-        for each in (row, other)
-    )
-    return one < two
-
-
-def _differences(projection: Projection, expected: Struct, actual: Struct) -> Iterator[Difference]:
-    where, before, now = _name_of(projection, expected), asdict(expected), asdict(actual)
-    for name in before:
-        if before[name] != now[name]:
-            yield Difference(where, f"{name} is {now[name]!r}, the journal says {before[name]!r}")
-
-
-def _name_of(projection: Projection, row: Struct) -> str:
-    """What the row is called, and of which task it is."""
-    name = f"{projection.name} {' '.join(map(str, _key_of(projection, row)))}"
-    return f"{name} (task {row.task_id})" if isinstance(row, NodeRow) else name
-
-
-def _key_of(projection: Projection, row: Struct) -> Key:
-    return tuple(getattr(row, name) for name in projection.key)
 
 
 def _report_progress(recorded: Recorded, advance: Advance) -> None:

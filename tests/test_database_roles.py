@@ -1,0 +1,133 @@
+"""`agentd database grant-sql`: a role that reads the journal, adds to it, and cannot change it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from psycopg.errors import InsufficientPrivilege
+from psycopg.sql import SQL, Identifier, Literal
+
+from agentd.doctor.finding import FAILED, OK
+from agentd.doctor.server import look_at
+from agentd.errors import DatabaseRefused
+from agentd.server_url import parse_server_url
+from agentd.store.postgres import PostgresStore
+from agentd.store.postgres.inspection import Access, inspect
+from tests.command_line import agentd_here
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.postgres_system import SystemServer
+
+ROLE = 'a"gents $; DROP'
+WORD = "p/w@%"
+
+
+@pytest.fixture
+def owners(system_postgres: SystemServer) -> Iterator[str]:
+    """The URL of a database with agentd's schema, whose owner is a superuser."""
+    with system_postgres.database() as url:
+        PostgresStore.open(url).close()
+        yield url
+
+
+@pytest.fixture
+def agents(system_postgres: SystemServer, owners: str) -> Iterator[str]:
+    """The same as a role that was given nothing, with a name that has to be quoted."""
+    role = Identifier(ROLE)
+    with psycopg.connect(owners, autocommit=True) as owner:
+        owner.execute(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, Literal(WORD)))
+        try:
+            escaped = f"{quote(ROLE, safe='')}:{quote(WORD, safe='')}@"
+            yield owners.replace(f"postgres:{system_postgres.password}@", escaped)
+        finally:
+            owner.execute(SQL("DROP OWNED BY {}").format(role))
+            owner.execute(SQL("DROP ROLE {}").format(role))
+
+
+def grant(home: Path, owners: str) -> None:
+    """Do as is printed, as the schema's owner."""
+    ended = agentd_here(home, "database", "grant-sql", ROLE, extra={"AGENTD_DATABASE_URL": owners})
+    assert (ended.code, ended.err) == (0, "")
+    with psycopg.connect(owners, autocommit=True) as owner:
+        owner.execute(ended.out.encode())
+
+
+def test_a_role_without_grants(agents: str) -> None:
+    """No daemon works with it, and the check says what is missing."""
+    with pytest.raises(DatabaseRefused):
+        PostgresStore.open(agents)
+    access = inspect(agents).access
+    assert access is not None
+    assert (access.may_use, access.owns_journal, access.changing) == (False, False, ())
+    assert "INSERT on journal" in access.lacking
+    found = {each.what: each.status for each in look_at(parse_server_url(agents))}
+    assert (found["TLS"], found["role"]) == (OK, FAILED)
+
+
+def test_what_is_granted(home: Path, owners: str, agents: str) -> None:
+    """A daemon can work with it; the journal is closed to it but for its end."""
+    grant(home, owners)
+    grant(home, owners)  # as after a migration
+    access = inspect(agents).access
+    assert access == Access(may_use=True)
+    found = {each.what: each for each in look_at(parse_server_url(agents))}
+    assert found["role"].finding.endswith(
+        "append to the journal and read it, and change nothing in it"
+    )
+    store = PostgresStore.open(agents)
+    with store.write(), store.read() as reader:
+        assert reader.last_seq() == 0
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE agentd.journal SET seq = 2",
+        "DELETE FROM agentd.journal",
+        "TRUNCATE agentd.journal",
+        "ALTER TABLE agentd.journal DISABLE TRIGGER USER",
+        "DROP TABLE agentd.journal",
+        "CREATE TABLE agentd.mine ()",
+        "DELETE FROM agentd.journal_end",
+        "UPDATE agentd.migrations SET number = 0",
+    ],
+)
+def test_what_is_not(home: Path, owners: str, agents: str, statement: str) -> None:
+    """Neither the journal, nor what guards it, nor the schema can be changed by it."""
+    grant(home, owners)
+    with psycopg.connect(agents) as role, pytest.raises(InsufficientPrivilege):
+        role.execute(statement.encode())
+
+
+def test_what_was_granted_before_is_taken_back(home: Path, owners: str, agents: str) -> None:
+    """A person may have granted too much."""
+    with psycopg.connect(owners, autocommit=True) as owner:
+        owner.execute(SQL("GRANT ALL ON agentd.journal TO {}").format(Identifier(ROLE)))
+    grant(home, owners)
+    assert inspect(agents).access == Access(may_use=True)
+
+
+@pytest.mark.parametrize("role", ["public", "none", "", "a\nb", "\x1b[2J", "x" * 64])
+def test_what_is_no_role(home: Path, role: str) -> None:
+    """Everybody is none, nor is a name that the server would cut off, or a terminal obey."""
+    url = "postgresql://h/d"
+    ended = agentd_here(home, "database", "grant-sql", role, extra={"AGENTD_DATABASE_URL": url})
+    assert (ended.code, ended.out) == (2, "")
+    assert "\x1b" not in ended.err
+
+
+def test_it_asks_no_server(home: Path) -> None:
+    """The statements are the same whether one answers or not, and in one transaction."""
+    url = "postgresql://127.0.0.1:1/d"
+    ended = agentd_here(home, "database", "grant-sql", "ann", extra={"AGENTD_DATABASE_URL": url})
+    lines = ended.out.splitlines()
+    assert (lines[0], lines[-1]) == ("BEGIN;", "COMMIT;")
+    assert lines[1] == 'GRANT CONNECT, TEMPORARY ON DATABASE "d" TO "ann";'
+    assert 'GRANT SELECT, INSERT ON "agentd"."journal" TO "ann";' in lines
