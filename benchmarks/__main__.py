@@ -42,7 +42,9 @@ from benchmarks import (
 )
 from benchmarks.commit import NotFound, code_of, find_commit
 from benchmarks.daemons import TREE, DidNotStart
+from benchmarks.machines import machines
 from benchmarks.run import Run
+from benchmarks.sequencing import sequencing
 
 MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
     "drain": throughput.eight_workers,
@@ -75,6 +77,8 @@ MEASUREMENTS: dict[str, Callable[[Run], list[report.Row]]] = {
     "scraping": scraping.scraping,
     "ui": ui.ui,
     "views": views.views,
+    "sequencing": sequencing.sequencing,
+    "machines": machines.machines,
     **side_by_side.MEASUREMENTS,
 }
 FIGURES = Path(__file__).parent / "figures"

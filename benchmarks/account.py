@@ -18,12 +18,21 @@ Job = TypeVar("Job")
 
 
 class Account(msgspec.Struct):
-    """What one worker saw; moments are CLOCK_MONOTONIC seconds, which processes share."""
+    """What one worker saw; moments are CLOCK_MONOTONIC seconds, which processes share.
+
+    `processor`: the seconds of processor time that its process took meanwhile.
+    """
 
     started: float
     ended: float
     acquires: list[float]
     completes: list[float]
+    processor: float = 0.0
+
+
+def share(started: float, ended: float, done: int) -> Account:
+    """Account for jobs of which only the number is known: a library takes and ends them itself."""
+    return Account(started, ended, acquires=[], completes=[(ended - started) / max(done, 1)] * done)
 
 
 def work(lease: Callable[[], Job | None], complete: Callable[[Job], object]) -> Account:

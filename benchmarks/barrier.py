@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from time import process_time
 
 import msgspec
 
@@ -17,11 +18,23 @@ from benchmarks.account import Account
 
 def run_workers(command: Sequence[str], workers: int) -> list[Account]:
     """Run `python -m COMMAND NAME` that many times and return what each worker saw."""
-    processes = [_spawn([*command, f"worker-{number}"]) for number in range(workers)]
+    return run_each([command] * workers)
+
+
+def run_each(
+    commands: Sequence[Sequence[str]], look: Callable[[], object] = lambda: None
+) -> list[Account]:
+    """Run `python -m COMMAND NAME` for each of the commands and return what each worker saw.
+
+    `look` is called when all have connected, and when all are done.
+    """
+    processes = [_spawn([*command, f"worker-{number}"]) for number, command in enumerate(commands)]
     try:
         _wait_for(processes, b"ready\n")
+        look()
         _tell(processes)
         _wait_for(processes, b"drained\n")
+        look()
         _tell(processes)
         return [
             msgspec.json.decode(process.communicate()[0], type=Account) for process in processes
@@ -38,7 +51,9 @@ def drain_behind(drain: Callable[[], Account]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     print("ready", flush=True)
     sys.stdin.readline()
+    began = process_time()
     account = drain()
+    account.processor = process_time() - began
     # Whoever is done first would take processor time from the others with its report.
     print("drained", flush=True)
     sys.stdin.readline()

@@ -68,16 +68,20 @@ def agentd(
     events: int = 50,
     timeout: int = 300,
     code: Path = TREE,
+    database_url: str | None = None,
 ) -> Iterator[Daemon]:
     """Run agentd on a home, with that many events in a context and leases of that many seconds.
 
-    `code` is the folder that holds the package, `options` are those of `agentd serve`.
+    `code` is the folder that holds the package, `options` are those of `agentd serve`. With a
+    `database_url` the journal is on that server, and not in the home.
     """
     environment = agentd_environment(home) | {
         "AGENTD_CONTEXT_EVENT_LIMIT": str(events),
         "AGENTD_NODE_TIMEOUT_SECS": str(timeout),
         "PYTHONPATH": str(code),
     }
+    if database_url is not None:
+        environment["AGENTD_DATABASE_URL"] = database_url
     # -P: the package that lies in the working directory would come before the one that was meant.
     command = [sys.executable, "-P", "-m", "agentd", "serve", *options]
     with _run_daemon(command, environment, home / "agentd.sock", ("Health", {})) as daemon:

@@ -23,13 +23,17 @@ NODES_PER_IDLE_TASK: Final = 10_000
 NODES_AT_ONCE: Final = 200
 
 
-def write_history(home: Path, events: int, *, idle_nodes: int = 0) -> None:
+def write_history(
+    home: Path, events: int, *, idle_nodes: int = 0, database_url: str | None = None
+) -> None:
     """Let a daemon on this home journal that many events (one more per task), and stop it.
 
-    After that it registers tasks of so many nodes in all that nobody has touched.
+    After that it registers tasks of so many nodes in all that nobody has touched. With a
+    `database_url` the journal is on that server.
     """
     # An hour of lease: no slow disk may turn a part of the history into rollbacks.
-    with agentd(home, events=0, timeout=3_600) as daemon, Wire(daemon.socket) as wire:
+    daemon_on_home = agentd(home, events=0, timeout=3_600, database_url=database_url)
+    with daemon_on_home as daemon, Wire(daemon.socket) as wire:
         for nodes in _parts(events // EVENTS_PER_NODE, NODES_PER_TASK):
             _work_through(wire, register_flat(daemon.socket, nodes), nodes)
         for nodes in _parts(idle_nodes, NODES_PER_IDLE_TASK):

@@ -95,7 +95,7 @@ def limits() -> list[Request]:
 def _run(store: SqliteStore, requests: Sequence[Request]) -> None:
     context = Context(wall(), new_id, 300_000, 0, RuntimeMetrics(), random)
     calls = [_call(method, params) for method, params in requests]
-    for outcome in run_batch(store, calls, context, _stop_at_fault):
+    for outcome in run_batch(store, calls, lambda: context, _stop_at_fault):
         if outcome.refusal is not None:
             raise outcome.refusal
 

@@ -122,6 +122,19 @@ def beside(work: str, pairs: Sequence[tuple[Load, Load]]) -> Row:
     )
 
 
+def told(work: str, value: float, others: Sequence[float], unit: str, **figures: float) -> Row:
+    """Return a row for what no bar was set for, beside what stands for comparison, if anything."""
+    return Row(
+        work=work,
+        measured=f"{_format_number(value)} {unit}".rstrip(),
+        compared=f"{', '.join(map(_format_number, others))} {unit}".rstrip(),
+        ratio=None,
+        kept=True,
+        figures={"value": value, **figures},
+        verdicts=("", ""),
+    )
+
+
 def skipped_row(work: str, reason: str) -> Row:
     """Return a row for what could not be measured here."""
     return Row(work=work, measured="-", compared=reason, ratio=None, kept=None, figures={})

@@ -7,12 +7,13 @@ job: a process of DBOS takes workflows by itself. Until the barrier its queue is
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 
 from dbos import DBOS
 
-from benchmarks.account import PAYLOAD_BYTES, Account
+from benchmarks.account import PAYLOAD_BYTES, Account, share
 from benchmarks.peers.peer import Drain
 
 QUEUE = "jobs"
@@ -28,20 +29,17 @@ def serve(home: Path, jobs: int) -> Iterator[str]:
     address = str(home / "dbos.db")
     with closing(sqlite3.connect(address)) as database:
         database.execute("PRAGMA journal_mode=WAL")  # kept in the file; DBOS asks for no mode
-    with _launch(address, "registrar") as job:
-        DBOS.register_queue(QUEUE, worker_concurrency=0, polling_interval_sec=POLL_SECONDS)
-        for number in range(jobs):
-            DBOS.enqueue_workflow(QUEUE, job, number)
+    enqueue(f"sqlite:///{address}", jobs)
     yield address
 
 
 @contextmanager
 def connect(address: str, name: str) -> Iterator[Drain]:
     """Launch DBOS."""
-    with _launch(address, name), closing(sqlite3.connect(address)) as database:
+    with launch(f"sqlite:///{address}", name), closing(sqlite3.connect(address)) as database:
         assert database.execute("PRAGMA synchronous").fetchone() == (FULL,)
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        yield lambda: _drain(database, name)
+        yield lambda: drain(partial(_count, database), name)
 
 
 def results(address: str) -> int:
@@ -51,25 +49,33 @@ def results(address: str) -> int:
         return _count(database, f"status = 'SUCCESS' AND {outcomes}")
 
 
-def _drain(database: sqlite3.Connection, name: str) -> Account:
+def enqueue(url: str, jobs: int) -> None:
+    """Make the tables at this URL, and enqueue so many workflows."""
+    with launch(url, "registrar") as job:
+        DBOS.register_queue(QUEUE, worker_concurrency=0, polling_interval_sec=POLL_SECONDS)
+        for number in range(jobs):
+            DBOS.enqueue_workflow(QUEUE, job, number)
+
+
+def drain(count: Callable[[str], int], name: str) -> Account:
+    """Let the process of this name take workflows; `count` says of how many a condition holds."""
     started = monotonic()
     queue = DBOS.retrieve_queue(QUEUE)
     assert queue is not None
     queue.set_worker_concurrency(AT_ONCE)
-    while _count(database, "status IN ('ENQUEUED', 'PENDING')"):
+    while count("status IN ('ENQUEUED', 'PENDING')"):
         sleep(LOOK_SECONDS)
     ended = monotonic()
-    done = _count(database, "status = 'SUCCESS' AND executor_id = ?", name)
-    # Only how many is known: who takes and ends a workflow is a matter of the library's own.
-    return Account(started, ended, acquires=[], completes=[(ended - started) / max(done, 1)] * done)
+    return share(started, ended, count(f"status = 'SUCCESS' AND executor_id = '{name}'"))
 
 
 @contextmanager
-def _launch(address: str, name: str) -> Iterator[Callable[[int], str]]:
+def launch(url: str, name: str) -> Iterator[Callable[[int], str]]:
+    """Be a process of this name on the system database at this URL, and yield the workflow."""
     DBOS(
         config={
             "name": "bench",
-            "system_database_url": f"sqlite:///{address}",
+            "system_database_url": url,
             "application_version": "1",
             "executor_id": name,
             "log_level": "ERROR",
@@ -88,6 +94,6 @@ def _job(number: int) -> str:
     return PAYLOAD_BYTES.decode()
 
 
-def _count(database: sqlite3.Connection, where: str, *values: str) -> int:
+def _count(database: sqlite3.Connection, where: str) -> int:
     query = f"SELECT count(*) FROM workflow_status WHERE {where}"
-    return int(database.execute(query, values).fetchone()[0])
+    return int(database.execute(query).fetchone()[0])

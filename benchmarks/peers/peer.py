@@ -33,12 +33,30 @@ class Peer(Protocol):
         """Return how many results were kept; asked when the last worker is done."""
 
 
+class OnPostgreSQL(Protocol):
+    """What a module of this folder offers whose jobs are in a database of a server that runs."""
+
+    def fill(self, address: str, jobs: int) -> None:
+        """Make that many jobs in an empty database."""
+
+    def connect(self, address: str, name: str) -> AbstractContextManager[Drain]:
+        """Connect one worker of this name, and yield what drains the place."""
+
+    def results(self, address: str) -> int:
+        """Return how many jobs were ended; asked when the last worker is done."""
+
+
 def load(name: str) -> Peer:
     """Return a peer; raises `Missing` where its library is not installed."""
     try:
         return cast("Peer", import_module(f"benchmarks.peers.{name}"))
     except ModuleNotFoundError as error:
         raise Missing(error.name) from None
+
+
+def load_on_postgresql(name: str) -> OnPostgreSQL:
+    """Return a peer that works in a given database; raises `Missing`."""
+    return cast("OnPostgreSQL", load(name))
 
 
 def program(name: str) -> str:

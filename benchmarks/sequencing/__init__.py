@@ -1,0 +1,1 @@
+"""Rule: writers are processes of their own; what they did is counted by who reads."""
