@@ -20,7 +20,8 @@ NODE_TIMEOUT_SECS = 5
 class Daemon:
     """One home and the process that serves it, when there is one."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, server: str | None = None) -> None:
+        """`server`: the URL of a database on a server, where it is not a file in the home."""
         self.socket_path = home / "agentd.sock"
         self.database_path = home / "agent_state.db"
         self.log_path = home / "daemon.log"
@@ -32,6 +33,8 @@ class Daemon:
             "AGENTD_ENV_FILE": str(env_file),
             "AGENTD_NODE_TIMEOUT_SECS": str(NODE_TIMEOUT_SECS),
         }
+        if server is not None:
+            self.env["AGENTD_DATABASE_URL"] = server
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> int:
