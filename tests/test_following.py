@@ -145,11 +145,11 @@ def test_who_is_alone_reads_nothing() -> None:
 
     async def acts(scene: Scene) -> None:
         scene.is_awaited = True
-        scene.following.landed()
+        scene.following.note_batch_end()
         await scene.was_asked("read 0 None")
         for count in (1, 3):
             scene.following.committed(scene.journal.record(count))
-            scene.following.landed()
+            scene.following.note_batch_end()
         assert scene.handed == [1, 2, 3, 4]
         assert scene.journal.asked == []
 
@@ -181,7 +181,7 @@ def test_where_nobody_waits_others_records_are_read_when_one_looks() -> None:
     async def acts(scene: Scene) -> None:
         scene.journal.record(2)
         scene.following.committed(scene.journal.record())
-        scene.following.landed()
+        scene.following.note_batch_end()
         await asyncio.sleep(0)
         assert (scene.handed, scene.journal.asked) == ([], [])
         scene.following.look()
@@ -195,11 +195,11 @@ def test_who_is_awaited_reads_what_is_before_its_own_records_at_once() -> None:
 
     async def acts(scene: Scene) -> None:
         scene.is_awaited = True
-        scene.following.landed()
+        scene.following.note_batch_end()
         await scene.was_asked("read 0 None")
         scene.journal.record(2)
         scene.following.committed(scene.journal.record())
-        scene.following.landed()
+        scene.following.note_batch_end()
         await scene.has(1, 2, 3)
         assert scene.journal.asked == ["read 0 3"]
 
@@ -220,7 +220,7 @@ def test_nothing_is_handed_on_while_a_batch_is_under_way() -> None:
         scene.journal.record()
         scene.following.committed(own)
         assert scene.handed == [1, 2]
-        scene.following.landed()
+        scene.following.note_batch_end()
         scene.following.look()
         await scene.has(1, 2, 3)
 

@@ -47,7 +47,7 @@ class Access:
         after_commit: Callable[[Sequence[Recorded]], None],
         give_up: Callable[[], None],
         has_room: Callable[[], bool],
-        landed: Callable[[], None],
+        on_batch_end: Callable[[], None],
     ) -> Writer:
         """The one writer; for the arguments see there."""
         store = self._store
@@ -55,7 +55,7 @@ class Access:
             return Writer(store, contexts, after_commit, give_up, has_room)
         conflicts = Conflicts(self._counters)
         return RemoteWriter(
-            store, contexts, after_commit, self._server, conflicts, has_room, landed
+            store, contexts, after_commit, self._server, conflicts, has_room, on_batch_end
         )
 
     def make_following(

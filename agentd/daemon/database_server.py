@@ -82,6 +82,10 @@ class DatabaseServer:
     @property
     def pause(self) -> float:
         """Seconds until it may be tried again."""
-        doublings = min(self._tries, 10)
-        longest = min(FIRST_PAUSE_SECONDS * (1 << doublings), LONGEST_PAUSE_SECONDS)
-        return longest * (1 + self._chance()) / 2
+        return pause_after(self._tries, self._chance())
+
+
+def pause_after(tries: int, chance: float) -> float:
+    """Seconds to wait after so many tries in vain; `chance` is the jitter, from 0 to 1."""
+    longest = min(FIRST_PAUSE_SECONDS * (1 << min(tries, 10)), LONGEST_PAUSE_SECONDS)
+    return longest * (1 + chance) / 2

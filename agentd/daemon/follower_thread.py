@@ -14,6 +14,7 @@ from functools import partial
 from random import random
 from typing import TypeVar
 
+from agentd.daemon.database_server import pause_after
 from agentd.daemon.log import FAILURES_SECONDS, RateLimitedLog
 from agentd.daemon.writer import log_fault
 from agentd.errors import DatabaseGone, Failure, StorageError
@@ -23,10 +24,6 @@ HANGS_SECONDS = 3.0
 """An answer that has not come by then will not come: what is asked takes milliseconds."""
 
 LONGEST_WAIT_SECONDS = 60.0
-FIRST_PAUSE_SECONDS = 0.05
-LONGEST_PAUSE_SECONDS = 1.0
-"""Between two tries to connect, whose pauses double."""
-
 _Done = TypeVar("_Done")
 _Order = tuple[int, int | None, Collection[int]]
 
@@ -123,8 +120,8 @@ class FollowerThread:
         if not self._stopping.is_set():
             why = error.why if isinstance(error, DatabaseGone) else error
             self._log.error("cannot follow what other daemons record: %s", why)
-        pause = min(FIRST_PAUSE_SECONDS * 2 ** min(self._failures, 10), LONGEST_PAUSE_SECONDS)
-        self._stopping.wait(pause * (0.5 + random() / 2))  # noqa: S311 - all daemons lose it at once
+        pause = pause_after(self._failures, random())  # noqa: S311 - all daemons lose it at once
+        self._stopping.wait(pause)
 
     def _say(self, what: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants to know

@@ -41,8 +41,8 @@ class Following:
     ) -> None:
         """`last_seq` is the end of the journal that needs not be handed on.
 
-        `is_busy`: a batch is under way, and `landed` is called when it no longer is. `is_awaited`:
-        somebody waits for what may be recorded.
+        `is_busy`: a batch is under way, and `note_batch_end` is called when it no longer is.
+        `is_awaited`: somebody waits for what may be recorded.
         """
         self._order = InOrder(last_seq)
         self._to_hand_on = hand_on
@@ -65,7 +65,7 @@ class Following:
             # Whoever looked in the same batch is not there yet for what was recorded behind it.
             self._hand_on(recorded[-1].seq)
 
-    def landed(self) -> None:
+    def note_batch_end(self) -> None:
         """A batch is over, and whoever waits because of it is there."""
         if self._is_awaited():
             self.somebody_waits()

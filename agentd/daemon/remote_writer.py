@@ -76,16 +76,16 @@ class RemoteWriter(Writer):
         server: DatabaseServer,
         on_conflict: Conflicts,
         has_room: Callable[[], bool] = lambda: True,
-        landed: Callable[[], None] = lambda: None,
+        on_batch_end: Callable[[], None] = lambda: None,
     ) -> None:
         """See `Writer`; clock and patience are the server's.
 
-        `landed` is called when a batch is over and all was told that came of it.
+        `on_batch_end` is called when a batch is over and all was told that came of it.
         """
         super().__init__(store, contexts, after_commit, lambda: None, has_room, server.seconds)
         self._server = server
         self._on_conflict = on_conflict
-        self._landed = landed
+        self._on_batch_end = on_batch_end
         self._thread = OwnThread("writer")
         self._flight: _Flight | None = None
         self._stops_at = float("inf")
@@ -155,7 +155,7 @@ class RemoteWriter(Writer):
         batch, rest = flight.batch[: len(done)], flight.batch[len(done) :]
         # Who was told that it is unknown repeats it: nothing of it is begun once more.
         self._deliver([*batch, *(each for each in rest if each.client is not _NOBODY)], done)
-        self._landed()
+        self._on_batch_end()
         if gone:
             self._server.note_gone(gone[0])
             self._refuse_overdue(self._seconds(), gone[0])

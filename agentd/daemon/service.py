@@ -79,7 +79,7 @@ class Service:
         self.memory = AnswerMemory(self._resume_waiting)
         self.permits, self.sizes = LongLinePermits(StallDetector(), self._has_room), ContextSizes()
         self.writer = self._access.make_writer(
-            contexts, self._after_commit, give_up, self._has_room, self._landed
+            contexts, self._after_commit, give_up, self._has_room, self._note_batch_end
         )
         self._following = self._access.make_following(last_seq, self._hand_on, self.writer)
         self.queries = self._access.make_queries(contexts, self.memory, self.event_waiters)
@@ -120,9 +120,9 @@ class Service:
         self.lock_waiters.committed(recorded)
         self._openings.committed(recorded)
 
-    def _landed(self) -> None:
+    def _note_batch_end(self) -> None:
         if self._following is not None:
-            self._following.landed()
+            self._following.note_batch_end()
 
     def _somebody_waits(self) -> None:
         if self._following is not None:
