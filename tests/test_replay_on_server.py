@@ -9,6 +9,7 @@ import pytest
 
 from agentd import replay
 from agentd.errors import Failure
+from agentd.progress import Advance
 from agentd.projections import EDGES, NODES, EdgeRow
 from agentd.store.postgres import PostgresStore
 from tests.core import LEASE_MS, NOW, Core, uid
@@ -34,6 +35,16 @@ def core_of(store: PostgresStore, nth: int = 1) -> Core:
     return core
 
 
+def registering(core: Core) -> Advance:
+    """Register a task at each step of a fold, as far as the journal was when it began."""
+
+    def record(seq: int) -> None:
+        if seq <= LAST:
+            core.do("RegisterTask", goal=f"during {seq}", initial_nodes=[{}])
+
+    return record
+
+
 def test_what_is_recorded_meanwhile_is_folded(
     stores: tuple[PostgresStore, PostgresStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -43,9 +54,7 @@ def test_what_is_recorded_meanwhile_is_folded(
     monkeypatch.setattr(replay, "PROGRESS_EVERY", 4)
     monkeypatch.setattr(replay, "SLICE", 8)
 
-    def record(seq: int) -> None:
-        if seq <= LAST:
-            core.do("RegisterTask", goal=f"during {seq}", initial_nodes=[{}])
+    record = registering(core)
 
     events = replay.rebuild(tool, record)
     assert events == len(core.journal()) == LAST + 2 * LAST // 4
@@ -125,9 +134,7 @@ def test_a_check_beside_a_daemon(
     monkeypatch.setattr(replay, "PROGRESS_EVERY", 4)
     monkeypatch.setattr(replay, "SLICE", 8)
 
-    def record(seq: int) -> None:
-        if seq <= LAST:
-            core.do("RegisterTask", goal=f"during {seq}", initial_nodes=[{}])
+    record = registering(core)
 
     assert list(replay.check(tool, record)) == []
 

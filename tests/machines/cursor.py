@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from tests.daemon_process import Refused
-from tests.machines.follower import Place
+from tests.machines.watching import Watching
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from tests.daemon_process import Connection, DaemonProcess
     from tests.faults.snapshot import Snapshot
 
@@ -31,15 +27,13 @@ KINDS = (
 AGAIN_SECONDS = 0.02
 
 
-class Cursor:
+class Cursor(Watching):
     """Asks for what is behind the place that it knows, while the block runs; then to the end."""
 
     def __init__(self, daemon: DaemonProcess) -> None:
+        super().__init__()
         self._daemon = daemon
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
         self._place = 0
-        self.seen: list[Place] = []
 
     def wrong(self, now: Snapshot) -> list[str]:
         """What it did not see once, in order, of what the journal has up to where it came.
@@ -70,16 +64,3 @@ class Cursor:
         went_on: bool = page["last_seq"] > self._place
         self._place = page["last_seq"]
         return went_on
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._ends.set()
-        self._thread.join()

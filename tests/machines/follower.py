@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from agentd.store.postgres import PostgresStore
+from tests.machines.watching import Watching
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from tests.faults.snapshot import Snapshot
-
-Place = tuple[int, str]
-"""A seq, and the id of the event there."""
 
 PIECE = 50
 PAUSE_SECONDS = 0.005
 """Between two looks of which the first has found nothing."""
 
 
-class Follower:
+class Follower(Watching):
     """Reads what is behind the place that it knows, in pieces, while the block runs."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         self._store = PostgresStore(url)
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._follow)
-        self.seen: list[Place] = []
 
     def wrong(self, now: Snapshot) -> list[str]:
         """What it did not see once, in order, of what the journal has in the end."""
@@ -39,7 +31,7 @@ class Follower:
         lost = [f"a follower never saw seq {place[0]}" for place in there if place not in seen]
         return lost or [f"a follower saw {len(self.seen)} events of {len(there)}, out of order"]
 
-    def _follow(self) -> None:
+    def _watch(self) -> None:
         while not self._ends.wait(0 if self._read_on() else PAUSE_SECONDS):
             pass
         while self._read_on():
@@ -52,16 +44,3 @@ class Follower:
             found = [(each.seq, each.event_id) for each in reader.journal(after, limit=PIECE)]
         self.seen += found
         return bool(found)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._ends.set()
-        self._thread.join()
