@@ -51,7 +51,7 @@ def move(source: Reader, target: Intake, progress: Progress) -> Moved:
     _fold(source, target, begin(progress, "checking events", last))
     progress("copying answered requests", 0, 0)
     target.finish(source.answered_requests())
-    return _moved(source, last - there)
+    return _sum_up(source, last - there)
 
 
 def find_moved(source: Reader, target: Reader) -> Moved:
@@ -67,7 +67,7 @@ def find_moved(source: Reader, target: Reader) -> Moved:
             f"the target is whole with the source's events up to seq {there:,}, and the source "
             f"has gone on to {last:,} since: name an empty database"
         )
-    return _moved(source, 0)
+    return _sum_up(source, 0)
 
 
 def _is_same(source: Reader, target: Reader, place: int) -> bool:
@@ -78,7 +78,7 @@ def _is_same(source: Reader, target: Reader, place: int) -> bool:
     return (ours.event_id, ours.hash) == (theirs.event_id, theirs.hash)
 
 
-def _moved(source: Reader, brought: int) -> Moved:
+def _sum_up(source: Reader, brought: int) -> Moved:
     totals: TotalsRow = source.get(TOTALS, (SCOPE,)) or EMPTY_TOTALS
     return Moved(totals.tasks, source.last_seq(), brought)
 

@@ -70,7 +70,7 @@ class ServerUrl:
     @property
     def hosts(self) -> list[str]:
         """Names, addresses, and paths of the folders with a server's Unix socket; may be empty."""
-        return _listed(self._parameters.get("host") or self._parameters.get("hostaddr") or "")
+        return _split(self._parameters.get("host") or self._parameters.get("hostaddr") or "")
 
     @property
     def shown(self) -> str:
@@ -173,7 +173,7 @@ def _parse_query(text: str | None) -> Iterator[tuple[str, str]]:
             raise ValueError("expected options as in ?sslmode=verify-full&connect_timeout=5")
         keyword = _decode("name of an option", name)
         if keyword not in _OPTIONS:
-            raise ValueError(_unknown(keyword))
+            raise ValueError(_say_unknown(keyword))
         if not value:
             raise ValueError(f"{keyword} has no value: give it one, or leave it out")
         if keyword in seen:
@@ -182,7 +182,7 @@ def _parse_query(text: str | None) -> Iterator[tuple[str, str]]:
         yield keyword, _decode(keyword, value)
 
 
-def _unknown(keyword: str) -> str:
+def _say_unknown(keyword: str) -> str:
     from agentd.suggestion import closest_name  # noqa: PLC0415 - rarely needed
 
     close = closest_name(keyword, _OPTIONS)
@@ -205,7 +205,7 @@ def _check(found: Mapping[str, str]) -> None:
 
 
 def _check_ports(found: Mapping[str, str]) -> None:
-    hosts, ports = _listed(found.get("host", "")), _listed(found.get("port", ""))
+    hosts, ports = _split(found.get("host", "")), _split(found.get("port", ""))
     for port in filter(None, ports):
         is_number = port.isascii() and port.isdigit() and len(port) <= len(str(_HIGHEST_PORT))
         if not is_number or not 1 <= int(port) <= _HIGHEST_PORT:
@@ -242,7 +242,7 @@ def _format(parameters: Mapping[str, str]) -> str:
 
 def _format_hosts(parameters: Mapping[str, str]) -> str | None:
     """Hosts with their ports; None where one has no place before the database's name."""
-    hosts, ports = _listed(parameters.get("host", "")), _listed(parameters.get("port", ""))
+    hosts, ports = _split(parameters.get("host", "")), _split(parameters.get("port", ""))
     if any(host.startswith(("/", "@")) for host in hosts) or len(ports) not in {0, len(hosts)}:
         return None
     shown = [f"[{_encode(host, ':')}]" if ":" in host else _encode(host) for host in hosts]
@@ -252,7 +252,7 @@ def _format_hosts(parameters: Mapping[str, str]) -> str | None:
     )
 
 
-def _listed(text: str) -> list[str]:
+def _split(text: str) -> list[str]:
     return text.split(",") if text else []
 
 

@@ -38,7 +38,7 @@ def environment_for_commands(environment: Mapping[str, str]) -> dict[str, str]:
     """
     kept = dict(environment)
     if is_server_url(url := kept.get(_URL, "")):
-        kept[_URL] = _shown(url)
+        kept[_URL] = _without_secrets(url)
     if _PASSWORD in kept and is_server_url(_url_of_all(environment)):
         del kept[_PASSWORD]
     return kept
@@ -51,7 +51,7 @@ def _parse(name: str, text: str) -> ServerUrl:
         raise BadSetting(f"{name}={mask(text)!r}: {error}") from error
 
 
-def _shown(url: str) -> str:
+def _without_secrets(url: str) -> str:
     try:
         return parse_server_url(url).shown
     except ValueError:
