@@ -23,7 +23,6 @@ _SHOWN = 3
 """Privileges that are told by name."""
 
 _LOST = "stop the daemons, keep a copy for a look, and go back to a backup of the whole database"
-_DURABLE = ("on", "remote_apply")
 _GRANT = "`agentd database grant-sql ROLE` prints what a daemon's role needs, for the owner to run"
 
 
@@ -97,19 +96,21 @@ def _encoding(state: "ServerState") -> Finding:
 
 
 def _durability(state: "ServerState") -> Iterator[Finding]:
+    from agentd.store.postgres.connecting import DURABLE  # noqa: PLC0415 - as above
+
     settings = state.durability
     told = ", ".join(f"{name}={value}" for name, value in sorted(settings.items()))
     if settings["fsync"] == "off":
         told = "fsync=off: when the server's machine fails, what was acknowledged is lost, or all"
         yield failed("durability", told, "set fsync = on in the server's settings")
-    elif settings["synchronous_commit"] not in _DURABLE:
+    elif settings["synchronous_commit"] not in DURABLE:
         told = f"synchronous_commit={settings['synchronous_commit']}, and cannot be switched on"
         yield failed("durability", told, "have it on for agentd's role: ALTER ROLE ... SET")
     elif settings["full_page_writes"] == "off":
         told = "full_page_writes=off: a page that was half written when the power went stays so"
         advice = "set it on, unless the server's file system never writes half a page, as ZFS"
         yield warning("durability", told, advice)
-    elif state.default_commit not in _DURABLE:
+    elif state.default_commit not in DURABLE:
         yield ok("durability", f"{told}; others have synchronous_commit={state.default_commit}")
     else:
         yield ok("durability", f"{told}, as read back")
@@ -170,7 +171,7 @@ def _role(state: "ServerState") -> Finding:
     if not access.may_use:
         return failed("role", f"{name} may not use agentd's schema", _GRANT)
     if access.lacking:
-        return failed("role", f"{name} lacks {_listed(access.lacking)}", _GRANT)
+        return failed("role", f"{name} lacks {_name_some(access.lacking)}", _GRANT)
     return ok("role", _how_it_appends(name, access))
 
 
@@ -178,11 +179,11 @@ def _how_it_appends(name: str, access: "Access") -> str:
     if access.owns_journal:
         return f"{name} owns the journal: triggers keep it append-only, and it could drop them"
     if access.changing:
-        return f"{name} may {_listed(access.changing)} the journal, but for its triggers"
+        return f"{name} may {_name_some(access.changing)} the journal, but for its triggers"
     return f"{name} may append to the journal and read it, and change nothing in it"
 
 
-def _listed(words: tuple[str, ...]) -> str:
+def _name_some(words: tuple[str, ...]) -> str:
     shown = ", ".join(words[:_SHOWN])
     more = len(words) - _SHOWN
     return f"{shown} and {more} more" if more > 0 else shown

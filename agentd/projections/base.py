@@ -80,3 +80,7 @@ class Projection(NamedTuple):
     reduce: Callable[[Any, Recorded, Key], Struct | None] = no_change
     counters: tuple[str, ...] = ()
     searched: tuple[str, ...] = ()
+
+    def key_of(self, row: Struct) -> Key:
+        """The key of one of its rows."""
+        return tuple(getattr(row, name) for name in self.key)

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from agentd.projections import Key, NodeRow, Projection
+from agentd.projections import NodeRow, Projection
 from agentd.replay.difference import Difference
 from agentd.store import Reader, Shadow
 
@@ -28,7 +28,7 @@ def compare(projection: Projection, shadow: Shadow, reader: Reader) -> Iterator[
 
 
 def _is_other(projection: Projection, expected: Struct, actual: Struct) -> bool:
-    return _key_of(projection, expected) != _key_of(projection, actual)
+    return projection.key_of(expected) != projection.key_of(actual)
 
 
 def _one_too_many(
@@ -44,7 +44,7 @@ def _one_too_many(
 def _comes_before(projection: Projection, row: Struct, other: Struct) -> bool:
     """Whether its key is the lesser one: damage may have left a value of any type in a row."""
     one, two = (
-        [(type(value).__name__, value) for value in _key_of(projection, each)]
+        [(type(value).__name__, value) for value in projection.key_of(each)]
         for each in (row, other)
     )
     return one < two
@@ -59,9 +59,5 @@ def _differences(projection: Projection, expected: Struct, actual: Struct) -> It
 
 def _name_of(projection: Projection, row: Struct) -> str:
     """What the row is called, and of which task it is."""
-    name = f"{projection.name} {' '.join(map(str, _key_of(projection, row)))}"
+    name = f"{projection.name} {' '.join(map(str, projection.key_of(row)))}"
     return f"{name} (task {row.task_id})" if isinstance(row, NodeRow) else name
-
-
-def _key_of(projection: Projection, row: Struct) -> Key:
-    return tuple(getattr(row, name) for name in projection.key)

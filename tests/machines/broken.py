@@ -32,9 +32,9 @@ class _Beginning(Writing):
         self._ends = ends
 
     def _begin(self, session: Session) -> PostgresTx:
-        session.executed(("BEGIN", None))
+        session.run(("BEGIN", None))
         for sql in self._ends:
-            found = session.executed((sql, None))
+            found = session.run((sql, None))
         end = End(*found[0])
         assert self._cache is not None
         self._cache.keep_what_never_changes()

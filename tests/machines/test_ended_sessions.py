@@ -107,13 +107,13 @@ def test_a_session_that_is_ended_behind_its_commit(
         tx.last_seq()  # the session is there
     relay.holds = False
     thread.start()
-    executed = store._writing.session.all_executed  # type: ignore[union-attr] # noqa: SLF001
+    run_all = store._writing.session.run_all  # type: ignore[union-attr] # noqa: SLF001
 
     def arm(*statements: tuple[str, object]) -> list[list[object]]:
         relay.holds = statements[-1][0] == "COMMIT"
-        return executed(*statements)
+        return run_all(*statements)
 
-    store._writing.session.all_executed = arm  # type: ignore[union-attr,method-assign] # noqa: SLF001
+    store._writing.session.run_all = arm  # type: ignore[union-attr,method-assign] # noqa: SLF001
     registered = core.do("RegisterTask", goal="g", initial_nodes=[{"id": uid(1)}])
     thread.join()
     assert [each.task_id for each in core.journal()] == [registered["task_id"]] * 2

@@ -14,17 +14,13 @@ from agentd.store.postgres.listening import Listening
 from agentd.store.postgres.migrate import migrate, refuse_schema, refuse_unfinished
 from agentd.store.postgres.pooling import refuse_deafness
 from agentd.store.postgres.reader import PostgresReader
-from agentd.store.postgres.session import Session
+from agentd.store.postgres.session import NOW, Session
 from agentd.store.postgres.shadow import PostgresShadow
 from agentd.store.postgres.tx import PostgresTx
 from agentd.store.postgres.writing import PATIENCE_SECONDS, Writing
 from agentd.store.sqlite.shadow import folding_place
 
-_MOMENT_SQL = (
-    "SELECT greatest(at, CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)) "
-    "FROM journal_end"
-)
-_MOMENT = (_MOMENT_SQL, None)
+_MOMENT = (f"SELECT greatest(at, {NOW}) FROM journal_end", None)
 
 
 class PostgresStore:
@@ -79,7 +75,7 @@ class PostgresStore:
                 refuse_deafness(session, other)
                 prepare(session)
                 refuse_unfinished(session)
-                self._on_moment(session.executed(_MOMENT)[0][0])
+                self._on_moment(session.run(_MOMENT)[0][0])
         except BaseException:
             for session in sessions:
                 session.close()
@@ -98,7 +94,7 @@ class PostgresStore:
         try:
             with raise_storage_errors(session.connection):
                 yield PostgresReader(session)
-                session.executed(("COMMIT", None))
+                session.run(("COMMIT", None))
         finally:
             self._connections.give_back(session)
 

@@ -20,6 +20,7 @@ from agentd.events import TOLD
 from agentd.journal import Head, Recorded
 from agentd.projections import EDGES, LOCKS, NODES, PROJECTIONS, QUEUE, Key
 from agentd.store.sql.cache import Cache, is_small
+from agentd.store.sql.statements import values_of
 from agentd.store.sql.tables.journal import decode_record
 
 SLOTS = 512
@@ -31,8 +32,6 @@ _MOST_PIECES = 32
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
-_RECORD = 11
-"""Columns of a record, which are its first fields."""
 
 
 class Version(NamedTuple):
@@ -48,11 +47,7 @@ def encode_changes(
 ) -> list[bytes]:
     """What changed, in pieces; none where it is too much."""
     heads = {each.task_id: (each.version, each.hash) for each in recorded}
-    told = [
-        astuple(each)[:_RECORD]
-        for each in recorded
-        if isinstance(each.event, TOLD) and is_small(each)
-    ]
+    told = [values_of(each) for each in recorded if isinstance(each.event, TOLD) and is_small(each)]
     hidden = [
         each.task_id for each in recorded if isinstance(each.event, TOLD) and not is_small(each)
     ]

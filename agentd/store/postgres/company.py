@@ -4,12 +4,12 @@ import time
 
 from msgspec import Struct
 
-from agentd.store.postgres.connecting import APPLICATION, connect_tool
-from agentd.store.postgres.driver_errors import raise_storage_errors
+from agentd.store.postgres.connecting import APPLICATION, tool_session
+from agentd.store.postgres.session import NOW
 
 _COMPANY = f"""
 SELECT count(*), count(DISTINCT coalesce(client_addr::text, '')),
-    CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)
+    {NOW}
 FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = '{APPLICATION}'
 """
@@ -28,12 +28,8 @@ class Company(Struct, frozen=True):
 
 def look_around(url: str) -> Company:
     """What is so now. Raises `DatabaseGone`, `DatabaseRefused`, `StorageError`."""
-    session = connect_tool(url)
-    try:
-        with raise_storage_errors(session.connection):
-            before = time.time()
-            [(connections, machines, now)] = session.executed((_COMPANY, None))
-            here = (before + time.time()) / 2  # half of the way is back
-    finally:
-        session.close()
+    with tool_session(url) as session:
+        before = time.time()
+        [(connections, machines, now)] = session.run((_COMPANY, None))
+        here = (before + time.time()) / 2  # half of the way is back
     return Company(connections, machines, round(now - here * 1_000))

@@ -6,6 +6,8 @@ of its own, so that the database may have other things in it.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Timer
 from typing import Any
 
@@ -28,7 +30,7 @@ CONNECT_SECONDS = 3
 """How long a server may take to let somebody in, and to answer his first questions."""
 
 HANGING_SECONDS = 5
-"""How long a server keeps the lock of a silent client."""
+"""How long a server keeps the lock of a silent client, and how long others wait for a lock."""
 
 _READING_SECONDS = 600
 """How long it keeps the snapshot of a silent client: a check has much to think between two reads.
@@ -87,11 +89,12 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 # What it says of connections that broke is raised as well, and told by whoever asked.
 
 _KEPT_STATEMENTS = 1_000
-_DURABLE = ("on", "remote_apply")
+DURABLE = ("on", "remote_apply")
+"""Of `synchronous_commit`: what is committed is on the server's disk."""
+
 _STATE = """
 SELECT current_setting('synchronous_commit'), current_setting('server_encoding'),
-    pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
-    current_setting('server_version'), to_regclass($1) IS NOT NULL
+    pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'
 """
 
 
@@ -125,8 +128,19 @@ def connect_tool(url: str) -> Session:
     """
     session = connect(url, application_name=f"{APPLICATION} tool")
     with raise_storage_errors(session.connection):
-        session.executed(("SET idle_in_transaction_session_timeout = 0", None))
+        session.run(("SET idle_in_transaction_session_timeout = 0", None))
     return session
+
+
+@contextmanager
+def tool_session(url: str) -> Iterator[Session]:
+    """One of `connect_tool` for the length of the block, with its errors in agentd's words."""
+    session = connect_tool(url)
+    try:
+        with raise_storage_errors(session.connection):
+            yield session
+    finally:
+        session.close()
 
 
 def dial(url: str, **more: Any) -> "psycopg.Connection":
@@ -155,7 +169,7 @@ def hold_briefly(session: Session) -> None:
     if session.connection.info.server_version >= _HAS_TRANSACTION_TIMEOUT:
         bounds["transaction_timeout"] = WRITING_SECONDS
     for name, seconds in bounds.items():
-        session.executed((f"SET {name} = '{seconds}s'", None))
+        session.run((f"SET {name} = '{seconds}s'", None))
 
 
 def _refusal(error: psycopg.Error) -> DatabaseGone | DatabaseRefused:
@@ -179,9 +193,9 @@ def _prepare(connection: psycopg.Connection) -> None:
         )
     connection.execute(_SETTINGS, prepare=False)
     connection.execute(f"SET lock_timeout = '{HANGING_SECONDS}s'", prepare=False)
-    found = connection.execute(_STATE, (f"{SCHEMA}.journal",), prepare=False).fetchone()
+    found = connection.execute(_STATE, prepare=False).fetchone()
     assert found is not None  # noqa: S101 - a SELECT without a table has one row
-    commit, encoding, is_replica, is_read_only, _version, _is_there = found
+    commit, encoding, is_replica, is_read_only = found
     if encoding != "UTF8":
         raise DatabaseRefused(
             f"the database's encoding is {encoding}: agentd keeps texts in any language; make one "
@@ -193,7 +207,7 @@ def _prepare(connection: psycopg.Connection) -> None:
         raise DatabaseRefused(
             "the database server is read-only (default_transaction_read_only): agentd writes"
         )
-    if commit not in _DURABLE:
+    if commit not in DURABLE:
         _insist_on_durability(connection)
 
 

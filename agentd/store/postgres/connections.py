@@ -60,7 +60,7 @@ class Connections:
             self.occupy(session)
             try:
                 with raise_storage_errors(session.connection):
-                    session.executed(_SNAPSHOT)
+                    session.run(_SNAPSHOT)
             except BaseException as error:
                 self.drop(session)
                 if is_new or not isinstance(error, DatabaseGone):

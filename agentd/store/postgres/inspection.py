@@ -14,7 +14,7 @@ from msgspec import Struct
 from agentd.store.postgres.connecting import SCHEMA, dial
 from agentd.store.postgres.driver_errors import raise_storage_errors
 from agentd.store.postgres.grants import CHANGING, NEEDED
-from agentd.store.postgres.migrate import LATEST
+from agentd.store.postgres.migrate import LATEST, NUMBER
 from agentd.store.postgres.pooling import Pooler, find_pooler
 
 _SERVER = """
@@ -45,7 +45,6 @@ WHERE nspname = $1 AND relname = 'journal' AND tgenabled IN ('O', 'A') AND tgnam
     ('journal_no_update', 'journal_no_delete', 'journal_no_truncate')
 """
 _GUARD_COUNT = 3
-_VERSION = f"SELECT coalesce(max(number), 0) FROM {SCHEMA}.migrations"
 # One question, so that both are of one moment, beside daemons that write.
 _ENDS = f"""
 SELECT told.seq, told.at, last.seq, last.at FROM {SCHEMA}.journal_end AS told
@@ -192,7 +191,7 @@ def _access(connection: "psycopg.Connection") -> Access | None:
 def _schema(connection: "psycopg.Connection", access: Access) -> int | None:
     if not access.may_use or "SELECT on migrations" in access.lacking:
         return None
-    return int(_row(connection, _VERSION)[0])
+    return int(_row(connection, NUMBER)[0])
 
 
 def _journal(connection: "psycopg.Connection") -> Journal:

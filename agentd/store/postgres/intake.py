@@ -14,13 +14,13 @@ from agentd.answers import Answered
 from agentd.errors import AlreadyRunning, DatabaseRefused
 from agentd.journal import Recorded
 from agentd.store.postgres import PostgresStore
-from agentd.store.postgres.connecting import APPLICATION, connect_tool
+from agentd.store.postgres.connecting import APPLICATION, connect_tool, tool_session
 from agentd.store.postgres.driver_errors import raise_storage_errors
 from agentd.store.postgres.migrate import migrate, refuse_schema, schema_version
 from agentd.store.postgres.reader import PostgresReader
 from agentd.store.postgres.session import Session
 from agentd.store.postgres.shadow import PostgresShadow
-from agentd.store.sql.statements import JOURNAL_COLUMNS
+from agentd.store.sql.statements import JOURNAL_COLUMNS, values_of
 from agentd.store.sql.tables.requests import COLUMNS
 
 _END = "SELECT seq, folds FROM journal_end"
@@ -45,26 +45,18 @@ def has_events(url: str) -> bool:
 
     Raises `DatabaseGone`, `DatabaseRefused`.
     """
-    session = connect_tool(url)
-    try:
-        with raise_storage_errors(session.connection):
-            if not schema_version(session):
-                return False
-            refuse_schema(session)
-            [(seq, folds)] = session.executed((_END, None))
-    finally:
-        session.close()
+    with tool_session(url) as session:
+        if not schema_version(session):
+            return False
+        refuse_schema(session)
+        [(seq, folds)] = session.run((_END, None))
     return bool(seq > 0 and folds >= 0)
 
 
 def refuse_daemons(url: str) -> None:
     """Raise `AlreadyRunning` where a daemon is connected to the database."""
-    session = connect_tool(url)
-    try:
-        with raise_storage_errors(session.connection):
-            [(daemons,)] = session.executed((_DAEMONS, None))
-    finally:
-        session.close()
+    with tool_session(url) as session:
+        [(daemons,)] = session.run((_DAEMONS, None))
     if daemons:
         raise AlreadyRunning(
             "a daemon works on the database on the server: stop every one that does, on whatever "
@@ -107,13 +99,13 @@ class PostgresIntake:
     def add(self, records: Sequence[Recorded]) -> None:
         """See `Intake.add`."""
         last = records[-1]
-        rows = (astuple(each)[: len(_JOURNAL_TYPES)] for each in records)
+        rows = (values_of(each) for each in records)
         with raise_storage_errors(self._session.connection):
             seq, folds = self._lock()
             if folds >= 0 or seq >= records[0].seq:
                 self._refuse_another()
             self._copy(_COPY_JOURNAL, _JOURNAL_TYPES, rows)
-            self._session.executed((_MOVED, (last.seq, last.at)), ("COMMIT", None))
+            self._session.run((_MOVED, (last.seq, last.at)), ("COMMIT", None))
 
     def finish(self, answered: Iterable[Answered]) -> None:
         """See `Intake.finish`."""
@@ -121,9 +113,9 @@ class PostgresIntake:
             _, folds = self._lock()
             if folds >= 0:
                 self._refuse_another()
-            self._session.executed(("DELETE FROM requests", None))
+            self._session.run(("DELETE FROM requests", None))
             self._copy(_COPY_REQUESTS, _REQUEST_TYPES, map(astuple, answered))
-            self._session.executed((_FINISHED, None), ("COMMIT", None))
+            self._session.run((_FINISHED, None), ("COMMIT", None))
 
     def close(self) -> None:
         """See `Intake.close`."""
@@ -135,12 +127,12 @@ class PostgresIntake:
         with raise_storage_errors(self._session.connection):
             seq, folds = self._lock()
             if folds >= 0 and seq > 0:
-                self._session.executed(("ROLLBACK", None))
+                self._session.run(("ROLLBACK", None))
                 raise DatabaseRefused("the database on the server has events: name an empty one")
-            self._session.executed((_BEGUN, None), ("COMMIT", None))
+            self._session.run((_BEGUN, None), ("COMMIT", None))
 
     def _lock(self) -> tuple[int, int]:
-        found = self._session.executed(("BEGIN", None), (_LOCK, None))
+        found = self._session.run(("BEGIN", None), (_LOCK, None))
         return found[0][0], found[0][1]
 
     def _copy(self, sql: str, types: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
@@ -150,5 +142,5 @@ class PostgresIntake:
                 copy.write_row(row)
 
     def _refuse_another(self) -> NoReturn:
-        self._session.executed(("ROLLBACK", None))
+        self._session.run(("ROLLBACK", None))
         raise DatabaseRefused("somebody else fills the same database on the server: let it end")

@@ -14,7 +14,7 @@ from psycopg import pq
 
 from agentd.errors import DatabaseGone, JournalDamaged
 from agentd.journal import Recorded, decode
-from agentd.store.postgres.connecting import connect
+from agentd.store.postgres.connecting import APPLICATION, connect
 from agentd.store.postgres.driver_errors import raise_storage_errors
 from agentd.store.postgres.session import Session
 from agentd.store.postgres.writes import CHANNEL
@@ -54,7 +54,7 @@ class Listening:
         """See `Follower.open`."""
         self.hang_up()
         self._was_told = False
-        self._session = session = connect(self._url, application_name="agentd (listening)")
+        self._session = session = connect(self._url, application_name=f"{APPLICATION} (listening)")
         session.connection.add_notify_handler(lambda told: self._note(told.pid))
 
     def listen(self, *, on: bool) -> None:
@@ -64,7 +64,7 @@ class Listening:
     def wait(self, seconds: float) -> bool:
         """See `Follower.wait`."""
         if not self._was_told:
-            connection = self._opened().connection
+            connection = self._require_session().connection
             _wait_for(connection.fileno(), self._waking, seconds)
             with contextlib.suppress(BlockingIOError):
                 os.read(self._waking, 4_096)
@@ -76,7 +76,7 @@ class Listening:
     def read(self, after: int, before: int | None, known: Collection[int]) -> Piece:
         """See `Follower.read`."""
         rows = self._ask(_READ, (after, _NO_END if before is None else before))
-        found = [_recorded(row) for row in rows if row[0] not in known]
+        found = [_decode_row(row) for row in rows if row[0] not in known]
         is_full = len(rows) == PIECE or sum(len(row[8]) for row in rows) >= PIECE_BYTES
         end = rows[-1][0] if rows else min(after, self._ask(_LAST)[0][0])
         if before is not None and end >= after and not is_full:
@@ -106,11 +106,11 @@ class Listening:
         os.close(self._wakes)
 
     def _ask(self, sql: str, bindings: tuple[object, ...] | None = None) -> list[Any]:
-        session = self._opened()
+        session = self._require_session()
         with raise_storage_errors(session.connection):
-            return session.executed((sql, bindings))
+            return session.run((sql, bindings))
 
-    def _opened(self) -> Session:
+    def _require_session(self) -> Session:
         if self._session is None:
             raise DatabaseGone
         return self._session
@@ -133,7 +133,7 @@ def _wait_for(one: int, other: int, seconds: float) -> None:
     either.poll(seconds * 1_000)
 
 
-def _recorded(row: tuple[Any, ...]) -> Recorded | None:
+def _decode_row(row: tuple[Any, ...]) -> Recorded | None:
     """The record; None where this agentd cannot read it, as it may be of a newer one."""
     try:
         return Recorded(*(*row, None, _NO_HASH, decode(row[5], row[6], row[8])))

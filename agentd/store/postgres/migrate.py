@@ -25,7 +25,7 @@ _IS_THERE = """
 SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE nspname = $1 AND relname = 'migrations'
 """
-_NUMBER = f"SELECT coalesce(max(number), 0) FROM {SCHEMA}.migrations"
+NUMBER = f"SELECT coalesce(max(number), 0) FROM {SCHEMA}.migrations"
 _CREATE = f"""
 CREATE SCHEMA IF NOT EXISTS {SCHEMA};
 CREATE TABLE IF NOT EXISTS {SCHEMA}.migrations (
@@ -43,7 +43,7 @@ def schema_version(session: Session) -> int:
     there = session.connection.execute(_IS_THERE, (SCHEMA,)).fetchone()
     if there is None:
         return 0
-    found = session.connection.execute(_NUMBER).fetchone()
+    found = session.connection.execute(NUMBER).fetchone()
     return int(found[0]) if found else 0
 
 

@@ -20,7 +20,6 @@ _LENDS = (
     "a pooler lends its connections to the database server for a transaction at a time: name the "
     "server itself, or a pool in session mode (PgBouncer: pool_mode = session)"
 )
-_WHO = "SELECT pg_backend_pid()"
 
 
 class Pooler(StrEnum):
@@ -39,15 +38,14 @@ def find_pooler(connection: Any, url: str) -> Pooler:
 
     Raises as `connect`, and errors of psycopg.
     """
-    if not _is_between(connection):
+    serving = _serving(connection)
+    if serving == connection.info.backend_pid:
         return Pooler.NONE
-    [[serving]] = connection.execute(_WHO, prepare=False).fetchall()
     other = dial(url)
     try:
-        [[serving_other]] = other.execute(_WHO, prepare=False).fetchall()
+        return Pooler.SHARED if _serving(other) == serving else Pooler.OWN
     finally:
         other.close()
-    return Pooler.SHARED if serving_other == serving else Pooler.OWN
 
 
 def refuse_deafness(listening: Session, telling: Session, seconds: float = HEARD_SECONDS) -> None:
@@ -60,7 +58,7 @@ def refuse_deafness(listening: Session, telling: Session, seconds: float = HEARD
     connection.execute(f"UNLISTEN {channel}", prepare=False)
     if heard:
         return
-    if _is_between(connection):
+    if _serving(connection) != connection.info.backend_pid:
         raise DatabaseRefused(_LENDS)
     raise DatabaseRefused(
         "the database server delivers no notification (LISTEN, NOTIFY): agentd needs them to hear "
@@ -68,8 +66,8 @@ def refuse_deafness(listening: Session, telling: Session, seconds: float = HEARD
     )
 
 
-def _is_between(connection: Any) -> bool:
-    """Whether it is another process that serves us than the server named when it let us in."""
+def _serving(connection: Any) -> int:
+    """The process that serves us: without a pooler the one that the server named at the start."""
     # Not prepared: among those that take turns, another may have prepared something of that name.
-    [[serving]] = connection.execute(_WHO, prepare=False).fetchall()
-    return bool(serving != connection.info.backend_pid)
+    [[serving]] = connection.execute("SELECT pg_backend_pid()", prepare=False).fetchall()
+    return int(serving)

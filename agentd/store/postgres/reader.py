@@ -6,16 +6,14 @@ from typing import Any
 from agentd.store.postgres.migrate import LATEST, schema_version
 from agentd.store.postgres.session import Session
 from agentd.store.sql.reader import SqlReader
-from agentd.store.sql.statements import SERVER, Statements
+from agentd.store.sql.statements import SERVER
 
 
 class PostgresReader(SqlReader):
     """One session's view; consistent while a transaction is open on it."""
 
-    def __init__(
-        self, session: Session, tables: Statements = SERVER, cursor: Session | None = None
-    ) -> None:
-        super().__init__(session, tables, cursor)
+    def __init__(self, session: Session, cursor: Session | None = None) -> None:
+        super().__init__(session, SERVER, cursor)
         self._session = session
 
     def schema(self) -> tuple[int, int]:

@@ -16,6 +16,9 @@ import psycopg
 
 from agentd.store.postgres.dialect import to_postgres
 
+NOW = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
+"""What the server's clock says, in Unix milliseconds."""
+
 _FETCHED = 1_000
 """Rows of a walk that are taken at a time."""
 
@@ -67,11 +70,11 @@ class Session:
         cursor = self._cursor.execute(to_postgres(sql), bindings or None)
         return Rows(cursor.fetchall() if cursor.description else [])
 
-    def executed(self, *statements: tuple[str, Any]) -> list[Any]:
+    def run(self, *statements: tuple[str, Any]) -> list[Any]:
         """Statements of PostgreSQL's own, sent together; what the last of them found."""
-        return self.all_executed(*statements)[-1]
+        return self.run_all(*statements)[-1]
 
-    def all_executed(self, *statements: tuple[str, Any]) -> list[list[Any]]:
+    def run_all(self, *statements: tuple[str, Any]) -> list[list[Any]]:
         """Statements of PostgreSQL's own, sent together; what each of them found."""
         cursors = []
         with self.connection.pipeline():

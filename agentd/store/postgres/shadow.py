@@ -14,10 +14,9 @@ from msgspec import Struct
 from agentd.projections import PROJECTIONS, Key, Projection
 from agentd.store.postgres.reader import PostgresReader
 from agentd.store.postgres.session import Session
-from agentd.store.postgres.writes import RowWrites, Write, together
+from agentd.store.postgres.writes import Write, put_rows, remove_rows, together
 from agentd.store.sqlite.shadow import FoldingPlace, SqliteShadow
 
-_WRITES = RowWrites()
 _END_WITH_US = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 """Nobody waits for ever because this process was stopped while it held the lock."""
 
@@ -36,7 +35,7 @@ class PostgresShadow(SqliteShadow):
     def hold(self) -> PostgresReader:
         """See `Shadow.hold`: whoever writes, writes under this lock."""
         for sql in ("BEGIN", _END_WITH_US, "SELECT 1 FROM journal_end FOR UPDATE"):
-            self._session.executed((sql, None))
+            self._session.run((sql, None))
         return self._real
 
     def swap(self) -> None:
@@ -48,21 +47,21 @@ class PostgresShadow(SqliteShadow):
                 put = [row for _, row in some if row is not None]
                 gone = [key for key, row in some if row is None]
                 if put:
-                    self._write(_WRITES.put(name, put))
+                    self._write(put_rows(name, put))
                 if gone:
-                    self._write(_WRITES.remove(name, gone))
+                    self._write(remove_rows(name, gone))
         more = "UPDATE journal_end SET folds = folds + 1 WHERE folds >= 0"
-        self._session.executed((more, None), ("COMMIT", None))
+        self._session.run((more, None), ("COMMIT", None))
 
     def _write(self, write: Write) -> None:
-        self._session.executed(together([write], None))
+        self._session.run(together([write], None))
 
 
 def _changes(
     projection: Projection, folded: Iterator[Struct], real: Iterator[Struct]
 ) -> Iterator[tuple[Key, Struct | None]]:
     """The rows to write, None for one to remove: both are walked in the order of their keys."""
-    key_of = _key_of(projection)
+    key_of: Callable[[Any], Key] = projection.key_of
     wanted, found = next(folded, None), next(real, None)
     while wanted is not None or found is not None:
         if found is None or (wanted is not None and key_of(wanted) < key_of(found)):
@@ -75,7 +74,3 @@ def _changes(
             if wanted != found:
                 yield key_of(wanted), wanted
             wanted, found = next(folded, None), next(real, None)
-
-
-def _key_of(projection: Projection) -> Callable[[Any], Key]:
-    return lambda row: tuple(getattr(row, name) for name in projection.key)

@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from agentd.answers import KEPT_MS
 from agentd.errors import StorageError
 from agentd.journal import Draft, Recorded
 from agentd.projections import EDGES, NODES, EdgeRow, Key, NodeRow
@@ -17,13 +16,20 @@ from agentd.store.postgres.dialect import to_postgres
 from agentd.store.postgres.migrate import LATEST
 from agentd.store.postgres.reader import PostgresReader
 from agentd.store.postgres.session import Session
-from agentd.store.postgres.writes import NewEnd, RowWrites, Write, append, remember, together
+from agentd.store.postgres.writes import (
+    NewEnd,
+    Write,
+    append,
+    put_rows,
+    remember,
+    remove_rows,
+    together,
+)
 from agentd.store.sql.cache import Cache
 from agentd.store.sql.statements import SELECT_NODES, columns
 from agentd.store.sql.tables.requests import FORGET
 from agentd.store.sql.tx import SqlTx
 
-_WRITES = RowWrites()
 _TIMES_AHEAD = 4
 _SAME_NODES = f"{SELECT_NODES} WHERE node_id IN (SELECT value FROM json_each(?))"
 _SAME_EDGES = (
@@ -96,7 +102,8 @@ class PostgresTx(SqlTx, PostgresReader):
     ) -> list[Recorded]:
         """See `Tx.append`."""
         recorded = super().append(task_id, expected_version, drafts, at, new_id)
-        self._recorded += recorded
+        if self._has_company:
+            self._recorded += recorded
         if len(recorded) > 1:
             self._read_together(recorded)
         return recorded
@@ -147,25 +154,24 @@ class PostgresTx(SqlTx, PostgresReader):
         if self._is_last:
             self._writes.append(write)
         else:
-            self._session.executed(together([write], None))
+            self._session.run(together([write], None))
 
     def _write_records(self) -> None:
         self._send(append(self._appended))
 
     def _write_answered(self) -> None:
         if self._answered:
-            now = max(answered.at for answered in self._answered.values())
             self._send(remember(self._answered.values()))
-            oldest = 2 * len(self._answered), now - KEPT_MS, now + KEPT_MS
-            self._last_statements.append((to_postgres(FORGET), oldest))
+            self._last_statements.append((to_postgres(FORGET), self._to_forget()))
 
     def _write_changed(self, name: str, changed: dict[Key, Any]) -> None:
         rows = self._rows[name]
         gone = [key for key in changed if rows[key] is None]
         put = [row for key, before in changed.items() if (row := rows[key]) not in (None, before)]
         if gone:
-            self._send(_WRITES.remove(name, gone))
+            self._send(remove_rows(name, gone))
         if put:
-            self._send(_WRITES.put(name, put))
-        self._touched.update({(name, key): None for key in changed})
+            self._send(put_rows(name, put))
+        if self._has_company:
+            self._touched.update({(name, key): None for key in changed})
         changed.clear()

@@ -14,7 +14,8 @@ from agentd.answers import Answered
 from agentd.journal import Recorded
 from agentd.projections import PROJECTIONS, Key, Projection
 from agentd.store.postgres.changes import SLOTS, Version
-from agentd.store.sql.statements import JOURNAL_COLUMNS, columns
+from agentd.store.sql.statements import JOURNAL_COLUMNS, RECORD_COLUMNS, columns, on_conflict
+from agentd.store.sql.tables.requests import COLUMNS
 
 CHANNEL = "agentd"
 """Where all daemons hear that something was recorded."""
@@ -29,18 +30,15 @@ class Write(NamedTuple):
     bound: str
 
 
-def _put(projection: Projection, table: str) -> str:
-    names = projection.row.__struct_fields__
-    rest = [f"{name} = excluded.{name}" for name in names if name not in projection.fixed]
-    action = f"UPDATE SET {', '.join(rest)}" if rest else "NOTHING"
+def _put(projection: Projection) -> str:
     return (
-        f"INSERT INTO {table} ({columns(projection)}) SELECT {columns(projection)} "
-        f"FROM json_populate_recordset(NULL::{table}, {{}}) "
-        f"ON CONFLICT ({', '.join(projection.key)}) DO {action}"
+        f"INSERT INTO {projection.name} ({columns(projection)}) SELECT {columns(projection)} "
+        f"FROM json_populate_recordset(NULL::{projection.name}, {{}}) {on_conflict(projection)}"
     )
 
 
-def _remove(projection: Projection, table: str) -> str:
+def _remove(projection: Projection) -> str:
+    table = projection.name
     same = " AND ".join(f"gone.{name} = {table}.{name}" for name in projection.key)
     return (
         f"DELETE FROM {table} USING json_populate_recordset(NULL::{table}, {{}}) AS gone "
@@ -48,23 +46,20 @@ def _remove(projection: Projection, table: str) -> str:
     )
 
 
-class RowWrites:
-    """How rows of one set of projection tables are written, each named `prefix` + projection."""
+_PUTS = {p.name: _put(p) for p in PROJECTIONS}
+_REMOVALS = {p.name: _remove(p) for p in PROJECTIONS}
+_KEYS = {p.name: p.key for p in PROJECTIONS}
 
-    def __init__(self, prefix: str = "") -> None:
-        self._puts = {p.name: _put(p, prefix + p.name) for p in PROJECTIONS}
-        self._removals = {p.name: _remove(p, prefix + p.name) for p in PROJECTIONS}
-        self._keys = {p.name: p.key for p in PROJECTIONS}
 
-    def put(self, name: str, rows: Sequence[Struct]) -> Write:
-        """Write these rows of the projection."""
-        return Write(self._puts[name], _encode(rows).decode())
+def put_rows(name: str, rows: Sequence[Struct]) -> Write:
+    """Write these rows of the projection of that name."""
+    return Write(_PUTS[name], _encode(rows).decode())
 
-    def remove(self, name: str, keys: Iterable[Key]) -> Write:
-        """Remove the rows with these keys."""
-        names = self._keys[name]
-        gone = [dict(zip(names, key, strict=True)) for key in keys]
-        return Write(self._removals[name], _encode(gone).decode())
+
+def remove_rows(name: str, keys: Iterable[Key]) -> Write:
+    """Remove the rows with these keys."""
+    gone = [dict(zip(_KEYS[name], key, strict=True)) for key in keys]
+    return Write(_REMOVALS[name], _encode(gone).decode())
 
 
 _APPEND = (
@@ -73,18 +68,16 @@ _APPEND = (
     "FROM json_to_recordset({}) AS r (seq bigint, event_id text, task_id text, version bigint, "
     "node_id text, kind text, schema bigint, at bigint, data text, payload text, hash text)"
 )
-_NAMES = Recorded.__struct_fields__[:-1]
 
 
 def append(records: Sequence[Recorded]) -> Write:
     """Add these records to the journal. Bytes go over as base64, as msgspec writes them."""
-    rows = [{name: getattr(record, name) for name in _NAMES} for record in records]
+    rows = [{name: getattr(record, name) for name in RECORD_COLUMNS} for record in records]
     return Write(_APPEND, _encode(rows).decode())
 
 
-_ANSWERED = ", ".join(Answered.__struct_fields__)
 _REMEMBER = (
-    f"INSERT INTO requests ({_ANSWERED}) SELECT request_id, decode(digest, 'base64'), seq, "
+    f"INSERT INTO requests ({COLUMNS}) SELECT request_id, decode(digest, 'base64'), seq, "
     "event_limit, at, found, first_seq, context_bytes "
     "FROM json_to_recordset({}) AS r (request_id text, digest text, seq bigint, "
     "event_limit bigint, at bigint, found boolean, first_seq bigint, context_bytes bigint)"

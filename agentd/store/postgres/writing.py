@@ -27,7 +27,7 @@ from agentd.store.postgres.driver_errors import (
     to_storage_error,
     was_undone,
 )
-from agentd.store.postgres.session import Session
+from agentd.store.postgres.session import NOW, Session
 from agentd.store.postgres.tx import End, PostgresTx
 from agentd.store.sql.cache import Cache
 
@@ -38,8 +38,7 @@ _LINE = ("SELECT pg_advisory_xact_lock(1634166116, 1)", None)
 # The clock is read once the lock is had, so it is outside of the question that waits for that.
 _LOCK_SQL = (
     "WITH last AS MATERIALIZED (SELECT seq, at, slots, folds, schema FROM journal_end FOR UPDATE) "
-    "SELECT seq, at, slots, folds, schema, "
-    "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) FROM last"
+    f"SELECT seq, at, slots, folds, schema, {NOW} FROM last"
 )
 _LOCK = (_LOCK_SQL, None)
 _CHANGES = (
@@ -126,9 +125,10 @@ class Writing:
     def _begin(self, session: Session) -> PostgresTx:
         assert self._cache is not None  # noqa: S101 - it comes with the session
         known: Version | None = self._cache.version
-        asks = known is not None and self._since_others < _ALONE_AFTER
-        changes = [_changes_after(known.slots, _NEAR)] if known is not None and asks else []
-        _, _, [locked], *near = session.all_executed(_BEGIN, _LINE, _LOCK, *changes)
+        changes = []
+        if known is not None and self._since_others < _ALONE_AFTER:
+            changes.append(_changes_after(known.slots, _NEAR))
+        _, _, [locked], *near = session.run_all(_BEGIN, _LINE, _LOCK, *changes)
         end = End(*locked)
         end.refuse()
         self._on_moment(max(end.now, end.at))
@@ -157,7 +157,7 @@ class Writing:
         if near and filled <= _NEAR:
             [found] = near
         else:
-            found = session.executed(_changes_after(known.slots, filled))
+            found = session.run(_changes_after(known.slots, filled))
         return take_changes(self._cache, known, end, found)
 
     def _undo(self, session: Session) -> None:
@@ -174,7 +174,7 @@ class Writing:
 
     def _commit(self, session: Session, tx: PostgresTx, ending: list[tuple[str, Any]]) -> None:
         try:
-            session.executed(*ending)
+            session.run(*ending)
         except psycopg.Error as error:
             self._undo(session)
             if was_undone(error):
@@ -216,9 +216,9 @@ class Writing:
         session = self._writing_session()
         try:
             with raise_storage_errors(session.connection):
-                session.executed(_BEGIN, _LINE, _LOCK)
-                found = session.executed((_EVENT, (last.seq,)))
-                session.executed(("COMMIT", None))
+                session.run(_BEGIN, _LINE, _LOCK)
+                found = session.run((_EVENT, (last.seq,)))
+                session.run(("COMMIT", None))
         except BaseException:
             self._undo(session)
             raise

@@ -3,9 +3,22 @@
 Every name in here is a literal of this program; values are always bound.
 """
 
+from typing import Any
+
+from msgspec.structs import astuple
+
+from agentd.journal import Recorded
 from agentd.projections import GATES, LOCKS, NODES, PROJECTIONS, QUEUE, WISHES, Projection
 
-JOURNAL_COLUMNS = "seq, event_id, task_id, version, node_id, kind, schema, at, data, payload, hash"
+RECORD_COLUMNS = Recorded.__struct_fields__[:-1]
+"""The journal's, in the order of a record's fields; the last of these, the event, is in `data`."""
+
+JOURNAL_COLUMNS = ", ".join(RECORD_COLUMNS)
+
+
+def values_of(recorded: Recorded) -> tuple[Any, ...]:
+    """What a record has in the journal's columns."""
+    return astuple(recorded)[: len(RECORD_COLUMNS)]
 
 
 def columns(projection: Projection) -> str:
@@ -79,13 +92,18 @@ def _count(projection: Projection, table: str) -> str:
 
 
 def _upsert(projection: Projection, table: str) -> str:
+    values = ", ".join("?" * len(projection.row.__struct_fields__))
+    return (
+        f"INSERT INTO {table} ({columns(projection)}) VALUES ({values}) {on_conflict(projection)}"
+    )
+
+
+def on_conflict(projection: Projection) -> str:
+    """How a row is put where there is one with its key."""
     names = projection.row.__struct_fields__
     rest = [f"{name} = excluded.{name}" for name in names if name not in projection.fixed]
     action = f"UPDATE SET {', '.join(rest)}" if rest else "NOTHING"
-    return (
-        f"INSERT INTO {table} ({columns(projection)}) VALUES ({', '.join('?' * len(names))}) "
-        f"ON CONFLICT ({', '.join(projection.key)}) DO {action}"
-    )
+    return f"ON CONFLICT ({', '.join(projection.key)}) DO {action}"
 
 
 MAIN = Statements("main.")

@@ -5,22 +5,35 @@ live in a private file that SQLite removes by itself, so a fold that is killed l
 behind, and a fold on a read-only connection writes nothing to the database.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from agentd.projections import EDGES, PROJECTIONS, Key, Projection
+from agentd.events import LockMode
+from agentd.projections import (
+    EDGES,
+    PROJECTIONS,
+    GateRow,
+    Key,
+    LockRow,
+    Projection,
+    StretchRow,
+    WishRow,
+)
 from agentd.store.protocols.journal import JournalReader
-from agentd.store.sql.shadow import SqlShadow
 from agentd.store.sql.statements import SHADOW, columns
 from agentd.store.sqlite.driver_errors import raise_failures
 from agentd.store.sqlite.reader import SqliteReader
 
 FoldingPlace = apsw.Connection
+
+_MOST_ROWS_IN_MEMORY = 50_000
+"""Rows held in memory before they are written out; a row changes several times in a row."""
 
 
 @contextmanager
@@ -33,18 +46,71 @@ def folding_place() -> Iterator[FoldingPlace]:
         yield connection
 
 
-class SqliteShadow(SqlShadow, SqliteReader):
+class SqliteShadow(SqliteReader):
     """See `Shadow`."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         super().__init__(connection, SHADOW)
         self._connection = connection
-        self._held = {}
+        self._rows: dict[tuple[str, Key], Any] = {}  # not written out; None for a row to remove
         for projection in PROJECTIONS:
             self._execute(f"DROP TABLE IF EXISTS temp.shadow_{projection.name}")
             self._execute(_create_table(projection))
             for column in projection.searched:
                 self._execute(_create_index(projection, column))
+
+    def get(self, projection: Projection, key: Key) -> Any:
+        """See `Shadow.get`."""
+        if (projection.name, key) in self._rows:
+            return self._rows[projection.name, key]
+        return super().get(projection, key)
+
+    def put(self, projection: Projection, key: Key, row: Struct | None) -> None:
+        """See `Shadow.put`."""
+        if projection is EDGES and row is not None:  # asked for by `dependents`, so never held back
+            self._execute(self._tables.put[projection.name], astuple(row))
+            return
+        self._rows[projection.name, key] = row
+        if len(self._rows) >= _MOST_ROWS_IN_MEMORY:
+            self.flush()
+
+    def stretches(self, task_id: str) -> Sequence[StretchRow]:
+        """See `Shadow.stretches`."""
+        self.flush()
+        return super().stretches(task_id)
+
+    def gates_in(self, task_id: str, stage: str) -> list[GateRow]:
+        """See `Shadow.gates_in`."""
+        self.flush()
+        rows = [GateRow(*row) for row in self._all(self._tables.gates_in, (task_id, stage))]
+        return sorted(rows, key=lambda row: row.node_id)
+
+    def conflicting_locks(
+        self, key: str, mode: LockMode, limit: int | None = None
+    ) -> Sequence[LockRow]:
+        """See `Shadow.conflicting_locks`."""
+        self.flush()
+        return super().conflicting_locks(key, mode, limit)
+
+    def conflicting_wishes(self, key: str, mode: LockMode) -> Sequence[WishRow]:
+        """See `Shadow.conflicting_wishes`."""
+        self.flush()
+        return super().conflicting_wishes(key, mode)
+
+    def wishes_of(self, node_id: str) -> Sequence[WishRow]:
+        """See `Shadow.wishes_of`."""
+        self.flush()
+        return super().wishes_of(node_id)
+
+    def wishes_of_task(self, task_id: str) -> Sequence[WishRow]:
+        """See `Shadow.wishes_of_task`."""
+        self.flush()
+        return super().wishes_of_task(task_id)
+
+    def rows(self, projection: Projection) -> Any:
+        """See `Shadow.rows`."""
+        self.flush()
+        return super().rows(projection)
 
     def hold(self) -> JournalReader:
         """See `Shadow.hold`: whoever folds a file anew has it for itself."""
@@ -67,16 +133,13 @@ class SqliteShadow(SqlShadow, SqliteReader):
                 self._execute(sql)
 
     def flush(self) -> None:
-        """See `SqlShadow.flush`."""
-        for (name, key), row in self._held.items():
+        """Write the rows that are held in memory."""
+        for (name, key), row in self._rows.items():
             if row is None:
                 self._execute(self._tables.remove[name], key)
             else:
                 self._execute(self._tables.put[name], astuple(row))
-        self._held.clear()
-
-    def _put_edge(self, _key: Key, row: Struct) -> None:
-        self._execute(self._tables.put[EDGES.name], astuple(row))
+        self._rows.clear()
 
 
 _INDEXES = (

@@ -11,18 +11,18 @@ import apsw
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from agentd.answers import KEPT_MS, Answered
+from agentd.answers import Answered
 from agentd.journal import Recorded
 from agentd.projections import PROJECTIONS, Key
 from agentd.store.sql.cache import Cache
-from agentd.store.sql.statements import JOURNAL_COLUMNS
+from agentd.store.sql.statements import JOURNAL_COLUMNS, RECORD_COLUMNS, values_of
 from agentd.store.sql.tables.requests import COLUMNS, FORGET
 from agentd.store.sql.tx import SqlTx
 from agentd.store.sqlite.reader import SqliteReader
 
 _COUNTERS = {p.name: p.counters for p in PROJECTIONS if p.counters}
-_APPEND = f"INSERT INTO journal ({JOURNAL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_COLUMNS = 11
+_BOUND = ", ".join("?" * len(RECORD_COLUMNS))
+_APPEND = f"INSERT INTO journal ({JOURNAL_COLUMNS}) VALUES ({_BOUND})"
 _REMEMBER = f"INSERT INTO requests ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -37,7 +37,7 @@ class SqliteTx(SqlTx, SqliteReader):
 
     def adopt(self, records: Sequence[Recorded]) -> None:
         """Add records as another database has them, and make nothing of them."""
-        self._write(_APPEND, [astuple(recorded)[:_COLUMNS] for recorded in records])
+        self._write(_APPEND, [values_of(recorded) for recorded in records])
         self.last = records[-1]
         self._cache.clear()
 
@@ -47,13 +47,12 @@ class SqliteTx(SqlTx, SqliteReader):
         self._executemany(_REMEMBER, map(astuple, answered))
 
     def _write_records(self) -> None:
-        self._write(_APPEND, [astuple(recorded)[:_COLUMNS] for recorded in self._appended])
+        self._write(_APPEND, [values_of(recorded) for recorded in self._appended])
 
     def _write_answered(self) -> None:
         if self._answered:
-            now = max(answered.at for answered in self._answered.values())
             self._executemany(_REMEMBER, [astuple(a) for a in self._answered.values()])
-            self._execute(FORGET, (2 * len(self._answered), now - KEPT_MS, now + KEPT_MS))
+            self._execute(FORGET, self._to_forget())
 
     def _write_changed(self, name: str, changed: dict[Key, Any]) -> None:
         rows, tables = self._rows[name], self._tables

@@ -6,6 +6,7 @@ written before an index is asked.
 """
 
 import json
+from abc import abstractmethod
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -329,9 +330,9 @@ class JournalTx(RowTx, JournalReader):
             self._write_records()
             self._appended.clear()
 
+    @abstractmethod
     def _write_records(self) -> None:
         """Write the records that are not written yet."""
-        raise NotImplementedError
 
 
 def decode_record(row: tuple[Any, ...]) -> Recorded:

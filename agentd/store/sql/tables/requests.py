@@ -1,9 +1,10 @@
 """Requests that were answered, for safe repeats."""
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from itertools import chain
 
-from agentd.answers import Answered
+from agentd.answers import KEPT_MS, Answered
 from agentd.store.sql.tables.rows import RowReader, RowTx
 
 COLUMNS = ", ".join(Answered.__struct_fields__)
@@ -48,6 +49,11 @@ class RequestTx(RowTx, RequestReader):
         """See `Tx.remember`."""
         self._answered[answered.request_id] = answered
 
+    def _to_forget(self) -> tuple[int, int, int]:
+        """What is bound in `FORGET`, once those are written that are not written yet."""
+        now = max(answered.at for answered in self._answered.values())
+        return 2 * len(self._answered), now - KEPT_MS, now + KEPT_MS
+
+    @abstractmethod
     def _write_answered(self) -> None:
         """Write those that are not written yet, and forget some (`FORGET`)."""
-        raise NotImplementedError

@@ -5,6 +5,7 @@ an index is asked, the rows that it must know of are written. So most rows are w
 together, at the end, however often they changed.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -55,7 +56,7 @@ class RowReader:
         return self._cursor.execute(sql, bindings).fetchall()
 
 
-class RowTx(RowReader):
+class RowTx(RowReader, ABC):
     """Rows in a write transaction. `SqlTx` makes what is declared here."""
 
     _cache: Cache
@@ -99,6 +100,6 @@ class RowTx(RowReader):
         if changed := self._changed[name]:
             self._write_changed(name, changed)
 
+    @abstractmethod
     def _write_changed(self, name: str, changed: dict[Key, Any]) -> None:
         """Write the rows that changed, by their keys as they were before; forget that they did."""
-        raise NotImplementedError
