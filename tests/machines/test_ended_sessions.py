@@ -63,12 +63,13 @@ class HoldingSync:
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
-                if self.holds and data.endswith(SYNC):
+                before, sync, after = data.rpartition(SYNC)
+                if self.holds and sync:  # a Flush may follow at once
                     self.holds = False
-                    target.sendall(data.removesuffix(SYNC))
+                    target.sendall(before)
                     self.held.set()
                     assert self.let_go.wait(PATIENCE_SECONDS)
-                    data = SYNC
+                    data = sync + after
                 target.sendall(data)
         for each in (source, target):
             with contextlib.suppress(OSError):

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 
 from agentd.store.postgres.dialect import to_postgres
+from agentd.store.postgres.pipeline import Pipeline
 
 NOW = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
 """What the server's clock says, in Unix milliseconds."""
@@ -55,6 +56,7 @@ class Session:
     def __init__(self, connection: psycopg.Connection) -> None:
         self.connection = connection
         self._cursor = connection.cursor(binary=True)
+        self._pipeline = Pipeline(connection)
         self._walks = count(1)
         # A handle of its own: the driver lets go of its number whenever the connection breaks, and
         # that may be another connection's by then.
@@ -67,8 +69,7 @@ class Session:
 
     def execute(self, sql: str, bindings: Any = None, /) -> Rows:
         """See `store.sql.session.Session`."""
-        cursor = self._cursor.execute(to_postgres(sql), bindings or None)
-        return Rows(cursor.fetchall() if cursor.description else [])
+        return Rows(self.run((to_postgres(sql), bindings)))
 
     def run(self, *statements: tuple[str, Any]) -> list[Any]:
         """Statements of PostgreSQL's own, sent together; what the last of them found."""
@@ -76,12 +77,7 @@ class Session:
 
     def run_all(self, *statements: tuple[str, Any]) -> list[list[Any]]:
         """Statements of PostgreSQL's own, sent together; what each of them found."""
-        cursors = []
-        with self.connection.pipeline():
-            for sql, bindings in statements:
-                cursor = self.connection.cursor(binary=True)
-                cursors.append(cursor.execute(sql, bindings))
-        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+        return self._pipeline.run(statements)
 
     def walk(self, sql: str, bindings: Any) -> Iterator[Any]:
         """What it finds, row by row, however much it is; other questions may come between."""
