@@ -13,7 +13,7 @@ from agentd.daemon.grace import Grace
 from agentd.daemon.looks import LocalLooks
 from agentd.daemon.sweeper import LONGEST_SLEEP_MS, Sweeper
 from agentd.daemon.writer import SubmittedCommand, Writer
-from agentd.errors import StorageError
+from agentd.errors import DatabaseGone, StorageError
 from agentd.methods import SETTLE_DUE, TIME_OUT_TASK
 from agentd.store.memory import MemoryStore, MemoryTx
 from agentd.transact import Call, Outcome
@@ -89,12 +89,12 @@ class Loop:
 class FailingStore(MemoryStore):
     """A store that cannot be read while `failing`."""
 
-    failing = False
+    failing: StorageError | None = None
 
     @contextmanager
     def read(self) -> Iterator[MemoryTx]:
-        if self.failing:
-            raise StorageError("the disk is on fire")
+        if self.failing is not None:
+            raise self.failing
         with super().read() as reader:
             yield reader
 
@@ -241,7 +241,7 @@ def test_a_lease_that_has_not_ended_yet(scene: Scene) -> None:
     """Waking before the end it dozes on, and asks the database nothing."""
     scene.lease(NOW + 300_000)
     scene.sweeper.sweep()
-    scene.store.failing = True
+    scene.store.failing = StorageError("the disk is on fire")
     scene.clock.moment += 1_001
     scene.sweeper.stop()
     scene.loop.timers[-1].callback()
@@ -271,14 +271,25 @@ def test_a_rollback_that_was_done(scene: Scene, caplog: pytest.LogCaptureFixture
 def test_a_database_that_cannot_be_read(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """It is logged once, and it looks again every second, until that succeeds."""
     over = scene.lease(NOW + 1_000)
-    scene.store.failing = True
+    scene.store.failing = StorageError("the disk is on fire")
     scene.look_at(NOW + 1_001)
     scene.look_at(NOW + 2_002)
     assert (scene.writer.commands, scene.loop.waits) == ([], [1_001])
     assert caplog.messages == ["cannot look for what is due: the disk is on fire"]
-    scene.store.failing = False
+    scene.store.failing = None
     scene.look_at(NOW + 3_003)
     assert scene.writer.tasks == {over}
+
+
+def test_a_server_that_is_gone(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever notices that tells it, once for all: it looks again, and says nothing."""
+    gone = DatabaseGone("no route to the host")
+    scene.lease(NOW + 1_000)
+    scene.store.failing = gone
+    scene.look_at(NOW + 1_001)
+    command = SubmittedCommand(Call(SETTLE_DUE, TaskParams(uid(1))), scene.sweeper)
+    scene.sweeper.answer(command, Outcome(None, refusal=gone))
+    assert (scene.loop.waits, caplog.messages) == ([1_001], [])
 
 
 def test_a_lease_that_is_honoured(loop: Loop) -> None:

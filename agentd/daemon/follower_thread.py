@@ -116,10 +116,10 @@ class FollowerThread:
         if self._order is not None:
             self._order = None
             self._say(partial(self._take, None))
-        self._failures += 1
-        if not self._stopping.is_set():
+        if not self._failures and not self._stopping.is_set():  # it is told once
             why = error.why if isinstance(error, DatabaseGone) else error
             self._log.error("cannot follow what other daemons record: %s", why)
+        self._failures += 1
         pause = pause_after(self._failures, random())  # noqa: S311 - all daemons lose it at once
         self._stopping.wait(pause)
 

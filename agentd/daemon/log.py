@@ -8,6 +8,7 @@ import logging
 import time
 from typing import Any
 
+from agentd.errors import DatabaseGone, RequestRefused, StorageError
 from agentd.json_log import LONGEST_LINE, JsonFormatter, log_uncaught
 from agentd.text import printable_start
 
@@ -47,6 +48,11 @@ class RateLimitedLog:
     def error(self, message: str, *values: object) -> None:
         """Write an error, with how often it was left out before."""
         self._write(logging.ERROR, message, *values)
+
+    def failure(self, message: str, error: RequestRefused) -> None:
+        """Write why the daemon's own work failed; that a server is gone `DatabaseServer` tells."""
+        if not isinstance(error, DatabaseGone):
+            self.error(message, error.why if isinstance(error, StorageError) else error)
 
     def _write(self, level: int, message: str, *values: object) -> None:
         if (now := time.monotonic()) < self._next:

@@ -83,7 +83,7 @@ class Openings:
         self._end_look()
 
     def _fail(self, at: int, error: StorageError) -> None:
-        self._failures.error("cannot look when a limit opens: %s", error.why)
+        self._failures.failure("cannot look when a limit opens: %s", error)
         self.next = at + round(LONGEST_SLEEP_SECONDS * 1000)
         self._end_look()
 

@@ -87,7 +87,7 @@ class Sweeper:
 
     def _fail(self, error: StorageError) -> None:
         self._is_looking = False
-        self._failures.error("cannot look for what is due: %s", error.why)
+        self._failures.failure("cannot look for what is due: %s", error)
         self._sleep_until(self._looked_at)
 
     def _take(self, found: _Found) -> None:
@@ -107,7 +107,7 @@ class Sweeper:
     def answer(self, _command: SubmittedCommand, outcome: Outcome) -> None:
         """The writer counts what was recorded; what was not is looked for again."""
         if outcome.refusal is not None:
-            self._failures.error("what is due could not be recorded: %s", outcome.refusal)
+            self._failures.failure("what is due could not be recorded: %s", outcome.refusal)
             self._timed_out_until = 0
             self.wake_at(self._looked_at)
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from agentd.api import RecordedEventView, WatchEventsResult
 from agentd.client import AsyncClient
 from agentd.client.away import AWAY
+from agentd.live.away import why_away
 
 _PAGE = 1000
 _MOST_PAGES = 5
@@ -93,7 +94,7 @@ class Feed:
                     change = await self._next(client, place, wait)
                 except AWAY as error:
                     if not is_told:
-                        yield Change([], place or 0, away=str(error))
+                        yield Change([], place or 0, away=await why_away(self._address, error))
                     place, is_told = None, True
                     await asyncio.sleep(_AWAY_PAUSE)
                     continue

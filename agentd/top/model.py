@@ -13,6 +13,7 @@ from agentd.client import AsyncClient
 from agentd.client.away import AWAY
 from agentd.errors import TaskNotFound
 from agentd.live import Board, Change, Feed, NodeRow, TaskNodes
+from agentd.live.away import why_away
 from agentd.top.journal import Kept
 from agentd.top.past import Past
 
@@ -70,7 +71,7 @@ class Model:
                 except TaskNotFound:  # between two questions a backup was restored
                     is_whole = False
                 except AWAY as error:
-                    self.away, is_whole = str(error), False
+                    self.away, is_whole = await why_away(self._client.address, error), False
             self._tell()
 
     async def choose(self, task_id: str) -> None:
