@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Where many tests share few processors, a transaction of this process may be silent for long.
 connecting.HANGING_SECONDS = connecting.WRITING_SECONDS = round(PATIENCE_SECONDS)
+connecting.LOCK_SECONDS = connecting.HANGING_SECONDS
 
 _KEPT = 4
 """Databases that nobody has open, and whose directories may be asked for again."""

@@ -275,8 +275,8 @@ def test_a_daemon_on_the_server(
         ended = agentd_here(home, *words, extra=environment)
         assert ended.code == 4
         assert ended.error == (
-            "agentd: a daemon works on the database on the server: stop every one that does, on "
-            "whatever machine it is, and repeat"
+            "agentd: daemons work on the database on the server: stop them, and repeat; they are "
+            "at 127.0.0.1"
         )
     with closing(PostgresStore.open_existing(lived)):
         assert agentd_here(home, *words, extra=environment).code == 0

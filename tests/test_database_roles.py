@@ -129,5 +129,5 @@ def test_it_asks_no_server(home: Path) -> None:
     ended = agentd_here(home, "database", "grant-sql", "ann", extra={"AGENTD_DATABASE_URL": url})
     lines = ended.out.splitlines()
     assert (lines[0], lines[-1]) == ("BEGIN;", "COMMIT;")
-    assert lines[1] == 'GRANT CONNECT, TEMPORARY ON DATABASE "d" TO "ann";'
+    assert lines[1] == 'GRANT CONNECT ON DATABASE "d" TO "ann";'
     assert 'GRANT SELECT, INSERT ON "agentd"."journal" TO "ann";' in lines

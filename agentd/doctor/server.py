@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from agentd.doctor.finding import Finding, Subject, failed, not_checked, ok, warning
-from agentd.errors import Failure, StorageError
+from agentd.errors import DatabaseGone, DatabaseRefused, Failure, StorageError
 from agentd.server_url import ServerUrl
 from agentd.text import printable
 
@@ -43,14 +43,21 @@ def look_at(url: ServerUrl) -> Iterator[Finding]:
 
         state = inspect(url.conninfo)
     except (Failure, StorageError) as error:
-        advice = f"correct {url}, or the server; its log may say more"
         told = error.why if isinstance(error, StorageError) else str(error)
-        yield failed("server", told, advice)
+        yield failed("server", told, _advice(url, error))
     except ImportError as error:
         told = f"this agentd cannot talk to PostgreSQL: psycopg does not load: {printable(error)}"
         yield failed("server", told, "install the extra `postgres`, which brings libpq along")
     else:
         yield from judge(url, state)
+
+
+def _advice(url: ServerUrl, error: Exception) -> str:
+    if isinstance(error, DatabaseGone):
+        return f"start the server, or correct host and port in {url}"
+    if isinstance(error, DatabaseRefused):
+        return f"correct {url}, or what the server lets in; its log may say more"
+    return "look at the server's log"
 
 
 def judge(url: ServerUrl, state: "ServerState") -> Iterator[Finding]:

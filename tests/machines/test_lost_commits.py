@@ -119,6 +119,7 @@ def test_a_commit_that_is_on_its_way_is_not_called_lost(
     # Who is interrupted does not wait for the lock until the server has given it up.
     for name, seconds in (
         ("HANGING_SECONDS", 1),
+        ("LOCK_SECONDS", 1),
         ("WRITING_SECONDS", 300 if is_interrupted else 3),
     ):
         monkeypatch.setattr(connecting, name, seconds)

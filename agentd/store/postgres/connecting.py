@@ -30,7 +30,10 @@ CONNECT_SECONDS = 3
 """How long a server may take to let somebody in, and to answer his first questions."""
 
 HANGING_SECONDS = 5
-"""How long a server keeps the lock of a silent client, and how long others wait for a lock."""
+"""How long a server keeps the lock of a silent client."""
+
+LOCK_SECONDS = 15
+"""How long one waits for a lock: others may keep it for a plan of 20,000 nodes, some 4 s."""
 
 _READING_SECONDS = 600
 """How long it keeps the snapshot of a silent client: a check has much to think between two reads.
@@ -192,7 +195,7 @@ def _prepare(connection: psycopg.Connection) -> None:
             f"agentd needs {OLDEST_SERVER // 10_000} or newer"
         )
     connection.execute(_SETTINGS, prepare=False)
-    connection.execute(f"SET lock_timeout = '{HANGING_SECONDS}s'", prepare=False)
+    connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'", prepare=False)
     found = connection.execute(_STATE, prepare=False).fetchone()
     assert found is not None  # noqa: S101 - a SELECT without a table has one row
     commit, encoding, is_replica, is_read_only = found

@@ -43,9 +43,7 @@ def grants(role: str, database: str | None) -> Iterator[str]:
 
 def _statements(role: Identifier, database: str | None) -> Iterator[Composable]:
     if database is not None:
-        # TEMPORARY: a check folds the journal anew, beside what is there.
-        on = Identifier(database)
-        yield SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(on, role)
+        yield SQL("GRANT CONNECT ON DATABASE {} TO {}").format(Identifier(database), role)
     yield SQL("GRANT USAGE ON SCHEMA {} TO {}").format(Identifier(SCHEMA), role)
     for name, privileges in NEEDED.items():
         yield _on_table("GRANT {} ON {} TO {}", privileges, name, role)

@@ -20,6 +20,7 @@ from agentd.store.postgres.migrate import migrate, refuse_schema, schema_version
 from agentd.store.postgres.reader import PostgresReader
 from agentd.store.postgres.session import Session
 from agentd.store.postgres.shadow import PostgresShadow
+from agentd.store.postgres.writing import LINE
 from agentd.store.sql.statements import JOURNAL_COLUMNS, values_of
 from agentd.store.sql.tables.requests import COLUMNS
 
@@ -29,8 +30,9 @@ _BEGUN = "UPDATE journal_end SET folds = -1"
 _MOVED = "UPDATE journal_end SET seq = $1, at = $2"
 _FINISHED = "UPDATE journal_end SET folds = 1"
 _DAEMONS = (
-    "SELECT count(*) FROM pg_stat_activity "
-    f"WHERE datname = current_database() AND application_name = '{APPLICATION}'"
+    "SELECT DISTINCT coalesce(host(client_addr), 'the server''s own machine') "
+    "FROM pg_stat_activity "
+    f"WHERE datname = current_database() AND application_name = '{APPLICATION}' ORDER BY 1"
 )
 _COPY_JOURNAL = f"COPY journal ({JOURNAL_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 _JOURNAL_TYPES = (
@@ -56,11 +58,11 @@ def has_events(url: str) -> bool:
 def refuse_daemons(url: str) -> None:
     """Raise `AlreadyRunning` where a daemon is connected to the database."""
     with tool_session(url) as session:
-        [(daemons,)] = session.run((_DAEMONS, None))
-    if daemons:
+        machines = [machine for (machine,) in session.run((_DAEMONS, None))]
+    if machines:
         raise AlreadyRunning(
-            "a daemon works on the database on the server: stop every one that does, on whatever "
-            "machine it is, and repeat"
+            "daemons work on the database on the server: stop them, and repeat; they are at "
+            f"{', '.join(machines)}"
         )
 
 
@@ -132,7 +134,7 @@ class PostgresIntake:
             self._session.run((_BEGUN, None), ("COMMIT", None))
 
     def _lock(self) -> tuple[int, int]:
-        found = self._session.run(("BEGIN", None), (_LOCK, None))
+        found = self._session.run(("BEGIN", None), LINE, (_LOCK, None))
         return found[0][0], found[0][1]
 
     def _copy(self, sql: str, types: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:

@@ -15,8 +15,10 @@ from agentd.projections import PROJECTIONS, Key, Projection
 from agentd.store.postgres.reader import PostgresReader
 from agentd.store.postgres.session import Session
 from agentd.store.postgres.writes import Write, put_rows, remove_rows, together
+from agentd.store.postgres.writing import LINE
 from agentd.store.sqlite.shadow import FoldingPlace, SqliteShadow
 
+_LOCK = "SELECT 1 FROM journal_end FOR UPDATE"
 _END_WITH_US = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 """Nobody waits for ever because this process was stopped while it held the lock."""
 
@@ -34,8 +36,7 @@ class PostgresShadow(SqliteShadow):
 
     def hold(self) -> PostgresReader:
         """See `Shadow.hold`: whoever writes, writes under this lock."""
-        for sql in ("BEGIN", _END_WITH_US, "SELECT 1 FROM journal_end FOR UPDATE"):
-            self._session.run((sql, None))
+        self._session.run(("BEGIN", None), (_END_WITH_US, None), LINE, (_LOCK, None))
         return self._real
 
     def swap(self) -> None:

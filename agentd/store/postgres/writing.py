@@ -34,7 +34,7 @@ from agentd.store.sql.cache import Cache
 _BEGIN = ("BEGIN", None)
 # Those who wait for the row itself overtake each other: the slowest of eight waits three times as
 # long (benchmarks/README.md, sequencing). So they stand in line before it.
-_LINE = ("SELECT pg_advisory_xact_lock(1634166116, 1)", None)
+LINE = ("SELECT pg_advisory_xact_lock(1634166116, 1)", None)
 # The clock is read once the lock is had, so it is outside of the question that waits for that.
 _LOCK_SQL = (
     "WITH last AS MATERIALIZED (SELECT seq, at, slots, folds, schema FROM journal_end FOR UPDATE) "
@@ -128,7 +128,7 @@ class Writing:
         changes = []
         if known is not None and self._since_others < _ALONE_AFTER:
             changes.append(_changes_after(known.slots, _NEAR))
-        _, _, [locked], *near = session.run_all(_BEGIN, _LINE, _LOCK, *changes)
+        _, _, [locked], *near = session.run_all(_BEGIN, LINE, _LOCK, *changes)
         end = End(*locked)
         end.refuse()
         self._on_moment(max(end.now, end.at))
@@ -216,7 +216,7 @@ class Writing:
         session = self._writing_session()
         try:
             with raise_storage_errors(session.connection):
-                session.run(_BEGIN, _LINE, _LOCK)
+                session.run(_BEGIN, LINE, _LOCK)
                 found = session.run((_EVENT, (last.seq,)))
                 session.run(("COMMIT", None))
         except BaseException:
