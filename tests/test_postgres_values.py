@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agentd.errors import StorageError
 from agentd.projections import LIMITS, STARTS, LimitRow, StartRow
 from tests.core import Core, Params, open_memory, open_postgres, spec, uid
 
@@ -58,6 +59,12 @@ def test_what_is_not_kept_is_refused_alone(core: Core, method: str, params: Para
     assert "U+0000" in refusal.message or "too long for an index" in refusal.message
     assert refusal.message.endswith("nothing of this request is recorded")
     assert len(core.journal()) == before + 1
+
+
+def test_a_question_is_refused_in_the_same_words(core: Core) -> None:
+    """Nothing can be found by what is not kept."""
+    with pytest.raises(StorageError, match=r"U\+0000"):
+        core.do("ListResourceLocks", prefix="a\0b")
 
 
 @pytest.mark.parametrize(("method", "params"), KEPT.values(), ids=list(KEPT))
