@@ -29,13 +29,15 @@ _encode = msgspec.json.Encoder().encode
 class Draft(Struct, frozen=True):
     """An event that is decided and not recorded yet.
 
-    `task_id` says which task it is about where that is not the one of the command's state.
+    `task_id` says which task it is about where that is not the one of the command's state. An event
+    that was recorded elsewhere keeps its `event_id`.
     """
 
     event: Event
     node_id: str | None = None
     payload: bytes | None = None
     task_id: str | None = None
+    event_id: str | None = None
 
 
 class Head(Struct, frozen=True):
@@ -80,7 +82,8 @@ def record(
         version += 1
         event, payload = draft.event, draft.payload
         data, kind = _encode(event), type(event).__name__
-        header = (place, new_id(), task_id, version, draft.node_id, kind, event.schema, at)
+        event_id = draft.event_id or new_id()
+        header = (place, event_id, task_id, version, draft.node_id, kind, event.schema, at)
         previous = _chain_hash(previous, header, data, payload)
         recorded.append(Recorded(*header, data, payload, previous, event))
     return recorded

@@ -62,6 +62,7 @@ _UNDO = {
         "ALTER TABLE requests DROP COLUMN found",
     ),
     12: ("ALTER TABLE nodes DROP COLUMN dependencies_seq",),
+    17: ("DROP TABLE imports",),
     16: (
         "DROP INDEX queue_tasks",
         "ALTER TABLE queue DROP COLUMN registered_seq",

@@ -84,6 +84,12 @@ def answers(reader: Reader, tasks: Iterable[str], nodes: Iterable[str]) -> dict[
             for limit in LIMITS
             for until in (3, 99)
         ],
+        "same ids": [
+            reader.existing_events(
+                ["x", *(each.event_id for each in reader.journal(1, limit=9))], n
+            )
+            for n in (0, 4, 99)
+        ],
         "locks by key": [
             reader.locks_by_key(prefix, after, limit)
             for prefix in ("", "file:", "b")

@@ -116,6 +116,15 @@ def test_fork_a_task(shared: DaemonProcess, task: str) -> None:
     assert (none.code, "nothing had FAILED there" in none.err) == (0, True)
 
 
+def test_where_an_imported_task_comes_from(shared: DaemonProcess) -> None:
+    """Its source, whatever that is called."""
+    with shared.connect() as connection:
+        asked = {"goal": "g", "source": "plans/\x1b[31mred.json", "nodes": []}
+        made = connection.call("ImportTask", **asked)["task_id"]
+    shown = on_a_terminal(shared.home, "task", "show", made).plain
+    assert r"imported from plans/\x1b[31mred.json" in shown
+
+
 def test_a_terminal_says_what_is_to_be_done(shared: DaemonProcess, task: str) -> None:
     """How many nodes are to do, and which."""
     shown = on_a_terminal(shared.home, "task", "fork", task)

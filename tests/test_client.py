@@ -22,6 +22,7 @@ from agentd.client.requests import (
     forks,
     gates,
     growth,
+    imports,
     leases,
     limits,
     locks,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from tests.daemon_process import DaemonProcess
 
 REQUESTS = (
-    *(control, daemon, endings, events, explain, forks, gates, growth, leases, limits),
+    *(control, daemon, endings, events, explain, forks, gates, growth, imports, leases, limits),
     *(locks, nodes, registration),
     *(retries, tasks, updates, workers),
 )
@@ -137,6 +138,7 @@ EXAMPLES: Mapping[str, Callable[[Any], Any]] = {
     "ExplainTask": lambda client: client.explain_task(registered(client)),
     "AddNodes": lambda client: client.add_nodes(registered(client), [{"name": "more"}]),
     "ForkTask": lambda client: client.fork_task(registered(client), failed=True),
+    "ImportTask": lambda client: client.import_task("g", "there", [NODE]),
     "ListGates": lambda client: client.list_gates(task_id=gated(client)),
     "DecideGate": lambda client: client.decide_gate(gated(client), "ship", "approve", by="me"),
     "AcquireResourceLock": lambda client: client.acquire_resource_lock("file:/a", metadata=[1]),

@@ -45,7 +45,7 @@ ACQUIRING = {"AcquireNextNode", "AcquireNodes", "AcquireResourceLock"}
 OF_GATES = {"DecideGate"}
 OF_LIMITS = {"SetLimit", "CloseLimit", "UpdateNode"}
 WITHOUT_A_REPEAT = {
-    *("RegisterTask", "CommitEvent", "RetryNode", "AddNodes", "ForkTask"),
+    *("RegisterTask", "CommitEvent", "RetryNode", "AddNodes", "ForkTask", "ImportTask"),
     "ReleaseResourceLock",
     *(*ACQUIRING, *OF_TASKS, *OF_LIMITS, *OF_GATES),
 }
@@ -103,6 +103,16 @@ def fork(client: Any) -> None:
     assert [task.id for task in client.list_tasks(limit=2).tasks] == [forked.task_id, task_id]
 
 
+def take_over(client: Any) -> None:
+    """Import a task, once, in two pieces."""
+    made = client.import_task("seventh", "elsewhere", [{"status": "COMPLETED"}], paused=True)
+    events = [{"node_id": made.node_ids[0], "payload": 1}]
+    client.add_nodes(made.task_id, [{"status": "FAILED"}], events=events)
+    told = [event.action_type for event in client.task_events(made.task_id).events]
+    assert told == ["IMPORT_TASK", "ADD_NODE", "ADD_NODE", "COMMIT_EVENT"]
+    assert client.import_task("seventh", "elsewhere", []).existing
+
+
 def gate(client: Any) -> None:
     """Decide a gate once."""
     nodes = [{"name": "ship", "gate": {"ask": "Ship it?", "timeout_secs": 99}}]
@@ -157,7 +167,7 @@ def test_a_lost_answer_has_one_effect(daemon: DaemonProcess, opened: Any, path: 
         assert client.watch_events(after_seq=0, limit=1).last_seq == 1
         assert client.list_workers().workers
         database = client.metrics().database
-        for do_once in (hold, try_again, limit, grow, fork, gate, lock):
+        for do_once in (hold, try_again, limit, grow, fork, take_over, gate, lock):
             do_once(client)
         client.health()
         client.describe_interface()

@@ -35,7 +35,7 @@ def data(ended: Ended) -> Any:
 def pretend(url: str, schema: int) -> None:
     """The schema of another version, as far as its number says so."""
     with psycopg.connect(url, autocommit=True) as by_hand:
-        by_hand.execute(f"UPDATE {SCHEMA}.migrations SET number = {schema}")
+        by_hand.execute(f"UPDATE {SCHEMA}.migrations SET number = {schema} WHERE number = {LATEST}")
 
 
 # Init and migrate

@@ -41,6 +41,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "ExplainTask": TASK,
     "AddNodes": {**TASK, "nodes": []},
     "ForkTask": TASK,
+    "ImportTask": {"goal": "g", "source": "s", "nodes": []},
     "DecideGate": {**NODE, "decision": "approve"},
     "AcquireResourceLock": {"resource_key": "a"},
     "HeartbeatResourceLock": HELD_LOCK,

@@ -288,6 +288,7 @@ def test_every_alias_is_the_method() -> None:
         "ExplainTask": ("explain_task",),
         "AddNodes": ("add_nodes",),
         "ForkTask": ("fork_task",),
+        "ImportTask": ("import_task",),
         "ListGates": ("list_gates",),
         "DecideGate": ("decide_gate",),
         "AcquireResourceLock": ("acquire_resource_lock",),

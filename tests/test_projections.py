@@ -552,4 +552,5 @@ def test_folding_reaches_every_table() -> None:
         "wishes": 0,
         "locks": 0,
         "expired_locks": 0,
+        "imports": 0,
     }

@@ -66,6 +66,12 @@ def requests(core: Core) -> dict[str, dict[str, Any]]:
         "CloseLimit": {"name": _limit(core), "for_secs": 1.5},
         "AddNodes": {"task_id": task_id, "nodes": [{}, {"before": [uid(6)]}]},
         "ForkTask": {"task_id": core.register(spec(0xF0)), "goal": "h"},
+        "ImportTask": {
+            "goal": "g",
+            "source": "s",
+            "nodes": [{"name": "n", "status": "FAILED"}],
+            "events": [{"node_id": "n", "payload": [1.50], "id": uid(0xE0)}],
+        },
         "DecideGate": {**_gate(core), "decision": "reject", "by": "me", "note": "no"},
         "AcquireResourceLock": {"resource_key": "free", "metadata": [1.50]},
         "HeartbeatResourceLock": _lock(core, "kept"),
@@ -97,6 +103,7 @@ def _lock(core: Core, key: str) -> dict[str, Any]:
 RECORDED = {
     "RegisterTask": 3,
     "ForkTask": 2,
+    "ImportTask": 3,
     "AcquireNodes": 2,
     "UpdateNode": 2,
     "AddNodes": 3,

@@ -26,6 +26,7 @@ from agentd.projections import (
     EDGES,
     EXPIRED_LOCKS,
     GATES,
+    IMPORTS,
     LIMITS,
     LOCKS,
     NODES,
@@ -41,6 +42,7 @@ from agentd.projections import (
     EdgeRow,
     ExpiredLockRow,
     GateRow,
+    ImportRow,
     Key,
     LimitRow,
     LockRow,
@@ -110,6 +112,7 @@ ROWS: list[Examples] = [
     (LOCKS, [((uid(n),), replace(LOCK, lease_id=uid(n))) for n in (1, 2, 3)]),
     (EXPIRED_LOCKS, [((key,), ExpiredLockRow(key, uid(1), "me", None)) for key in "abc"]),
     (WISHES, [((uid(n), "a"), replace(WISH, node_id=uid(n))) for n in (1, 2, 3)]),
+    (IMPORTS, [((source,), ImportRow(source, uid(1))) for source in "abc"]),
     (USAGE, [(("a", unit), UsageRow("a", unit, 1.5)) for unit in ("x", "y", "z")]),
 ]
 each_projection = pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_a_repeat_in_another_span_is_a_repeat(core: Core) -> None:
         assert core.do("RegisterTask", goal="g", request_id=uid(1), **said) == first
 
 
-@pytest.mark.parametrize("method", ["RegisterTask", "AddNodes", "ForkTask"])
+@pytest.mark.parametrize("method", ["RegisterTask", "AddNodes", "ForkTask", "ImportTask"])
 def test_what_is_no_traceparent_is_refused(core: Core, method: str) -> None:
     """The message has the value and an example, and nothing of the request happens."""
     task_id = core.do("RegisterTask", goal="g")["task_id"]
@@ -93,6 +93,7 @@ def test_what_is_no_traceparent_is_refused(core: Core, method: str) -> None:
         "RegisterTask": {"goal": "g"},
         "AddNodes": {"task_id": task_id, "nodes": [{}]},
         "ForkTask": {"task_id": task_id},
+        "ImportTask": {"goal": "g", "source": "s", "nodes": []},
     }
     before = core.journal()
     with pytest.raises(InvalidParams, match=r"`\$\.traceparent`: '00-xyz' is no .* 00-0af7"):

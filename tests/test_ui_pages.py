@@ -251,6 +251,17 @@ def test_what_others_wrote_is_text(stage: Stage, hostile: str) -> None:
         assert left.isprintable(), [c for c in left if not c.isprintable()][:5]
 
 
+def test_the_source_of_an_import_is_text(stage: Stage, shared: DaemonProcess) -> None:
+    """It is shown with its task, as text."""
+    with shared.connect() as connection:
+        asked = {"goal": "g", "source": MARKUP + HOSTILE, "nodes": [{"name": "a"}]}
+        task = connection.call("ImportTask", **asked)["task_id"]
+    assert "imported from <script>alert(1)" in stage.read(f"/tasks/{task}")
+    html = stage.browser.get(f"/tasks/{task}").text
+    assert (html.count("<script"), "<img" in html) == (1, False)
+    assert html.replace("\n", "").isprintable()
+
+
 def test_a_filter_is_text(stage: Stage) -> None:
     """So is what a link put into an address."""
     for path in ("/?goal=", "/journal?kind=", f"/tasks/{stage.task}?node="):

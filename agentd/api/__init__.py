@@ -80,6 +80,14 @@ from agentd.api.heartbeats import (
     HeartbeatResult,
     HeldLease,
 )
+from agentd.api.imports import (
+    ImportedEventSpec,
+    ImportedNodeSpec,
+    ImportTaskParams,
+    ImportTaskResult,
+    NoteSpec,
+    moment_or_none,
+)
 from agentd.api.leases import (
     LONGEST_WAIT,
     AcquireNext,
@@ -235,6 +243,10 @@ __all__ = [
     "HeldLease",
     "HeldLockParams",
     "Id",
+    "ImportTaskParams",
+    "ImportTaskResult",
+    "ImportedEventSpec",
+    "ImportedNodeSpec",
     "Json",
     "LeaseParams",
     "LeaseRef",
@@ -265,6 +277,7 @@ __all__ = [
     "NodeStatusParams",
     "NodeStatusResult",
     "NodeView",
+    "NoteSpec",
     "OkResult",
     "OptionalJson",
     "OptionalObject",
@@ -319,6 +332,7 @@ __all__ = [
     "is_id",
     "is_traceparent",
     "locks_of",
+    "moment_or_none",
     "once_each",
     "or_default",
     "own_settings",

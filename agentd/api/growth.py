@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, field
 
+from agentd.api.imports import EarlyEnds, ImportedNodeSpec, NoteSpec, check_notes, settle_ends
 from agentd.api.params import Nullable, TaskParams
-from agentd.api.registration import MOST_NODES, NodeSpec, settle_nodes
+from agentd.api.registration import MOST_NODES, settle_nodes
 from agentd.api.trace_context import Traceparent, check_traceparent
 from agentd.api.types import Id, NodeRef, OrNull, ResultId, canonical_id, canonical_ref
 
@@ -17,8 +18,11 @@ Before = Annotated[
 ]
 
 
-class AddedNodeSpec(NodeSpec, kw_only=True, forbid_unknown_fields=True):
-    """One node that is added to a task; `dependencies` may be of any of the task's nodes."""
+class AddedNodeSpec(ImportedNodeSpec, kw_only=True, forbid_unknown_fields=True):
+    """One node that is added to a task; `dependencies` may be of any of the task's nodes.
+
+    It may have ended where the task was imported, and nowhere else.
+    """
 
     dependencies: OrNull[list[Reference]] = field(default_factory=list)
     before: Before = field(default_factory=list)
@@ -42,12 +46,20 @@ class AddNodesParams(TaskParams, kw_only=True, forbid_unknown_fields=True):
     lease: Annotated[
         LeaseRef | None, Meta(description="add them only while this lease is current")
     ] = None
+    events: Annotated[
+        OrNull[list[NoteSpec]],
+        Meta(
+            description="of a task that was imported: what agents noted elsewhere about its nodes"
+        ),
+    ] = field(default_factory=list)
     traceparent: Traceparent | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_traceparent(self.traceparent)
         settle_nodes(self.nodes, "$.nodes")
+        settle_ends(self.nodes, "$.nodes")
+        check_notes(self.events, "$.events")
         for node in self.nodes:
             if node.before:
                 node.before = list(dict.fromkeys(map(canonical_ref, node.before)))
@@ -56,6 +68,7 @@ class AddNodesParams(TaskParams, kw_only=True, forbid_unknown_fields=True):
 
 
 class AddNodesResult(Struct):
-    """The ids of the new nodes, in the order given."""
+    """The ids of the new nodes, in the order given; what else there is to know."""
 
     node_ids: list[ResultId]
+    warnings: EarlyEnds = UNSET

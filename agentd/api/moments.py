@@ -14,8 +14,8 @@ LONGEST_SECS = 31_536_000
 _QUOTED = 40
 """Characters of what is no moment that a message repeats."""
 
-_FIRST_SECONDS, _LAST_SECONDS = -62_135_596_800, 253_402_300_799
-"""The years 1 to 9999."""
+_FIRST, _END = -62_135_596_800, 253_402_300_800
+"""Seconds: where the year 1 begins, and where the year 9999 is over."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,12 +38,12 @@ FractionalSeconds = Annotated[float, Meta(description="Unix seconds, with their 
 def to_milliseconds(moment: float | str, place: str) -> int:
     """The moment in Unix milliseconds. Raises ValueError that names the place of what is none."""
     seconds = _seconds_of(moment) if isinstance(moment, str) else moment
-    if seconds is None or not _FIRST_SECONDS <= seconds <= _LAST_SECONDS:
+    if seconds is None or not _FIRST <= seconds < _END:
         raise ValueError(
             f"`{place}`: {str(moment)[:_QUOTED]!r} is no moment; expected Unix seconds, or "
             "RFC 3339 such as 2026-01-31T12:00:00Z, of the years 1 to 9999"
         )
-    return round(seconds * 1000)
+    return min(round(seconds * 1000), _END * 1000 - 1)
 
 
 def check_at(at: int | str | None) -> None:

@@ -41,6 +41,9 @@ class TaskView(Struct):
         ForkOrigin | UnsetType, Meta(description="left out where it was registered")
     ] = UNSET
     traceparent: Annotated[str | UnsetType, _WhereSet] = UNSET
+    imported_from: Annotated[
+        str | UnsetType, Meta(description="the `source`, if ImportTask made it; else left out")
+    ] = UNSET
 
 
 class TaskStatusParams(TaskParams):

@@ -100,4 +100,4 @@ def rfc3339(at: int) -> str:
     maxsize=4096
 )  # events come in clusters, and formatting a second costs as much as a query
 def _rfc3339_seconds(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]

@@ -32,6 +32,7 @@ from agentd.client.requests import (
     forks,
     gates,
     growth,
+    imports,
     leases,
     limits,
     locks,
@@ -100,6 +101,7 @@ class AsyncClient:
     explain_task = _async_method(explain.explain_task)
     add_nodes = _async_method(growth.add_nodes)
     fork_task = _async_method(forks.fork_task)
+    import_task = _async_method(imports.import_task)
     list_gates = _async_method(gates.list_gates)
     decide_gate = _async_method(gates.decide_gate)
     acquire_resource_lock = _async_method(locks.acquire_resource_lock)

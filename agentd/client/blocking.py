@@ -33,6 +33,7 @@ from agentd.client.requests import (
     forks,
     gates,
     growth,
+    imports,
     leases,
     limits,
     locks,
@@ -107,6 +108,7 @@ class Client:
     explain_task = _blocking_method(explain.explain_task)
     add_nodes = _blocking_method(growth.add_nodes)
     fork_task = _blocking_method(forks.fork_task)
+    import_task = _blocking_method(imports.import_task)
     list_gates = _blocking_method(gates.list_gates)
     decide_gate = _blocking_method(gates.decide_gate)
     acquire_resource_lock = _blocking_method(locks.acquire_resource_lock)

@@ -9,14 +9,18 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import NODEFAULT, Struct
 from msgspec.structs import replace
 
 from agentd.api import (
     AddedNodeSpec,
     GateSpec,
+    ImportedEventSpec,
+    ImportedNodeSpec,
     LeaseRef,
     NodeDefaults,
     NodeSpec,
+    NoteSpec,
     RateSpec,
     RetrySpec,
 )
@@ -27,7 +31,8 @@ from agentd.text import quote
 Kind = TypeVar("Kind", GateSpec, LeaseRef, NodeDefaults, RateSpec, RetrySpec)
 T = TypeVar("T")
 
-Spec = TypeVar("Spec", NodeSpec, AddedNodeSpec)
+Spec = TypeVar("Spec", NodeSpec, AddedNodeSpec, ImportedNodeSpec)
+Note = TypeVar("Note", NoteSpec, ImportedEventSpec)
 
 _ALIKE = 0.6
 """How much of two names has to be the same, from 0 to 1: `depends_on` is 0.64 `dependencies`."""
@@ -54,6 +59,28 @@ def added_node_specs(given_nodes: Iterable[NodeSpec | Mapping[str, Any]]) -> lis
     return _specs(given_nodes, AddedNodeSpec, "nodes")
 
 
+def imported_node_specs(
+    given_nodes: Iterable[NodeSpec | Mapping[str, Any]],
+) -> list[ImportedNodeSpec]:
+    """The same of nodes that are imported: they may have ended."""
+    return _specs(given_nodes, ImportedNodeSpec, "nodes")
+
+
+def notes_of(given: Iterable[Note | Mapping[str, Any]], kind: type[Note]) -> list[Note]:
+    """What was noted elsewhere; the caller's own are left as they are.
+
+    Raises `TypeError` for fields that none has, or what `encode` raises of a payload.
+    """
+    return [_note(each, kind, f"$.events[{at}]") for at, each in enumerate(given)]
+
+
+def _note(given: Note | Mapping[str, Any], kind: type[Note], place: str) -> Note:
+    said = dict(_fields_of(given))
+    ids = {name: str(said[name]) for name in ("node_id", "id") if said.get(name) is not None}
+    note = kind(**{**said, **ids})
+    return replace(note, payload=encode_optional(note.payload, f"{place}.payload"))
+
+
 def _specs(
     given_nodes: Iterable[NodeSpec | Mapping[str, Any]], kind: type[Spec], field: str
 ) -> list[Spec]:
@@ -73,7 +100,7 @@ def _faults(
     fields = kind.__struct_fields__
     for number, node in enumerate(nodes):
         if isinstance(node, NodeSpec):
-            if unknown := {*node.__struct_fields__} - {*fields}:
+            if unknown := [name for name in _fields_of(node) if name not in fields]:
                 yield f"{field}[{number}] has no field {', '.join(map(repr, unknown))} there"
             continue
         if not isinstance(node, Mapping):
@@ -91,9 +118,12 @@ def _advice(name: str, fields: Sequence[str]) -> str:
 
 
 def _node_spec(node: NodeSpec | Mapping[str, Any], kind: type[Spec], place: str) -> Spec:
-    spec = node if isinstance(node, kind) else kind(**_fields_of(node))
+    spec = node if type(node) is kind else kind(**_fields_of(node))
     if isinstance(spec, AddedNodeSpec):
         spec = replace(spec, before=[str(each) for each in spec.before or ()])
+    if isinstance(spec, ImportedNodeSpec):
+        result = encode_optional(spec.result_payload, f"{place}.result_payload")
+        spec = replace(spec, result_payload=result)
     return replace(
         spec,
         id=None if spec.id is None else str(spec.id),
@@ -104,10 +134,20 @@ def _node_spec(node: NodeSpec | Mapping[str, Any], kind: type[Spec], place: str)
     )
 
 
-def _fields_of(node: NodeSpec | Mapping[str, Any]) -> Mapping[str, Any]:
+def _fields_of(node: Struct | Mapping[str, Any]) -> Mapping[str, Any]:
+    """What it says: a Struct of another kind may have fields that are not set."""
     if isinstance(node, Mapping):
         return node
-    return {name: getattr(node, name) for name in node.__struct_fields__}
+    return {
+        field.name: value
+        for field in msgspec.structs.fields(node)
+        if (value := getattr(node, field.name)) != _default_of(field)
+    }
+
+
+def _default_of(field: msgspec.structs.FieldInfo) -> Any:
+    factory = field.default_factory
+    return field.default if factory is NODEFAULT else factory()
 
 
 def node_defaults_of(given: NodeDefaults | Mapping[str, Any] | None) -> NodeDefaults | None:

@@ -190,7 +190,7 @@ class Connection(asyncio.BufferedProtocol):
         if waiting is None:
             return None
         job = decode_request(waiting, self, self._service.sizes)
-        if isinstance(job, SubmittedCommand):
+        if isinstance(job, SubmittedCommand) and job.call.command.prepare is None:
             self._commands, self._goes_alone = 1, True
             return job
         self._start(job)

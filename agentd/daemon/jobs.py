@@ -16,12 +16,14 @@ from agentd.api import (
     AcquireNodesResult,
     AcquireResourceLockParams,
     Acquisition,
+    AddNodesParams,
     CommitEventParams,
     CompleteNodeParams,
     EndingResult,
     FailNodeParams,
     ForkTaskParams,
     HeartbeatNodeParams,
+    ImportTaskParams,
     Params,
     RegisterTaskParams,
     ReleaseNodeParams,
@@ -92,7 +94,7 @@ def decode_request(
     if method.command is None:
         return Query(request.id, method, params)
     size = len(request.params) + len(request.id)
-    if isinstance(params, _WRITING):
+    if isinstance(params, _WRITING) or (isinstance(params, AddNodesParams) and params.events):
         sizes.add(params.task_id, size)  # later contexts show it
     answer = _answer_bytes(params, sizes)
     wait_secs = params.wait_secs if isinstance(params, _WAITING) else 0
@@ -143,7 +145,7 @@ def _answer_bytes(params: Params, sizes: ContextSizes) -> int:
         return sizes.estimate(wanted.task_id) * most
     if isinstance(params, RegisterTaskParams):
         return _NODE_ID * len(params.initial_nodes)
-    if isinstance(params, ForkTaskParams):
+    if isinstance(params, ForkTaskParams | ImportTaskParams):
         return LARGE  # nobody knows yet
     if isinstance(params, HeartbeatNodeParams):
         return _OUTCOME * len(params.leases or ())

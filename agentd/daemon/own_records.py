@@ -13,6 +13,7 @@ from agentd.daemon.log import logger
 from agentd.daemon.sweeper import Sweeper
 from agentd.events import (
     Event,
+    EventCommitted,
     GateOpened,
     LeaseExpired,
     LeaseExtended,
@@ -61,7 +62,8 @@ class OwnRecords:
     def committed(self, recorded: Sequence[Recorded]) -> None:
         """Take note of what was recorded."""
         for each in recorded:
-            count_event(self._counters, each.kind)
+            if type(each.event) is not EventCommitted or each.event.noted_at is None:
+                count_event(self._counters, each.kind)  # what was imported, nobody committed here
             note = self._notes.get(type(each.event))
             if note is not None:
                 note(each, each.event)

@@ -27,6 +27,7 @@ from agentd.decide.gates import (
     time_out_gates,
 )
 from agentd.decide.growth import Growth, OldNode, add_nodes
+from agentd.decide.imports import ImportState, import_task
 from agentd.decide.leases import (
     acquire_next_node,
     check_wanted,
@@ -58,6 +59,7 @@ from agentd.decide.state import (
     NodeState,
     TaskState,
 )
+from agentd.decide.takeovers import LiveLease, LiveLock, LiveLockState, TakeOver, take_lock
 from agentd.decide.updates import UpdateState, update_node
 
 __all__ = [
@@ -72,10 +74,14 @@ __all__ = [
     "Growth",
     "HeldLockState",
     "HeldNode",
+    "ImportState",
     "KnownNode",
     "LeaseState",
     "Ledger",
     "LimitsState",
+    "LiveLease",
+    "LiveLock",
+    "LiveLockState",
     "LockState",
     "NamedNode",
     "NodeOfTask",
@@ -86,6 +92,7 @@ __all__ = [
     "OriginNode",
     "Registration",
     "RetryState",
+    "TakeOver",
     "TaskState",
     "UpdateState",
     "acquire_next_node",
@@ -104,6 +111,7 @@ __all__ = [
     "fork_task",
     "heartbeat",
     "heartbeat_resource_lock",
+    "import_task",
     "open_gates",
     "pause_task",
     "refused_heartbeat",
@@ -115,6 +123,7 @@ __all__ = [
     "set_budget",
     "set_limit",
     "settle_due",
+    "take_lock",
     "time_out_gates",
     "time_out_task",
     "update_node",

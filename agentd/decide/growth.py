@@ -5,17 +5,25 @@ satisfied already is not waited for.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import ClassVar
 
 from msgspec import Struct
 
 from agentd import graph
-from agentd.api import EMPTY_OBJECT, AddedNodeSpec, AddNodesParams, or_default
+from agentd.api import (
+    EMPTY_OBJECT,
+    AddedNodeSpec,
+    AddNodesParams,
+    moment_or_none,
+    or_default,
+)
 from agentd.decide.context import Context
+from agentd.decide.imports import note_events, result_of, satisfies, status_of
 from agentd.decide.leases import require_lease
 from agentd.decide.registration import ids_by_name, node_settings, shorten
 from agentd.decide.state import require_known, require_not_cancelled, require_task
-from agentd.errors import InvalidGraph
+from agentd.errors import InvalidGraph, InvalidParams
 from agentd.events import DependenciesAdded, NodeAdded, NodeSettings, TaskCancelled
 from agentd.journal import Draft
 from agentd.projections import NodeRow, TaskStateRow
@@ -36,8 +44,8 @@ class Growth(Struct, frozen=True):
 
     `old` has the nodes of the task that are meant, by the id or the name that means them, and those
     that have a name that a new node is to have. `holder` is the node whose lease is named, and
-    `defaults` are the task's. `edges` are as much of the old graph as a cycle could go through,
-    with the `names` of its nodes.
+    `defaults` are the task's. Nodes of one that was `imported` may have ended elsewhere. `edges`
+    are as much of the old graph as a cycle could go through, with the `names` of its nodes.
     """
 
     task_id: str
@@ -51,13 +59,16 @@ class Growth(Struct, frozen=True):
     old: Mapping[str, OldNode] = {}
     edges: Mapping[str, Sequence[str]] = {}
     names: Mapping[str, str] = {}
+    imported: bool = False
     result_seq: ClassVar[int] = 0
 
 
-def add_nodes(state: Growth, params: AddNodesParams, _context: Context) -> list[Draft]:
-    """The new nodes, and of each that was there what it waits for besides."""
+def add_nodes(state: Growth, params: AddNodesParams, context: Context) -> list[Draft]:
+    """The new nodes, of each that was there what it waits for besides, and what was noted."""
     require_task(state)
     require_not_cancelled(state.task_id, state.cancelled)
+    if not state.imported:
+        _refuse_what_is_imported(state.task_id, params)
     if params.lease is not None:
         holder = require_known(state.holder, state.task_id, params.lease.node_id)
         require_lease(holder, params.lease.lease_id)
@@ -70,8 +81,27 @@ def add_nodes(state: Growth, params: AddNodesParams, _context: Context) -> list[
     meant = {ref: each.row.node_id for ref, each in state.old.items()} | named
     needed, later = _new_edges(nodes, meant | {each: each for each in state.node_ids}, old, names)
     _refuse_cycle(state.edges, needed, later, names)
-    added = _additions(state, nodes, needed, old, params.traceparent)
-    return [*added, *_more_dependencies(later, old)]
+    satisfied = {node_id for node_id, each in old.items() if each.satisfied}
+    settings = {node_id: node_settings(spec, state.defaults) for node_id, spec in nodes}
+    satisfied |= {node_id for node_id, spec in nodes if satisfies(spec, settings[node_id])}
+    added = _additions(state, nodes, needed, settings, satisfied, params.traceparent)
+    meant |= {each: each for each in (*old, *state.node_ids)}
+    noted = note_events(params.events, meant, context.now)
+    return [*added, *_more_dependencies(later, old, satisfied), *noted]
+
+
+def _refuse_what_is_imported(task_id: str, params: AddNodesParams) -> None:
+    """Raise `InvalidParams` where a node of a task that began here is told to have ended."""
+    told = "events" if params.events else ""
+    for number, spec in enumerate(params.nodes):
+        if spec.tells_an_end:
+            told = f"nodes[{number}]"
+            break
+    if told:
+        raise InvalidParams(
+            f"AddNodes: `$.{told}` tells what was done elsewhere, and task {task_id} began here: "
+            "`status`, `result_payload`, `ended_at` and `events` are for tasks that ImportTask made"
+        )
 
 
 def _refuse_taken_names(state: Growth, named: Mapping[str, str]) -> None:
@@ -148,25 +178,30 @@ def _additions(
     state: Growth,
     nodes: Sequence[tuple[str, AddedNodeSpec]],
     needed: Edges,
-    old: Mapping[str, OldNode],
+    settings: Mapping[str, NodeSettings | None],
+    satisfied: AbstractSet[str],
     traceparent: str | None,
 ) -> Iterator[Draft]:
     first = 0 if state.task is None else state.task.nodes
-    satisfied = {node_id for node_id, each in old.items() if each.satisfied}
     for place, (node_id, spec) in enumerate(nodes):
         event = NodeAdded(
             first + place,
             tuple(needed[node_id]),
             len(needed[node_id].keys() - satisfied),
-            "PENDING",
+            status_of(spec),
             spec.name,
-            node_settings(spec, state.defaults),
+            settings[node_id],
             place,
             traceparent=traceparent,
+            result=result_of(spec),
+            updated_at=moment_or_none(spec.ended_at, "$.nodes"),
         )
         yield Draft(event, node_id, or_default(spec.payload_schema, EMPTY_OBJECT))
 
 
-def _more_dependencies(later: Edges, old: Mapping[str, OldNode]) -> Iterator[Draft]:
+def _more_dependencies(
+    later: Edges, old: Mapping[str, OldNode], satisfied: AbstractSet[str]
+) -> Iterator[Draft]:
     for node_id, more in later.items():
-        yield Draft(DependenciesAdded(tuple(more), old[node_id].row.dependencies_seq), node_id)
+        previous, done = old[node_id].row.dependencies_seq, len(more.keys() & satisfied)
+        yield Draft(DependenciesAdded(tuple(more), previous, done), node_id)

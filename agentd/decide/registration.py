@@ -58,11 +58,8 @@ def register_task(state: Registration, params: RegisterTaskParams, context: Cont
     _require_parent(state, params)
     nodes = list(zip(state.node_ids, params.initial_nodes, strict=True))
     named = ids_by_name(nodes)
-    dependencies = {node_id: _dependency_ids(node_id, spec, named) for node_id, spec in nodes}
-    names = {node_id: name for name, node_id in named.items()}
-    graph.check(state.node_ids, dependencies, state.taken, names)
-    defaults = own_settings(params.node_defaults or _NO_DEFAULTS, params.priority)
-    of_task = None if defaults == _NO_SETTINGS else defaults
+    dependencies = check_graph(nodes, named, state.taken)
+    of_task = settings_of_task(params.node_defaults, params.priority)
     registered = _registered(params, len(nodes), of_task, context.now)
     drafts = [Draft(registered, payload=or_default(params.context, EMPTY_OBJECT))]
     for position, (node_id, spec) in enumerate(nodes):
@@ -101,6 +98,16 @@ def _registered(
     )
 
 
+def check_graph(
+    nodes: Sequence[tuple[str, NodeSpec]], named: Mapping[str, str], taken: Sequence[str]
+) -> dict[str, list[str]]:
+    """What each node depends on, by id. Raises `InvalidGraph` where it is no graph of new nodes."""
+    dependencies = {node_id: _dependency_ids(node_id, spec, named) for node_id, spec in nodes}
+    names = {node_id: name for name, node_id in named.items()}
+    graph.check([node_id for node_id, _spec in nodes], dependencies, taken, names)
+    return dependencies
+
+
 def ids_by_name(nodes: Sequence[tuple[str, NodeSpec]]) -> dict[str, str]:
     """The nodes that have a name. Raises `InvalidGraph` where two have the same."""
     named: dict[str, str] = {}
@@ -137,6 +144,12 @@ def shorten(name: str) -> str:
     """A name as a message repeats it."""
     most = 128  # no name is longer
     return name if len(name) <= most else f"{name[:most]}…"
+
+
+def settings_of_task(defaults: NodeDefaults | None, priority: int) -> NodeSettings | None:
+    """What the nodes have where they say nothing; None for nothing."""
+    settings = own_settings(defaults or _NO_DEFAULTS, priority)
+    return None if settings == _NO_SETTINGS else settings
 
 
 def node_settings(spec: NodeSpec, defaults: NodeSettings | None) -> NodeSettings | None:

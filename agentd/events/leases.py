@@ -13,7 +13,7 @@ class NodeAcquired(Event, frozen=True, omit_defaults=True):
     A heartbeat extends it by `lease_ms`, where that is not the daemon's own, and never beyond
     `deadline_at`. Records of old say nothing of `attempt`: the reducer counts. `usage` is what the
     node had used by then. It took a slot of each of these `limits`; `labels` is what its worker
-    offered.
+    offered. A lease that was taken over is as old as `acquired_at` (Unix milliseconds).
     """
 
     lease_id: str
@@ -26,6 +26,7 @@ class NodeAcquired(Event, frozen=True, omit_defaults=True):
     usage: Amounts = {}
     limits: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    acquired_at: int | None = None
 
 
 class LeaseExtended(Event, frozen=True):

@@ -15,7 +15,8 @@ class LockAcquired(Event, frozen=True, omit_defaults=True):
 
     With a `node_lease_id` the lock is bound to that lease, and ends with it, whenever that is. A
     lock of one of a node's own `locks` has that node's owner; `node_id` is what was said, and need
-    not be one.
+    not be one. A lock that was taken over is as old as `acquired_at`, and was extended last at
+    `updated_at` (Unix milliseconds).
     """
 
     key: str
@@ -26,6 +27,8 @@ class LockAcquired(Event, frozen=True, omit_defaults=True):
     provider: str | None = None
     node_id: str | None = None
     node_lease_id: str | None = None
+    acquired_at: int | None = None
+    updated_at: int | None = None
 
 
 class LockExtended(Event, frozen=True):

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from agentd.events.base import Amounts, Event, Status
 from agentd.events.gates import Gate
@@ -54,7 +54,9 @@ class NodeAdded(Event, frozen=True, omit_defaults=True):
 
     `place` is its place among those of the same request, from 0, where the task was there already.
     A node that had ended in the task that its own was forked from did so in record `result_seq`.
-    `traceparent` is the span of whoever added it, where that is not the task's.
+    One that had ended elsewhere, before it was imported, brings its `result`, the user's JSON as it
+    came in; there it changed last at `updated_at` (Unix milliseconds). `traceparent` is the span of
+    whoever added it, where that is not the task's.
     """
 
     position: int
@@ -66,16 +68,20 @@ class NodeAdded(Event, frozen=True, omit_defaults=True):
     place: int | None = None
     result_seq: int | None = None
     traceparent: str | None = None
+    result: Raw | UnsetType = UNSET
+    updated_at: int | None = None
 
 
 class DependenciesAdded(Event, frozen=True, omit_defaults=True):
-    """A PENDING node waits for these as well: nodes that were added later.
+    """A PENDING node depends on these as well: nodes that were added later.
 
-    Those that were added before them are in the record `previous`.
+    Those that were added before them are in the record `previous`. So many of these are `satisfied`
+    already: they were imported as nodes that have ended.
     """
 
     dependencies: tuple[str, ...]
     previous: int | None = None
+    satisfied: int = 0
 
 
 class NodeUpdated(Event, frozen=True, omit_defaults=True):
@@ -114,7 +120,8 @@ class EventCommitted(Event, frozen=True, omit_defaults=True):
 
     `usage` is what was used besides what was told before; `spent`: it made the task reach its
     budget. So too in the ends of nodes. A `checkpoint` is what the next holder goes on from: that
-    of this `attempt`, behind the node's one before it, at the seq `previous`.
+    of this `attempt`, behind the node's one before it, at the seq `previous`. One that was imported
+    was noted elsewhere, at `noted_at` (Unix milliseconds).
     """
 
     action_type: str
@@ -123,3 +130,4 @@ class EventCommitted(Event, frozen=True, omit_defaults=True):
     checkpoint: bool = False
     attempt: int = 0
     previous: int | None = None
+    noted_at: int | None = None

@@ -22,7 +22,8 @@ class TaskRegistered(Event, frozen=True, omit_defaults=True):
     nothing, `spent` says that its budget is reached already. They and all behind them came later
     and are left out where there is nothing to say, so records without them are what they always
     were. Of its nodes so many are `completed` and `failed` from the start: it was `forked_from`
-    another. `traceparent` is the span of whoever planned it.
+    another, or `imported_from` elsewhere, which is the source's own name; there it was `created_at`
+    that moment, in Unix milliseconds. `traceparent` is the span of whoever planned it.
     """
 
     goal: str
@@ -40,6 +41,8 @@ class TaskRegistered(Event, frozen=True, omit_defaults=True):
     completed: int = 0
     failed: int = 0
     traceparent: str | None = None
+    imported_from: str | None = None
+    created_at: int | None = None
 
 
 class TaskCancelled(Event, frozen=True, omit_defaults=True):

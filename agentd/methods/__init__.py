@@ -21,6 +21,7 @@ from agentd.methods import (
     gates,
     growth,
     heartbeats,
+    imports,
     leases,
     limits,
     locks,
@@ -130,6 +131,13 @@ METHODS: tuple[Method, ...] = (
     Method("ExplainTask", api.ExplainTaskParams, api.ExplainTaskResult, query=explain.explain_task),
     Method("AddNodes", api.AddNodesParams, api.AddNodesResult, growth.ADD_NODES, grows=True),
     Method("ForkTask", api.ForkTaskParams, api.ForkTaskResult, forks.FORK_TASK),
+    Method(
+        "ImportTask",
+        api.ImportTaskParams,
+        api.ImportTaskResult,
+        imports.IMPORT_TASK,
+        grows=True,
+    ),
     Method("ListGates", api.ListGatesParams, api.ListGatesResult, query=gates.list_gates),
     Method("DecideGate", api.DecideGateParams, api.DecideGateResult, gates.DECIDE_GATE),
     Method(

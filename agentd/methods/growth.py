@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec import UNSET
+
 from agentd import decide, queries
 from agentd.api import AddNodesParams, AddNodesResult, is_id
 from agentd.decide import Context, Growth, OldNode
 from agentd.events import NodeAdded
 from agentd.journal import Recorded
+from agentd.methods.imports import warnings_of_ends
 from agentd.methods.method import Command
 from agentd.projections import NODES, NodeRow
 from agentd.store import Reader
@@ -22,17 +25,19 @@ def _load_growth(reader: Reader, params: AddNodesParams, context: Context) -> Gr
     node_ids = [spec.id or context.new_id() for spec in params.nodes]
     old = _old_nodes(reader, params, node_ids)
     edges = _edges(reader, params, old)
+    registered = queries.registration_of_task(reader, task_id)
     return Growth(
         task_id,
         version,
         task,
         holder=_holder(reader, params),
-        defaults=queries.registration_of_task(reader, task_id).node_defaults,
+        defaults=registered.node_defaults,
         node_ids=node_ids,
         taken=reader.existing_nodes([spec.id for spec in params.nodes if spec.id is not None]),
         old=old,
         edges=edges,
         names=_names(reader, edges),
+        imported=registered.imported_from is not None,
     )
 
 
@@ -47,6 +52,7 @@ def _old_nodes(
     """Nodes of the task by what means them: those that are named, and whose name is wanted."""
     new_names = [spec.name for spec in params.nodes if spec.name is not None]
     meant = {ref for spec in params.nodes for ref in (*spec.dependencies, *spec.before)}
+    meant |= {event.node_id for event in params.events}
     meant -= {*node_ids, *new_names}
     by_id = {ref for ref in meant if is_id(ref)}
     rows: dict[str, NodeRow] = {}
@@ -66,9 +72,11 @@ def _edges(
         return {old[ref].row.node_id for ref in refs if ref in old}
 
     needed = ids(ref for spec in params.nodes for ref in spec.dependencies)
-    return queries.edges_between(
-        reader, needed, ids(ref for spec in params.nodes for ref in spec.before)
-    )
+    before = ids(ref for spec in params.nodes for ref in spec.before)
+    if not needed or not before:
+        return queries.NO_EDGES
+    skips = not queries.may_end_early(reader, params.task_id)
+    return queries.edges_between(reader, needed, before, skips_satisfied=skips)
 
 
 def _names(reader: Reader, edges: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
@@ -84,7 +92,8 @@ def _show_added(
     _reader: Reader, records: Sequence[Recorded], _params: AddNodesParams, _context: Context
 ) -> AddNodesResult:
     added = [each for each in records if isinstance(each.event, NodeAdded)]
-    return AddNodesResult([each.node_id or "" for each in added])
+    warnings = warnings_of_ends(added)
+    return AddNodesResult([each.node_id or "" for each in added], warnings or UNSET)
 
 
 def _show_none(_reader: Reader, _recorded: Recorded | None, _context: Context) -> AddNodesResult:

@@ -43,7 +43,7 @@ def _cancellation(reader: Reader, task_id: str) -> TaskCancelled | None:
 
 def _show_registration(reader: Reader, recorded: Recorded, _context: Context) -> RegisterTaskResult:
     task_id = recorded.task_id
-    node_ids = _registered_nodes(reader, task_id)
+    node_ids = registered_nodes(reader, task_id)
     warnings = queries.registration_of_task(reader, task_id).warnings
     return RegisterTaskResult(task_id, node_ids, list(warnings) or msgspec.UNSET)
 
@@ -53,10 +53,10 @@ def _show_existing(
 ) -> RegisterTaskResult:
     assert recorded is not None  # noqa: S101 - nothing is registered where another goes on
     task_id = recorded.task_id
-    return RegisterTaskResult(task_id, _registered_nodes(reader, task_id), existing=True)
+    return RegisterTaskResult(task_id, registered_nodes(reader, task_id), existing=True)
 
 
-def _registered_nodes(reader: Reader, task_id: str) -> list[str]:
+def registered_nodes(reader: Reader, task_id: str) -> list[str]:
     """Those that the task began with, however many have been added since."""
     count = queries.registration_of_task(reader, task_id).node_count
     return [node.node_id for node in reader.nodes(task_id, limit=count)]

@@ -15,6 +15,7 @@ from agentd.projections.demands import DEMANDS, NO_DEMAND, Demand, DemandRow, de
 from agentd.projections.edges import EDGES, EdgeRow
 from agentd.projections.expired_locks import EXPIRED_LOCKS, ExpiredLockRow
 from agentd.projections.gates import GATES, GateRow
+from agentd.projections.imports import IMPORTS, ImportRow
 from agentd.projections.limits import LIMITS, STARTS, LimitRow, StartRow
 from agentd.projections.locks import LOCKS, WISHES, LockRow, WishRow, in_conflict
 from agentd.projections.nodes import NODES, NodeRow, is_ready, is_runnable
@@ -40,6 +41,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     GATES,
     LOCKS,
     EXPIRED_LOCKS,
+    IMPORTS,
 )
 """In the order in which an event is folded into them."""
 
@@ -111,6 +113,7 @@ __all__ = [
     "EDGES",
     "EXPIRED_LOCKS",
     "GATES",
+    "IMPORTS",
     "LIMITS",
     "LOCKS",
     "NODES",
@@ -128,6 +131,7 @@ __all__ = [
     "EdgeRow",
     "ExpiredLockRow",
     "GateRow",
+    "ImportRow",
     "Key",
     "LimitRow",
     "LockRow",

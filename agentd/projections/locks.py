@@ -115,8 +115,8 @@ def _begin_lock(recorded: Recorded, event: LockAcquired) -> LockRow:
         recorded.node_id if is_bound else None,
         event.node_lease_id,
         recorded.seq,
-        recorded.at,
-        recorded.at,
+        recorded.at if event.acquired_at is None else event.acquired_at,
+        recorded.at if event.updated_at is None else event.updated_at,
         None if is_bound else event.expires_at,
     )
 

@@ -40,11 +40,12 @@ class NodeRow(Struct, frozen=True):
 
     `waiting_on` counts the dependencies that are not satisfied yet. `added_seq`, `result_seq` and
     `settings_seq` point at the journal's NodeAdded, at the NodeCompleted or NodeFailed that ended
-    it (those of another task, where its own was forked from that), and at what has its settings,
-    where it has any. `last_lease` is the lease that ended last
-    and may still say so, `last_end_seq` the ending of an attempt that came last. `attempt` is the
-    number of the newest, `counted` says how many count, `strikes` how many leases in a row ran out.
-    Nodes are handed out by `rank`, then by age; `not_before` is the moment that one waits for.
+    it (those of another task, where its own was forked from that; or at the NodeAdded that imported
+    it as it had ended), and at what has its settings, where it has any. `last_lease` is the lease
+    that ended last and may still say so, `last_end_seq` the ending of an attempt that came last.
+    `attempt` is the number of the newest, `counted` says how many count, `strikes` how many leases
+    in a row ran out. Nodes are handed out by `rank`, then by age; `not_before` is the moment that
+    one waits for.
     `lease_ms` is what a heartbeat adds, where that is not the daemon's own. `demand` says what it
     takes to work on it (see `demands`). `batch` is the same for the nodes that one request added,
     and larger for those of a later one: the seq of the first of them. A `gate` is decided, and
@@ -136,6 +137,7 @@ def reduce(row: NodeRow | None, recorded: Recorded, key: Key) -> NodeRow | None:
 
 def _add_node(recorded: Recorded, event: NodeAdded) -> NodeRow:
     settings = event.settings or NodeSettings()
+    ended_elsewhere = event.status in ("COMPLETED", "FAILED") and event.result_seq is None
     return NodeRow(
         recorded.node_id or "",
         recorded.task_id,
@@ -143,8 +145,8 @@ def _add_node(recorded: Recorded, event: NodeAdded) -> NodeRow:
         recorded.seq,
         event.status,
         event.waiting_on,
-        recorded.at,
-        result_seq=event.result_seq,
+        recorded.at if event.updated_at is None else event.updated_at,
+        result_seq=recorded.seq if ended_elsewhere else event.result_seq,
         name=event.name,
         rank=rank_of(settings.priority),
         not_before=_if_ahead(settings.not_before, recorded),
@@ -157,11 +159,12 @@ def _add_node(recorded: Recorded, event: NodeAdded) -> NodeRow:
 
 
 def _begin_lease(row: NodeRow, recorded: Recorded, event: NodeAcquired) -> NodeRow:
+    at = recorded.at if event.acquired_at is None else event.acquired_at
     return replace(
         row,
         status=event.status,
-        updated_at=recorded.at,
-        acquired_at=recorded.at,
+        updated_at=at,
+        acquired_at=at,
         lease_id=event.lease_id,
         lease_owner=event.lease_owner,
         lease_expires_at=event.lease_expires_at,
@@ -256,11 +259,11 @@ def _update_node(row: NodeRow, recorded: Recorded, event: NodeUpdated) -> NodeRo
 
 
 def _add_dependencies(row: NodeRow, recorded: Recorded, event: DependenciesAdded) -> NodeRow:
-    """They are new, so it waits for all of them."""
+    """They are new, so it waits for all of them but those that came as satisfied."""
     return replace(
         row,
         updated_at=recorded.at,
-        waiting_on=row.waiting_on + len(event.dependencies),
+        waiting_on=row.waiting_on + len(event.dependencies) - event.satisfied,
         dependencies_seq=recorded.seq,
     )
 

@@ -14,8 +14,8 @@ from agentd.projections.base import Key, Projection, Tables
 class TaskRow(Struct, frozen=True):
     """One task. `registered_seq` points at its TaskRegistered, which has goal, labels and context.
 
-    `created_at` is Unix milliseconds, and so is `timeout_at`: when it is cancelled unless it has
-    ended.
+    `created_at` is Unix milliseconds, of one that was imported as it was told; so is `timeout_at`:
+    when it is cancelled unless it has ended.
     """
 
     task_id: str
@@ -38,7 +38,7 @@ def reduce(row: TaskRow | None, recorded: Recorded, _key: Key) -> TaskRow | None
     return TaskRow(
         recorded.task_id,
         recorded.seq,
-        recorded.at,
+        recorded.at if event.created_at is None else event.created_at,
         event.parent_task_id,
         event.timeout_at,
     )

@@ -7,7 +7,8 @@ from agentd.queries.attempts import ended_attempts
 from agentd.queries.events import task_events
 from agentd.queries.explain import explain_node, explain_task
 from agentd.queries.gates import gate_decision, gate_row, list_gates
-from agentd.queries.growth import edges_between
+from agentd.queries.growth import NO_EDGES, edges_between
+from agentd.queries.imports import may_end_early, seq_of_import
 from agentd.queries.limits import limits_of_node, list_limits
 from agentd.queries.locks import end_of_lock, list_resource_locks
 from agentd.queries.metrics import database_metrics
@@ -39,6 +40,7 @@ from agentd.queries.tasks import NodeStatus, read_status, task_row, task_status,
 from agentd.queries.watch import fits_watch, watch_events
 
 __all__ = [
+    "NO_EDGES",
     "ContextBounds",
     "NodeStatus",
     "budget_of",
@@ -64,6 +66,7 @@ __all__ = [
     "list_resource_locks",
     "list_tasks",
     "look_back",
+    "may_end_early",
     "next_node",
     "node_context",
     "node_row",
@@ -74,6 +77,7 @@ __all__ = [
     "registration_of",
     "registration_of_task",
     "require_state_row",
+    "seq_of_import",
     "state_of_task",
     "state_row",
     "task_events",

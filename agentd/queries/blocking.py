@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from agentd.api import CauseKind
 from agentd.causes import LIMIT_KINDS, causes_of_limit, causes_of_task
-from agentd.projections import NodeRow, TaskStateRow, is_ready
+from agentd.projections import NODES, NodeRow, TaskStateRow, is_ready
+from agentd.queries.imports import may_end_early
 from agentd.queries.limits import limits_of_node
 from agentd.queries.nodes import node_settings
 from agentd.store import Reader
@@ -31,6 +32,7 @@ class Blocking:
         self._behind: dict[str, str] = {}
         self._limits: dict[str, list[CauseKind]] = {}
         if task.failed:
+            self._may_end_early = may_end_early(reader, task.task_id)
             self._follow_failures(task.task_id)
 
     def kinds(self, row: NodeRow) -> list[CauseKind]:
@@ -74,9 +76,18 @@ class Blocking:
             self._failed_before.update(direct)
             found = direct
             while found:
-                new = [each for each in dict.fromkeys(found) if each not in self._behind]
+                new = [each for each in dict.fromkeys(found) if self._is_held_back(each)]
                 self._behind.update(dict.fromkeys(new, failed.node_id))
                 found = [each for node_id in new for each in self._reader.dependents(node_id)]
+
+    def _is_held_back(self, node_id: str) -> bool:
+        """Whether it is behind a failure that was not known; what has ended elsewhere is not."""
+        if node_id in self._behind:
+            return False
+        if not self._may_end_early:
+            return True
+        row: NodeRow = self._reader.get(NODES, (node_id,))
+        return row.status == "PENDING"
 
     def _kinds_of_limits(self, row: NodeRow) -> list[CauseKind]:
         known = self._limits.get(row.demand)

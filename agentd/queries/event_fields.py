@@ -84,13 +84,17 @@ That a moment has come has none: no view shows it.
 
 FORK = "FORK_TASK"
 """The name of a registration that made a task from another."""
+
+IMPORT = "IMPORT_TASK"
+"""The name of one that made it from what was elsewhere."""
+
 _STREAMS_OF_NO_TASK = (LIMITS_STREAM, LOCKS_STREAM)
 
 
 def event_fields(recorded: Recorded) -> tuple[str, Any, Any, str, Raw, str]:
     """The fields of an event as clients see it, under the name that existing clients know."""
     payload = _payload(recorded)
-    moment = rfc3339(recorded.at)
+    moment = rfc3339(_moment_of(recorded))
     return (
         recorded.event_id,
         None if recorded.task_id in _STREAMS_OF_NO_TASK else recorded.task_id,
@@ -101,18 +105,28 @@ def event_fields(recorded: Recorded) -> tuple[str, Any, Any, str, Raw, str]:
     )
 
 
+def _moment_of(recorded: Recorded) -> int:
+    """When it happened: what was noted elsewhere tells it."""
+    event = recorded.event
+    told = event.noted_at if isinstance(event, EventCommitted) else None
+    return recorded.at if told is None else told
+
+
 def action_type(recorded: Recorded) -> str:
     """The name that clients know the event by; of one that is never shown it is empty."""
     event = recorded.event
     if isinstance(event, EventCommitted):
         return event.action_type
-    if isinstance(event, TaskRegistered) and event.forked_from is not None:
-        return FORK
+    if isinstance(event, TaskRegistered):
+        if event.forked_from is not None:
+            return FORK
+        if event.imported_from is not None:
+            return IMPORT
     return ACTION_TYPES.get(type(event), "")
 
 
 def is_by_client(recorded: Recorded) -> bool:
-    """Whether CommitEvent wrote it."""
+    """Whether CommitEvent wrote it, or it was imported like what that writes."""
     return isinstance(recorded.event, EventCommitted)
 
 
@@ -162,7 +176,16 @@ def _show_reason(_recorded: Recorded, event: NodeRetried | TaskPaused | TaskResu
     return to_json({"reason": event.reason, "by": event.by})
 
 
-def _show_node(_recorded: Recorded, event: NodeAdded | DependenciesAdded) -> Raw:
+def _show_node(_recorded: Recorded, event: NodeAdded) -> Raw:
+    shown: dict[str, Any] = {"dependencies": event.dependencies}
+    if event.status != "PENDING" and event.result_seq is None:
+        shown["status"] = event.status
+        if event.updated_at is not None:
+            shown["ended_at"] = fractional_seconds(event.updated_at)
+    return to_json(shown)
+
+
+def _show_dependencies(_recorded: Recorded, event: DependenciesAdded) -> Raw:
     return to_json({"dependencies": event.dependencies})
 
 
@@ -170,6 +193,10 @@ def _show_registration(_recorded: Recorded, event: TaskRegistered) -> Raw:
     shown: dict[str, Any] = {"goal": event.goal, "node_count": event.node_count}
     if event.forked_from is not None:
         shown["forked_from"] = event.forked_from
+    if event.imported_from is not None:
+        shown["imported_from"] = event.imported_from
+    if event.created_at is not None:
+        shown["created_at"] = rfc3339(event.created_at)
     return to_json(shown)
 
 
@@ -269,7 +296,7 @@ _SHOWN: Mapping[type[Event], Callable[[Recorded, Any], Raw]] = MappingProxyType(
         TaskResumed: _show_reason,
         BudgetSet: _show_budget,
         NodeUpdated: _show_update,
-        DependenciesAdded: _show_node,
+        DependenciesAdded: _show_dependencies,
         LimitSet: _show_limit,
         LimitClosed: _show_closing,
         GateOpened: _show_opening,

@@ -148,7 +148,7 @@ def _find_unsatisfied(reader: Reader, row: NodeRow) -> tuple[list[NodeRow], list
         node = open_nodes.pop()
         if node.status == "FAILED":
             failed[node.node_id] = node
-        elif node.status == "PENDING" and node.waiting_on:
+        if node.waiting_on:  # so may one that failed elsewhere, before it was imported
             new = [each for each in _dependencies(reader, node) if each.node_id not in seen]
             seen |= {each.node_id for each in new}
             open_nodes += [each for each in new if not is_satisfied(reader, each)]

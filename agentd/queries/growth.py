@@ -24,17 +24,23 @@ NO_EDGES: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 def edges_between(
-    reader: Reader, dependencies: Iterable[str], before: Iterable[str]
+    reader: Reader,
+    dependencies: Iterable[str],
+    before: Iterable[str],
+    *,
+    skips_satisfied: bool = True,
 ) -> Mapping[str, Sequence[str]]:
     """Edges of old nodes, all of those with which new ones could form a cycle.
 
     `dependencies` are the old nodes that new ones depend on, `before` those that are to wait for
     new ones. Nothing where no way leads from one of the first down to one of the others.
+    `skips_satisfied`: what a node waits for no longer had nothing to wait for itself.
     """
     ends, starts = set(before), set(dependencies)
     if not ends or not starts:
         return NO_EDGES
-    down, up = _Search(starts, _look_down(reader)), _Search(ends, _look_up(reader))
+    look_down = _look_down(reader, skips_satisfied=skips_satisfied)
+    down, up = _Search(starts, look_down), _Search(ends, _look_up(reader))
     while not (down.is_over or up.is_over):
         row: NodeRow = reader.get(NODES, (down.next,))
         goes_down = down.seen + row.waiting_on <= up.seen + _LITTLE
@@ -75,12 +81,12 @@ class _Search:
                 self._open.append(other)
 
 
-def _look_down(reader: Reader) -> Callable[[str], Iterable[Edge]]:
-    """Below a node that waits for nothing there is none that is PENDING."""
+def _look_down(reader: Reader, *, skips_satisfied: bool) -> Callable[[str], Iterable[Edge]]:
+    """Below a node that waits for nothing there is none that is PENDING, where that is skipped."""
 
     def look(node_id: str) -> Iterable[Edge]:
         row: NodeRow = reader.get(NODES, (node_id,))
-        if row.waiting_on:
+        if row.waiting_on or not skips_satisfied:
             for each in dependencies_of(reader, row):
                 yield each, (node_id, each)
 

@@ -28,7 +28,7 @@ from agentd.queries.nodes import (
     settings_seq_before,
 )
 from agentd.queries.tasks import task_row, task_view
-from agentd.queries.values import payload_of, to_json
+from agentd.queries.values import result_in, to_json
 from agentd.store import Reader
 from agentd.store.protocols.journal import LARGEST_SEQ
 
@@ -133,19 +133,25 @@ def _dependency_views(
         if seq is None:
             raise JournalDamaged(f"dependency {node_id} of a runnable node has no result")
         if bounds.bytes is not None and total > RESULT_BYTES - _LARGEST_RESULT:
-            size = reader.payload_size(seq)
+            size = _result_size(reader, seq)
             if total + size > RESULT_BYTES:
                 left_out = {"left_out": True, "bytes": size, "node_id": node_id}
                 yield _dependency_view(node_id, reader.record_at(seq), to_json(left_out))
                 continue
         ended = reader.record_at(seq)
-        result = payload_of(ended)
+        result = result_in(ended)
         total += len(result)
         yield _dependency_view(node_id, ended, result)
 
 
+def _result_size(reader: Reader, seq: int) -> int:
+    """Bytes of a result; that of a node which had ended when it was imported is read for it."""
+    return reader.payload_size(seq) or len(result_in(reader.record_at(seq)))
+
+
 def _dependency_view(node_id: str, ended: Recorded, result: Raw) -> DependencyView:
-    if isinstance(ended.event, NodeFailed):
+    event = ended.event
+    if isinstance(event, NodeFailed) or (isinstance(event, NodeAdded) and event.status == "FAILED"):
         return DependencyView(node_id, result, "FAILED")
     return DependencyView(node_id, result)
 
@@ -158,10 +164,12 @@ def _end_seq(reader: Reader, node_id: str, before: int) -> int | None:
     if row.result_seq is not None and row.result_seq < before:
         return row.result_seq
     ended = (each.seq for each in endings(reader, row) if each.seq < before)
-    return next(ended, _ended_before_fork(reader, row))
+    return next(ended, _ended_before_all(reader, row))
 
 
-def _ended_before_fork(reader: Reader, row: NodeRow) -> int | None:
-    """Where the end is recorded that the node had when its task was forked from another."""
+def _ended_before_all(reader: Reader, row: NodeRow) -> int | None:
+    """Where the end is recorded that the node had when its task was forked, or imported."""
     event = reader.record_at(row.added_seq).event
-    return event.result_seq if isinstance(event, NodeAdded) else None
+    if not isinstance(event, NodeAdded) or event.status == "PENDING":
+        return None
+    return row.added_seq if event.result_seq is None else event.result_seq

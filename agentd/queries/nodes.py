@@ -23,7 +23,7 @@ from agentd.events import (
 )
 from agentd.journal import Recorded
 from agentd.projections import NODES, NodeRow, priority_of
-from agentd.queries.values import payload_of, unix_seconds
+from agentd.queries.values import payload_of, result_in, unix_seconds
 from agentd.store import Reader
 
 _ID_LENGTH = 36
@@ -80,7 +80,7 @@ def node_view(reader: Reader, row: NodeRow, usage: Amounts = _NOTHING) -> NodeVi
         row.status,
         dependencies_of(reader, row, added),
         payload_of(added),
-        payload_of(reader.record_at(row.result_seq)) if row.result_seq is not None else Raw(NULL),
+        result_in(reader.record_at(row.result_seq)) if row.result_seq is not None else Raw(NULL),
         unix_seconds(row.acquired_at),
         row.lease_id,
         row.lease_owner,

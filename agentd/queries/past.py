@@ -39,7 +39,8 @@ def _none_then(reader: Reader, task_id: str) -> TaskNotFound:
     row: TaskRow | None = reader.get(TASKS, (task_id,))
     if row is None:
         return TaskNotFound.of(task_id)
-    registered = f"{rfc3339(row.created_at)}, seq {row.registered_seq}"
+    at = reader.record_at(row.registered_seq).at  # one that was imported may be older
+    registered = f"{rfc3339(at)}, seq {row.registered_seq}"
     return TaskNotFound(
         f"there was no task {task_id} then: it was registered at {registered}", task_id=task_id
     )

@@ -60,6 +60,7 @@ def task_view(reader: Reader, row: TaskRow) -> TaskView:
         dict(event.labels) or UNSET,
         UNSET if origin is None else ForkOrigin(origin.task_id, origin.seq),
         event.traceparent or UNSET,
+        event.imported_from or UNSET,
     )
 
 

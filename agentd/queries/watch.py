@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from agentd.api import WatchEventsParams, WatchEventsResult
 from agentd.events import HIDDEN, EventCommitted, NodeDue, TaskRegistered
 from agentd.journal import Recorded
-from agentd.queries.event_fields import ACTION_TYPES, FORK, action_type
+from agentd.queries.event_fields import ACTION_TYPES, FORK, IMPORT, action_type
 from agentd.queries.events import recorded_event_view
 from agentd.queries.pages import take_page
 from agentd.queries.tasks import require_task_row
@@ -42,7 +42,7 @@ def fits_watch(recorded: Recorded, kinds: Sequence[str] | None) -> bool:
 def _event_kinds(kinds: Sequence[str] | None) -> list[str]:
     """The events that may be of these action types: what clients commit may be of any."""
     wanted = None if kinds is None else set(kinds)
-    if wanted is not None and FORK in wanted:
+    if wanted is not None and wanted & {FORK, IMPORT}:
         wanted.add(ACTION_TYPES[TaskRegistered])
     return [EventCommitted.__name__] + [
         event.__name__

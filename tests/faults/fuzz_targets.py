@@ -125,6 +125,7 @@ def seeds() -> list[bytes]:
         ("Health", {}),
         ("Metrics", {}),
         ("RegisterTask", {"goal": "g", "context": {"a": "\u00e9"}, "initial_nodes": new}),
+        ("ImportTask", {"goal": "g", "source": "s", "nodes": [{"name": "a", "status": "FAILED"}]}),
         ("AcquireNextNode", {**task, "lease_owner": "w"}),
         ("AcquireNextNode", {**task, "request_id": uid(7)}),
         ("CommitEvent", {**held, "action_type": "NOTE", "payload": None}),

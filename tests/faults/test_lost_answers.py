@@ -27,6 +27,7 @@ METHODS = (
     "HeartbeatNode",
     "CompleteNode",
     "FailNode",
+    "ImportTask",
 )
 KILL_EVERY = 19
 """No multiple of the number of methods, so that each of them has its turn."""
@@ -60,6 +61,9 @@ class Scene:
         params: Object = {"request_id": self.id()}
         if method == "RegisterTask":
             return {**params, "goal": self.id(), "initial_nodes": [{}, {"id": self.id()}]}
+        if method == "ImportTask":
+            nodes = [{"id": self.id()}, {}]
+            return {**params, "goal": self.id(), "source": self.id(), "nodes": nodes}
         task = register(self.connection, flat(2))
         if method == "AcquireNextNode":
             return {**params, "task_id": task.id, "lease_owner": self.id()}
@@ -190,7 +194,7 @@ def misuse(scene: Scene, method: str, params: Object) -> None:
 def effects(chronicle: Chronicle, repeated: Repeated) -> list[Any]:
     """What the journal knows of the request: what it should be answered with, for each effect."""
     method, params, _answer = repeated
-    if method == "RegisterTask":
+    if method in ("RegisterTask", "ImportTask"):
         return [task for task, goal in chronicle.goals.items() if goal == params["goal"]]
     if method == "AcquireNextNode":
         owner = params["lease_owner"]
@@ -203,6 +207,7 @@ def effects(chronicle: Chronicle, repeated: Repeated) -> list[Any]:
 
 ANSWERED_WITH = {
     "RegisterTask": "task_id",
+    "ImportTask": "task_id",
     "AcquireNextNode": "lease_id",
     "HeartbeatNode": "lease_expires_at",
 }

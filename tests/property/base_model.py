@@ -40,7 +40,8 @@ class Base:
         self.expired_locks: dict[str, Object] = {}  # by key, while nobody has taken it since
         self.event_count = 0
         self.ids: set[str] = set()
-        self.by_clients: set[int] = set()  # the seqs of what CommitEvent wrote
+        self.by_clients: set[int] = set()  # the seqs of what CommitEvent wrote, or was imported
+        self.event_ids: set[str] = set()  # those that came with events, and some of the daemon's
 
     def come_back(self) -> None:
         """The daemon was away until now: what ran out meanwhile is honoured for a while."""

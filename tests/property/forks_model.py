@@ -28,7 +28,7 @@ class Forks(Leases):
             self.nodes[made["id"]] = made
             self.name_limits(made)
         self.tasks[task_id] = {
-            **origin,
+            **{name: value for name, value in origin.items() if name != "imported_from"},
             "id": task_id,
             "nodes": [*new.values()],
             "events": [],

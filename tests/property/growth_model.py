@@ -23,27 +23,40 @@ class Growing(Leases):
                 raise Refused("stale_lease")
         specs = params["nodes"]
         self._refuse_additions(task, specs)
-        new_ids = fresh.get("node_ids") or [None] * len(specs)
-        order = [
-            spec["id"] if "id" in spec else self._new(new_id)
-            for spec, new_id in zip(specs, new_ids, strict=True)
-        ]
+        order = self._ids_of(specs, fresh)
         meant = {node["name"]: node["id"] for node in self.nodes_of(task)}
         meant |= {spec.get("name"): node_id for spec, node_id in zip(specs, order, strict=True)}
         for spec, node_id in zip(specs, order, strict=True):
             needed = [meant.get(each, each) for each in spec.get("dependencies", [])]
             known = {**spec, "dependencies": list(dict.fromkeys(needed))}
-            said = task["said"]
-            self.nodes[node_id] = new_node(node_id, task["id"], known, said, self.now)
+            node = new_node(node_id, task["id"], known, task["said"], self.now)
             if params.get("traceparent"):
-                self.nodes[node_id]["traceparent"] = params["traceparent"]
-            self.name_limits(self.nodes[node_id])
+                node["traceparent"] = params["traceparent"]
+            self.add_node(node, spec)
         later = self._put_before(specs, order, meant)
         task["nodes"] = [*task["nodes"], *order]
         for node_id in (*order, *later):
             self._event(task["id"], node_id)
+        self.note_events(task, params)
         self.open_gates(task)
         return {"node_ids": order}
+
+    def add_node(self, node: Object, _spec: Object) -> None:
+        """It is there from now on."""
+        self.nodes[node["id"]] = node
+        self.name_limits(node)
+
+    def note_events(self, task: Object, params: Object) -> None:
+        """What was noted elsewhere, where the task was imported."""
+        raise NotImplementedError
+
+    def _ids_of(self, specs: list[Object], fresh: Object) -> list[Any]:
+        """Those that were chosen, and new ones."""
+        new_ids = fresh.get("node_ids") or [None] * len(specs)
+        return [
+            spec["id"] if "id" in spec else self._new(new_id)
+            for spec, new_id in zip(specs, new_ids, strict=True)
+        ]
 
     def _put_before(self, specs: list[Object], order: list[str], meant: Object) -> list[str]:
         """The nodes that were there and wait for new ones now, each once."""

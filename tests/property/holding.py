@@ -102,9 +102,9 @@ class Holding(Locks):
 def task_view(task: Object) -> Object:
     """What clients see of the task itself."""
     view = {name: task[name] for name in ("id", "goal", "context", "created_at")}
-    forked = {"forked_from": task["forked_from"]} if "forked_from" in task else {}
+    origin: Object = {name: task[name] for name in ("forked_from", "imported_from") if name in task}
     traced = {"traceparent": task["traceparent"]} if task["traceparent"] else {}
-    return {**view, **found_by(task), **forked, **traced}
+    return {**view, **found_by(task), **origin, **traced}
 
 
 def found_by(task: Object) -> Object:

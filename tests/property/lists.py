@@ -55,7 +55,7 @@ def _fits(task: Object, summary: Object, params: Object) -> bool:
         and params.get("parent_task_id") in (None, task["parent"])
         and params.get("label", {}).items() <= task["labels"].items()
         and params.get("goal_contains", "").lower() in task["goal"].lower()
-        and params.get("since", 0) * 1000 <= task["at"] < until * 1000
+        and params.get("since", -(10**10)) * 1000 <= task["at"] < until * 1000
     )
 
 

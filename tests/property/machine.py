@@ -26,6 +26,7 @@ from tests.property.asker import Call
 from tests.property.base_model import Refused
 from tests.property.deciding import Deciding
 from tests.property.growing import Growing
+from tests.property.importing import Importing
 from tests.property.looking import Looking
 from tests.property.model import Model
 from tests.property.node_model import Object
@@ -46,7 +47,7 @@ from tests.questions import answers
 MAX_TASKS = 4
 
 
-class CoreMachine(Looking, Growing, Deciding, RuleBasedStateMachine):
+class CoreMachine(Looking, Growing, Importing, Deciding, RuleBasedStateMachine):
     """The core and the model get the same requests at the same time and must answer the same."""
 
     def __init__(self) -> None:

@@ -10,12 +10,13 @@ from unittest.mock import ANY
 
 from tests.property.base_model import Refused, rfc3339
 from tests.property.forks_model import Forks
-from tests.property.growth_model import Growing, has_cycle
+from tests.property.growth_model import has_cycle
 from tests.property.holding import task_view
+from tests.property.imports_model import Imports
 from tests.property.node_model import Object, change_node, counts, new_node
 
 
-class Model(Forks, Growing):
+class Model(Forks, Imports):
     """What a daemon with these settings has to answer."""
 
     def answer(self, method: str, params: Object, fresh: object) -> Any:
@@ -46,6 +47,7 @@ class Model(Forks, Growing):
             "time_out_task": self._time_out,
             "AddNodes": self._add_nodes,
             "ForkTask": self._fork,
+            "ImportTask": self._import,
             "ListGates": self._list_gates,
             "DecideGate": self._decide_gate,
             "time_out_gates": self._time_out_gates,
@@ -82,13 +84,9 @@ class Model(Forks, Growing):
             return {"task_id": existing["id"], "node_ids": existing["began_with"], "existing": True}
         if (parent := params.get("parent_task_id")) is not None:
             self._refuse_cancelled(self._task({"task_id": parent}))
-        self._refuse_graph(specs)
-        new_ids = fresh.get("node_ids") or [None] * len(specs)
+        self.refuse_graph(specs)
         task_id = self._new(fresh.get("task_id"))
-        order = [
-            spec["id"] if "id" in spec else self._new(new_id)
-            for spec, new_id in zip(specs, new_ids, strict=True)
-        ]
+        order = self._ids_of(specs, fresh)
         named = {spec.get("name"): node_id for spec, node_id in zip(specs, order, strict=True)}
         for spec, node_id in zip(specs, order, strict=True):
             needed = [named.get(each, each) for each in spec.get("dependencies", [])]
@@ -121,7 +119,8 @@ class Model(Forks, Growing):
         self.open_gates(self.tasks[task_id])
         return {"task_id": task_id, "node_ids": order}
 
-    def _refuse_graph(self, specs: list[Object]) -> None:
+    def refuse_graph(self, specs: list[Object]) -> None:
+        """Refuse nodes that are no graph of new nodes."""
         ids = [spec["id"] for spec in specs if "id" in spec]
         names = [spec["name"] for spec in specs if "name" in spec]
         key = {spec.get("name"): spec.get("id", spec.get("name")) for spec in specs}
@@ -145,6 +144,7 @@ class Model(Forks, Growing):
         if lease_id not in (None, node["lease_id"]):
             raise Refused("stale_lease")
         event_id = self._new(fresh.get("event_id"))
+        self.event_ids |= {event_id} - {None}
         self._use(node, params)
         action_type = params.get("action_type", "COMMIT_EVENT")
         self._event(node["task_id"], node["id"], event_id, action_type, params.get("payload"))

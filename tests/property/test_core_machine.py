@@ -92,6 +92,7 @@ def test_the_replay_sees_every_table(projection: Projection) -> None:
     task_id = core.register(
         spec(1, **demands), spec(2, 1, locks=["a"]), spec(3, **demands), spec(4, gate={"ask": ""})
     )
+    core.do("ImportTask", goal="g", source="s", nodes=[])
     core.do("SetLimit", name="l1", max_running=2, rate={"count": 2, "per_secs": 30})
     core.do("AcquireResourceLock", resource_key="dir:/repo")
     core.do("AcquireResourceLock", resource_key="b", ttl_secs=1)

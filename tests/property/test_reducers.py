@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec import UNSET, Raw
 
 from agentd.events import (
     DependenciesAdded,
@@ -31,6 +32,7 @@ from agentd.events import (
     NodeSettings,
     NodeUpdated,
     Rate,
+    Status,
     TaskCancelled,
     TaskPaused,
     TaskRegistered,
@@ -74,18 +76,23 @@ class Life:
         self.lease[node] = None
 
     def grow(self, choice: int) -> None:
-        """A node is added that waits for another, and one that is PENDING waits for it."""
+        """A node is added that waits for another, and one that is PENDING waits for it.
+
+        Every third one has ended elsewhere.
+        """
         nodes = [*self.status]
         needed = nodes[choice % len(nodes)]
         task, node = self.task[needed], 1_000 + len(nodes)
         place = sum(each == task for each in self.task.values())
         self.note_node(node, task, [needed])
-        added = NodeAdded(place, (uid(needed),), self.waiting_on(node), "PENDING", place=0)
+        status: Status = "PENDING" if choice % 3 else "COMPLETED"
+        self.status[node] = status
+        added = NodeAdded(place, (uid(needed),), self.waiting_on(node), status, place=0)
         self.drafts.append((task, Draft(added, uid(node), b"{}")))
         for other in nodes:
             if self.task[other] == task and self.status[other] == "PENDING" and other != needed:
                 self.waits[other] = [*self.waits[other], node]
-                more = DependenciesAdded((uid(node),))
+                more = DependenciesAdded((uid(node),), satisfied=int(status == "COMPLETED"))
                 self.drafts.append((task, Draft(more, uid(other))))
                 break
 
@@ -295,6 +302,30 @@ events = st.one_of(
     st.builds(LockAcquired, lock_keys, ids, names, moments, lock_modes),
     st.builds(LockExtended, lock_keys, ids, moments),
     *(st.builds(kind, lock_keys, ids, names) for kind in (LockReleased, LockEnded, LockExpired)),
+    st.builds(
+        TaskRegistered,
+        st.text(max_size=3),
+        st.integers(0, 9),
+        imported_from=st.sampled_from(["s", "t"]),
+        created_at=st.none() | moments,
+    ),
+    st.builds(
+        NodeAdded,
+        st.integers(0, 9),
+        st.just(()),
+        st.integers(0, 1),
+        statuses,
+        settings=st.none() | locking | gates,
+        place=st.none() | st.integers(0, 9),
+        result=st.sampled_from([UNSET, Raw(b"1")]),
+        updated_at=st.none() | moments,
+    ),
+    st.builds(DependenciesAdded, st.lists(ids).map(tuple), satisfied=st.integers(0, 9)),
+    st.builds(NodeAcquired, ids, names, moments, statuses, acquired_at=moments),
+    st.builds(
+        LockAcquired, lock_keys, ids, names, moments, acquired_at=moments, updated_at=moments
+    ),
+    st.builds(EventCommitted, st.text(max_size=3), noted_at=moments),
     st.builds(TaskPaused),
     st.builds(TaskResumed),
     st.builds(TaskCancelled),

@@ -55,8 +55,13 @@ PARAMS: dict[str, tuple[set[str], set[str]]] = {  # method → (required, option
     "ListLimits": (set(), {"limit", "after"}),
     "ExplainNode": ({"task_id", "node_id"}, {"at"}),
     "ExplainTask": ({"task_id"}, set()),
-    "AddNodes": ({"task_id", "nodes"}, {"lease"}),
+    "AddNodes": ({"task_id", "nodes"}, {"lease", "events"}),
     "ForkTask": ({"task_id"}, {"at", "rerun", "failed", "goal"}),
+    "ImportTask": (
+        {"goal", "source", "nodes"},
+        {"context", "created_at", "paused", "labels", "priority", "node_defaults", "budget"}
+        | {"events"},
+    ),
     "ListGates": (set(), {"open", "task_id", "limit", "after"}),
     "DecideGate": ({"task_id", "node_id", "decision"}, {"by", "note"}),
     "AcquireResourceLock": (
@@ -105,6 +110,7 @@ RESULTS = {
     "ExplainNode": {"status", "runnable", "reasons", "next"},
     "ExplainTask": {"state", "counts", "reasons", "next"},
     "ForkTask": {"task_id", "node_ids"},
+    "ImportTask": {"task_id", "node_ids"},
     "ListGates": {"gates", "next"},
     "DecideGate": {"event_id", "status"},
     "AcquireResourceLock": {
@@ -145,6 +151,7 @@ ALIASES = {
     "ExplainNode": ["explain_node"],
     "ExplainTask": ["explain_task"],
     "ForkTask": ["fork_task"],
+    "ImportTask": ["import_task"],
     "ListGates": ["list_gates"],
     "DecideGate": ["decide_gate"],
     "AcquireResourceLock": ["acquire_resource_lock"],

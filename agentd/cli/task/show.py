@@ -109,6 +109,8 @@ def _show_task(status: TaskStatusResult, at: int | str | None) -> None:
     print_line(screen, f"task     {task.id}, registered {format_age(task.created_at)} ago")
     if (origin := task.forked_from) is not UNSET:
         print_line(screen, f"forked from {origin.task_id}, as it was after seq {origin.seq}")
+    if task.imported_from is not UNSET:
+        print_line(screen, "imported from ", task.imported_from)
     if at is not None:
         then = f"after seq {at}" if isinstance(at, int) else f"at {at}"
         print_line(screen, f"as it was {then}")

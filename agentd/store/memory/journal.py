@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from agentd.answers import KEPT_MS, Answered
 from agentd.errors import Conflict, JournalDamaged
-from agentd.events import HIDDEN, TOLD
+from agentd.events import HIDDEN, TOLD, NodeAdded
 from agentd.journal import GENESIS, Draft, Head, Recorded, record
 from agentd.projections import LOCKS
 from agentd.store.memory.rows import Rows
@@ -53,9 +53,15 @@ class Journal(Rows):
         told = self.tail(task_id, len(self.records), until)
         return _take_newest([recorded for recorded in told if recorded.node_id in node_ids], limit)
 
+    def existing_events(self, event_ids: Sequence[str], after: int = 0) -> list[str]:
+        """See `Reader.existing_events`."""
+        wanted = set(event_ids)
+        return [r.event_id for r in self.journal(after) if r.event_id in wanted]
+
     def payload_size(self, seq: int) -> int:
         """See `Reader.payload_size`."""
-        return len(self.record_at(seq).payload or b"")
+        recorded = self.record_at(seq)
+        return 0 if isinstance(recorded.event, NodeAdded) else len(recorded.payload or b"")
 
     def reach(self, after: int, entries: int, task_id: str | None = None) -> int:
         """See `Reader.reach`."""

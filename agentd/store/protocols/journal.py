@@ -38,8 +38,11 @@ class JournalReader(Protocol):
     ) -> list[Recorded]:
         """As `tail`, of what is about these nodes."""
 
+    def existing_events(self, event_ids: Sequence[str], after: int = 0) -> list[str]:
+        """Those of the ids that records behind seq `after` have. It looks at all of these."""
+
     def payload_size(self, seq: int) -> int:
-        """Bytes of the payload of the record at `seq`, which has one."""
+        """Bytes of the payload of the record at `seq`; 0 where it has none, or added a node."""
 
     def reach(self, after: int, entries: int, task_id: str | None = None) -> int:
         """The place up to which there are so many records behind `after`.

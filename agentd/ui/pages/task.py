@@ -85,6 +85,7 @@ async def head(
         "parent": found.task.parent_task_id or None,
         "labels": found.task.labels or {},
         "forked_from": found.task.forked_from or None,
+        "imported_from": found.task.imported_from or None,
         "context": context[:_SHOWN_BYTES],
         "is_cut": len(context) > _SHOWN_BYTES,
         "has_context": bytes(found.task.context) not in (b"{}", b"null"),

@@ -48,6 +48,14 @@ _RESULT = (
     f"{_RECORDS} WHERE seq = (SELECT result_seq FROM nodes WHERE node_id = ?) "
     "AND +task_id = ? AND +version <= ? AND kind = 'NodeCompleted'"
 )
+_SIZE = (
+    "SELECT CASE kind WHEN 'NodeAdded' THEN 0 ELSE length(payload) END FROM journal WHERE seq = ?"
+)
+# No index has the ids: it would cost every record more than this costs the few who ask.
+_SAME_IDS = (
+    "SELECT event_id FROM journal WHERE seq > ?1 "
+    "AND event_id IN (SELECT value AS id FROM json_each(?2)) ORDER BY seq"
+)
 _OF_KINDS = " AND kind IN (SELECT value FROM json_each(?4))"
 _OF_ALL = (
     f"{_RECORDS} WHERE seq > ?2 AND seq <= ?3 AND kind IN (SELECT value FROM json_each(?1)) "
@@ -121,9 +129,13 @@ class JournalReader(RowReader):
         found.sort(key=lambda recorded: recorded.version)
         return found[max(len(found) - limit, 0) :]
 
+    def existing_events(self, event_ids: Sequence[str], after: int = 0) -> list[str]:
+        """See `Reader.existing_events`."""
+        return [found for (found,) in self._all(_SAME_IDS, (after, json.dumps([*event_ids])))]
+
     def payload_size(self, seq: int) -> int:
         """See `Reader.payload_size`: the payload itself is not read."""
-        [(size,)] = self._all("SELECT length(payload) FROM journal WHERE seq = ?", (seq,))
+        [(size,)] = self._all(_SIZE, (seq,))
         return size or 0
 
     def reach(self, after: int, entries: int, task_id: str | None = None) -> int:
@@ -266,6 +278,11 @@ class JournalTx(RowTx, JournalReader):
         self._write_journal()
         self._write_rows(NODES.name)
         return super().tail_of_nodes(task_id, node_ids, limit, until)
+
+    def existing_events(self, event_ids: Sequence[str], after: int = 0) -> list[str]:
+        """See `Reader.existing_events`."""
+        self._write_journal()
+        return super().existing_events(event_ids, after)
 
     def payload_size(self, seq: int) -> int:
         """See `Reader.payload_size`."""
