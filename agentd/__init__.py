@@ -48,6 +48,7 @@ effects
     transact      load, decide, append, project, commit (read this first)
     replay/       refold the journal to rebuild, check or look back
     move          all that a database holds, brought into another one, of either engine
+    earlier/      what the earlier agentd, written in Rust, has left, taken over
     backup/       a verified copy of the database, one before a migration, and one put in its place
     setup/        what is put into the settings of agents' harnesses, and taken out again
     doctor/       is everything as it should be, and what to do where not

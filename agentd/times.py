@@ -1,6 +1,6 @@
 """Times as a person reads them: how long ago, how long still, and when by the wall clock."""
 
-from datetime import MAXYEAR, UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
@@ -37,8 +37,8 @@ def format_clock(seconds: int) -> str:
 def format_moment(seconds: float, now: datetime | None = None) -> str:
     """Unix seconds on this machine's clock; with the day where that is another one than now's."""
     moment = datetime.fromtimestamp(seconds, UTC)
-    if moment.year == MAXYEAR:  # in the east it may be past the end of the calendar
-        return f"{moment:%Y}"
+    if moment.year in (MINYEAR, MAXYEAR):  # on this clock it may be outside of the calendar
+        return f"{moment.year:04}"
     local, today = moment.astimezone(), (now or datetime.now(UTC)).astimezone()
     if local.date() == today.date():
         return f"{local:%H:%M:%S}"
@@ -47,4 +47,6 @@ def format_moment(seconds: float, now: datetime | None = None) -> str:
 
 def format_day_and_clock(moment: str) -> str:
     """An RFC 3339 time on this machine's calendar and clock."""
-    return f"{datetime.fromisoformat(moment).astimezone():%b %d %H:%M:%S}"
+    then = datetime.fromisoformat(moment)
+    local = then if then.year in (MINYEAR, MAXYEAR) else then.astimezone()
+    return f"{local:%b %d %H:%M:%S}"

@@ -78,6 +78,7 @@ def agentd_here(
     out, err = (TextIOWrapper(pipe, "utf-8", write_through=True) for pipe in pipes)
     added = {"COLUMNS": str(COLUMNS), **(extra or {})}
     with (
+        _own_umask(),
         patch.dict(os.environ, environment(home, added), clear=True),
         patch.object(sys, "stdin", TextIOWrapper(BytesIO(stdin), "utf-8")),
         patch.object(os, "nice"),
@@ -90,6 +91,17 @@ def agentd_here(
         except SystemExit as exit_:  # how argparse ends a help
             code = int(exit_.code or 0)
     return Ended(code, *(pipe.getvalue().decode() for pipe in pipes))
+
+
+@contextmanager
+def _own_umask() -> Iterator[None]:
+    """At the end of the block new files get the modes that they got before."""
+    before = os.umask(0)
+    os.umask(before)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def on_a_terminal(home: Path, *arguments: str, columns: int = COLUMNS, **env: str | None) -> Ended:

@@ -34,6 +34,7 @@ VERBS = (
     "replay",
     "backup",
     "restore",
+    "import-database",
     "database",
     "doctor",
     "setup",
@@ -72,7 +73,10 @@ BELOW = {
 }
 ALL_VERBS = [(), *((verb,) for verb in VERBS)]
 ALL_VERBS += [(group, verb) for group, below in BELOW.items() for verb in below]
-SETTLED = ("serve", "call", "wait-ready", "status", "replay", "backup", "restore")
+SETTLED = (
+    *("serve", "call", "wait-ready", "status", "replay", "backup", "restore"),
+    "import-database",
+)
 """Those that cannot do without their settings, whatever else is asked of them."""
 
 
@@ -165,7 +169,12 @@ def test_the_last_argument_may_stand_behind_options(options: tuple[str, ...], gi
 @pytest.mark.parametrize("verb", SETTLED)
 def test_a_bad_setting(home: Path, verb: str) -> None:
     """A setting that does not parse stops every verb but doctor with exit code 2 and one line."""
-    needed = {"call": ("Health",), "backup": ("a.db",), "restore": ("a.db",)}
+    needed = {
+        "call": ("Health",),
+        "backup": ("a.db",),
+        "restore": ("a.db",),
+        "import-database": ("a.db",),
+    }
     ended = agentd(home, verb, *needed.get(verb, ()), AGENTD_NODE_TIMEOUT_SECS="soon")
     assert (ended.code, ended.out) == (2, "")
     assert "AGENTD_NODE_TIMEOUT_SECS='soon'" in ended.error

@@ -16,6 +16,7 @@ from agentd.cli.log import FORMATTER
 from agentd.cli.usage import Parser
 from agentd.cli.verbs import parser
 from agentd.text import printable, printable_json
+from tests import earlier
 from tests.command_line import Ended, agentd, agentd_here, on_a_terminal
 from tests.daemon_process import DaemonProcess, temporary_home
 
@@ -385,6 +386,10 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
     ],
     "backup": [lambda s: [s.folder / f"copy{SHORT}"]],
     "restore": [lambda s: [s.folder / f"nothing{SHORT}"]],
+    "import-database": [
+        lambda s: [s.folder / f"nothing{SHORT}"],
+        lambda s: [earlier.hostile(s.folder, SHORT), "--dry-run"],
+    ],
     "database init": [lambda _: []],
     "database check": [lambda _: []],
     "database migrate": [lambda _: []],

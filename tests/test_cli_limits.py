@@ -312,6 +312,7 @@ def test_a_moment_that_is_far_away() -> None:
     assert format_moment(now.timestamp() + 3 * 86_400, now).startswith("Mar 0")
     assert format_moment(now.timestamp() + 400 * 86_400, now).startswith("2027-04-0")
     assert format_moment(253_402_300_799, now) == "9999"
+    assert format_moment(-62_135_596_800, now) == "0001"
 
 
 # Labels

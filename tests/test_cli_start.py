@@ -24,6 +24,7 @@ HEAVY = {
     "agentd.backup",
     "agentd.daemon",
     "agentd.doctor",
+    "agentd.earlier",
     "agentd.loop",
     "agentd.mcp",
     "agentd.methods",

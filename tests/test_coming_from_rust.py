@@ -6,8 +6,11 @@ A row without a test here, or a test without its row, fails `test_every_row_is_t
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -15,8 +18,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agentd.methods import METHODS
-from tests.daemon_process import REPOSITORY, Connection, DaemonProcess, serve_to_the_end
-from tests.documents import quoted, rows, text
+from tests import earlier
+from tests.daemon_process import (
+    REPOSITORY,
+    Connection,
+    DaemonProcess,
+    environment,
+    serve_to_the_end,
+)
+from tests.documents import blocks, quoted, rows, section, text
 from tests.wire.steps import acquire, complete, fail, flat, held, refusal, register
 
 if TYPE_CHECKING:
@@ -24,7 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE = REPOSITORY / "docs" / "coming-from-rust.md"
-ROWS = {what: here for _, what, here, _ in rows(text(PAGE))}
+DIFFERENCES = rows(section("What is the same, and what is not", PAGE))
+ROWS = {what: here for _, what, here, _ in DIFFERENCES}
 TRIED: set[str] = set()
 
 
@@ -235,7 +246,7 @@ def test_other_databases(home: Path, *, newer: bool) -> None:
     before = path.read_bytes()
     end = serve_to_the_end(home)
     assert (end.code, len(end.lines)) == (5, 1)
-    assert ("newer" if newer else "Rust") in end.output
+    assert ("newer" if newer else "`agentd import-database PATH`") in end.output
     assert path.read_bytes() == before
 
 
@@ -316,13 +327,38 @@ def test_resource_locks(connection: Connection) -> None:
     assert connection.call("Metrics")["database"]["active_resource_locks"] == before
 
 
+# Taking over
+
+
+@pytest.mark.parametrize("name", ["v2", "v1", "legacy"])
+def test_the_steps(home: Path, name: str) -> None:
+    """The lines are typed as they stand, in the home of somebody who had the earlier agentd."""
+    place = home.parent
+    old = place / ".agentd"
+    old.mkdir()
+    earlier.sample(name, old).rename(old / "agent_state.db")
+    program = place / "bin" / "agentd"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m agentd "$@"\n')
+    program.chmod(0o755)
+    found = environment(old, {"AGENTD_HOME": None})
+    env = {**found, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+    lines = "".join(blocks(section("Taking over what it left", PAGE), "sh")).splitlines()
+    assert lines.pop() == "agentd serve"
+    for line in lines:
+        command = ["/bin/sh", "-c", line]
+        subprocess.run(command, cwd=REPOSITORY, env=env, check=True, capture_output=True)
+    with DaemonProcess(old, AGENTD_HOME=None) as daemon, daemon.connect() as connection:
+        assert len(connection.call("ListTasks")["tasks"]) == 8
+
+
 # The page
 
 
 def test_every_row_is_tried() -> None:
     """What the page says is what is tried here, no more and no less."""
     assert ROWS.keys() == TRIED
-    assert len(rows(text(PAGE))) == len(ROWS)
+    assert len(DIFFERENCES) == len(ROWS)
 
 
 def test_the_readme_leads_there() -> None:

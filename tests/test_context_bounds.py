@@ -123,3 +123,24 @@ def test_results_beyond_the_bound(core: BoundedCore, monkeypatch: pytest.MonkeyP
     ]
     left_out = {"left_out": True, "bytes": 50, "node_id": uid(2)}
     assert results == ["a" * 58, left_out, "c" * 8]
+
+
+def test_imported_results_beyond_the_bound(
+    core: BoundedCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that nodes came with are told alike."""
+    contexts = sys.modules["agentd.queries.node_context"]
+    monkeypatch.setattr(contexts, "RESULT_BYTES", 100)
+    monkeypatch.setattr(contexts, "_LARGEST_RESULT", 60)
+    ended = [("COMPLETED", "a" * 58), ("FAILED", "b" * 48), ("COMPLETED", "c" * 8)]
+    nodes = [
+        {"id": uid(at), "status": status, "result_payload": result, "on_failure": "continue"}
+        for at, (status, result) in enumerate(ended, 1)
+    ]
+    core.do("ImportTask", goal="g", source="s", nodes=[*nodes, spec(4, 1, 2, 3)])
+    left_out = {"left_out": True, "bytes": 50, "node_id": uid(2)}
+    assert core.do("AcquireNextNode")["context"]["completed_dependencies"] == [
+        {"node_id": uid(1), "result_payload": "a" * 58},
+        {"node_id": uid(2), "result_payload": left_out, "status": "FAILED"},
+        {"node_id": uid(3), "result_payload": "c" * 8},
+    ]

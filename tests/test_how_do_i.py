@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentd.store.sqlite import SqliteStore
+from tests import earlier
 from tests.command_line import AGENTD, agentd_here
 from tests.core import NOW
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
@@ -102,6 +103,8 @@ def prepare(shared: DaemonProcess, folder: Path, command: str) -> dict[str, str]
         return prepare_service(shared, folder, command)
     if is_about(command, ON_SERVER):
         return {"AGENTD_DATABASE_URL": shared_server().fresh_database()}
+    if is_about(command, ("import-database",)):
+        return {"AGENTD_HOME": str(folder / "home")}  # no daemon works on that
     if is_about(command, HELD):
         held = agentd_here(shared.home, "node", "acquire", "@", "--owner", "OWNER").out.split()
         return {f"AGENTD_{name}_ID": held[at] for at, name in enumerate(("TASK", "NODE", "LEASE"))}
@@ -160,6 +163,8 @@ def test_it_does_what_it_is_asked_to(shared: DaemonProcess, folder: Path, comman
         words += ["--program", str(program)]
     if is_about(command, ("database move",)):
         words[2:] = ends_of_a_move(folder)
+    if is_about(command, ("import-database",)):
+        words[1:] = [str(earlier.sample("v2", folder))]
     words = ["0s" if word == "02:14" else word for word in words]  # the task is not so old
     with typed(shared, folder, *words, given=given) as process:
         if "--all" in words:

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import Raw
 from msgspec.structs import replace
 
 from agentd.errors import JournalDamaged
@@ -92,6 +93,7 @@ def test_every_kind_of_event_is_read_as_it_was_written(kind: type[Any]) -> None:
         "how": "expired",
         "forked_from": ForkedFrom(uid(6), 7),
         "decision": "reject",
+        "result": Raw(b'{"\xc3\xb6" : 1.50}'),
         **dict.fromkeys(("counts", "satisfies", "satisfied", "moves", "checkpoint"), True),
     }
     examples |= {"labels": {"ö": "ü"}, "budget": {"ö": 1}, "usage": {"ö": 0.5}}
@@ -104,7 +106,8 @@ def test_every_kind_of_event_is_read_as_it_was_written(kind: type[Any]) -> None:
             ("lease_expires_at", "deadline_at", "not_before", "previous", "expires_at"), 1 << 53
         ),
         **dict.fromkeys(("attempt", "lease_ms", "number", "place", "result_seq"), 7),
-        **dict.fromkeys(("gate_timeout_at", "completed", "failed"), 8),
+        **dict.fromkeys(("gate_timeout_at", "completed", "failed", "satisfied_already"), 8),
+        **dict.fromkeys(("created_at", "updated_at", "acquired_at", "noted_at"), -(1 << 45)),
         "timeout_at": 1,
         "until": 1 << 53,
         "max_running": 0,

@@ -114,7 +114,7 @@ REFUSED: list[tuple[Callable[[Path], None], str]] = [
     (foreign, "not agentd's: set AGENTD_DATABASE_URL"),
     (foreign_wal, "not agentd's: set AGENTD_DATABASE_URL"),
     (foreign_without_tables, "not agentd's: set AGENTD_DATABASE_URL"),
-    (rust, "earlier agentd written in Rust.*set AGENTD_HOME or AGENTD_DATABASE_URL"),
+    (rust, "earlier agentd written in Rust.*`agentd import-database PATH`"),
     (corrupt_magic, f"not a SQLite database, or its header is corrupt.*{ANEW}"),
     (corrupt_page_size, "corrupt"),
     (corrupt_first_page, f"corrupt.*{ANEW}"),

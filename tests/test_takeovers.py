@@ -63,7 +63,7 @@ def params() -> ImportTaskParams:
 def take_over(core: Core, *known: str) -> Outcome:
     """The task, as it was elsewhere."""
     lease = LiveLease(LEASE, "old worker", ENDS, NOW - 9_000)
-    changed = {WAITING: 7_000, DONE: 8_000}
+    changed = {RUNNING: NOW - 9_000, WAITING: 7_000, DONE: 8_000}
     return run(core, take_over_task(TakeOver(TASK, changed, {RUNNING: lease}), known), params())
 
 
@@ -175,3 +175,13 @@ def test_a_lock_that_another_is_in_the_way_of(core: Core) -> None:
     assert not list(run(core, take_over_lock(there), NoParams()).recorded)
     [shown] = core.do("ListResourceLocks")["locks"]
     assert shown["lease_id"] == here["lease_id"]
+
+
+def test_locks_that_were_held_beside_each_other(core: Core) -> None:
+    """They go on beside each other, though one of them could not be taken here any more."""
+    for number, key in enumerate(("dir:src", "file:src/a.py")):
+        lock = LiveLock(key, uid(number), "there", ENDS, NOW, NOW, source="there")
+        [recorded] = run(core, take_over_lock(lock), NoParams()).recorded
+        assert b'"imported_from":"there"' in recorded.data
+    assert len(core.do("ListResourceLocks")["locks"]) == 2
+    assert core.do("AcquireResourceLock", resource_key="file:src/b.py") is None

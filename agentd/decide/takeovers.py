@@ -1,4 +1,4 @@
-"""What is taken over with a whole database: leases and locks that are held, and notes.
+"""What is taken over with a whole database: ids of tasks, and leases and locks that are held.
 
 The rule this file keeps: what is held elsewhere goes on here, under the same ids. Nothing of this
 is on the wire: only who reads that database, while no daemon works on it, says such things.
@@ -40,7 +40,8 @@ class TakeOver(Struct, frozen=True):
 class LiveLock(Struct, frozen=True):
     """A lock that is held elsewhere, and goes on here. Times are Unix milliseconds.
 
-    `task_id` is that of a task that is here, if it is for one, and `metadata` is JSON.
+    `source` is what its record says where it came from. `task_id` is that of a task that is here,
+    if it is for one, and `metadata` is JSON.
     """
 
     key: str
@@ -54,6 +55,7 @@ class LiveLock(Struct, frozen=True):
     node_id: str | None = None
     metadata: bytes = EMPTY_OBJECT
     mode: LockMode = "exclusive"
+    source: str | None = None
 
 
 class LiveLockState(Struct, frozen=True):
@@ -67,7 +69,10 @@ class LiveLockState(Struct, frozen=True):
 
 
 def take_lock(state: LiveLockState, _params: object, _context: Context) -> list[Draft]:
-    """The lock as it is held elsewhere, unless another is in its way, or it is here already."""
+    """The lock as it is held elsewhere, unless another is in its way, or it is here already.
+
+    Others that were taken over are in nobody's way: they were held beside it.
+    """
     if state.in_way is not None:
         return []
     lock = state.lock
@@ -81,5 +86,6 @@ def take_lock(state: LiveLockState, _params: object, _context: Context) -> list[
         lock.node_id,
         acquired_at=lock.acquired_at,
         updated_at=lock.updated_at,
+        imported_from=lock.source,
     )
     return [Draft(event, payload=lock.metadata)]

@@ -16,7 +16,7 @@ class LockAcquired(Event, frozen=True, omit_defaults=True):
     With a `node_lease_id` the lock is bound to that lease, and ends with it, whenever that is. A
     lock of one of a node's own `locks` has that node's owner; `node_id` is what was said, and need
     not be one. A lock that was taken over is as old as `acquired_at`, and was extended last at
-    `updated_at` (Unix milliseconds).
+    `updated_at` (Unix milliseconds); it is `imported_from` that source.
     """
 
     key: str
@@ -29,6 +29,7 @@ class LockAcquired(Event, frozen=True, omit_defaults=True):
     node_lease_id: str | None = None
     acquired_at: int | None = None
     updated_at: int | None = None
+    imported_from: str | None = None
 
 
 class LockExtended(Event, frozen=True):

@@ -75,13 +75,13 @@ class NodeAdded(Event, frozen=True, omit_defaults=True):
 class DependenciesAdded(Event, frozen=True, omit_defaults=True):
     """A PENDING node depends on these as well: nodes that were added later.
 
-    Those that were added before them are in the record `previous`. So many of these are `satisfied`
-    already: they were imported as nodes that have ended.
+    Those that were added before them are in the record `previous`. So many of these are
+    `satisfied_already`: they were imported as nodes that have ended.
     """
 
     dependencies: tuple[str, ...]
     previous: int | None = None
-    satisfied: int = 0
+    satisfied_already: int = 0
 
 
 class NodeUpdated(Event, frozen=True, omit_defaults=True):

@@ -115,8 +115,7 @@ def take_over_lock(lock: LiveLock) -> Command:
 
     def load(reader: Reader, _params: object, _context: Context) -> LiveLockState:
         stream = lock.task_id or LOCKS_STREAM
-        found = reader.conflicting_locks(lock.key, lock.mode, 1)
-        in_way = reader.get(LOCKS, (lock.lease_id,)) or (found[0] if found else None)
+        in_way = reader.get(LOCKS, (lock.lease_id,)) or queries.lock_in_way(reader, lock.key)
         return LiveLockState(stream, reader.head(stream).version, lock, in_way)
 
     return Command(load, decide.take_lock)

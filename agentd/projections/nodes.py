@@ -159,12 +159,12 @@ def _add_node(recorded: Recorded, event: NodeAdded) -> NodeRow:
 
 
 def _begin_lease(row: NodeRow, recorded: Recorded, event: NodeAcquired) -> NodeRow:
-    at = recorded.at if event.acquired_at is None else event.acquired_at
+    taken_over = event.acquired_at is not None
     return replace(
         row,
         status=event.status,
-        updated_at=at,
-        acquired_at=at,
+        updated_at=row.updated_at if taken_over else recorded.at,
+        acquired_at=event.acquired_at if taken_over else recorded.at,
         lease_id=event.lease_id,
         lease_owner=event.lease_owner,
         lease_expires_at=event.lease_expires_at,
@@ -263,7 +263,7 @@ def _add_dependencies(row: NodeRow, recorded: Recorded, event: DependenciesAdded
     return replace(
         row,
         updated_at=recorded.at,
-        waiting_on=row.waiting_on + len(event.dependencies) - event.satisfied,
+        waiting_on=row.waiting_on + len(event.dependencies) - event.satisfied_already,
         dependencies_seq=recorded.seq,
     )
 

@@ -8,7 +8,7 @@ from agentd.queries.events import task_events
 from agentd.queries.explain import explain_node, explain_task
 from agentd.queries.gates import gate_decision, gate_row, list_gates
 from agentd.queries.growth import NO_EDGES, edges_between
-from agentd.queries.imports import may_end_early, seq_of_import
+from agentd.queries.imports import lock_in_way, may_end_early, seq_of_import
 from agentd.queries.limits import limits_of_node, list_limits
 from agentd.queries.locks import end_of_lock, list_resource_locks
 from agentd.queries.metrics import database_metrics
@@ -65,6 +65,7 @@ __all__ = [
     "list_limits",
     "list_resource_locks",
     "list_tasks",
+    "lock_in_way",
     "look_back",
     "may_end_early",
     "next_node",

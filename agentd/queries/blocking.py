@@ -32,7 +32,6 @@ class Blocking:
         self._behind: dict[str, str] = {}
         self._limits: dict[str, list[CauseKind]] = {}
         if task.failed:
-            self._may_end_early = may_end_early(reader, task.task_id)
             self._follow_failures(task.task_id)
 
     def kinds(self, row: NodeRow) -> list[CauseKind]:
@@ -69,6 +68,7 @@ class Blocking:
 
     def _follow_failures(self, task_id: str) -> None:
         """Find all that will never run because of what failed."""
+        some_end_early = may_end_early(self._reader, task_id)
         for failed in self._reader.failed_nodes(task_id):
             if node_settings(self._reader, failed).on_failure == "continue":
                 continue
@@ -76,16 +76,13 @@ class Blocking:
             self._failed_before.update(direct)
             found = direct
             while found:
-                new = [each for each in dict.fromkeys(found) if self._is_held_back(each)]
+                new = [each for each in dict.fromkeys(found) if each not in self._behind]
+                if some_end_early:
+                    new = [each for each in new if self._is_pending(each)]
                 self._behind.update(dict.fromkeys(new, failed.node_id))
                 found = [each for node_id in new for each in self._reader.dependents(node_id)]
 
-    def _is_held_back(self, node_id: str) -> bool:
-        """Whether it is behind a failure that was not known; what has ended elsewhere is not."""
-        if node_id in self._behind:
-            return False
-        if not self._may_end_early:
-            return True
+    def _is_pending(self, node_id: str) -> bool:
         row: NodeRow = self._reader.get(NODES, (node_id,))
         return row.status == "PENDING"
 

@@ -252,18 +252,19 @@ def _show_decision(_recorded: Recorded, event: GateDecided) -> Raw:
 
 
 def _show_lock(recorded: Recorded, event: LockAcquired) -> Raw:
-    return to_json(
-        {
-            "resource_key": event.key,
-            "lease_id": event.lease_id,
-            "owner": event.owner,
-            "mode": event.mode,
-            "provider": event.provider,
-            "node_id": event.node_id,
-            "metadata": payload_of(recorded),
-            "lease_expires_at": event.expires_at // 1000,
-        }
-    )
+    shown = {
+        "resource_key": event.key,
+        "lease_id": event.lease_id,
+        "owner": event.owner,
+        "mode": event.mode,
+        "provider": event.provider,
+        "node_id": event.node_id,
+        "metadata": payload_of(recorded),
+        "lease_expires_at": event.expires_at // 1000,
+    }
+    if event.imported_from is not None:
+        shown["imported_from"] = event.imported_from
+    return to_json(shown)
 
 
 def _show_lock_extension(_recorded: Recorded, event: LockExtended) -> Raw:

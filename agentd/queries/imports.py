@@ -1,6 +1,7 @@
 """Which task was imported from a source, and what follows from having been elsewhere."""
 
-from agentd.projections import IMPORTS, TASKS, ImportRow, TaskRow
+from agentd.events import LockAcquired
+from agentd.projections import IMPORTS, TASKS, ImportRow, LockRow, TaskRow
 from agentd.projections.imports import digest_of
 from agentd.queries.registration import registration_of_task
 from agentd.store import Reader
@@ -22,3 +23,12 @@ def may_end_early(reader: Reader, task_id: str) -> bool:
     """
     event = registration_of_task(reader, task_id)
     return event.imported_from is not None or event.forked_from is not None
+
+
+def lock_in_way(reader: Reader, key: str) -> LockRow | None:
+    """What keeps a lock on the key from being taken over: one that was taken here."""
+    for lock in reader.conflicting_locks(key, "exclusive"):
+        event = reader.record_at(lock.acquired_seq).event
+        if not isinstance(event, LockAcquired) or event.imported_from is None:
+            return lock
+    return None

@@ -92,7 +92,7 @@ class Life:
         for other in nodes:
             if self.task[other] == task and self.status[other] == "PENDING" and other != needed:
                 self.waits[other] = [*self.waits[other], node]
-                more = DependenciesAdded((uid(node),), satisfied=int(status == "COMPLETED"))
+                more = DependenciesAdded((uid(node),), satisfied_already=int(status == "COMPLETED"))
                 self.drafts.append((task, Draft(more, uid(other))))
                 break
 
@@ -320,7 +320,7 @@ events = st.one_of(
         result=st.sampled_from([UNSET, Raw(b"1")]),
         updated_at=st.none() | moments,
     ),
-    st.builds(DependenciesAdded, st.lists(ids).map(tuple), satisfied=st.integers(0, 9)),
+    st.builds(DependenciesAdded, st.lists(ids).map(tuple), satisfied_already=st.integers(0, 9)),
     st.builds(NodeAcquired, ids, names, moments, statuses, acquired_at=moments),
     st.builds(
         LockAcquired, lock_keys, ids, names, moments, acquired_at=moments, updated_at=moments

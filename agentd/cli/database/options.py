@@ -36,6 +36,16 @@ def restore(verb: Parser) -> None:
     verb.add_argument("path", metavar="PATH", type=Path, help="the backup; it is never changed")
 
 
+def import_database(verb: Parser) -> None:
+    """`agentd import-database`."""
+    verb.add_argument(
+        "path", metavar="PATH", type=Path, help="the file that it left; it is never changed"
+    )
+    verb.add_argument(
+        "--dry-run", action="store_true", help="read all of it, say what it has, and take nothing"
+    )
+
+
 def check(verb: Parser) -> None:
     """`agentd database check`."""
     verb.details = _json_form

@@ -71,7 +71,7 @@ def is_claimed(path: Path) -> bool:
     return _is_locked(path, _BYTE)
 
 
-def _has_index(path: Path) -> bool:
+def has_open_index(path: Path) -> bool:
     """Whether a connection of somebody's has the index of the WAL beside the database open."""
     return _is_locked(index_path(path), _DEAD_MAN)
 
@@ -101,7 +101,7 @@ def is_claimed_elsewhere(path: Path) -> bool:
     """
     if not is_claimed(path):
         return False
-    return holder(lock_path(path)) in (None, os.getpid()) and not _has_index(path)
+    return holder(lock_path(path)) in (None, os.getpid()) and not has_open_index(path)
 
 
 def refuse_elsewhere(path: Path) -> None:
