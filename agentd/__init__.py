@@ -68,6 +68,7 @@ effects
     inbox/        what waits for a person
     live/         what people look at, kept as the daemon says it
     documents/    plans as people write them, in YAML or JSON
+    plans/        plans of other tools, and tasks as files
     worker/       runs handlers, or a command, on the nodes that it leases
     loop/         four agents that call a language model
     top/          what goes on, live in a terminal

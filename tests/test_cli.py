@@ -57,7 +57,8 @@ VERBS = (
 )
 BELOW = {
     "task": (
-        *("register", "add", "list", "show", "graph", "events", "wait", "watch", "retry", "fork"),
+        *("register", "add", "import", "export"),
+        *("list", "show", "graph", "events", "wait", "watch", "retry", "fork"),
         *("cancel", "pause", "resume", "cost", "budget", "why", "set"),
     ),
     "node": (

@@ -106,6 +106,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     (folder / "faults.json").write_text(
         json.dumps({HOSTILE: 1, "nodes": [{"name": HOSTILE, "dependencies": [HOSTILE]}] * 2})
     )
+    (folder / "plan.md").write_text(f"# {NAMED}\n- [\u202e] {NAMED}\n  - [ ] \u202e\n")
+    tasks = [{"id": NAMED, "title": HOSTILE, "status": HOSTILE}, {"id": 2, "status": HOSTILE}]
+    (folder / "tasks.json").write_text(json.dumps({HOSTILE: 1, NAMED: {"tasks": tasks}}))
+    (folder / "issues.jsonl").write_text(
+        json.dumps({"id": HOSTILE, "title": HOSTILE, "dependencies": [{"depends_on_id": HOSTILE}]})
+    )
     payload = {"name": HOSTILE, HOSTILE: [HOSTILE]}
     nodes = [{"payload_schema": payload}] * 4
     with temporary_home() as home, DaemonProcess(home) as daemon, daemon.connect() as connection:
@@ -226,6 +232,20 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
         lambda s: [s.task, s.folder / "cycle.json"],
         lambda s: [s.task, s.folder / SHORT],
         lambda s: [s.task, s.folder / "faults.json", "--dry-run"],
+    ],
+    "task import": [
+        lambda s: [s.folder / "plan.md"],
+        lambda s: [s.folder / "plan.md", "--dry-run"],
+        lambda s: [s.folder / "tasks.json"],
+        lambda s: [s.folder / "issues.jsonl", "--source", HOSTILE[1:]],
+        lambda s: [s.folder / SHORT],
+        lambda s: [s.folder / "plan.md", "--from", SHORT],
+    ],
+    "task export": [
+        lambda s: [s.task],
+        *(lambda s, f=f: [s.task, "--form", f] for f in ("markdown", "json")),
+        lambda _: [SHORT],
+        lambda s: [s.task, "-o", s.folder / SHORT / SHORT],
     ],
     "task fork": [
         lambda s: [s.task, "--goal", HOSTILE[1:]],

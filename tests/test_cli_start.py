@@ -43,6 +43,7 @@ HEAVY = {
     "hmac",
     "httpx",
     "jinja2",
+    "markdown_it",
     "mcp",
     "opentelemetry",
     "prometheus_client",
@@ -94,6 +95,7 @@ def imported(daemon: DaemonProcess, *arguments: str) -> set[str]:
         ("task show TASK", set()),
         ("task graph TASK", {"renderdag"}),
         ("task register -", {"yaml"}),
+        ("task export TASK", set()),
     ],
 )
 def test_a_verb_imports_what_it_needs(shared: DaemonProcess, verb: str, needs: set[str]) -> None:

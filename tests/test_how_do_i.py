@@ -64,6 +64,7 @@ HELD = ("node commit", "node release", "checkpoint", "add ")
 def folder(shared: DaemonProcess, tmp_path: Path) -> Path:
     """Where a person types: a plan that is registered, an agent, a machine's own program."""
     (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "plan.md").write_text("# Release\n\n- [ ] publish\n  - [x] build\n")
     (tmp_path / "more.yaml").write_text("- {name: check, before: publish}\n")
     for name in ("claude", "train.sh", "agentd"):
         (tmp_path / name).write_text("#!/bin/sh\nexec cat\n")

@@ -48,6 +48,8 @@ worker = _Options("worker")
 _TASK = (
     Verb("register", "task.register", "register a task from a JSON or YAML file", task.register),
     Verb("add", "task.add", "add nodes to a task, from a JSON or YAML file", task.add),
+    Verb("import", "task.import_", "take over a plan of another tool as a task", task.import_),
+    Verb("export", "task.export", "write a task to a file: all of it, or to read", task.export),
     Verb("list", "task.list", "list the tasks, the newest first", task.list_tasks),
     Verb("show", "task.show", "show a task and its nodes", task.show),
     Verb("graph", "task.graph", "draw a task's graph with its states", task.graph),

@@ -58,6 +58,10 @@ class Faults:
     def __bool__(self) -> bool:
         return bool(self._found)
 
+    def line_of(self, path: Path) -> int:
+        """The line of what stands there."""
+        return self._line_of(path)
+
     @property
     def are_many(self) -> bool:
         """Are there so many that a hint is not worth a search?"""

@@ -8,7 +8,7 @@ reading goes on; a document that grows beyond all measure when its aliases are w
 read to its end.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -69,6 +69,16 @@ class _Composer:
                     raise yaml_error("a second document begins: each file has one", event)
                 whole = self._part(next(self._events), 0)
         return whole or _Part(None)
+
+    def documents(self) -> _Part:
+        """All documents that there are, as one list."""
+        below: dict[str | int, tuple[int, _Part]] = {}
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                self._anchors.clear()  # each document has its own
+                first = next(self._events)
+                below[len(below)] = _line(first), self._part(first, 1)
+        return _Part([part.json for _, part in below.values()], None, below)
 
     def _part(self, event: Any, depth: int) -> _Part:
         before = self._size
@@ -203,9 +213,18 @@ def _line_of(part: _Part, path: Path) -> int:
 
 def parse_yaml(text: str, source: str) -> DocumentText:
     """The same document in JSON. Raises `BadDocument`, with the line where it is known."""
+    return _parse(text, source, _Composer.document)
+
+
+def parse_yaml_stream(text: str, source: str) -> DocumentText:
+    """The same with all documents of the file, in a list."""
+    return _parse(text, source, _Composer.documents)
+
+
+def _parse(text: str, source: str, compose: Callable[[_Composer], _Part]) -> DocumentText:
     try:
         composer = _Composer(text)
-        whole = composer.document()
+        whole = compose(composer)
         encoded = msgspec.json.encode(whole.json)
         return DocumentText(encoded, lambda path: _line_of(whole, path), composer.faults)
     except yaml.MarkedYAMLError as error:

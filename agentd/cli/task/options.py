@@ -7,6 +7,13 @@ from agentd.cli.usage import Parser, amount, duration, label, whole_number
 STATES = ("ACTIVE", "PAUSED", "COMPLETED", "FAILED", "CANCELLED")
 """Those of `events.StateOfTask`, which would cost every start the import of the decoders."""
 
+PLAN_FORMS = (
+    *("agentd", "airflow", "argo", "beads", "dagu", "github", "markdown", "taskmaster", "tekton"),
+)
+"""Those of `plans.reading.NAMES`, which would cost every start the import of all of them."""
+
+EXPORT_FORMS = ("agentd", "markdown", "json")
+
 _MOST_TASKS = 100_000
 _MOST_EVENTS = 1000
 
@@ -56,6 +63,45 @@ def register(verb: Parser) -> None:
         help="register nothing: show the plan as a graph, and what can run at once",
     )
     verb.add_argument("--empty", action="store_true", help="allow a task without nodes")
+
+
+def import_(verb: Parser) -> None:
+    """`agentd task import`."""
+    verb.add_argument("path", metavar="FILE", help="the plan, or - for standard input")
+    verb.add_argument(
+        "--from",
+        dest="form",
+        metavar="FORM",
+        choices=PLAN_FORMS,
+        help=f"its form, where it is not recognised: {', '.join(PLAN_FORMS)}",
+    )
+    verb.add_argument(
+        "--source",
+        metavar="TEXT",
+        help="what stands for it: imported again under the same, it is the task that is there "
+        "(default: its form and its path)",
+    )
+    verb.add_argument("--paused", action="store_true", help="hand out nothing of it for now")
+    verb.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="import nothing: show the plan, and what of it is not taken over",
+    )
+
+
+def export(verb: Parser) -> None:
+    """`agentd task export`."""
+    add_task_id(verb)
+    verb.add_argument(
+        "--form",
+        choices=EXPORT_FORMS,
+        default="agentd",
+        help="agentd: all of it, for `agentd task import`; markdown: a checklist to read; json: "
+        "for programs (default: agentd)",
+    )
+    verb.add_argument(
+        "-o", "--output", metavar="FILE", help="write it there (default: to standard output)"
+    )
 
 
 def add_own(verb: Parser) -> None:

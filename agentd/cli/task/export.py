@@ -1,0 +1,85 @@
+"""`agentd task export TASK`: a task as a file, to be imported elsewhere, or to be read."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from agentd.api import AttemptView, RecordedEventView
+from agentd.cli.failures import Usage
+from agentd.cli.ids import find_task_id
+from agentd.cli.printing import print_data, print_json
+from agentd.cli.progress_bar import show_progress
+from agentd.cli.screen import is_terminal
+from agentd.client import Client
+from agentd.durable import replace_file
+from agentd.plans.writing import Written, write_agentd, write_json, write_markdown
+from agentd.progress import Progress
+from agentd.text import printable_json
+
+_PAGE = 1_000
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the task. Raises `TaskNotFound`, `Ambiguous`, `OSError` of the file."""
+    to_file = options.output not in (None, "-")
+    if options.json and not to_file and options.form != "json":
+        raise Usage("--json prints an envelope: give --form json, or a file with -o")
+    with Client() as client, show_progress() as progress:
+        task = _whole(client, find_task_id(client, options.task), progress)
+    if to_file:
+        _write(options, task)
+    elif options.json:
+        print_data(msgspec.Raw(write_json(task)))
+    elif options.form == "json":
+        print_json(write_json(task))
+    else:
+        _print(_lines(task, options.form))
+    return 0
+
+
+def _whole(client: Client, task_id: str, progress: Progress) -> Written:
+    """All there is of a task: its nodes as one moment has them, then what is told of them."""
+    status = client.task_status(task_id)
+    attempts: dict[str, list[AttemptView]] = {}
+    tried = [node.id for node in status.nodes if node.attempt]
+    for number, node_id in enumerate(tried, 1):
+        progress("attempts", number, len(tried))
+        attempts[node_id] = client.node_status(task_id, node_id).attempts
+    events: list[RecordedEventView] = []
+    after, more = 0, True
+    while more:
+        page = client.task_events(task_id, after=after, limit=_PAGE)
+        events += page.events
+        after, more = page.last_seq, page.more
+        progress("events", len(events), 0)
+    progress("", 0, 0)
+    return Written(status, attempts, events)
+
+
+def _lines(task: Written, form: str) -> Iterable[bytes]:
+    if form == "markdown":
+        return (line.encode() + b"\n" for line in write_markdown(task))
+    return write_agentd(task)
+
+
+def _write(options: argparse.Namespace, task: Written) -> None:
+    if options.form == "json":
+        content = write_json(task) + b"\n"
+    else:
+        content = b"".join(_lines(task, options.form))
+    replace_file(Path(options.output), content)
+    if options.json:
+        written = {"path": options.output, "form": options.form}
+        counts = {"nodes": len(task.status.nodes), "events": len(task.notes)}
+        print_data({"task_id": task.status.task.id, **written, **counts})
+
+
+def _print(lines: Iterable[bytes]) -> None:
+    """For a program as it is; on a terminal with what steers terminals escaped."""
+    out = sys.stdout.buffer
+    for line in lines:
+        out.write(printable_json(line).encode() if is_terminal() else line)
+    out.flush()

@@ -1,0 +1,169 @@
+"""A DAG of Apache Airflow, serialised: the JSON that it keeps in its table `serialized_dag`.
+
+The rule this file keeps: a task is a node with the task as its payload; who is downstream waits. A
+trigger rule that holds where everything before has completed is taken as waiting for all, and noted
+where it says more; a task whose rule holds only where something failed is left out. Mapped tasks
+are a fault: how many they are is known only in a run.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agentd.documents.faults import DocumentText
+from agentd.plans.builder import Builder
+from agentd.plans.part import Part, null_left_out
+from agentd.plans.plan import Plan
+from agentd.plans.settings import number, priority, retry, timeout
+
+_RETRY_DELAY = 300
+"""Seconds, where a task has none: Airflow's default."""
+
+_LONGEST_LIMIT = 256
+"""Characters of a limit's name, as of a pool's."""
+
+_AFTER_FAILURE = ("all_failed", "one_failed", "all_skipped")
+_ROOT_NOTES = {
+    "timetable": "agentd starts nothing at a time of day",
+    "schedule_interval": "agentd starts nothing at a time of day",
+    "dagrun_timeout": "an imported task has no time-out of its own: `agentd task cancel` ends it",
+    "max_active_tasks": "set a limit with `agentd limit set`, and name it in `limits`",
+    "_max_active_tasks": "set a limit with `agentd limit set`, and name it in `limits`",
+    "has_on_failure_callback": "watch for the event with `agentd watch`",
+    "has_on_success_callback": "watch for the event with `agentd watch`",
+}
+_TASK_NOTES = {
+    "depends_on_past": "an earlier run is not looked at",
+    "wait_for_downstream": "an earlier run is not looked at",
+    "is_setup": "it is a node like the others",
+    "is_teardown": "it runs here only where all before it has completed",
+    "queue": "which worker takes it is not asked: name labels in `requires`",
+    "has_on_failure_callback": "watch for the event with `agentd watch`",
+}
+_DEFAULTED = (
+    *("retries", "retry_delay", "max_retry_delay", "retry_exponential_backoff"),
+    *("execution_timeout", "trigger_rule", "pool", "priority_weight"),
+)
+_NOT_IN_PAYLOAD = {"task_id", "downstream_task_ids", "_downstream_task_ids"}
+_NOT_IN_CONTEXT = {"tasks", "task_group", "_task_group", "edge_info"}
+
+_Task = tuple[str, Part, dict[str, Part]]
+"""Its id, where it stands, and its fields."""
+
+
+def read_airflow(source: str, written: DocumentText) -> Plan:
+    """The plan of a DAG. Raises `BadDocument`."""
+    builder = Builder("airflow", source, written)
+    root = null_left_out(builder.root.fields("an object with `dag`"))
+    if "dag" not in root:
+        builder.root.fault("`dag` is missing: expected what Airflow serialised")
+        return builder.plan("", {})
+    dag = null_left_out(root["dag"].fields())
+    builder.note_each(dag, _ROOT_NOTES)
+    if "tasks" not in dag:
+        root["dag"].fault("`tasks` is missing")
+    tasks = _tasks(builder, dag["tasks"], _defaults(root)) if "tasks" in dag else []
+    needs = _upstream(tasks, builder.left_out)
+    for key, part, task in tasks:
+        _add(builder, key, part, task, needs.get(key, []))
+    dag_id = _text(dag, "dag_id", "_dag_id")
+    described = _text(dag, "description", "_description")
+    context = {name: part.raw for name, part in dag.items() if name not in _NOT_IN_CONTEXT}
+    return builder.plan(described or dag_id or "", context, own_id=dag_id)
+
+
+def _text(fields: Mapping[str, Part], *names: str) -> str | None:
+    return next((fields[name].text() for name in names if name in fields), None)
+
+
+def _plain(part: Part) -> Part:
+    """A value without the type that Airflow writes around it."""
+    if part.kind != "an object":
+        return part
+    fields = part.fields()
+    return fields["__var"] if {"__type", "__var"} <= fields.keys() else part
+
+
+def _defaults(root: Mapping[str, Part]) -> dict[str, Part]:
+    """What Airflow 3 writes once for all tasks that say nothing else, as far as it is read here."""
+    given = null_left_out(root["client_defaults"].fields()) if "client_defaults" in root else {}
+    defaults = null_left_out(given["tasks"].fields()) if "tasks" in given else {}
+    return {name: part for name, part in defaults.items() if name in _DEFAULTED}
+
+
+def _tasks(builder: Builder, tasks: Part, defaults: Mapping[str, Part]) -> list[_Task]:
+    found = []
+    for each in tasks.items("a list of tasks"):
+        own = null_left_out(_plain(each).fields("a task, an object with `task_id`"))
+        task = {**defaults, **own}
+        key = _text(task, "task_id")
+        if key is None:
+            each.fault("`task_id` is missing")
+            continue
+        rule = _text(task, "trigger_rule") or "all_success"
+        if "_is_mapped" in task and task["_is_mapped"].kind == "true":
+            told = "it is mapped: how many tasks it is becomes known in a run"
+            each.fault(f"{key!r} cannot be imported: {told}")
+        elif rule in _AFTER_FAILURE:
+            why = f"its trigger rule `{rule}` holds only where something failed or was skipped"
+            builder.note(task["trigger_rule"], f"the task {key} is left out: {why}")
+            builder.left_out[key] = why
+        else:
+            found.append((key, each, task))
+    return found
+
+
+def _downstream(task: Mapping[str, Part]) -> list[str]:
+    for name in ("downstream_task_ids", "_downstream_task_ids"):
+        if name in task:
+            return _plain(task[name]).texts("a list of task ids")
+    return []
+
+
+def _upstream(tasks: list[_Task], left_out: Mapping[str, str]) -> dict[str, list[str]]:
+    """What each task waits for, by its id. Whom a task names that there is not is a fault."""
+    keys = {key for key, _, _ in tasks}
+    found: dict[str, list[str]] = {}
+    for key, part, task in tasks:
+        for other in _downstream(task):
+            found.setdefault(other, []).append(key)
+            if other not in keys and other not in left_out:
+                part.fault(f"{key!r} names {other!r} as downstream, and there is none")
+    return found
+
+
+def _add(
+    builder: Builder, key: str, part: Part, task: Mapping[str, Part], needs: list[str]
+) -> None:
+    says = {name: each for name, each in task.items() if each.kind != "false"}
+    if _text(task, "queue") == "default":
+        del says["queue"]
+    builder.note_each(says, _TASK_NOTES)
+    rule = _text(task, "trigger_rule") or "all_success"
+    if rule != "all_success":
+        told = f"`{rule}`: it runs here only where all that it waits for has completed"
+        builder.note(task["trigger_rule"], told)
+    payload = {name: each.raw for name, each in task.items() if name not in _NOT_IN_PAYLOAD}
+    builder.add(part, key, needs, payload, settings=_settings(builder, task))
+
+
+def _settings(builder: Builder, task: Mapping[str, Part]) -> Mapping[str, Any]:
+    def seconds(name: str) -> float | None:
+        part = task.get(name)
+        return number(builder, None if part is None else _plain(part), "a number of seconds")
+
+    found = {**timeout(seconds("execution_timeout"))}
+    if (retries := number(builder, task.get("retries"), "a number of retries")) is not None:
+        exponential = task.get("retry_exponential_backoff")
+        doubled = exponential is not None and exponential.kind not in ("false", "null")
+        pause = seconds("retry_delay")
+        pause = _RETRY_DELAY if pause is None else pause
+        longest = seconds("max_retry_delay")
+        found.update(retry(retries, pause, 2 if doubled else 1, longest))
+    if "priority_weight" in task:
+        weight = number(builder, task["priority_weight"], "a number")
+        found.update(priority(None if weight in (None, 1) else int(weight or 0)))
+    pool = _text(task, "pool")
+    if pool and pool != "default_pool":
+        found["limits"] = [pool[:_LONGEST_LIMIT]]
+        builder.note(task["pool"], "how many slots it has is said by `agentd limit set`")
+    return found

@@ -1,0 +1,159 @@
+"""A checklist in Markdown: the items of its lists that have a box.
+
+The rule this file keeps: an item waits for those that are nested below it, and for no other; a box
+that is ticked is done. The first heading is the goal, the headings above an item are its section.
+Anything that is no item is text for people, and stays where it is.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from agentd.documents.faults import BadDocument, DocumentText, Place
+from agentd.plans.builder import Builder, Done
+from agentd.plans.names import cut
+from agentd.plans.part import Part
+from agentd.plans.plan import Plan
+
+_BOX = re.compile(r"\[(.)\](?:[ \t]+|$)(.*)", re.DOTALL)
+_DONE = ("x", "X")
+_EVER_DEEPER = 10**9
+"""Levels that the library takes: beyond its own bound it would leave out what is there."""
+
+
+@dataclass(slots=True)
+class _Item:
+    """An item with a box: where it stands, what it says, and what is nested below it."""
+
+    line: int
+    mark: str
+    text: str
+    section: tuple[str, ...]
+    more: list[str] = field(default_factory=list)
+    below: list["_Item"] = field(default_factory=list)
+
+
+def read_checklist(source: str, text: str) -> Plan:
+    """The plan of a checklist. Raises `BadDocument`."""
+    try:
+        tokens = _parser().parse(text)
+    except RecursionError as error:
+        raise BadDocument(f"{source} is nested too deeply") from error
+    reader = _Reader()
+    reader.read(tokens)
+    items = [*_in_order(reader.items)]
+    written = DocumentText(b"[]", lambda path: items[int(path[0])].line if path else 1)
+    builder = Builder("markdown", source, written)
+    if not items:
+        builder.root.fault("there is no item with a box, such as `- [ ] write the tests`")
+    keys = _keys(items)
+    for at, item in enumerate(items):
+        _add(builder, at, item, keys)
+    return builder.plan(reader.goal or "", {})
+
+
+def _parser() -> MarkdownIt:
+    """Reads blocks alone: what stands within a line stays as it was written."""
+    options = {"maxNesting": _EVER_DEEPER}
+    return MarkdownIt("commonmark", options).disable(["inline", "text_join"], ignoreInvalid=True)
+
+
+class _Reader:
+    """Goes through the blocks of a document; `_open` are the list items that stand open."""
+
+    def __init__(self) -> None:
+        self.goal: str | None = None
+        self.items: list[_Item] = []
+        self._headings: list[tuple[int, str]] = []
+        self._open: list[_Item | None] = []
+        self._heading = 0
+
+    def read(self, tokens: Sequence[Token]) -> None:
+        """Find the items, and the goal."""
+        first = False  # whether the next text is the first one of a list item
+        for token in tokens:
+            match token.type:
+                case "heading_open":
+                    self._heading = int(token.tag[1:])
+                case "list_item_open":
+                    self._open.append(None)
+                    first = True
+                case "list_item_close":
+                    self._open.pop()
+                case "inline" if self._heading:
+                    self._take_heading(token.content)
+                case "inline" if first:
+                    self._take_item(token)
+                    first = False
+                case "inline" | "fence" | "code_block":
+                    self._take_more(token)
+
+    def _take_heading(self, text: str) -> None:
+        level, self._heading = self._heading, 0
+        if self.goal is None and level == 1:
+            self.goal = text
+            return
+        self._headings = [each for each in self._headings if each[0] < level]
+        self._headings.append((level, text))
+
+    def _take_item(self, token: Token) -> None:
+        found = _BOX.fullmatch(token.content)
+        if found is None or not found[2].strip():
+            return
+        text, _, more = found[2].partition("\n")
+        section = tuple(heading for _, heading in self._headings)
+        item = _Item((token.map or [0])[0] + 1, found[1], text.strip(), section)
+        if more:
+            item.more.append("\n".join(line.strip() for line in more.split("\n")))
+        above = next((each for each in reversed(self._open[:-1]) if each is not None), None)
+        (self.items if above is None else above.below).append(item)
+        self._open[-1] = item
+
+    def _take_more(self, token: Token) -> None:
+        """Text below the first line of an item is what there is to know about it."""
+        if self._open and self._open[-1] is not None:
+            self._open[-1].more.append(token.content.rstrip("\n"))
+
+
+def _in_order(items: Sequence[_Item]) -> list[_Item]:
+    """The items as they stand in the text, the nested ones behind what they are below."""
+    found, waiting = [], [*reversed(items)]
+    while waiting:
+        item = waiting.pop()
+        found.append(item)
+        waiting.extend(reversed(item.below))
+    return found
+
+
+def _keys(items: Sequence[_Item]) -> Mapping[int, str]:
+    """What each item is called, by its `id`: its text, numbered where several say the same."""
+    counts: dict[str, int] = {}
+    taken = {cut(item.text) for item in items}
+    found = {}
+    for item in items:
+        name = cut(item.text)
+        counts[name] = counts.get(name, 0) + 1
+        while counts[name] > 1 and (numbered := cut(f"{item.text} ({counts[name]})")) in taken:
+            counts[name] += 1
+        found[id(item)] = name if counts[name] == 1 else numbered
+        taken.add(found[id(item)])
+    return found
+
+
+def _add(builder: Builder, at: int, item: _Item, keys: Mapping[int, str]) -> None:
+    part = Part(Place(builder.faults, (at,)), msgspec.Raw(b"null"))
+    payload: dict[str, Any] = {"title": item.text}
+    if item.section:
+        payload["section"] = " / ".join(item.section)
+    if item.more:
+        payload["description"] = "\n\n".join(item.more)
+    if item.mark not in (*_DONE, " "):
+        builder.note(part, f"the mark [{item.mark}] is neither done nor open: it is PENDING")
+    needs = [keys[id(each)] for each in item.below]
+    done = Done("COMPLETED", None, None) if item.mark in _DONE else None
+    builder.add(part, keys[id(item)], needs, payload, done=done)

@@ -1,0 +1,274 @@
+"""A workflow of Dagu (https://docs.dagu.sh), in YAML.
+
+The rule this file keeps: a step is a node with the step as its payload; `depends` and the order of
+a chain are dependencies, `preconditions` and approvals are gates. Items that are known only when it
+runs are a fault, for then nobody knows which nodes there are.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from agentd.documents.faults import DocumentText
+from agentd.plans.builder import Builder
+from agentd.plans.part import Part, null_left_out
+from agentd.plans.plan import Plan
+from agentd.plans.settings import number, retry, timeout
+
+_RUNS_ELSEWHERE = "agentd starts nothing at a time of day, and sends no mail: use what calls it"
+_OF_ITS_OWN = "agentd has no such handlers: watch for the event with `agentd watch`"
+_LIMIT = "set a limit with `agentd limit set`, and name it in `limits`"
+_ROOT_NOTES = {
+    "schedule": _RUNS_ELSEWHERE,
+    "mail_on": _RUNS_ELSEWHERE,
+    "handler_on": _OF_ITS_OWN,
+    "max_active_steps": _LIMIT,
+    "max_active_runs": _LIMIT,
+    "queue": _LIMIT,
+    "timeout_sec": "an imported task has no time-out of its own: `agentd task cancel` ends it",
+    "delay_sec": "it begins at once; `--paused` holds it",
+    "retry_policy": "a task is not tried again as a whole: `agentd task retry` does that",
+    "skip_if_successful": "it is imported once, whatever became of it",
+    "defaults": "of its settings those of the steps themselves are taken",
+}
+_STEP_NOTES = {
+    "repeat_policy": "a node that has completed is not run again",
+    "worker_selector": "which worker takes it is not asked: name labels in `requires`",
+    "mail_on_error": _RUNS_ELSEWHERE,
+}
+_NOT_IN_PAYLOAD = {"name", "depends", "parallel"}
+_CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
+
+
+def read_dagu(source: str, written: DocumentText) -> Plan:
+    """The plan of a workflow; `written` are the documents of its file. Raises `BadDocument`."""
+    builder = Builder("dagu", source, written)
+    documents = builder.root.items()
+    root = _snake(documents[0].fields("a workflow, an object with `steps`")) if documents else {}
+    builder.note_each(root, _ROOT_NOTES)
+    before = _gate_of(builder, root, "the workflow", [])
+    if "steps" in root:
+        _Steps(builder, _execution(builder, root), before).read(root["steps"])
+    elif documents:
+        documents[0].fault("`steps` is missing: it says what is to be done")
+    context: dict[str, Any] = {
+        name: part.raw for name, part in root.items() if name not in ("steps", "name")
+    }
+    if len(documents) > 1:
+        context["documents"] = [each.raw for each in documents[1:]]
+        builder.note(documents[1], "other workflows in the file are in the context, and not run")
+    name = root["name"].text() if "name" in root else None
+    described = root["description"].text() if "description" in root else None
+    return builder.plan(name or described or "", context, own_id=name)
+
+
+def _snake(fields: Mapping[str, Part]) -> dict[str, Part]:
+    """The fields by their newer names: `retryPolicy` was what `retry_policy` is now."""
+    found: dict[str, Part] = {}
+    for name, part in null_left_out(dict(fields)).items():
+        newer = _CAPITAL.sub(r"_\1", name).lower()
+        newer = {"precondition": "preconditions", "timeout": "timeout_sec"}.get(newer, newer)
+        if newer in found:
+            part.fault(f"`{name}` and another name of `{newer}` are given: give one")
+        found[newer] = part
+    return found
+
+
+def _execution(builder: Builder, root: Mapping[str, Part]) -> str:
+    """Whether it is a chain or a graph; where it is not said, versions of Dagu differ."""
+    steps = root["steps"]
+    if "type" not in root:
+        if b'"depends"' in bytes(steps.raw):
+            return "graph"
+        if steps.kind == "a list" and len(steps.items()) > 1:
+            told = (
+                "there is no `type`, and no step `depends`: taken as a chain, one after the other"
+            )
+            builder.note(steps, told)
+        return "chain"
+    kind = root["type"].text("`graph` or `chain`")
+    if kind not in ("graph", "chain", None):
+        root["type"].fault(f"`type`: {kind!r} is run by a model's choice; expected graph or chain")
+    return kind or "graph"
+
+
+def _conditions(part: Part) -> Iterator[str]:
+    for each in part.one_or_more("a condition, or a list of them"):
+        if each.kind == "a text":
+            yield each.text() or ""
+            continue
+        fields = null_left_out(each.fields("a condition: a text, or {condition, expected}"))
+        condition = fields.get("condition", fields.get("command"))
+        if condition is None:
+            each.fault("`condition` is missing")
+            continue
+        told = condition.text() or ""
+        if "expected" in fields:
+            told += f" is {fields['expected'].text() or ''}"
+        if "negate" in fields and fields["negate"].truth():
+            told = f"not: {told}"
+        yield told
+
+
+def _gate_of(
+    builder: Builder, fields: Mapping[str, Part], who: str, needs: Sequence[str]
+) -> list[str]:
+    """The gate that a step's `preconditions` are: what it waits for, now."""
+    part = fields.get("preconditions")
+    conditions = [] if part is None else [each for each in _conditions(part) if each.strip()]
+    if part is None or not conditions:
+        return [*needs]
+    ask = f"{who} runs only if this holds: {'; and '.join(conditions)}"
+    return [builder.add_gate(part, f"{who}: preconditions", needs, ask)]
+
+
+class _Steps:
+    """Reads steps in their order; `before` is what all of them wait for."""
+
+    def __init__(self, builder: Builder, execution: str, before: Sequence[str]) -> None:
+        self._builder = builder
+        self._execution = execution
+        self._before = [*before]
+        self._last: list[str] = []
+        self._count = 0
+
+    def read(self, steps: Part) -> None:
+        """A list of steps, or a mapping of them by name."""
+        if steps.kind == "an object":
+            for name, step in steps.fields().items():
+                self._last = self._step(step, self._last, name)
+            return
+        for each in steps.items("a list of steps"):
+            if each.kind == "a list":  # these side by side
+                made = [self._step(step, self._last) for step in each.items()]
+                self._last = [key for keys in made for key in keys]
+            else:
+                self._last = self._step(each, self._last)
+
+    def _step(self, step: Part, previous: Sequence[str], name: str | None = None) -> list[str]:
+        """Make the nodes of a step; what stands behind it waits for those that are answered."""
+        self._count += 1
+        if step.kind == "a text":
+            return self._nodes(step, name or f"step-{self._count}", {}, {"run": step.raw}, previous)
+        as_written = step.fields("a step: an object, or a command")
+        fields = _snake(as_written)
+        own = fields.get("id") or fields.get("name")
+        key = name or (None if own is None else own.text()) or f"step-{self._count}"
+        if "id" in fields and "name" in fields and (also := fields["name"].text()):
+            self._builder.groups.setdefault(also, [key])
+        payload = {at: p.raw for at, p in as_written.items() if at not in _NOT_IN_PAYLOAD}
+        return self._nodes(step, key, fields, payload, previous)
+
+    def _nodes(
+        self,
+        step: Part,
+        key: str,
+        fields: Mapping[str, Part],
+        payload: Mapping[str, Any],
+        previous: Sequence[str],
+    ) -> list[str]:
+        builder = self._builder
+        self._note(fields)
+        needs = fields["depends"].texts("names of steps") if "depends" in fields else []
+        if self._execution == "chain" and not needs:
+            needs = [*previous]
+        needs = _gate_of(builder, fields, key, needs or self._before)
+        if (asked := _human_task(fields)) is not None:
+            return [builder.add_gate(step, key, needs, asked)]
+        items = self._items(fields)
+        settings = self._settings(fields)
+        if items is None:
+            builder.add(step, key, needs, payload, settings=settings)
+            return self._approval(fields, key, [key])
+        keys = [f"{key}[{number}]" for number in range(len(items))]
+        for each, item in zip(keys, items, strict=True):
+            builder.add(step, each, needs, {**payload, "item": item.raw}, settings=settings)
+        builder.groups[key] = keys or needs
+        return self._approval(fields, key, keys)
+
+    def _note(self, fields: Mapping[str, Part]) -> None:
+        self._builder.note_each(fields, _STEP_NOTES)
+        if "foreach" in fields:
+            fields["foreach"].fault(
+                "`foreach` makes steps while it runs: write them out, or one step for all items"
+            )
+
+    def _approval(self, fields: Mapping[str, Part], key: str, made: list[str]) -> list[str]:
+        """Somebody approves what a step has done: who waits for it waits for that."""
+        if "approval" not in fields:
+            return made
+        part = fields["approval"]
+        own = null_left_out(part.fields()) if part.kind == "an object" else {}
+        ask = own["prompt"].text() if "prompt" in own else None
+        gate = f"{key}: approval"
+        self._builder.add_gate(part, gate, made, ask or f"May what {key} has done be used?")
+        self._builder.groups[key] = [gate]
+        return [gate]
+
+    def _items(self, fields: Mapping[str, Part]) -> list[Part] | None:
+        """What a step is done for, once each; None where it is done once."""
+        part = fields.get("parallel")
+        if part is None:
+            return None
+        if part.kind == "an object":
+            own = null_left_out(part.fields())
+            if "max_concurrent" in own:
+                self._builder.note(own["max_concurrent"], _LIMIT)
+            if "items" not in own:
+                part.fault("`items` is missing")
+                return []
+            part = own["items"]
+        if part.kind == "a text":
+            told = "`parallel`: its items are known only when it runs: write them as a list"
+            part.fault(told)
+            return []
+        return part.items("a list of items")
+
+    def _settings(self, fields: Mapping[str, Part]) -> Mapping[str, Any]:
+        builder = self._builder
+        found: dict[str, Any] = {}
+        found.update(timeout(number(builder, fields.get("timeout_sec"), "a number of seconds")))
+        if "retry_policy" in fields:
+            found.update(self._retry(_snake(fields["retry_policy"].fields())))
+        if "continue_on" in fields and self._continues(fields["continue_on"]):
+            found["on_failure"] = "continue"
+        return found
+
+    def _retry(self, policy: Mapping[str, Part]) -> Mapping[str, Any]:
+        builder = self._builder
+        limit = number(builder, policy.get("limit"), "a number of retries")
+        pause = number(builder, policy.get("interval_sec"), "a number of seconds")
+        longest = number(builder, policy.get("max_interval_sec"), "a number of seconds")
+        backoff = policy.get("backoff")
+        factor = 1.0
+        if backoff is not None:
+            doubled = backoff.kind in ("true", "false")
+            factor = 2.0 if backoff.kind == "true" else 1.0
+            factor = factor if doubled else number(builder, backoff, "a factor, or true") or 1.0
+        for name in ("exit_code", "exit_codes"):
+            if name in policy:
+                builder.note(policy[name], "it is tried again whatever its exit code")
+        return retry(limit or 0, pause, factor, longest)
+
+    def _continues(self, part: Part) -> bool:
+        """Whether what stands behind a step runs although it failed."""
+        if part.kind == "a text":
+            return (part.text() or "") in ("failed", "failure")
+        fields = _snake(part.fields("an object such as {failure: true}"))
+        for name in ("skipped", "exit_code", "output", "mark_success"):
+            if name in fields and fields[name].kind != "false":
+                self._builder.note(fields[name], "only `failure` has a counterpart: `on_failure`")
+        failure = fields.get("failure", fields.get("failed"))
+        return failure is not None and failure.truth()
+
+
+def _human_task(fields: Mapping[str, Part]) -> str | None:
+    """What a person is asked, where a step is that and nothing else."""
+    action = fields.get("action")
+    if action is None or action.kind != "a text" or action.text() != "human.task":
+        return None
+    within = null_left_out(fields["with"].fields()) if "with" in fields else {}
+    if "prompt" not in within:
+        action.fault("`with.prompt` is missing: what is somebody asked?")
+        return ""
+    return within["prompt"].text() or ""

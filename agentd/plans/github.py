@@ -1,0 +1,174 @@
+"""A workflow of GitHub Actions, in YAML.
+
+The rule this file keeps: a job is a node with the job as its payload, its steps in it; a matrix is
+spread out, a job's `if` is a gate. A matrix that is an expression is a fault: nobody knows which
+jobs there are. A job that runs only where another failed is left out.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agentd.documents.faults import DocumentText
+from agentd.plans.builder import Builder
+from agentd.plans.job_condition import JobCondition, read_job_condition
+from agentd.plans.matrix import MOST_COMBINATIONS, Combination, combine, label
+from agentd.plans.part import Part, null_left_out
+from agentd.plans.plan import Plan
+from agentd.plans.settings import number, timeout
+
+_WORKER = "which worker takes it is not asked: name labels in `requires`"
+_ROOT_NOTES = {
+    "on": "agentd starts nothing by an event: register or import when it is to begin",
+    "concurrency": "use `locks` of a node, or a limit (`agentd limit set`)",
+    "permissions": "agentd gives no tokens",
+    "run-name": "the goal is the workflow's `name`",
+}
+_JOB_NOTES = {
+    "runs-on": _WORKER,
+    "concurrency": "use `locks` of a node, or a limit (`agentd limit set`)",
+    "environment": "its rules are on the server: for an approval make a gate",
+    "permissions": "agentd gives no tokens",
+    "outputs": "what a node leaves is its result, which its dependents find",
+    "uses": "the jobs of the workflow that is called are its own: this is one node",
+}
+_NOT_IN_PAYLOAD = {"needs", "strategy", "name"}
+_CONTEXT = ("env", "defaults", "on", "concurrency", "permissions", "run-name", "name")
+_UNKNOWN = "it is an expression: which jobs there are is known only there"
+_WRAPPED = re.compile(r"\s*\$\{\{(.*)\}\}\s*", re.DOTALL)
+
+
+def read_github(source: str, written: DocumentText) -> Plan:
+    """The plan of a workflow. Raises `BadDocument`."""
+    builder = Builder("github", source, written)
+    documents = builder.root.items()
+    root = null_left_out(documents[0].fields("a workflow, an object with `jobs`"))
+    for other in documents[1:]:
+        other.fault("a second document begins: a workflow is one")
+    builder.note_each(root, _ROOT_NOTES)
+    if "jobs" in root:
+        for key, job in root["jobs"].fields("an object of jobs, by their ids").items():
+            _read_job(builder, key, job)
+    else:
+        documents[0].fault("`jobs` is missing: it says what is to be done")
+    for name in root.keys() - {*_CONTEXT, "jobs"}:
+        builder.note(root[name], "it is not known here: kept in the context")
+    context = {name: part.raw for name, part in root.items() if name != "jobs"}
+    goal = root["name"].text() if "name" in root else None
+    return builder.plan(goal or "", context)
+
+
+def _read_job(builder: Builder, key: str, part: Part) -> None:
+    job = null_left_out(part.fields("a job, an object with `steps`"))
+    needs = job["needs"].texts("ids of jobs") if "needs" in job else []
+    if "if" in job:
+        condition = read_job_condition(_condition(job["if"]))
+        if not condition.holds:
+            why = "its `if` holds only where another job has failed, or never"
+            builder.note(part, f"the job is left out: {why}")
+            builder.left_out[key] = why
+            return
+        needs = _gate(builder, key, job["if"], condition, needs)
+    builder.note_each(job, _JOB_NOTES)
+    settings = _settings(builder, job)
+    payload = {name: each.raw for name, each in job.items() if name not in _NOT_IN_PAYLOAD}
+    if "name" in job:
+        payload["title"] = job["name"].raw
+    _add(builder, key, part, needs, payload, settings, _combinations(builder, job))
+
+
+def _add(
+    builder: Builder,
+    key: str,
+    part: Part,
+    needs: Sequence[str],
+    payload: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    combinations: Sequence[Combination] | None,
+) -> None:
+    if combinations is None:
+        builder.add(part, key, needs, payload, settings=settings)
+        return
+    keys = []
+    for combination in combinations:
+        keys.append(f"{key} ({label(combination)})")
+        matrix = {name: value.raw for name, value in combination.items()}
+        builder.add(part, keys[-1], needs, {**payload, "matrix": matrix}, settings=settings)
+    builder.groups[key] = keys
+
+
+def _condition(part: Part) -> str:
+    """What an `if` says, without the signs that make it an expression."""
+    text = bytes(part.raw).decode() if part.kind in ("true", "false") else part.text() or ""
+    wrapped = _WRAPPED.fullmatch(text)
+    return (wrapped[1] if wrapped else text).strip()
+
+
+def _gate(
+    builder: Builder, key: str, part: Part, condition: JobCondition, needs: list[str]
+) -> list[str]:
+    """What a job waits for that runs under a condition."""
+    if condition.says_more:
+        told = "it runs here only where all that it needs has completed, or has `on_failure`"
+        builder.note(part, told)
+    if not condition.asked:
+        return needs
+    ask = f"{key} runs only if this holds: {condition.asked}"
+    return [builder.add_gate(part, f"{key}: if", needs, ask)]
+
+
+def _settings(builder: Builder, job: Mapping[str, Part]) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    minutes = number(builder, job.get("timeout-minutes"), "a number of minutes")
+    found.update(timeout(None if minutes is None else minutes * 60))
+    goes_on = job.get("continue-on-error")
+    if goes_on is not None and goes_on.kind == "a text":
+        builder.note(goes_on, "it is an expression: dependents wait until it has completed")
+    elif goes_on is not None and goes_on.truth():
+        found["on_failure"] = "continue"
+    return found
+
+
+def _combinations(builder: Builder, job: Mapping[str, Part]) -> list[Combination] | None:
+    """What a job is run for, once each; None where it has no matrix."""
+    if "strategy" not in job:
+        return None
+    strategy = null_left_out(job["strategy"].fields())
+    for name in ("fail-fast", "max-parallel"):
+        if name in strategy:
+            builder.note(strategy[name], "use a limit (`agentd limit set`); failures stop no other")
+    if "matrix" not in strategy:
+        return None
+    matrix = strategy["matrix"]
+    if matrix.kind == "a text":
+        matrix.fault(f"`matrix`: {_UNKNOWN}")
+        return []
+    axes = null_left_out(matrix.fields("an object of lists"))
+    exclude, include = _entries(axes.pop("exclude", None)), _entries(axes.pop("include", None))
+    try:
+        found = combine({name: _axis(part) for name, part in axes.items()}, exclude, include)
+    except ValueError as error:
+        matrix.fault(f"`matrix`: {error}")
+        return []
+    if len(found) > MOST_COMBINATIONS:
+        matrix.fault(f"`matrix`: it has more than {MOST_COMBINATIONS} combinations")
+        return []
+    if not found and not matrix.place.faults:
+        matrix.fault("`matrix`: it has no combination, so there is no job")
+    return found
+
+
+def _axis(part: Part) -> list[Part]:
+    if part.kind == "a text":
+        part.fault(f"`{part.place.path[-1]}`: {_UNKNOWN}")
+        return []
+    return part.items("a list of values")
+
+
+def _entries(part: Part | None) -> list[Mapping[str, Part]]:
+    if part is None:
+        return []
+    if part.kind == "a text":
+        part.fault(f"`{part.place.path[-1]}`: {_UNKNOWN}")
+        return []
+    return [each.fields("an object of values") for each in part.items()]

@@ -1,0 +1,94 @@
+"""Workflows of Dagu: steps, what they wait for, and what somebody has to say first."""
+
+import pytest
+
+from tests.plans import faults, read, read_example
+
+
+def test_the_example() -> None:
+    """A graph with items, a condition for all of it, a person's task, and a second workflow."""
+    shown = read_example("dagu.yaml")
+    before = "the workflow: preconditions"
+    assert shown.needs == {
+        before: [],
+        "fetch": [before],
+        "clean": ["fetch"],
+        "shards[0]": ["fetch"],
+        "shards[1]": ["fetch"],
+        "shards[2]": ["fetch"],
+        "review": ["shards[0]", "shards[1]", "shards[2]", "clean"],
+        "publish: preconditions": ["review"],
+        "publish": ["publish: preconditions"],
+    }
+    assert shown.plan.goal == "nightly-index"
+    assert shown.payload("shards[1]")["item"] == "i-q"
+    assert shown.asked["review"] == "Does the new index answer the sample queries?"
+    assert shown.asked[before].endswith("this holds: `date +%u` is re:[1-5]")
+    retry = shown.node("fetch").settings["retry"]
+    assert (retry.max_attempts, retry.backoff_secs, retry.factor) == (4, 30, 2)
+    assert shown.node("fetch").settings["timeout_secs"] == 900
+    assert shown.node("clean").settings == {"on_failure": "continue"}
+    places = ["schedule", "max_active_steps", "steps[2].parallel.max_concurrent", "handler_on"]
+    assert [*shown.not_taken] == [*places, "[1]"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "needs"),
+    [
+        ("steps: [{name: a}, {name: b}]", {"a": [], "b": ["a"]}),
+        ("type: chain\nsteps: [{name: a}, {name: b}]", {"a": [], "b": ["a"]}),
+        ("type: graph\nsteps: [{name: a}, {name: b}]", {"a": [], "b": []}),
+        ("steps: [{name: a, depends: b}, {name: b}]", {"a": ["b"], "b": []}),
+        ("steps: [make, {id: b, name: B}]", {"step-1": [], "b": ["step-1"]}),
+        ("steps: {a: {run: x}, b: {depends: a}}", {"a": [], "b": ["a"]}),
+        (
+            "type: chain\nsteps: [{name: a}, [{name: b}, {name: c}], {name: d}]",
+            {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]},
+        ),
+        (
+            "type: graph\nsteps: [{id: a, name: The first}, {id: b, depends: The first}]",
+            {"a": [], "b": ["a"]},
+        ),
+    ],
+)
+def test_the_order(plan: str, needs: dict[str, list[str]]) -> None:
+    """A chain runs one step after the other, a graph as it says; a name and an id mean the same."""
+    assert read(plan).needs == needs
+
+
+def test_a_chain_that_is_assumed_is_told() -> None:
+    """Where neither `type` nor `depends` says it, versions of Dagu differ."""
+    assert read("steps: [{name: a}, {name: b}]").not_taken == {"steps": 1}
+    assert not read("steps: [{name: a}]").not_taken
+
+
+def test_an_approval_stands_behind_its_step() -> None:
+    """Who waits for the step waits for what somebody says of it."""
+    shown = read("steps:\n - {name: a, approval: {prompt: Good?}}\n - {name: b, depends: a}")
+    assert shown.needs == {"a": [], "a: approval": ["a"], "b": ["a: approval"]}
+    assert shown.asked == {"a: approval": "Good?"}
+
+
+def test_older_names_of_fields() -> None:
+    """What was written for an earlier Dagu means the same."""
+    shown = read(
+        "steps:\n - {name: a, retryPolicy: {limit: 2, intervalSec: 5}, timeoutSec: 9,"
+        " continueOn: {failure: true, exitCode: [3]}, repeatPolicy: {repeat: true}}"
+    )
+    settings = shown.node("a").settings
+    assert (settings["retry"].max_attempts, settings["timeout_secs"]) == (3, 9)
+    assert settings["on_failure"] == "continue"
+    assert {*shown.not_taken} == {"steps[0].continueOn.exitCode", "steps[0].repeatPolicy"}
+
+
+def test_what_cannot_be_known_is_refused_by_name() -> None:
+    """Steps that are made while it runs, and a model that chooses them; all of it at once."""
+    told = faults(
+        "type: agent\nsteps:\n"
+        " - {name: a, parallel: '${LIST}'}\n"
+        " - {name: b, foreach: {items: [1], steps: []}}\n"
+        " - {name: c, depends: [d]}\n"
+    )
+    assert [fault.partition(":")[0] for fault in told] == ["line 1", "line 3", "line 4", "line 5"]
+    for fault, words in zip(told, ("`type`", "`parallel`", "`foreach`", "waits for"), strict=True):
+        assert words in fault

@@ -1,0 +1,113 @@
+"""Task Master's tasks and Beads' issues: what is done, what is below what, and what was said."""
+
+import json
+
+from tests.plans import Shown, faults, read, read_example
+
+
+def ended(shown: Shown) -> dict[str, str | None]:
+    """How each node ended."""
+    return {node.key: node.ended for node in shown.plan.nodes}
+
+
+def test_the_tasks_of_task_master() -> None:
+    """A task waits for its subtasks, these for what it depends on; what is done is COMPLETED."""
+    shown = read_example("tasks.json")
+    assert shown.needs == {
+        "1": [],
+        "2.1": ["1"],
+        "2.2": ["1", "2.1"],
+        "2.3": ["1", "2.1", "2.2"],
+        "2": ["1", "2.1", "2.2", "2.3"],
+        "3": ["2"],
+        "4": ["1"],
+    }
+    assert shown.plan.goal == "Orchard, a tracker for fruit trees"
+    done = {key: how for key, how in ended(shown).items() if how}
+    assert done == {"1": "COMPLETED", "2.1": "COMPLETED", "4": "FAILED"}
+    assert shown.payload("1")["testStrategy"] == "An empty test passes on the server"
+    assert shown.node("2.2").settings == {"priority": 10}
+    assert [*shown.not_taken.values()] == [21, 33]
+
+
+def test_tags() -> None:
+    """Several tags are one task, and each has its own numbers; one tag has them as they are."""
+    tasks = {"tasks": [{"id": 1, "title": "a"}, {"id": 2, "title": "b", "dependencies": [1]}]}
+    both = json.dumps({"master": tasks, "later": tasks, "note": "mine"})
+    shown = read(both)
+    assert shown.needs == {"master:1": [], "master:2": ["master:1"]} | {
+        "later:1": [],
+        "later:2": ["later:1"],
+    }
+    assert shown.not_taken == {"note": 1}
+    assert [*read(json.dumps({"later": tasks})).needs] == ["1", "2"]
+    assert [*read(json.dumps(tasks)).needs] == ["1", "2"]
+
+
+def test_the_issues_of_beads() -> None:
+    """A parent waits for its children; comments are events; what blocks nothing is told."""
+    shown = read_example("beads.jsonl")
+    assert shown.needs == {
+        "orchard-7": ["orchard-7.1", "orchard-7.2"],
+        "orchard-7.1": [],
+        "orchard-7.2": ["orchard-7.1"],
+        "orchard-8": [],
+        "orchard-9": ["orchard-7", "orchard-8"],
+    }
+    closed = shown.node("orchard-7.1")
+    assert closed.ended == "COMPLETED"
+    assert closed.ended_at == "2026-02-02T15:00:00.123456+01:00"
+    assert json.loads(bytes(closed.result or b"")) == {
+        "status": "closed",
+        "close_reason": "SQLite's FTS5 is enough",
+    }
+    (event,) = shown.plan.events
+    assert (event.key, event.timestamp) == ("orchard-7.1", "2026-02-02T14:58:00Z")
+    assert shown.node("orchard-8").settings == {"priority": 20}
+    assert [*shown.not_taken.values()] == [4, 6]
+
+
+def issue(key: str, *needs: tuple[str, str], **fields: object) -> str:
+    """A line of an issue file."""
+    dependencies = [{"depends_on_id": other, "type": kind} for other, kind in needs]
+    return json.dumps({"id": key, "title": key, "dependencies": dependencies, **fields})
+
+
+def test_what_blocks_a_parent_blocks_its_children() -> None:
+    """As `bd ready` has it; but a child that blocks its parent does not wait for itself."""
+    lines = [
+        issue("e", ("x", "blocks"), ("e.1", "blocks")),
+        issue("e.1"),
+        issue("e.1.1"),
+        issue("f", ("e", "parent-child")),
+        issue("g", ("f", "parent-child")),
+        issue("x"),
+    ]
+    shown = read("\n".join(lines))
+    assert shown.needs["g"] == ["x", "e.1"]
+    assert shown.needs["e.1"] == ["x", "e.1.1"]
+    assert shown.needs["e.1.1"] == ["x"]
+    assert shown.needs["e"] == ["x", "e.1", "f"]
+
+
+def test_what_runs_only_where_another_fails() -> None:
+    """Nobody but a person can say so here."""
+    shown = read(issue("a") + "\n" + issue("b", ("a", "conditional-blocks")))
+    assert shown.needs["b"] == ["b: has a failed?"]
+    assert [*shown.asked] == ["b: has a failed?"]
+
+
+def test_moments_and_priorities_that_are_none() -> None:
+    """They are left out, and told."""
+    shown = read(issue("a", status="closed", closed_at="yesterday", priority=9))
+    assert shown.node("a").ended_at is None
+    assert {*shown.not_taken} == {"[0].priority", "[0].closed_at"}
+    later = read(issue("a", defer_until="2027-01-01T00:00:00Z"))
+    assert later.node("a").settings == {"not_before": "2027-01-01T00:00:00Z"}
+
+
+def test_all_faults_at_once() -> None:
+    """Each with its line, what is no JSON among them."""
+    lines = (issue("a", ("z", "blocks")), "{oops", '{"title": "t"}', issue("b"), issue("b"))
+    told = faults("\n".join(lines))
+    assert [fault.partition(":")[0] for fault in told] == ["line 1", "line 2", "line 3", "line 5"]

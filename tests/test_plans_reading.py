@@ -1,0 +1,138 @@
+"""Which form a plan has, and files that mean no good: one clear message each."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agentd.cli.task.options import PLAN_FORMS
+from agentd.plans.reading import NAMES, recognise
+from tests.plans import EXAMPLES, faults, read, read_example
+
+FORMS = {
+    "airflow.json": "airflow",
+    "argo.yaml": "argo",
+    "beads.jsonl": "beads",
+    "checklist.md": "markdown",
+    "dagu.yaml": "dagu",
+    "github.yml": "github",
+    "tasks.json": "taskmaster",
+    "tekton.yaml": "tekton",
+}
+"""The examples, each with its form."""
+
+
+def test_there_is_an_example_of_every_form() -> None:
+    """But of agentd's own, which `agentd task export` makes."""
+    assert [path.name for path in EXAMPLES] == sorted(FORMS)
+    assert {*FORMS.values(), "agentd"} == {*NAMES} == {*PLAN_FORMS}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_every_form_is_recognised(path: Path) -> None:
+    """By what stands in it, whatever the file is called."""
+    assert recognise(path.read_text(encoding="utf-8")) == FORMS[path.name]
+    assert read_example(path.name).plan.form == FORMS[path.name]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("form", NAMES)
+def test_read_as_another_form(path: Path, form: str) -> None:
+    """It is a plan, or a refusal that says why; never anything else."""
+    if form not in (FORMS[path.name], "markdown", "beads", "dagu", "github"):
+        assert faults(path.read_bytes(), form)
+
+
+def test_workflows_in_json() -> None:
+    """JSON is YAML too: what a cluster hands out is read like what was written."""
+    task = {"name": "a", "template": "t"}
+    templates = [{"name": "m", "dag": {"tasks": [task]}}, {"name": "t", "container": {}}]
+    spec = {"entrypoint": "m", "templates": templates}
+    written = json.dumps({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "spec": spec})
+    shown = read(written)
+    assert (shown.plan.form, shown.needs) == ("argo", {"a": []})
+
+
+@pytest.mark.parametrize("text", ["hello", "goal: g\nnodes: {a: }", '{"goal": "g"}', "[1]", "7"])
+def test_what_is_none_of_them(text: str) -> None:
+    """The forms that there are are named."""
+    (fault,) = faults(text)
+    assert "in no form that is known" in fault
+    assert ", ".join(NAMES) in fault
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (b"", "is empty"),
+        (b" \n\t\n", "is empty"),
+        (b"\xff\xfes\x00t\x00e\x00p\x00s\x00", "byte 1 (0xff) is not UTF-8"),
+        ("steps: [{name: é}]".encode("latin-1"), "(0xe9) is not UTF-8"),
+        (b"steps:\n- {name: a}\n- {name: b\0}", "line 3: a NUL character stands there"),
+        (b"steps: [{name: a\n", "is not valid YAML: line "),
+        (b"steps: [" + b"[" * 300, "nested more than 200 deep"),
+        (b"steps: [" + b"[" * 5_000, "exceeded maximum nesting depth"),
+        (b"steps: [*a]", "*a stands for nothing: no &a above"),
+        (b'{"tasks": [{"id": 1}', "is not valid JSON: line 1, column "),
+        (b"steps: [&a {name: x, run: [1]}, &b [*a, *a], &c [*b, *b]%b]"
+         % b"".join(b", &%c [*%c, *%c]" % (c, c - 1, c - 1) for c in range(100, 122)),
+         "with every alias written out it is too large"),
+        (b"steps: {a: {run: x}, a: {run: y}}", "is given twice"),
+        (b'{"tasks": [{"id": 1, "id": 2}]}', "the field `id` is given 2 times"),
+        (b'{"tasks": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+        (b'{"tasks": [{"id": 1e999, "title": 1e999, "status": {}}]}', "`status`: expected a text"),
+        (b'{"tasks": [{"id": 1}, {"id": 1}]}', "two nodes are called"),
+        (b'{"tasks": [{"id": 1, "dependencies": [1]}]}', "what waits for itself never runs"),
+        (b'{"tasks": [{"id": 1, "dependencies": [2]}, {"id": 2, "dependencies": [1]}]}',
+         "what waits for itself never runs"),
+        (b'{"tasks": []}', "there are no nodes in it"),
+        (b'{"tasks": 7}', "expected a list of tasks, got a number"),
+        (b'{"tasks": [{"id": ""}]}', "a name is empty"),
+        (b'{"tasks": [{"id": "a\\u0000"}]}', "has a control character in it (U+0000)"),
+        (b'{"tasks": [{"id": 1, "title": "%b"}]}' % (b"x" * 2_000_000), "a request has room for"),
+    ],
+)  # fmt: skip
+def test_hostile_files(written: bytes, told: str) -> None:
+    """Bombs, cycles, wrong encodings, what is given twice: told in a line, at once."""
+    told_all = faults(written)
+    assert any(told in fault for fault in told_all), told_all
+    assert all(len(fault) < 500 for fault in told_all)
+
+
+def test_names_that_run_from_right_to_left() -> None:
+    """They are names like others; that they cannot turn a line round is the terminal's business."""
+    assert [*read("- [ ] \u202eabc\n- [x] \u05d0\u05d1\n").needs] == ["\u202eabc", "\u05d0\u05d1"]
+
+
+def test_a_name_that_looks_like_an_id() -> None:
+    """It is in the payload alone, for an id would be meant by it."""
+    key = "8f36c487-4e75-4da9-a5bc-d7916f1acda0"
+    shown = read(json.dumps({"tasks": [{"id": key}, {"id": 2, "dependencies": [key]}]}))
+    assert (shown.node(key).name, shown.payload(key)["name"]) == (None, key)
+    assert shown.needs["2"] == [key]
+
+
+def test_numbers_stay_as_they_were_written() -> None:
+    """However large they are."""
+    shown = read('{"tasks": [{"id": 1, "estimate": 1e999, "weight": 123456789012345678901.10}]}')
+    assert b'"estimate":1e999,"weight":123456789012345678901.10' in bytes(shown.node("1").payload)
+
+
+def test_templates_that_call_each_other_ten_times_over() -> None:
+    """A few lines could ask for any number of nodes, or for none in any number of calls."""
+    ten = ", ".join(f"{{name: s{number}, template: t%d}}" for number in range(10))
+    calls = "".join(
+        f"    - name: t{level}\n      steps: [[{ten.replace('%d', str(level + 1))}]]\n"
+        for level in range(12)
+    )
+    head = "apiVersion: argoproj.io/v1alpha1\nspec:\n  entrypoint: t0\n  templates:\n"
+    (fault,) = faults(f"{head}{calls}    - {{name: t12, steps: []}}\n")
+    assert fault == "plan calls templates without end"
+
+
+def test_a_long_cycle_is_told_in_few_words() -> None:
+    """Its first nodes are named, and how many there are."""
+    tasks = [{"id": n, "dependencies": [(n + 1) % 5_000]} for n in range(5_000)]
+    (fault,) = faults(json.dumps({"tasks": tasks}))
+    assert "(5,000 nodes in all)" in fault
+    assert len(fault) < 300

@@ -1,0 +1,211 @@
+"""Airflow's DAGs, Argo's workflows and Tekton's pipelines."""
+
+import json
+
+import pytest
+
+from agentd.plans.conditions import Condition, read_condition
+from tests.plans import faults, read, read_example
+
+
+def test_the_dag_of_airflow() -> None:
+    """Who is downstream waits; retries, pools and time-outs are settings; a handler is left out."""
+    shown = read_example("airflow.json")
+    assert shown.needs == {
+        "extract": [],
+        "weigh": ["extract"],
+        "count": ["extract"],
+        "report": ["weigh", "count"],
+    }
+    settings = shown.node("extract").settings
+    retry = settings["retry"]
+    assert (retry.max_attempts, retry.backoff_secs, retry.max_backoff_secs) == (3, 60, 600)
+    assert (settings["limits"], settings["timeout_secs"]) == (["warehouse"], 1800)
+    assert shown.node("weigh").settings == {"priority": 5}
+    assert shown.plan.own_id == "harvest_report"
+    assert [*shown.not_taken.values()] == [9, 18, 21, 22]
+
+
+def airflow(*tasks: dict[str, object]) -> str:
+    """A serialised DAG of these tasks."""
+    return json.dumps({"__version": 1, "dag": {"_dag_id": "d", "fileloc": "f", "tasks": tasks}})
+
+
+def test_defaults_of_airflow() -> None:
+    """Airflow 3 writes once what most tasks say; a task's own word goes before."""
+    dag = json.loads(airflow({"task_id": "a"}, {"task_id": "b", "retries": 0}))
+    dag["client_defaults"] = {"tasks": {"retries": 2, "retry_delay": 5.0, "owner": "x"}}
+    shown = read(json.dumps(dag))
+    assert shown.node("a").settings["retry"].max_attempts == 3
+    assert (shown.node("b").settings, "owner" in shown.payload("b")) == ({}, False)
+
+
+def test_tasks_of_airflow_that_are_refused() -> None:
+    """How many a mapped task is, is known in a run; and who is named has to be there."""
+    told = faults(
+        airflow(
+            {"task_id": "a", "_is_mapped": True, "downstream_task_ids": []},
+            {"task_id": "b", "downstream_task_ids": ["z"]},
+        )
+    )
+    assert len(told) == 2
+    assert "'a' cannot be imported: it is mapped" in told[0]
+    assert "names 'z' as downstream" in told[1]
+
+
+def test_the_workflow_of_argo() -> None:
+    """Items, nested templates, a suspension, a condition, and a task that is for failures."""
+    shown = read_example("argo.yaml")
+    sort = ["sort(0:apple)", "sort(1:pear)", "sort(2:kind:plum,since:2024)"]
+    assert shown.needs == {
+        **{key: [] for key in sort},
+        "fit.split": sort,
+        "fit.small": ["fit.split"],
+        "fit.large": ["fit.split"],
+        "report": ["fit.small", "fit.large", *sort],
+        "look": ["fit.small", "fit.large"],
+        "use: when": ["look"],
+        "use": ["use: when"],
+    }
+    assert shown.payload(sort[2])["item"] == {"kind": "plum", "since": 2024}
+    assert shown.payload("fit.small")["template"] == "fit-model"
+    assert shown.node("fit.small").settings == {"timeout_secs": 7200}
+    assert shown.asked["look"] == "look: shall it go on?"
+    assert [*shown.not_taken.values()] == [10, 23, 32]
+
+
+ARGO = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      dag:
+        tasks:
+          - {name: a, template: %s}
+    - name: leaf
+      container: {image: x}
+    - name: wait
+      suspend: {duration: 2h}
+    - name: ring
+      steps: [[{name: b, template: ring}]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("task", "keys"),
+    [
+        ("leaf, withSequence: {count: 2}", ["a(0:0)", "a(1:1)"]),
+        ("leaf, withSequence: {start: '3', end: '2', format: 'n%03d'}", ["a(0:n003)", "a(1:n002)"]),
+        ("leaf, withParam: '[\"x\"]'", ["a(0:x)"]),
+        ("leaf", ["a"]),
+    ],
+)
+def test_items_of_argo(task: str, keys: list[str]) -> None:
+    """What is written down is spread out."""
+    assert [*read(ARGO % task).needs] == keys
+
+
+def test_no_items_at_all() -> None:
+    """What waits for them waits for what they would have waited for."""
+    three = "leaf}\n          - {name: b, template: leaf, withItems: [], dependencies: [a]}\n"
+    three += "          - {name: c, template: leaf, dependencies: [b]"
+    assert read(ARGO % three).needs == {"a": [], "c": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        ("leaf, withParam: '{{x}}'", "`withParam`: which items there are is known only when"),
+        ("leaf, withItems: '{{x}}'", "`withItems`: which items there are is known only when"),
+        ("leaf, withSequence: {count: '{{x}}'}", "`count`: which items there are"),
+        ("leaf, withSequence: {count: 999999999}", "more than 200,000 numbers"),
+        ("lead", "there is none that is called 'lead'"),
+        ("ring", "it is called within itself: main -> ring -> ring"),
+        ("leaf, depends: 'b &&'", "`depends`: it ends too early"),
+        ("leaf, depends: b.Done", "'Done' is no outcome of a task"),
+        ("leaf, dependencies: [b]", '"a" waits for "b", and there is none'),
+    ],
+)
+def test_tasks_of_argo_that_are_refused(task: str, told: str) -> None:
+    """Each with its line."""
+    (fault,) = faults(ARGO % task)
+    assert fault.startswith("line ")
+    assert told in fault
+
+
+def test_a_suspension_that_ends_by_itself() -> None:
+    """It is a gate that is approved when its time is over."""
+    gate = read(ARGO % "wait").node("a").settings["gate"]
+    assert (gate.timeout_secs, gate.on_timeout) == (7200, "approve")
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "holds", "plain"),
+    [
+        ("a", ["a"], True, True),
+        ("a && b.Succeeded", ["a", "b"], True, True),
+        ("a || b.Failed", ["a", "b"], True, False),
+        ("(a.Succeeded || a.Skipped) && !b.Failed", ["a", "b"], True, False),
+        ("a.Failed || a.Errored", ["a"], False, False),
+        ("!a", ["a"], False, False),
+        ("a.AnySucceeded", ["a"], True, True),
+    ],
+)
+def test_conditions(text: str, names: list[str], *, holds: bool, plain: bool) -> None:
+    """Does it hold where all that it names has succeeded, and does it say no more than that?"""
+    assert read_condition(text) == Condition(names, holds, plain)
+
+
+@pytest.mark.parametrize("text", ["", "&&", "a b", "(a", "a)", "(" * 60 + "a", "a ? b", "!" * 99])
+def test_what_is_no_condition(text: str) -> None:
+    """It is said why."""
+    with pytest.raises(ValueError, match=r"."):
+        read_condition(text)
+
+
+def test_the_pipeline_of_tekton() -> None:
+    """`runAfter`, results that are used, a matrix, a condition, and what is done in the end."""
+    shown = read_example("tekton.yaml")
+    builds = ["build (linux/amd64, warm)", "build (linux/arm64)"]
+    before = ["fetch", "unit", "lint", *builds, "scan", "roll-out: when", "roll-out"]
+    assert shown.needs == {
+        "fetch": [],
+        "unit": ["fetch"],
+        "lint": ["fetch"],
+        **{build: ["unit", "lint"] for build in builds},
+        "scan": builds,
+        "roll-out: when": ["scan"],
+        "roll-out": ["roll-out: when"],
+        "clean": before,
+    }
+    assert shown.payload("unit")["task"]["steps"][0]["script"] == "make test"
+    assert shown.node("unit").settings == {"timeout_secs": 1800}
+    assert shown.node("lint").settings == {"on_failure": "continue"}
+    assert shown.node("fetch").settings["retry"].max_attempts == 3
+    assert shown.not_taken == {"spec.finally[0]": 44}
+
+
+def test_pipelines_of_tekton_that_are_refused() -> None:
+    """A matrix of parameters, a run without its pipeline, two pipelines in one file."""
+    pipeline = "apiVersion: tekton.dev/v1\nkind: %s\nspec: {%s}\n"
+    matrix = "tasks: [{name: a, matrix: {params: [{name: p, value: %s}]}}]"
+    for value in ("'$(params.x[*])'", "['$(params.x[*])']"):
+        (fault,) = faults(pipeline % ("Pipeline", matrix % value))
+        assert "which values there are is known only in a run" in fault
+    assert "there is no pipeline" in faults(pipeline % ("PipelineRun", "pipelineRef: {name: p}"))[0]
+    one = pipeline % ("Pipeline", "tasks: [{name: a}]")
+    assert "a second Pipeline" in faults(f"{one}---\n{one}")[0]
+
+
+def test_other_documents_of_tekton() -> None:
+    """A run may have its pipeline in it, or beside it; what is neither is told."""
+    head = "apiVersion: tekton.dev/v1\nkind: %s\nspec: {%s}\n"
+    tasks = "tasks: [{name: a}]"
+    assert read(head % ("PipelineRun", f"pipelineSpec: {{{tasks}}}")).needs == {"a": []}
+    run, pipeline = head % ("PipelineRun", "pipelineRef: {name: p}"), head % ("Pipeline", tasks)
+    shown = read(f"{run}---\n{pipeline}---\nkind: ConfigMap\n")
+    assert shown.needs == {"a": []}
+    assert [each.why for each in shown.plan.not_taken] == [
+        "1 documents that are neither pipelines nor tasks"
+    ]
