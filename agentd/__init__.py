@@ -47,6 +47,7 @@ effects
     store/        journal and tables in SQLite, on a PostgreSQL server, or in dictionaries for tests
     transact      load, decide, append, project, commit (read this first)
     replay/       refold the journal to rebuild, check or look back
+    rehearsal/    a stretch of the journal again, under other settings: what would come out
     move          all that a database holds, brought into another one, of either engine
     earlier/      what the earlier agentd, written in Rust, has left, taken over
     backup/       a verified copy of the database, one before a migration, and one put in its place

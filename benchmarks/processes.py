@@ -45,7 +45,7 @@ def replay(run: Run) -> list[Row]:
         for file in run.large_home.glob("agent_state.db*"):
             shutil.copy2(file, home)
         events = count_events(home)
-        seconds = _seconds_of(["replay"], home)
+        seconds = seconds_of(["replay"], home)
     return [
         at_least(
             f"replay of {events:,}", events / seconds, 50_000, "/s", seconds=seconds, events=events
@@ -60,7 +60,7 @@ def call(run: Run) -> list[Row]:
         rows = []
         for verb in VERBS:
             arguments = [task_id if word == "ID" else word for word in verb.split()]
-            times = [_seconds_of(arguments, home) * 1e3 for _ in range(2 * run.starts)]
+            times = [seconds_of(arguments, home) * 1e3 for _ in range(2 * run.starts)]
             rows.append(at_most(f"agentd {verb}", median(times), 150, "ms", worst=max(times)))
     return rows
 
@@ -74,14 +74,14 @@ def task_list(run: Run) -> list[Row]:
                 _list_row(f"agentd task list of {LISTED_TASKS:,}{more}", options, home, run)
                 for more, options in (("", []), (" --json", ["--json"]))
             ]
-            times = [_seconds_of(["prime"], home) * 1e3 for _ in range(2 * run.starts)]
+            times = [seconds_of(["prime"], home) * 1e3 for _ in range(2 * run.starts)]
             prime = f"agentd prime beside {LISTED_TASKS:,} tasks"
             return [*lists, at_most(prime, median(times), 150, "ms", worst=max(times))]
 
 
 def _list_row(name: str, options: list[str], home: Path, run: Run) -> Row:
     verb = ["task", "list", "--limit", str(LISTED_TASKS), *options]
-    times = [_seconds_of(verb, home) * 1e3 for _ in range(2 * run.starts)]
+    times = [seconds_of(verb, home) * 1e3 for _ in range(2 * run.starts)]
     return at_most(name, median(times), 300, "ms", worst=max(times))
 
 
@@ -95,7 +95,8 @@ def _seconds_to_start(home: Path) -> float:
         return daemon.seconds_to_ready
 
 
-def _seconds_of(arguments: list[str], home: Path) -> float:
+def seconds_of(arguments: list[str], home: Path) -> float:
+    """How long one call of agentd takes as a process, its start included."""
     command = [sys.executable, "-m", "agentd", *arguments]
     began = perf_counter()
     subprocess.run(command, env=agentd_environment(home), check=True, stdout=subprocess.PIPE)

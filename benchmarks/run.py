@@ -20,8 +20,10 @@ class Run:
         self.rounds = 1 if quick else 5
         self.starts = 3 if quick else 5
         self.events = 50_000 if quick else 1_000_000
+        self.rehearsed_events = 20_000 if quick else 100_000
         self.loop_seconds = 2.0 if quick else 6.0
         self.sizes = (1_000, 10_000, 100_000) if quick else (1_000, 10_000, 100_000, 1_000_000)
+        self.earlier_nodes = 10_000 if quick else 100_000
         self.open_tasks = 10_000 if quick else 100_000
 
     @cached_property

@@ -32,6 +32,7 @@ VERBS = (
     "status",
     "metrics",
     "replay",
+    "rehearse",
     "backup",
     "restore",
     "import-database",
@@ -75,7 +76,7 @@ BELOW = {
 ALL_VERBS = [(), *((verb,) for verb in VERBS)]
 ALL_VERBS += [(group, verb) for group, below in BELOW.items() for verb in below]
 SETTLED = (
-    *("serve", "call", "wait-ready", "status", "replay", "backup", "restore"),
+    *("serve", "call", "wait-ready", "status", "replay", "rehearse", "backup", "restore"),
     "import-database",
 )
 """Those that cannot do without their settings, whatever else is asked of them."""
@@ -139,6 +140,9 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("call", "Health", "[1]"), "not a JSON object"),
     (("call", "Health", '{"a":NaN}'), "not a JSON object"),
     (("replay", "--che"), "--che"),
+    (("rehearse", "--set", "lease_sec=5"), "did you mean lease_secs?"),
+    (("rehearse", "--set", "workers=0"), "expected 1 to 10,000"),
+    (("rehearse", "--since", "soon"), "expected such as 2h (ago)"),
     (("replay", "--check", "--until", "5"), "not allowed with"),
     (("replay", "--until", "5"), "--until and --task go together"),
     (("replay", "--task", "5"), "--until and --task go together"),

@@ -404,6 +404,12 @@ VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
         lambda s: ["--until", "99", "--task", s.task],
         lambda _: ["--until", SHORT, "--task", "x"],
     ],
+    "rehearse": [
+        lambda s: ["--task", s.task],
+        lambda s: ["--task", s.task, "--set", f"limit.{SHORT}=1"],
+        lambda _: ["--set", SHORT],
+        lambda _: ["--task", SHORT],
+    ],
     "backup": [lambda s: [s.folder / f"copy{SHORT}"]],
     "restore": [lambda s: [s.folder / f"nothing{SHORT}"]],
     "import-database": [

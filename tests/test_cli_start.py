@@ -29,6 +29,7 @@ HEAVY = {
     "agentd.mcp",
     "agentd.methods",
     "agentd.proof",
+    "agentd.rehearsal",
     "agentd.secret_file",
     "agentd.service",
     "agentd.setup.plan",

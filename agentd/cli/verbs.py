@@ -37,6 +37,7 @@ lock = _Options("lock")
 mcp = _Options("mcp")
 node = _Options("node")
 prime = _Options("prime")
+rehearsal = _Options("rehearsal")
 service = _Options("service")
 setup = _Options("setup")
 task = _Options("task")
@@ -157,6 +158,8 @@ VERBS = (
          daemon.metrics),
     Verb("replay", "database.replay",
          "rebuild the projections from the journal, check them, or look back", database.replay),
+    Verb("rehearse", "rehearsal.run",
+         "say what would have come out with other limits, leases or workers", rehearsal.rehearse),
     Verb("backup", "database.backup",
          "copy the database to a file and verify it; the daemon may go on", database.backup),
     Verb("restore", "database.restore",

@@ -1,0 +1,1 @@
+"""The verb that plays what happened again, under other settings."""

@@ -1,0 +1,62 @@
+"""`agentd rehearse`: what would have come out, beside what did."""
+
+import argparse
+import gc
+import time
+
+from agentd import config
+from agentd.api import rfc3339
+from agentd.api.moments import to_milliseconds
+from agentd.cli.database.opening import opened_to_read
+from agentd.cli.ids import resolve_task_id
+from agentd.cli.printing import print_data
+from agentd.cli.progress_bar import show_progress
+from agentd.cli.rehearsal.showing import show_rehearsal
+from agentd.rehearsal import Rehearsal, parse_policy, read_stretch, rehearse
+from agentd.store import Store
+
+_DAY_SECS = 86_400
+
+
+def run(options: argparse.Namespace) -> int:
+    """Play it, and print both. Raises `BadSetting`, `TaskNotFound`, and `Failure` for no events."""
+    policy = parse_policy(options.settings)
+    with opened_to_read(config.load()) as store, show_progress() as progress:
+        task_id = None if options.task is None else _find_task(store, options.task)
+        since = options.since
+        if since is None and task_id is None:
+            since = time.time() - _DAY_SECS
+        progress("reading the journal", 0, 0)
+        with store.read() as reader:
+            stretch = read_stretch(
+                reader, task_id, None if since is None else to_milliseconds(since, "--since")
+            )
+        progress("rehearsing", 0, 0)
+        gc.disable()  # all that is made is kept until this process ends
+        played = rehearse(stretch, policy)
+    if options.json:
+        print_data(_as_data(played))
+    else:
+        show_rehearsal(played)
+    return 0
+
+
+def _find_task(store: Store, given: str) -> str:
+    def find(begin: str, limit: int) -> list[tuple[str, str]]:
+        with store.read() as reader:
+            return [(row.task_id, "") for row in reader.tasks(begin, None, limit)]
+
+    return resolve_task_id(given, find)
+
+
+def _as_data(played: Rehearsal) -> dict[str, object]:
+    return {
+        "was": played.was.figures,
+        "would": played.would.figures,
+        "begin": rfc3339(played.begin),
+        "end": rfc3339(played.end),
+        "events": played.events,
+        "tasks": played.tasks,
+        "assumes": played.assumes,
+        "cut": played.cut,
+    }
