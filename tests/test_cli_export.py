@@ -75,6 +75,28 @@ def test_the_form_that_comes_back(shared: DaemonProcess, worked_on: str, tmp_pat
     assert agentd_here(shared.home, "task", "import", str(path)).out.strip() == copy
 
 
+def test_a_checkpoint_comes_back_as_a_note(
+    shared: DaemonProcess, worked_on: str, tmp_path: Path
+) -> None:
+    """Who takes the node next finds it among the events; that it was a checkpoint is told."""
+    with Client(shared.socket_path) as client:
+        build = client.acquire_next_node(worked_on, lease_owner="w")
+        assert build is not None
+        client.commit_event(
+            worked_on, "build", payload={"at": 7}, lease_id=build.lease_id, checkpoint=True
+        )
+    path = tmp_path / "task.jsonl"
+    export(shared.home, worked_on, "-o", str(path))
+    line = json.loads(path.read_text(encoding="utf-8").splitlines()[2])
+    assert line["node"]["checkpoint"]["payload"] == {"at": 7}
+    ended = agentd_here(shared.home, "task", "import", str(path))
+    assert "[2].node.checkpoint: its next holder finds it among what was noted" in ended.err
+    with Client(shared.socket_path) as client:
+        events = client.task_events(ended.out.strip(), limit=1000).events
+    assert {"at": 7} in [json.loads(bytes(event.payload)) for event in events if event.by_client]
+    assert 'checkpoint: `{"at":7}`' in export(shared.home, worked_on, "--form", "markdown")
+
+
 def test_the_form_for_programs(shared: DaemonProcess, worked_on: str) -> None:
     """One object, with all events; in the envelope where `--json` asks for that."""
     whole = json.loads(export(shared.home, worked_on, "--form", "json"))
@@ -126,9 +148,32 @@ def test_into_a_file(shared: DaemonProcess, worked_on: str, tmp_path: Path) -> N
     }
     ended = agentd_here(shared.home, *run[:-2], "-o", str(tmp_path / "no" / "x"))
     assert ended.code == 1
-    assert "No such file or directory" in ended.error
+    assert f"{tmp_path}/no/x: No such file or directory" in ended.error
+    ended = agentd_here(shared.home, *run[:-2], "-o", str(tmp_path))
+    assert f"{tmp_path}: Is a directory" in ended.error
+    assert "draft" not in ended.error
     ended = agentd_here(shared.home, "task", "export", worked_on, "--json", "-o", "-")
     assert (ended.code, "give --form json, or a file with -o" in ended.out) == (2, True)
+
+
+def test_a_dry_run_of_what_went_out(shared: DaemonProcess, worked_on: str, tmp_path: Path) -> None:
+    """Nodes are shown by their names, as they were in the task."""
+    path = tmp_path / "task.jsonl"
+    export(shared.home, worked_on, "-o", str(path))
+    ended = agentd_here(shared.home, "task", "import", str(path), "--dry-run")
+    assert ended.out.splitlines()[:2] == ["plan\tCOMPLETED\t", "build\tPENDING\tplan"]
+    ended = agentd_here(shared.home, "task", "import", str(path), "--dry-run", "--json")
+    data = json.loads(ended.out)["data"]
+    assert [node["dependencies"] for node in data["nodes"]] == [[], ["plan"], ["build"], []]
+    assert [event["node"] for event in data["events"]] == ["plan"]
+
+
+def test_what_is_to_be_read_is_a_checklist(shared: DaemonProcess, worked_on: str) -> None:
+    """Taken for a plan, it says that what stands in it as text does not come back."""
+    written = export(shared.home, worked_on, "--form", "markdown")
+    (told,) = read_plan(written.encode(), "task.md").not_taken
+    assert told.line == 3
+    assert "without `--form` comes back whole" in told.why
 
 
 def test_a_cancelled_task_comes_back_held(shared: DaemonProcess, tmp_path: Path) -> None:

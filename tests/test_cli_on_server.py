@@ -65,6 +65,13 @@ def test_replay(home: Path, lived: str) -> None:
     assert len(json.loads(looked.out)["data"]["nodes"]) == 4
 
 
+def test_rehearse(home: Path, lived: str) -> None:
+    """What happened comes out again, and one task alone can be had."""
+    for words in (("--since", "2026-01-01T00:00:00Z"), ("--task", TASK)):
+        data = json.loads(run(home, lived, "rehearse", *words, "--json").out)["data"]
+        assert data["was"]["completed"] == data["would"]["completed"] > 0
+
+
 def test_replay_of_no_schema(home: Path, database_url: str) -> None:
     """A database that has nothing of agentd's is refused, with what to do."""
     ended = run(home, database_url, "replay", "--check")

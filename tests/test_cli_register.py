@@ -15,6 +15,7 @@ from tests.command_line import agentd_here
 from tests.daemon_process import DaemonProcess
 from tests.fake_daemon import Peer, answers, fake_daemon, refuses, says_nothing
 from tests.graphs import DIAMOND
+from tests.plans import EXAMPLES
 
 FAULTY = b"goal: g\nnodes:\n  - {name: a, prioritty: 3}\n  - {name: a}\n  - {dependencies: [z]}\n"
 
@@ -34,6 +35,20 @@ def test_many_faults(home: Path) -> None:
     error = json.loads(ended.out)["error"]
     assert error["kind"] == "bad_document"
     assert all(fault.strip() in error["message"] for fault in faults)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_plans_of_other_tools(home: Path, path: Path) -> None:
+    """What is refused says what takes it."""
+    ended = agentd_here(home, "task", "register", str(path))
+    assert (ended.code, ended.out) == (2, "")
+    assert f"`agentd task import {path}` takes that" in ended.err
+
+
+def test_a_task_file_is_no_plan_of_another_tool(home: Path) -> None:
+    """However its fields are misspelled."""
+    ended = agentd_here(home, "task", "register", "-", stdin=b"goal: g\nsteps: [{name: a}]\n")
+    assert (ended.code, "task import" in ended.err) == (2, False)
 
 
 def test_without_nodes(shared: DaemonProcess) -> None:

@@ -1,5 +1,6 @@
 """`agentd rehearse`: on a terminal, for a program, beside a daemon, and without one."""
 
+import gc
 import json
 import re
 from contextlib import closing
@@ -7,8 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
-from agentd.rehearsal.chart import LEGEND, axis, draw
+from agentd.cli.rehearsal.chart import LEGEND, axis, draw
 from agentd.rehearsal.figures import Span
 from tests.command_line import COLUMNS, agentd_here, on_a_terminal
 from tests.core import Core, open_sqlite, spec
@@ -35,6 +37,7 @@ def test_a_program_is_given_fields_and_the_chart(worked: Path) -> None:
     """The same names as with `--json`; nothing that a worker is called steers a terminal."""
     ended = agentd_here(worked, "rehearse", "--since", "2026-01-01T00:00:00Z", "--set", "workers=4")
     assert (ended.code, ended.err) == (0, "")
+    assert gc.isenabled()
     assert "makespan_secs\t40.0\t20.0\n" in ended.out
     assert "completed\t8\t8\n" in ended.out
     assert "waiting_secs.no_worker\t120.0\t40.0\n" in ended.out
@@ -52,6 +55,14 @@ def test_json_has_was_and_would_with_the_same_names(worked: Path) -> None:
     assert data["would"]["waiting_secs"] == {"limit_full": 280.0}
     assert (data["events"], data["tasks"], data["cut"]) == (33, 1, False)
     assert data["assumes"]
+
+
+def test_what_would_not_end_is_said_below_the_chart(worked: Path) -> None:
+    """And is a number for programs: nothing done at all is no quick end."""
+    words = ("rehearse", "--task", "@", "--set", "limit.claude=0")
+    told = " ".join(agentd_here(worked, *words).out.split())
+    assert "8 nodes that ended in fact would not have" in told
+    assert json.loads(agentd_here(worked, *words, "--json").out)["data"]["left"] == 8
 
 
 def test_a_person_is_shown_a_table_and_who_worked_when(worked: Path) -> None:
@@ -132,3 +143,10 @@ def test_a_chart_shows_what_others_are_called_as_text() -> None:
     (line,) = draw([], {0: HOSTILE}, 0, SECOND, 30)
     assert line.startswith("\\x1b[2J\\u20… ")
     assert line.isprintable()
+
+
+@pytest.mark.parametrize("owner", ["ann", "日本語の名前です", "e\u0301" * 20, HOSTILE])
+def test_a_chart_has_as_many_cells_whatever_somebody_is_called(owner: str) -> None:
+    """Some characters take two, and some none."""
+    (line,) = draw([], {0: owner}, 0, SECOND, 30)
+    assert cell_len(line) == 30

@@ -111,6 +111,26 @@ def has_a_damaged_header(path: Path) -> None:
     overwrite(path, 0, b"\xff" * 20)
 
 
+def is_a_view(path: Path) -> None:
+    earlier.change(path, "ALTER TABLE global_tasks RENAME TO others")
+    earlier.change(
+        path,
+        "CREATE VIEW global_tasks AS WITH RECURSIVE more(id) AS "
+        "(SELECT 1 UNION ALL SELECT id + 1 FROM more) "
+        "SELECT id, 'g' AS goal, '{}' AS context, '' AS created_at FROM more",
+    )
+
+
+def has_a_view_of_locks(path: Path) -> None:
+    earlier.change(path, "ALTER TABLE resource_locks RENAME TO others")
+    earlier.change(path, "CREATE VIEW resource_locks AS SELECT * FROM others")
+
+
+def has_a_column_without_a_name(path: Path) -> None:
+    earlier.change(path, "ALTER TABLE dag_nodes ADD COLUMN odd_one_out")
+    path.write_bytes(path.read_bytes().replace(b"odd_one_out", b"odd\xffone\xffout"))
+
+
 def has_no_locks(path: Path) -> None:
     earlier.change(path, "DROP TABLE resource_locks")
 
@@ -138,6 +158,9 @@ def was_left_in_a_write(path: Path) -> None:
         (is_truncated, 5, "bytes where its header says"),
         (has_a_damaged_page, 5, "is damaged: "),
         (has_a_damaged_header, 5, "is not a SQLite database"),
+        (is_a_view, 5, "not one that the earlier agentd left"),
+        (has_a_view_of_locks, 5, "its table resource_locks has no column"),
+        (has_a_column_without_a_name, 5, "its schema has text that is no UTF-8"),
         (has_no_locks, 5, "its table resource_locks has no column"),
         (has_another_column, 5, "its table global_tasks has no column goal"),
         (was_left_in_a_write, 5, "was left in the middle of a write"),
@@ -188,7 +211,15 @@ def test_a_file_that_cannot_be_read(home: Path, tmp_path: Path) -> None:
         ("UPDATE event_journal SET node_id = task_id", "is of no task, or not of its"),
         ("UPDATE resource_locks SET metadata = ''", "its metadata is no JSON"),
         ("UPDATE resource_locks SET lease_id = 'x'", "'x' is no id"),
+        (
+            "UPDATE resource_locks SET lease_id = (SELECT min(lease_id) FROM resource_locks)",
+            "its lease is that of another lock, too",
+        ),
         ("UPDATE resource_locks SET task_id = lease_id", "is of no task"),
+        (
+            "UPDATE resource_locks SET task_id = 'x', resource_key = CAST(x'ff' || rowid AS TEXT)",
+            "is of no task",
+        ),
     ],
 )
 def test_a_row_that_is_refused(home: Path, path: Path, change: str, words: str) -> None:
@@ -201,6 +232,14 @@ def test_a_row_that_is_refused(home: Path, path: Path, change: str, words: str) 
 
 
 # What is taken, and how
+
+
+def test_a_result_with_blanks_around_it(home: Path, path: Path) -> None:
+    """It is the same value, and found again as such."""
+    spaced = "UPDATE dag_nodes SET result_payload = ' ' || result_payload || char(10)"
+    earlier.change(path, f"{spaced} WHERE status = 'COMPLETED'")
+    ended = agentd_here(home, "import-database", str(path))
+    assert (ended.code, ended.err) == (0, ""), ended
 
 
 def test_when_a_node_ended(path: Path) -> None:

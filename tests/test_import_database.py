@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -9,18 +10,22 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
+from agentd import AsyncClient
 from agentd.earlier import taking
+from agentd.errors import StorageFull
+from agentd.live import Board, Feed
 from agentd.store.sqlite import SqliteStore
 from tests import earlier
 from tests.command_line import Ended, agentd_here
 from tests.daemon_process import (
+    PATIENCE_SECONDS,
     REPOSITORY,
     Connection,
     DaemonProcess,
@@ -190,6 +195,27 @@ def test_the_context(served: Connection) -> None:
     acquired = served.call("AcquireNextNode", task_id=MANY_EVENTS)
     assert acquired["node_id"] == READER["node_id"]
     assert same(acquired["context"]["event_journal"], expected) == expected
+
+
+def test_a_new_task_is_seen_before_them(home: Path, tmp_path: Path) -> None:
+    """Views show what was registered since first, whatever the ids of what was taken over."""
+
+    async def follow(daemon: DaemonProcess) -> list[str]:
+        async with (
+            AsyncClient(daemon.socket_path) as client,
+            aclosing(Feed(client).changes()) as changes,
+            asyncio.timeout(PATIENCE_SECONDS),
+        ):
+            board = Board(client)
+            await board.update(await anext(changes))
+            await client.register_task("newest", initial_nodes=[{}])
+            while len(board.tasks) == 8:
+                await board.update(await anext(changes))
+            return [row.goal for row in board.tasks]
+
+    take_over(home, earlier.sample("v2", tmp_path))
+    with DaemonProcess(home) as daemon:
+        assert asyncio.run(follow(daemon))[0] == "newest"
 
 
 def test_what_it_says(home: Path, tmp_path: Path) -> None:
@@ -393,6 +419,24 @@ def test_an_interrupt(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert data(take_over(home, path, "--json"))["tasks_before"] == 8
 
 
+def test_a_full_disk(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The words say that what had arrived stays, for a repeat brings no more than the rest."""
+    path = earlier.sample("v2", tmp_path)
+    room = iter(range(2))
+
+    def checkpoint(_store: SqliteStore) -> None:
+        if next(room, None) is None:
+            raise StorageFull
+
+    monkeypatch.setattr(taking, "_RECORDS_AT_ONCE", 1)
+    monkeypatch.setattr(SqliteStore, "checkpoint", checkpoint)
+    ended = take_over(home, path)
+    assert (ended.code, "until then stays: free some space" in ended.error) == (1, True), ended
+    assert "nothing of this request" not in ended.error
+    monkeypatch.undo()
+    assert data(take_over(home, path, "--json"))["tasks_before"] == 3
+
+
 # Who else is there
 
 
@@ -451,7 +495,7 @@ def test_to_a_server(home: Path, tmp_path: Path, database_url: str) -> None:
     assert run("database", "init").code == 0
     with DaemonProcess(home, **env):
         ended = run("import-database", str(path))
-        assert (ended.code, "a daemon works on the database" in ended.error) == (4, True)
+        assert (ended.code, "daemons work on the database" in ended.error) == (4, True)
     said = data(run("import-database", str(path), "--json"))
     assert (said["tasks"], said["nodes"], said["events"]) == (8, 20, 137)
     assert (said["leases"], said["locks"]) == (3, 5)
@@ -460,6 +504,19 @@ def test_to_a_server(home: Path, tmp_path: Path, database_url: str) -> None:
     assert run("replay", "--check").code == 0
     with DaemonProcess(home, **env) as daemon, daemon.connect() as connection:
         assert connection.call("HeartbeatNode", **HELD)["lease_expires_at"] > time.time()
+
+
+def test_what_a_server_does_not_keep(home: Path, tmp_path: Path, database_url: str) -> None:
+    """The words say where it is, that what had arrived stays, and what to do."""
+    path = earlier.put_off(earlier.sample("v2", tmp_path), later())
+    earlier.change(path, "UPDATE resource_locks SET owner = 'a' || char(0)")
+    env = {"AGENTD_DATABASE_URL": database_url}
+    assert agentd_here(home, "database", "init", extra=env).code == 0
+    ended = agentd_here(home, "import-database", str(path), extra=env)
+    assert (ended.code, ended.out) == (1, "")
+    assert "U+0000, and " in ended.error
+    assert "a lock or the owner of a lease; what was taken over until then stays" in ended.error
+    assert "nothing of this request" not in ended.error
 
 
 # What is not as it was, is found

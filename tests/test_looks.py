@@ -164,7 +164,7 @@ def test_the_sweeper_looks_once_a_second_where_others_write(
 def test_the_sweeper_goes_on_without_a_server(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It says so once, looks again, and finds what became due meanwhile."""
+    """It is said once that it is gone; it looks again, and finds what became due meanwhile."""
 
     async def acts(scene: Scene) -> None:
         hands, writer = Hands(), Submissions()
@@ -188,7 +188,9 @@ def test_the_sweeper_goes_on_without_a_server(
 
     monkeypatch.setattr("agentd.daemon.sweeper.LONGEST_SLEEP_MS", 1)
     play(acts)
-    assert sum("cannot look for what is due" in message for message in caplog.messages) == 1
+    [gone] = [message for message in caplog.messages if "is gone" in message]
+    assert not any("cannot look" in message for message in caplog.messages)
+    assert "requests wait" in gone
 
 
 def test_a_moment_that_comes_during_a_look_is_not_lost() -> None:

@@ -65,3 +65,26 @@ def test_what_is_refused(text: str, told: str) -> None:
     """In one line."""
     (fault,) = faults(text, "markdown")
     assert told in fault
+
+
+def test_text_of_items_without_a_box_is_the_description_of_the_item_above() -> None:
+    """Bullets, and code below them, tell of the item that they are nested in."""
+    plan = read(
+        "- [ ] Deploy\n  - see [the page](https://example.org)\n\n"
+        "    ```sh\n    make deploy\n    ```\n"
+        "  - [ ] Test\n- nothing of it\n"
+    )
+    assert plan.payload("Deploy")["description"] == (
+        "see [the page](https://example.org)\n\nmake deploy"
+    )
+    assert plan.needs == {"Deploy": ["Test"], "Test": []}
+
+
+def test_a_box_behind_an_empty_item_is_text() -> None:
+    """An item that says nothing does not make an item of the paragraph behind the list."""
+    assert [*read("- \n\n[ ] hello\n\n- [ ] a\n").needs] == ["a"]
+
+
+def test_tabs_and_lines_behind_a_box() -> None:
+    """A tab is a blank, and what stands on the next line is what the item says."""
+    assert [*read("- [ ] a\tb\n- [ ] \n  c\n").needs] == ["a b", "c"]

@@ -92,3 +92,61 @@ def test_what_cannot_be_known_is_refused_by_name() -> None:
     assert [fault.partition(":")[0] for fault in told] == ["line 1", "line 3", "line 4", "line 5"]
     for fault, words in zip(told, ("`type`", "`parallel`", "`foreach`", "waits for"), strict=True):
         assert words in fault
+
+
+def test_a_step_of_a_chain_that_depends_on_nothing() -> None:
+    """It says so, and waits for nobody."""
+    plan = "type: chain\nsteps: [{name: a}, {name: b, depends: []}, {name: c}]"
+    assert read(plan).needs == {"a": [], "b": [], "c": ["b"]}
+
+
+def test_what_is_assumed_of_a_graph_is_told() -> None:
+    """Versions of Dagu differ in what a step without `depends` waits for."""
+    assert read("steps: [{name: a}, {name: b, depends: a}, {name: c}]").not_taken == {"steps": 1}
+
+
+def test_steps_that_a_router_chooses() -> None:
+    """They wait for it, and for somebody who says whether its value is theirs."""
+    shown = read(
+        "type: graph\nsteps:\n"
+        " - {id: pick, action: router.route,"
+        " with: {value: '${X}', routes: {ok: [a], 're:^e': [b]}}}\n"
+        " - {id: a, run: a}\n"
+        " - {name: b, run: b, depends: [z], preconditions: test -f x}\n"
+        " - {id: z, run: z}\n"
+    )
+    assert shown.needs == {
+        "pick": [],
+        "a: preconditions": ["pick"],
+        "a": ["a: preconditions"],
+        "b: preconditions": ["z", "pick"],
+        "b": ["b: preconditions"],
+        "z": [],
+    }
+    assert shown.asked["b: preconditions"].endswith("${X} is re:^e; and test -f x")
+    assert {*shown.not_taken} == {"steps[0].with.routes"}
+
+
+def test_routes_that_are_refused() -> None:
+    """Who is named has to be there, and once."""
+    told = faults(
+        "type: graph\nsteps:\n"
+        " - {name: r, type: router, value: x, routes: {a: [s, t], b: s}}\n"
+        " - {name: s}\n - {type: router}\n"
+    )
+    assert len(told) == 3
+    for words in ("'s' is named by more than", "names 't', and there is", "a router needs a name"):
+        assert any(words in fault for fault in told)
+
+
+def test_all_of_a_question_goes_along() -> None:
+    """What a person is to fill in, how long there is, and what becomes of those behind it."""
+    shown = read(
+        "worker_selector: {gpu: 'true'}\nsteps:\n"
+        " - {id: a, action: human.task, timeout_sec: 60, continue_on: failed,"
+        " retry_policy: {limit: 2}, with: {prompt: Good?, required: [NAME]}}\n"
+    )
+    assert shown.payload("a")["with"] == {"prompt": "Good?", "required": ["NAME"]}
+    settings = shown.node("a").settings
+    assert (settings["gate"].timeout_secs, settings["on_failure"]) == (60, "continue")
+    assert {*shown.not_taken} == {"worker_selector", "steps[0].retry_policy"}

@@ -95,3 +95,18 @@ def test_who_waits_for_a_job_that_is_left_out() -> None:
     for condition in ("failure()", "cancelled() && x", "'!success()'", "false"):
         told = faults(f"jobs:\n  a: {{if: {condition}}}\n  b: {{needs: a}}\n")
         assert told == [f'line 3: "b" waits for "a", which is left out: {why}']
+
+
+def test_a_condition_of_several_expressions_is_asked_as_it_was_written() -> None:
+    """Signs within it are taken off only where they stand around all of it."""
+    shown = read("on: push\njobs: {a: {if: '${{ github.ref }} == x && ${{ inputs.y }}'}}")
+    assert shown.asked["a: if"].endswith("holds: ${{ github.ref }} == x && ${{ inputs.y }}")
+
+
+def test_who_needs_a_job_that_is_left_out() -> None:
+    """What runs whatever became of it waits for what that one needs; else it is a fault."""
+    jobs = "on: push\njobs:\n  end: {needs: [b, sorry], if: %s}\n  a: {}\n  b: {}\n"
+    jobs += "  sorry: {needs: a, if: failure()}\n"
+    assert read(jobs % "always()").needs == {"end": ["b", "a"], "a": [], "b": []}
+    (told,) = faults(jobs % "success()")
+    assert '"end" waits for "sorry", which is left out' in told

@@ -30,6 +30,14 @@ def test_the_tasks_of_task_master() -> None:
     assert [*shown.not_taken.values()] == [21, 33]
 
 
+def test_subtasks_of_what_was_cancelled() -> None:
+    """There is nothing to be done for them either; what was done of them is."""
+    subtasks = [{"id": 1, "title": "a", "status": "pending"}, {"id": 2, "status": "done"}]
+    task = {"id": 1, "title": "t", "status": "cancelled", "subtasks": subtasks}
+    shown = read(json.dumps({"tasks": [task]}))
+    assert ended(shown) == {"1.1": "FAILED", "1.2": "COMPLETED", "1": "FAILED"}
+
+
 def test_tags() -> None:
     """Several tags are one task, and each has its own numbers; one tag has them as they are."""
     tasks = {"tasks": [{"id": 1, "title": "a"}, {"id": 2, "title": "b", "dependencies": [1]}]}
@@ -95,6 +103,37 @@ def test_what_runs_only_where_another_fails() -> None:
     shown = read(issue("a") + "\n" + issue("b", ("a", "conditional-blocks")))
     assert shown.needs["b"] == ["b: has a failed?"]
     assert [*shown.asked] == ["b: has a failed?"]
+
+
+def test_issues_that_are_no_work() -> None:
+    """Templates and messages are left out, and told; what they would block is free."""
+    lines = [
+        issue("t", is_template=True),
+        issue("m", issue_type="message"),
+        issue("a", ("m", "blocks")),
+    ]
+    shown = read("\n".join(lines))
+    assert shown.needs == {"a": []}
+    assert [each.line for each in shown.plan.not_taken] == [1, 2, 3]
+
+
+def test_a_gate_of_beads() -> None:
+    """What it waits for is nothing that a worker does: somebody says that it has come."""
+    lines = [
+        issue("g", title="CI", issue_type="gate", await_type="gh:run", await_id="12"),
+        issue("a", ("g", "blocks")),
+    ]
+    shown = read("\n".join(lines))
+    assert shown.needs["a"] == ["g"]
+    assert shown.asked == {"g": "CI: has come what it waits for? gh:run 12"}
+
+
+def test_what_another_project_has_to_bring() -> None:
+    """One gate for all that wait for it: nobody here can know."""
+    wanted = ("external:other:login", "blocks")
+    shown = read("\n".join([issue("a", wanted), issue("b", wanted)]))
+    assert shown.needs == {wanted[0]: [], "a": [wanted[0]], "b": [wanted[0]]}
+    assert shown.asked == {wanted[0]: "external:other:login: is it there, in the other project?"}
 
 
 def test_moments_and_priorities_that_are_none() -> None:

@@ -53,12 +53,27 @@ def test_workflows_in_json() -> None:
     assert (shown.plan.form, shown.needs) == ("argo", {"a": []})
 
 
-@pytest.mark.parametrize("text", ["hello", "goal: g\nnodes: {a: }", '{"goal": "g"}', "[1]", "7"])
+@pytest.mark.parametrize("text", ["hello", "nodes: {a: }", '{"goal": "g"}', "[1]", "7"])
 def test_what_is_none_of_them(text: str) -> None:
     """The forms that there are are named."""
     (fault,) = faults(text)
     assert "in no form that is known" in fault
     assert ", ".join(NAMES) in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("goal: g\nnodes: {a: }", "`agentd task register` takes it"),
+        ('{"goal": "g", "nodes": []}', "`agentd task register` takes it"),
+        ('{"task": {}, "counts": {}, "nodes": []}', "leave out `--form`"),
+    ],
+)
+def test_what_agentd_takes_otherwise(text: str, told: str) -> None:
+    """A task file, and what was exported for programs, are not answered with other tools' forms."""
+    (fault,) = faults(text)
+    assert told in fault
+    assert "tekton" not in fault
 
 
 @pytest.mark.parametrize(

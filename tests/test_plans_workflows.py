@@ -53,6 +53,37 @@ def test_tasks_of_airflow_that_are_refused() -> None:
     assert "names 'z' as downstream" in told[1]
 
 
+def test_groups_of_airflow_that_are_mapped() -> None:
+    """They are refused as mapped tasks are, however deep they stand."""
+    dag = json.loads(airflow({"task_id": "g.h.a"}))
+    inner = {"_group_id": "g.h", "is_mapped": True, "children": {"a": ["operator", "g.h.a"]}}
+    outer = {"_group_id": "g", "is_mapped": False, "children": {"h": ["taskgroup", inner]}}
+    dag["dag"]["task_group"] = {"_group_id": None, "children": {"g": ["taskgroup", outer]}}
+    (told,) = faults(json.dumps(dag))
+    assert "the task group 'g.h' cannot be imported: it is mapped" in told
+
+
+def test_what_is_downstream_of_a_task_that_is_left_out() -> None:
+    """It waits for what that one waited for, where its rule lets it run; else it is a fault."""
+    tasks: list[dict[str, object]] = [
+        {"task_id": "a", "downstream_task_ids": ["mourn"]},
+        {"task_id": "mourn", "trigger_rule": "one_failed", "downstream_task_ids": ["end"]},
+        {"task_id": "end", "trigger_rule": "all_done"},
+    ]
+    assert read(airflow(*tasks)).needs == {"a": [], "end": ["a"]}
+    del tasks[2]["trigger_rule"]
+    (told,) = faults(airflow(*tasks))
+    assert '"end" waits for "mourn", which is left out: its trigger rule' in told
+
+
+def test_what_a_task_of_airflow_says_besides() -> None:
+    """Branches, slots and callbacks have no counterpart, and are told."""
+    task = {"task_id": "a", "task_type": "BranchPythonOperator", "pool_slots": 3}
+    shown = read(airflow({**task, "has_on_retry_callback": True, "max_active_tis_per_dag": 1}))
+    told = [each.where.removeprefix("dag.tasks[0]") for each in shown.plan.not_taken]
+    assert sorted(told) == ["", ".has_on_retry_callback", ".max_active_tis_per_dag", ".pool_slots"]
+
+
 def test_the_workflow_of_argo() -> None:
     """Items, nested templates, a suspension, a condition, and a task that is for failures."""
     shown = read_example("argo.yaml")
@@ -71,7 +102,7 @@ def test_the_workflow_of_argo() -> None:
     assert shown.payload("fit.small")["template"] == "fit-model"
     assert shown.node("fit.small").settings == {"timeout_secs": 7200}
     assert shown.asked["look"] == "look: shall it go on?"
-    assert [*shown.not_taken.values()] == [10, 23, 32]
+    assert [*shown.not_taken.values()] == [10, 23, 30, 32]
 
 
 ARGO = """apiVersion: argoproj.io/v1alpha1
@@ -104,6 +135,78 @@ spec:
 def test_items_of_argo(task: str, keys: list[str]) -> None:
     """What is written down is spread out."""
     assert [*read(ARGO % task).needs] == keys
+
+
+CALLED = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+spec:
+  entrypoint: main
+  suspend: true
+  templates:
+    - name: main
+      dag:
+        failFast: false
+        tasks:
+          - name: each
+            template: build
+            withItems: [a, b]
+            when: "{{item}} != b"
+            continueOn: {failed: true}
+            arguments: {parameters: [{name: x, value: "{{item}}"}]}
+          - {name: look, template: look, depends: each}
+    - name: build
+      inputs: {parameters: [{name: x}]}
+      retryStrategy: {limit: 2}
+      steps:
+        - - name: run
+            template: leaf
+            arguments: {parameters: [{name: y, value: "{{inputs.parameters.x}}"}]}
+    - name: leaf
+      retryStrategy: {limit: 1, retryPolicy: OnError}
+      container: {image: x}
+    - name: look
+      inputs: {parameters: [{name: who}]}
+      suspend: {}
+"""
+
+
+def test_a_condition_that_is_another_one_for_each_item() -> None:
+    """Each item has a gate of its own, which says which item it is."""
+    shown = read(CALLED)
+    assert shown.needs["each(1:b).run"] == ["each(1:b): when"]
+    assert (
+        shown.asked["each(1:b): when"] == 'each(1:b) ("b") runs only if this holds: {{item}} != b'
+    )
+    assert shown.needs["look"] == ["each(0:a).run", "each(1:b).run"]
+
+
+def test_what_a_template_was_called_with_goes_along() -> None:
+    """What is called within it refers to its parameters, and to its item."""
+    shown = read(CALLED)
+    (within,) = shown.payload("each(0:a).run")["within"]
+    assert (within["template"], within["item"]) == ("build", "a")
+    assert within["arguments"] == {"parameters": [{"name": "x", "value": "{{item}}"}]}
+    assert shown.payload("look")["inputs"] == {"parameters": [{"name": "who"}]}
+
+
+def test_a_template_that_is_kept_elsewhere() -> None:
+    """Its worker finds where, whole."""
+    plan = ARGO % "'', templateRef: {name: shared, template: fit}"
+    assert read(plan).payload("a")["templateRef"] == {"name": "shared", "template": "fit"}
+
+
+def test_what_a_template_that_calls_others_says_of_itself() -> None:
+    """It is no node: what it says is told, and once however often it is called."""
+    told = [each.where.removeprefix("spec.") for each in read(CALLED).plan.not_taken]
+    task = "templates[0].dag.tasks[0]"
+    assert told == [
+        "suspend",
+        "templates[0].dag.failFast",
+        f"{task}.when",
+        f"{task}.continueOn",
+        "templates[1].retryStrategy",
+        "templates[2].retryStrategy.retryPolicy",
+    ]
 
 
 def test_no_items_at_all() -> None:
@@ -183,7 +286,7 @@ def test_the_pipeline_of_tekton() -> None:
     assert shown.node("unit").settings == {"timeout_secs": 1800}
     assert shown.node("lint").settings == {"on_failure": "continue"}
     assert shown.node("fetch").settings["retry"].max_attempts == 3
-    assert shown.not_taken == {"spec.finally[0]": 44}
+    assert shown.not_taken == {"spec.tasks[5].when": 40, "spec.finally[0]": 44}
 
 
 def test_pipelines_of_tekton_that_are_refused() -> None:
@@ -196,6 +299,28 @@ def test_pipelines_of_tekton_that_are_refused() -> None:
     assert "there is no pipeline" in faults(pipeline % ("PipelineRun", "pipelineRef: {name: p}"))[0]
     one = pipeline % ("Pipeline", "tasks: [{name: a}]")
     assert "a second Pipeline" in faults(f"{one}---\n{one}")[0]
+
+
+def test_results_wherever_a_task_of_tekton_uses_them() -> None:
+    """Who uses them waits, be it in a path of a workspace, or to find the task itself."""
+    shown = read(
+        "apiVersion: tekton.dev/v1\nkind: Pipeline\nspec:\n  tasks:\n"
+        "  - {name: a}\n"
+        "  - {name: b, workspaces: [{name: w, subPath: $(tasks.a.results.dir)}]}\n"
+        "  - {name: c, taskRef: {resolver: git, params: "
+        "[{name: url, value: $(tasks.b.results.url)}]}}\n"
+    )
+    assert shown.needs == {"a": [], "b": ["a"], "c": ["b"]}
+
+
+def test_a_condition_of_what_is_done_in_the_end() -> None:
+    """Nothing runs after that, so nothing is told of it."""
+    shown = read(
+        "apiVersion: tekton.dev/v1\nkind: Pipeline\nspec:\n  tasks: [{name: a}]\n"
+        "  finally: [{name: z, when: [{input: x, operator: in, values: [x]}]}]\n"
+    )
+    assert shown.needs == {"a": [], "z: when": ["a"], "z": ["z: when"]}
+    assert {*shown.not_taken} == {"spec.finally[0]"}
 
 
 def test_other_documents_of_tekton() -> None:

@@ -44,7 +44,7 @@ NEXT_STEPS: Mapping[str, str] = {
     "lease_lost": "drop the work, and acquire a node again",
     "usage": "`agentd --help` lists the verbs, `agentd VERB --help` what each takes",
     "bad_setting": "correct it; `.env.example` describes the settings",
-    "bad_document": "correct the document, and register it again",
+    "bad_document": "correct the document, and give it again",
     "ambiguous": "give more of the id",
     "daemon_unreachable": "`agentd doctor` says more",
     "no_socket": "start the daemon with `agentd serve --autostart`, or set AGENTD_SOCKET_PATH",

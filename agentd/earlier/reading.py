@@ -45,11 +45,17 @@ def read_tasks(file: EarlierFile, moment_of: MomentOf) -> Iterator[Task]:
 def read_locks(file: EarlierFile, moment_of: MomentOf) -> Locks:
     """The locks that are held. Raises `DatabaseRefused` where a row cannot be what was written."""
     values, remarks = Values(file.damaged), Remarks()
-    found = []
+    held: dict[str, Lock] = {}
     for row in file.locks():
-        reader = _RowReader(values, moment_of(row.lease_id), remarks)
-        found.append(reader.read_lock(row))
-    return Locks([lock for lock in found if lock is not None], remarks)
+        lock = _RowReader(values, moment_of(row.lease_id), remarks).read_lock(row)
+        if lock is None:
+            continue
+        if lock.lease_id in held:
+            raise values.refuse(
+                f"the lock {shown(row.resource_key)}", "its lease is that of another lock, too"
+            )
+        held[lock.lease_id] = lock
+    return Locks([*held.values()], remarks)
 
 
 class _RowReader:
@@ -86,7 +92,8 @@ class _RowReader:
         has_ended = status in _ENDS
         result = row.result_payload
         if result is not None:
-            result = values.json(result, name, "result_payload")
+            # It stands in a record's own JSON, where blanks around it are not kept.
+            result = values.json(result, name, "result_payload").strip()
             if not has_ended:
                 self._remark(f"{name} is {status} and has a result, which is left out")
         lease = self._read_lease(row, name) if status == "RUNNING" else None

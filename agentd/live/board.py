@@ -53,6 +53,9 @@ _CHANGED_BY: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 """By which events each changes at once."""
 
+_BEGINS = frozenset({"REGISTER_TASK", "FORK_TASK", "IMPORT_TASK"})
+"""The events that make a task."""
+
 _SECONDS: Mapping[str, float] = MappingProxyType(
     {"tasks": 0.5, "limits": 1.0, "locks": 1.0, "workers": 1.0, "waiting": 1.0}
 )
@@ -94,6 +97,7 @@ class Board:
         self._client = client
         self._rows: dict[str, TaskRow] = {}
         self._stale: dict[str, None] = {}
+        self._begun: set[str] = set()
         self._asked_at: dict[str, float] = {}
         self._dirty_since: dict[str, float] = {}
         self._completed: dict[str, deque[float]] = {}
@@ -142,6 +146,8 @@ class Board:
         if event.task_id is not None:
             self._stale[event.task_id] = None
             self._dirty_since.setdefault("tasks", now)
+            if kind in _BEGINS:
+                self._begun.add(event.task_id)
             if kind == "COMPLETE_NODE":
                 self._completed.setdefault(event.task_id, deque()).append(now)
         for what, kinds in _CHANGED_BY.items():
@@ -199,6 +205,7 @@ class Board:
 
     async def _ask_tasks(self, *, is_new: bool) -> None:
         stale, self._stale = [*self._stale], {}
+        begun, self._begun = self._begun, set()
         was_flooded, self._is_flooded = self._is_flooded, False
         if is_new or was_flooded or len(stale) > _FEW:
             known = self._rows
@@ -209,7 +216,7 @@ class Board:
         else:
             for task in stale:
                 page = await self._client.list_tasks(prefix=task, limit=1)
-                self._put(page.tasks)
+                self._put(page.tasks, is_new=task in begun)
         for task in stale:
             if (row := self._rows.get(task)) is not None:
                 _take_usage(row, await self._client.task_status(task, fields=["usage"]))
@@ -234,21 +241,20 @@ class Board:
                 break
         self._rows, self.has_more = rows, place is not None  # whoever looks sees all or none of it
 
-    def _put(self, tasks: Iterable[TaskSummary]) -> None:
-        """A task that is known in its place, a new one before all others."""
+    def _put(self, tasks: Iterable[TaskSummary], *, is_new: bool) -> None:
+        """A task that is known in its place, a new one before all others.
+
+        Others are too old to be shown. An id does not tell: one that was taken over keeps its own.
+        """
         for each in tasks:
             row = _row_of(each, self._rows.get(each.id))
             if each.id in self._rows:
                 self._rows[each.id] = row
-            elif self._is_newer(row):
+            elif is_new:
                 self._rows = {each.id: row, **self._rows}
                 if len(self._rows) > MOST_TASKS:
                     self._rows.popitem()
                     self.has_more = True
-
-    def _is_newer(self, row: TaskRow) -> bool:
-        """Not one of those that are too old to be shown."""
-        return not self._rows or row.id > next(iter(self._rows))
 
     def _count_minutes(self, now: float) -> bool:
         """Forget what completed longer ago than a minute; whether a row changed by it."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from agentd.documents.faults import DocumentText
 from agentd.plans.builder import Builder
+from agentd.plans.left_out import reach_through
 from agentd.plans.part import Part, null_left_out
 from agentd.plans.plan import Plan
 from agentd.plans.settings import number, priority, retry, timeout
@@ -22,6 +23,13 @@ _LONGEST_LIMIT = 256
 """Characters of a limit's name, as of a pool's."""
 
 _AFTER_FAILURE = ("all_failed", "one_failed", "all_skipped")
+_CALLBACKS = (
+    *("has_on_execute_callback", "has_on_failure_callback", "has_on_retry_callback"),
+    *("has_on_skipped_callback", "has_on_success_callback"),
+)
+_ALL_HAVE_RUN = ("all_success", "none_skipped")
+"""Trigger rules that never hold behind a task that is skipped."""
+
 _ROOT_NOTES = {
     "timetable": "agentd starts nothing at a time of day",
     "schedule_interval": "agentd starts nothing at a time of day",
@@ -37,8 +45,15 @@ _TASK_NOTES = {
     "is_setup": "it is a node like the others",
     "is_teardown": "it runs here only where all before it has completed",
     "queue": "which worker takes it is not asked: name labels in `requires`",
-    "has_on_failure_callback": "watch for the event with `agentd watch`",
+    "pool_slots": "it takes one slot of its limit",
+    "weight_rule": "its priority is its own weight, and no sum",
+    "max_active_tis_per_dag": "set a limit with `agentd limit set`, and name it in `limits`",
+    "max_active_tis_per_dagrun": "set a limit with `agentd limit set`, and name it in `limits`",
+    **dict.fromkeys(_CALLBACKS, "watch for the event with `agentd watch`"),
 }
+_CHOOSERS = ("Branch", "ShortCircuit")
+"""How the types of operators begin that skip some of what is downstream."""
+
 _DEFAULTED = (
     *("retries", "retry_delay", "max_retry_delay", "retry_exponential_backoff"),
     *("execution_timeout", "trigger_rule", "pool", "priority_weight"),
@@ -61,10 +76,17 @@ def read_airflow(source: str, written: DocumentText) -> Plan:
     builder.note_each(dag, _ROOT_NOTES)
     if "tasks" not in dag:
         root["dag"].fault("`tasks` is missing")
+    for name in ("task_group", "_task_group"):
+        if name in dag:
+            _refuse_mapped_groups(dag[name])
     tasks = _tasks(builder, dag["tasks"], _defaults(root)) if "tasks" in dag else []
-    needs = _upstream(tasks, builder.left_out)
+    needs = _upstream(tasks)
     for key, part, task in tasks:
-        _add(builder, key, part, task, needs.get(key, []))
+        if key in builder.left_out:
+            continue
+        strict = (_text(task, "trigger_rule") or "all_success") in _ALL_HAVE_RUN
+        own = needs.get(key, []) if strict else reach_through(key, needs, builder.left_out)
+        _add(builder, key, part, task, own)
     dag_id = _text(dag, "dag_id", "_dag_id")
     described = _text(dag, "description", "_description")
     context = {name: part.raw for name, part in dag.items() if name not in _NOT_IN_CONTEXT}
@@ -103,13 +125,27 @@ def _tasks(builder: Builder, tasks: Part, defaults: Mapping[str, Part]) -> list[
         if "_is_mapped" in task and task["_is_mapped"].kind == "true":
             told = "it is mapped: how many tasks it is becomes known in a run"
             each.fault(f"{key!r} cannot be imported: {told}")
-        elif rule in _AFTER_FAILURE:
+        if rule in _AFTER_FAILURE:
             why = f"its trigger rule `{rule}` holds only where something failed or was skipped"
             builder.note(task["trigger_rule"], f"the task {key} is left out: {why}")
             builder.left_out[key] = why
-        else:
-            found.append((key, each, task))
+        found.append((key, each, task))
     return found
+
+
+def _refuse_mapped_groups(group: Part) -> None:
+    """Keep as a fault each group of tasks that is there as often as a run says."""
+    groups = [group]
+    while groups:
+        fields = null_left_out(groups.pop().fields("a task group"))
+        if "is_mapped" in fields and fields["is_mapped"].kind == "true":
+            name = _text(fields, "_group_id", "group_id") or ""
+            told = "it is mapped: how often it is there becomes known in a run"
+            fields["is_mapped"].fault(f"the task group {name!r} cannot be imported: {told}")
+        for child in fields["children"].fields().values() if "children" in fields else ():
+            found = child.items("a list of a type and what it is")
+            if [each.kind for each in found] == ["a text", "an object"]:
+                groups.append(found[1])
 
 
 def _downstream(task: Mapping[str, Part]) -> list[str]:
@@ -119,14 +155,14 @@ def _downstream(task: Mapping[str, Part]) -> list[str]:
     return []
 
 
-def _upstream(tasks: list[_Task], left_out: Mapping[str, str]) -> dict[str, list[str]]:
+def _upstream(tasks: list[_Task]) -> dict[str, list[str]]:
     """What each task waits for, by its id. Whom a task names that there is not is a fault."""
     keys = {key for key, _, _ in tasks}
     found: dict[str, list[str]] = {}
     for key, part, task in tasks:
         for other in _downstream(task):
             found.setdefault(other, []).append(key)
-            if other not in keys and other not in left_out:
+            if other not in keys:
                 part.fault(f"{key!r} names {other!r} as downstream, and there is none")
     return found
 
@@ -138,6 +174,10 @@ def _add(
     if _text(task, "queue") == "default":
         del says["queue"]
     builder.note_each(says, _TASK_NOTES)
+    kind = _text(task, "_task_type", "task_type") or ""
+    if "_can_skip_downstream" in says or kind.startswith(_CHOOSERS):
+        told = "it may skip what is downstream there; here all of that runs once it has completed"
+        builder.note(part, f"{key}: {told}")
     rule = _text(task, "trigger_rule") or "all_success"
     if rule != "all_success":
         told = f"`{rule}`: it runs here only where all that it waits for has completed"

@@ -10,16 +10,13 @@ from typing import Any, NamedTuple
 
 from msgspec import Raw
 
-from agentd.api import GateSpec
-from agentd.api.moments import LONGEST_SECS
 from agentd.documents.faults import BadDocument, DocumentText
-from agentd.durations import parse_duration
 from agentd.plans.argo_items import read_items
+from agentd.plans.argo_settings import continues, gate_of, settings_of
 from agentd.plans.builder import Builder
 from agentd.plans.conditions import read_condition
 from agentd.plans.part import Part, null_left_out
 from agentd.plans.plan import Plan
-from agentd.plans.settings import number, retry, timeout
 
 _HANDLER = "watch for the event with `agentd watch`"
 _LIMIT = "set a limit with `agentd limit set`, and name it in `limits`"
@@ -33,6 +30,8 @@ _SPEC_NOTES = {
     "synchronization": "use `locks` of a node, or a limit (`agentd limit set`)",
     "activeDeadlineSeconds": "a task that was imported has no time-out of its own",
     "nodeSelector": _WORKER,
+    "suspend": "`--paused` holds it",
+    "templateDefaults": "what it says of its templates is in the context alone",
 }
 _TEMPLATE_NOTES = {
     "synchronization": "use `locks` of a node, or a limit (`agentd limit set`)",
@@ -45,6 +44,14 @@ _TASK_NOTES = {
     "onExit": _HANDLER,
     "hooks": _HANDLER,
     "templateRef": "the template is kept elsewhere: the task is one node",
+}
+_NO_NODE = "it is no node of its own: say it of the templates that it calls"
+_CALLING_NOTES = {
+    **_TEMPLATE_NOTES,
+    "retryStrategy": _NO_NODE,
+    "activeDeadlineSeconds": _NO_NODE,
+    "timeout": _NO_NODE,
+    "outputs": "what a template leaves are the results of its nodes",
 }
 _MOST_CALLS, _CALLS_A_NODE = 10_000, 4
 """Templates that are called: more of them make no more nodes."""
@@ -60,6 +67,8 @@ class _Call(NamedTuple):
     key: str
     fields: Mapping[str, Part]
     needs: Sequence[str]
+    within: Sequence[Mapping[str, Raw]] = ()
+    """What the templates that it stands in were called with, the outermost first."""
 
 
 def read_argo(source: str, written: DocumentText) -> Plan:
@@ -118,17 +127,22 @@ class _Templates:
         if self._calls > _MOST_CALLS + _CALLS_A_NODE * len(self._builder.nodes):
             raise BadDocument(f"{self._builder.source} calls templates without end")
         fields = null_left_out(template.fields("a template"))
+        if "dag" not in fields and "steps" not in fields:
+            return [self._add(fields, call)]
+        self._builder.note_each(fields, _CALLING_NOTES)
+        if "continueOn" in call.fields:
+            self._builder.note(call.fields["continueOn"], _NO_NODE)
+        if given := _given(fields, call):
+            call = call._replace(within=(*call.within, given))
         prefix = "" if at_top else f"{call.key}."
         if "dag" in fields:
-            return self._write_dag(fields["dag"], prefix, call.needs, path)
-        if "steps" in fields:
-            return self._write_steps(fields["steps"], prefix, call.needs, path)
-        return [self._add(fields, call)]
+            return self._write_dag(fields["dag"], prefix, call, path)
+        return self._write_steps(fields["steps"], prefix, call, path)
 
-    def _write_dag(
-        self, part: Part, prefix: str, before: Sequence[str], path: list[str]
-    ) -> list[str]:
+    def _write_dag(self, part: Part, prefix: str, within: _Call, path: list[str]) -> list[str]:
         dag = null_left_out(part.fields("an object with `tasks`"))
+        if "failFast" in dag:
+            self._builder.note(dag["failFast"], "failures stop no other node")
         if "target" in dag:
             self._builder.note(dag["target"], "all tasks are done, not only what it needs")
         made: dict[str, list[str]] = {}
@@ -143,8 +157,9 @@ class _Templates:
             if needs is None:
                 continue
             needed.update(needs)
-            waits_for = [prefix + each for each in needs] or before
-            made[name] = self._call(_Call(task, prefix + name, fields, waits_for), path)
+            waits_for = [prefix + each for each in needs] or within.needs
+            call = _Call(task, prefix + name, fields, waits_for, within.within)
+            made[name] = self._call(call, path)
         return [key for name, keys in made.items() if name not in needed for key in keys]
 
     def _needs(self, key: str, task: Part, fields: Mapping[str, Part]) -> list[str] | None:
@@ -168,10 +183,8 @@ class _Templates:
             self._builder.note(part, told)
         return condition.names
 
-    def _write_steps(
-        self, part: Part, prefix: str, before: Sequence[str], path: list[str]
-    ) -> list[str]:
-        last = [*before]
+    def _write_steps(self, part: Part, prefix: str, within: _Call, path: list[str]) -> list[str]:
+        last = [*within.needs]
         for together in part.items("a list of lists of steps"):
             made: list[str] = []
             for step in together.one_or_more("a list of steps"):
@@ -180,7 +193,8 @@ class _Templates:
                 if name is None:
                     step.fault("`name` is missing")
                     continue
-                made += self._call(_Call(step, prefix + name, fields, last), path)
+                call = _Call(step, prefix + name, fields, last, within.within)
+                made += self._call(call, path)
             last = made or last
         return last
 
@@ -195,18 +209,28 @@ class _Templates:
             told = f"it is called within itself: {' -> '.join([*path, name][-5:])}"
             call.part.fault(told if name in path else f"more than {_DEEPEST} templates deep")
             return [call.key]
-        if "when" in call.fields:
-            when = call.fields["when"]
-            ask = f"{call.key} runs only if this holds: {when.text() or ''}"
-            call = call._replace(
-                needs=[builder.add_gate(when, f"{call.key}: when", call.needs, ask)]
-            )
         items = read_items(call.fields)
+        if items is None or not _asks_of_items(call):
+            call = self._asked(call)
         calls = [call] if items is None else [_with_item(call, *each) for each in items]
+        if items is not None and _asks_of_items(call):
+            calls = [self._asked(each) for each in calls]
         made = [key for each in calls for key in self._write(template, each, [*path, name])]
         if made != [call.key]:
             builder.groups[call.key] = made or call.needs
         return made or [*call.needs]
+
+    def _asked(self, call: _Call) -> _Call:
+        """The call behind the gate that its `when` is, if it has one."""
+        if "when" not in call.fields:
+            return call
+        when = call.fields["when"]
+        told = "where it does not hold, what waits for it runs there, and does not here"
+        self._builder.note(when, told)
+        item = f" ({call.fields['item'].shown()})" if "item" in call.fields else ""
+        ask = f"{call.key}{item} runs only if this holds: {when.text() or ''}"
+        gate = self._builder.add_gate(when, f"{call.key}: when", call.needs, ask)
+        return call._replace(needs=[gate])
 
     def _called(self, call: _Call) -> tuple[Part | None, str]:
         fields = call.fields
@@ -226,68 +250,35 @@ class _Templates:
         builder = self._builder
         builder.note_each(fields, _TEMPLATE_NOTES)
         if "suspend" in fields:
-            gate = _gate(builder, fields["suspend"], call.key)
-            builder.add(call.part, call.key, call.needs, {}, settings={"gate": gate})
-            return call.key
-        payload = {name: part.raw for name, part in fields.items() if name != "name"}
-        if "name" in fields:
+            settings: Mapping[str, Any] = {"gate": gate_of(builder, fields["suspend"], call.key)}
+        else:
+            settings = {**settings_of(builder, fields), **continues(call.fields)}
+        payload: dict[str, Any] = {name: p.raw for name, p in fields.items() if name != "name"}
+        if "templateRef" in call.fields:
+            payload = {"templateRef": call.fields["templateRef"].raw}
+        elif "name" in fields:
             payload["template"] = fields["name"].raw
         for name in ("arguments", "item"):
             if name in call.fields:
                 payload[name] = call.fields[name].raw
-        settings = {**_settings(builder, fields), **_continues(call)}
+        if call.within:
+            payload["within"] = call.within
         builder.add(call.part, call.key, call.needs, payload, settings=settings)
         return call.key
+
+
+def _asks_of_items(call: _Call) -> bool:
+    """Whether its `when` is another one for each item."""
+    return "when" in call.fields and "item" in (call.fields["when"].text() or "")
+
+
+def _given(template: Mapping[str, Part], call: _Call) -> Mapping[str, Raw]:
+    """What a template that calls others is called with: they refer to it."""
+    told = {name: template[name].raw for name in ("inputs",) if name in template}
+    told.update({n: call.fields[n].raw for n in ("arguments", "item") if n in call.fields})
+    return {"template": template["name"].raw, **told} if told and "name" in template else told
 
 
 def _with_item(call: _Call, label: str, item: Raw) -> _Call:
     fields = {**call.fields, "item": Part(call.part.place, item)}
     return call._replace(key=f"{call.key}({label})", fields=fields)
-
-
-def _continues(call: _Call) -> Mapping[str, Any]:
-    if "continueOn" not in call.fields:
-        return {}
-    on = null_left_out(call.fields["continueOn"].fields())
-    return {"on_failure": "continue"} if any(part.truth() for part in on.values()) else {}
-
-
-def _gate(builder: Builder, part: Part, key: str) -> GateSpec:
-    """A suspended workflow goes on when somebody says so, or when its time is over."""
-    fields = null_left_out(part.fields()) if part.kind == "an object" else {}
-    seconds = _duration(builder, fields.get("duration"))
-    return GateSpec(f"{key}: shall it go on?", seconds, "approve" if seconds else "reject")
-
-
-def _duration(builder: Builder, part: Part | None) -> float | None:
-    """Seconds, or a duration such as 2m; None where there is none, or what is none."""
-    if part is None:
-        return None
-    try:
-        return parse_duration(part.text() or "")
-    except ValueError:
-        builder.note(part, f"it is no duration of at most {LONGEST_SECS // 86_400} days: left out")
-        return None
-
-
-def _settings(builder: Builder, fields: Mapping[str, Part]) -> Mapping[str, Any]:
-    found: dict[str, Any] = {}
-    deadline = number(builder, fields.get("activeDeadlineSeconds"), "a number of seconds")
-    found.update(timeout(deadline or _duration(builder, fields.get("timeout"))))
-    if "retryStrategy" not in fields:
-        return found
-    strategy = null_left_out(fields["retryStrategy"].fields())
-    for name in ("expression", "affinity"):
-        if name in strategy:
-            builder.note(strategy[name], "it is tried again whatever went wrong, and wherever")
-    backoff = null_left_out(strategy["backoff"].fields()) if "backoff" in strategy else {}
-    if "maxDuration" in backoff:
-        builder.note(backoff["maxDuration"], "the number of tries alone is bounded")
-    factor = number(builder, backoff.get("factor"), "a factor")
-    pause, longest = (_duration(builder, backoff.get(name)) for name in ("duration", "cap"))
-    limit = number(builder, strategy.get("limit"), "a number of retries")
-    if "limit" not in strategy:
-        told = "it is tried again without end there; here as often as `agentd task retry` says"
-        builder.note(fields["retryStrategy"], told)
-    found.update(retry(limit or 0, pause, factor, longest))
-    return found

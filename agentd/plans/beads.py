@@ -8,6 +8,7 @@ that block nothing are noted.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from agentd.api import GateSpec
 from agentd.documents.faults import DocumentText
 from agentd.plans.builder import Builder, Done
 from agentd.plans.part import Part, null_left_out
@@ -15,10 +16,18 @@ from agentd.plans.plan import Plan, PlanEvent
 from agentd.plans.settings import moment
 
 _BLOCKS = ("blocks", "blocked-by", "waits-for")
+_EXTERNAL = "external:"
 _PARENT = "parent-child"
 _NO_WORK = {
     "tombstone": "it was deleted",
     "pinned": "it is a marker, and no work",
+}
+_NO_WORK_TYPES = {
+    "message": "it is a message, and no work",
+    "event": "it is a record of what happened, and no work",
+    "agent": "it is an agent, and no work",
+    "role": "it is what an agent is for, and no work",
+    "rig": "it is a place of work, and no work",
 }
 _NOT_BEGUN = ("open", "in_progress", "hooked", "blocked", "")
 _PRIORITY = {0: 20, 1: 10, 2: 0, 3: -10, 4: -20}
@@ -40,6 +49,8 @@ class _Edges(NamedTuple):
     blocks: dict[str, list[str]]
     parent: dict[str, str]
     children: dict[str, list[str]]
+    external: set[str]
+    """What blocks some issue and belongs to another project."""
 
 
 def read_beads(source: str, written: DocumentText) -> Plan:
@@ -63,16 +74,29 @@ def _issues(builder: Builder) -> Iterator[_Issue]:
             part.fault("`id` is missing: what depends on it names that")
             continue
         key = fields["id"].text()
-        status = fields["status"].text() if "status" in fields else ""
-        if key is not None and status in _NO_WORK:
-            builder.note(part, f"the issue {key} is left out: {_NO_WORK[status]}")
-            builder.left_out[key] = _NO_WORK[status]
-        elif key is not None:
+        if key is None:
+            continue
+        if (why := _no_work(fields)) is not None:
+            builder.note(part, f"the issue {key} is left out: {why}")
+            builder.left_out[key] = why
+        else:
             yield _Issue(part, key, fields)
 
 
+def _no_work(fields: Mapping[str, Part]) -> str | None:
+    """Why there is nothing to be done for an issue; None where there is."""
+    if "is_template" in fields and fields["is_template"].truth():
+        return "it is a template, of which issues are made"
+    status = fields["status"].text() if "status" in fields else None
+    return _NO_WORK.get(status or "") or _NO_WORK_TYPES.get(_type(fields))
+
+
+def _type(fields: Mapping[str, Part]) -> str:
+    return (fields["issue_type"].text() if "issue_type" in fields else None) or ""
+
+
 def _edges(builder: Builder, issues: list[_Issue]) -> _Edges:
-    edges = _Edges({}, {}, {})
+    edges = _Edges({}, {}, {}, set())
     keys = {issue.key for issue in issues}
     for issue in issues:
         part = issue.fields.get("dependencies")
@@ -97,6 +121,9 @@ def _relate(builder: Builder, edges: _Edges, part: Part, key: str, other: str, k
         if other in builder.left_out:
             builder.note(part, f"{other} is left out, and blocks nothing")
         else:
+            if other.startswith(_EXTERNAL) and other not in edges.external:
+                edges.external.add(other)
+                builder.add_gate(part, other, [], f"{other}: is it there, in the other project?")
             edges.blocks.setdefault(key, []).append(other)
     elif kind == _PARENT:
         if other in builder.left_out:
@@ -161,4 +188,13 @@ def _settings(builder: Builder, fields: Mapping[str, Part], *, closed: bool) -> 
             found["priority"] = own
     if not closed and (later := moment(builder, fields.get("defer_until"))) is not None:
         found["not_before"] = later
+    if _type(fields) == "gate":
+        found["gate"] = GateSpec(_question(fields))
     return found
+
+
+def _question(fields: Mapping[str, Part]) -> str:
+    """What somebody answers in place of what a gate of Beads waits for."""
+    told = [fields[name].text() or "" for name in ("await_type", "await_id") if name in fields]
+    title = fields["title"].text() if "title" in fields else None
+    return f"{title or 'a gate'}: has come what it waits for? {' '.join(told)}".rstrip()

@@ -135,5 +135,5 @@ class Builder:
             self.events,
             settings or {},
             own_id,
-            sorted(self.not_taken, key=lambda each: each.line),
+            sorted(dict.fromkeys(self.not_taken), key=lambda each: each.line),
         )

@@ -18,10 +18,13 @@ from agentd.documents.faults import BadDocument, DocumentText, Place
 from agentd.plans.builder import Builder, Done
 from agentd.plans.names import cut
 from agentd.plans.part import Part
-from agentd.plans.plan import Plan
+from agentd.plans.plan import NotTaken, Plan
 
 _BOX = re.compile(r"\[(.)\](?:[ \t]+|$)(.*)", re.DOTALL)
 _DONE = ("x", "X")
+_EXPORTED = re.compile(r"^[A-Z]+, registered \S+, task [0-9a-f-]{36}$", re.MULTILINE)
+"""What `agentd task export --form markdown` writes below the goal."""
+
 _EVER_DEEPER = 10**9
 """Levels that the library takes: beyond its own bound it would leave out what is there."""
 
@@ -54,7 +57,18 @@ def read_checklist(source: str, text: str) -> Plan:
     keys = _keys(items)
     for at, item in enumerate(items):
         _add(builder, at, item, keys)
+    if (exported := _EXPORTED.search(text)) is not None:
+        builder.not_taken.append(_as_text(text.count("\n", 0, exported.start()) + 1))
     return builder.plan(reader.goal or "", {})
+
+
+def _as_text(line: int) -> NotTaken:
+    """A task that was exported to be read: an order is written in it, and is no nesting."""
+    why = (
+        "it was exported to be read: what its nodes wait for, their settings and results are text "
+        "here; what `agentd task export` writes without `--form` comes back whole"
+    )
+    return NotTaken(line, "the task", why)
 
 
 def _parser() -> MarkdownIt:
@@ -85,6 +99,7 @@ class _Reader:
                     first = True
                 case "list_item_close":
                     self._open.pop()
+                    first = False  # it may have been empty
                 case "inline" if self._heading:
                     self._take_heading(token.content)
                 case "inline" if first:
@@ -104,8 +119,10 @@ class _Reader:
     def _take_item(self, token: Token) -> None:
         found = _BOX.fullmatch(token.content)
         if found is None or not found[2].strip():
+            self._take_more(token)  # an item without a box tells of the one that it is below
             return
-        text, _, more = found[2].partition("\n")
+        text, _, more = found[2].strip().partition("\n")
+        text = text.replace("\t", " ")  # a name has no tabs
         section = tuple(heading for _, heading in self._headings)
         item = _Item((token.map or [0])[0] + 1, found[1], text.strip(), section)
         if more:
@@ -116,8 +133,9 @@ class _Reader:
 
     def _take_more(self, token: Token) -> None:
         """Text below the first line of an item is what there is to know about it."""
-        if self._open and self._open[-1] is not None:
-            self._open[-1].more.append(token.content.rstrip("\n"))
+        about = next((each for each in reversed(self._open) if each is not None), None)
+        if about is not None:
+            about.more.append(token.content.rstrip("\n"))
 
 
 def _in_order(items: Sequence[_Item]) -> list[_Item]:

@@ -6,17 +6,21 @@ runs are a fault, for then nobody knows which nodes there are.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agentd.api import GateSpec
 from agentd.documents.faults import DocumentText
 from agentd.plans.builder import Builder
+from agentd.plans.dagu_gates import gate_of, human_task
+from agentd.plans.dagu_routes import Route, read_routes
 from agentd.plans.part import Part, null_left_out
 from agentd.plans.plan import Plan
 from agentd.plans.settings import number, retry, timeout
 
 _RUNS_ELSEWHERE = "agentd starts nothing at a time of day, and sends no mail: use what calls it"
 _OF_ITS_OWN = "agentd has no such handlers: watch for the event with `agentd watch`"
+_WORKER = "which worker takes it is not asked: name labels in `requires`"
 _LIMIT = "set a limit with `agentd limit set`, and name it in `limits`"
 _ROOT_NOTES = {
     "schedule": _RUNS_ELSEWHERE,
@@ -25,6 +29,7 @@ _ROOT_NOTES = {
     "max_active_steps": _LIMIT,
     "max_active_runs": _LIMIT,
     "queue": _LIMIT,
+    "worker_selector": _WORKER,
     "timeout_sec": "an imported task has no time-out of its own: `agentd task cancel` ends it",
     "delay_sec": "it begins at once; `--paused` holds it",
     "retry_policy": "a task is not tried again as a whole: `agentd task retry` does that",
@@ -33,7 +38,7 @@ _ROOT_NOTES = {
 }
 _STEP_NOTES = {
     "repeat_policy": "a node that has completed is not run again",
-    "worker_selector": "which worker takes it is not asked: name labels in `requires`",
+    "worker_selector": _WORKER,
     "mail_on_error": _RUNS_ELSEWHERE,
 }
 _NOT_IN_PAYLOAD = {"name", "depends", "parallel"}
@@ -46,7 +51,7 @@ def read_dagu(source: str, written: DocumentText) -> Plan:
     documents = builder.root.items()
     root = _snake(documents[0].fields("a workflow, an object with `steps`")) if documents else {}
     builder.note_each(root, _ROOT_NOTES)
-    before = _gate_of(builder, root, "the workflow", [])
+    before = gate_of(builder, root, "the workflow", [])
     if "steps" in root:
         _Steps(builder, _execution(builder, root), before).read(root["steps"])
     elif documents:
@@ -78,48 +83,19 @@ def _execution(builder: Builder, root: Mapping[str, Part]) -> str:
     """Whether it is a chain or a graph; where it is not said, versions of Dagu differ."""
     steps = root["steps"]
     if "type" not in root:
-        if b'"depends"' in bytes(steps.raw):
-            return "graph"
+        is_graph = any(each in bytes(steps.raw) for each in (b'"depends"', b'"router'))
         if steps.kind == "a list" and len(steps.items()) > 1:
-            told = (
-                "there is no `type`, and no step `depends`: taken as a chain, one after the other"
+            taken = (
+                "taken as a graph, in which a step waits for what it `depends` on alone"
+                if is_graph
+                else "no step `depends`: taken as a chain, one after the other"
             )
-            builder.note(steps, told)
-        return "chain"
+            builder.note(steps, f"there is no `type`: {taken}")
+        return "graph" if is_graph else "chain"
     kind = root["type"].text("`graph` or `chain`")
     if kind not in ("graph", "chain", None):
         root["type"].fault(f"`type`: {kind!r} is run by a model's choice; expected graph or chain")
     return kind or "graph"
-
-
-def _conditions(part: Part) -> Iterator[str]:
-    for each in part.one_or_more("a condition, or a list of them"):
-        if each.kind == "a text":
-            yield each.text() or ""
-            continue
-        fields = null_left_out(each.fields("a condition: a text, or {condition, expected}"))
-        condition = fields.get("condition", fields.get("command"))
-        if condition is None:
-            each.fault("`condition` is missing")
-            continue
-        told = condition.text() or ""
-        if "expected" in fields:
-            told += f" is {fields['expected'].text() or ''}"
-        if "negate" in fields and fields["negate"].truth():
-            told = f"not: {told}"
-        yield told
-
-
-def _gate_of(
-    builder: Builder, fields: Mapping[str, Part], who: str, needs: Sequence[str]
-) -> list[str]:
-    """The gate that a step's `preconditions` are: what it waits for, now."""
-    part = fields.get("preconditions")
-    conditions = [] if part is None else [each for each in _conditions(part) if each.strip()]
-    if part is None or not conditions:
-        return [*needs]
-    ask = f"{who} runs only if this holds: {'; and '.join(conditions)}"
-    return [builder.add_gate(part, f"{who}: preconditions", needs, ask)]
 
 
 class _Steps:
@@ -131,9 +107,11 @@ class _Steps:
         self._before = [*before]
         self._last: list[str] = []
         self._count = 0
+        self._routes: dict[str, Route] = {}
 
     def read(self, steps: Part) -> None:
         """A list of steps, or a mapping of them by name."""
+        self._routes = read_routes(self._builder, steps)
         if steps.kind == "an object":
             for name, step in steps.fields().items():
                 self._last = self._step(step, self._last, name)
@@ -144,6 +122,13 @@ class _Steps:
                 self._last = [key for keys in made for key in keys]
             else:
                 self._last = self._step(each, self._last)
+        for target, route in self._routes.items():
+            route.part.fault(f"`routes` names {target!r}, and there is no such step")
+
+    def _route(self, key: str, fields: Mapping[str, Part]) -> Route | None:
+        """The router that chooses a step, if one does; it is named by its id or its name."""
+        also = fields["name"].text() if "name" in fields else None
+        return self._routes.pop(key, None) or self._routes.pop(also or key, None)
 
     def _step(self, step: Part, previous: Sequence[str], name: str | None = None) -> list[str]:
         """Make the nodes of a step; what stands behind it waits for those that are answered."""
@@ -170,13 +155,16 @@ class _Steps:
         builder = self._builder
         self._note(fields)
         needs = fields["depends"].texts("names of steps") if "depends" in fields else []
-        if self._execution == "chain" and not needs:
+        if self._execution == "chain" and "depends" not in fields:
             needs = [*previous]
-        needs = _gate_of(builder, fields, key, needs or self._before)
-        if (asked := _human_task(fields)) is not None:
-            return [builder.add_gate(step, key, needs, asked)]
-        items = self._items(fields)
+        if (route := self._route(key, fields)) is not None:
+            needs = [*needs, route.router]
+        needs = gate_of(builder, fields, key, needs or self._before, route)
         settings = self._settings(fields)
+        if (asked := human_task(fields)) is not None:
+            builder.add(step, key, needs, payload, settings=self._asked(fields, asked, settings))
+            return [key]
+        items = self._items(fields)
         if items is None:
             builder.add(step, key, needs, payload, settings=settings)
             return self._approval(fields, key, [key])
@@ -192,6 +180,17 @@ class _Steps:
             fields["foreach"].fault(
                 "`foreach` makes steps while it runs: write them out, or one step for all items"
             )
+
+    def _asked(
+        self, fields: Mapping[str, Part], ask: str, settings: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """What a step says of how it runs, where that is a question."""
+        for name in ("retry_policy", "parallel", "approval"):
+            if name in fields:
+                self._builder.note(fields[name], "it is a question to a person: asked once")
+        found: dict[str, Any] = {"gate": GateSpec(ask, settings.get("timeout_secs"))}
+        found.update({name: each for name, each in settings.items() if name == "on_failure"})
+        return found
 
     def _approval(self, fields: Mapping[str, Part], key: str, made: list[str]) -> list[str]:
         """Somebody approves what a step has done: who waits for it waits for that."""
@@ -260,15 +259,3 @@ class _Steps:
                 self._builder.note(fields[name], "only `failure` has a counterpart: `on_failure`")
         failure = fields.get("failure", fields.get("failed"))
         return failure is not None and failure.truth()
-
-
-def _human_task(fields: Mapping[str, Part]) -> str | None:
-    """What a person is asked, where a step is that and nothing else."""
-    action = fields.get("action")
-    if action is None or action.kind != "a text" or action.text() != "human.task":
-        return None
-    within = null_left_out(fields["with"].fields()) if "with" in fields else {}
-    if "prompt" not in within:
-        action.fault("`with.prompt` is missing: what is somebody asked?")
-        return ""
-    return within["prompt"].text() or ""

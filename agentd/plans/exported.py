@@ -147,6 +147,9 @@ def _read_end(builder: Builder, part: Part, fields: Mapping[str, Part], node: Pl
         builder.note(fields["status"], "its lease was another daemon's: it is PENDING")
     elif status != "PENDING":
         fields["status"].fault(f"`status`: {status!r} is none of PENDING, COMPLETED and FAILED")
+    if "checkpoint" in fields:
+        told = "its next holder finds it among what was noted, and not as a checkpoint"
+        builder.note(fields["checkpoint"], told)
     for name in ("attempts", "usage"):
         if name in fields:
             builder.note(fields[name], _READING)

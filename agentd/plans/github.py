@@ -6,13 +6,14 @@ jobs there are. A job that runs only where another failed is left out.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from agentd.documents.faults import DocumentText
 from agentd.plans.builder import Builder
 from agentd.plans.job_condition import JobCondition, read_job_condition
-from agentd.plans.matrix import MOST_COMBINATIONS, Combination, combine, label
+from agentd.plans.left_out import reach_through
+from agentd.plans.matrix import MOST_COMBINATIONS, Combination, add_combinations, combine
 from agentd.plans.part import Part, null_left_out
 from agentd.plans.plan import Plan
 from agentd.plans.settings import number, timeout
@@ -35,7 +36,7 @@ _JOB_NOTES = {
 _NOT_IN_PAYLOAD = {"needs", "strategy", "name"}
 _CONTEXT = ("env", "defaults", "on", "concurrency", "permissions", "run-name", "name")
 _UNKNOWN = "it is an expression: which jobs there are is known only there"
-_WRAPPED = re.compile(r"\s*\$\{\{(.*)\}\}\s*", re.DOTALL)
+_WRAPPED = re.compile(r"\s*\$\{\{((?:(?!\}\}).)*)\}\}\s*", re.DOTALL)
 
 
 def read_github(source: str, written: DocumentText) -> Plan:
@@ -47,8 +48,7 @@ def read_github(source: str, written: DocumentText) -> Plan:
         other.fault("a second document begins: a workflow is one")
     builder.note_each(root, _ROOT_NOTES)
     if "jobs" in root:
-        for key, job in root["jobs"].fields("an object of jobs, by their ids").items():
-            _read_job(builder, key, job)
+        _read_jobs(builder, root["jobs"])
     else:
         documents[0].fault("`jobs` is missing: it says what is to be done")
     for name in root.keys() - {*_CONTEXT, "jobs"}:
@@ -58,43 +58,44 @@ def read_github(source: str, written: DocumentText) -> Plan:
     return builder.plan(goal or "", context)
 
 
-def _read_job(builder: Builder, key: str, part: Part) -> None:
-    job = null_left_out(part.fields("a job, an object with `steps`"))
-    needs = job["needs"].texts("ids of jobs") if "needs" in job else []
-    if "if" in job:
-        condition = read_job_condition(_condition(job["if"]))
-        if not condition.holds:
+class _Job(NamedTuple):
+    """A job: where it stands, its fields, and what its `if` says."""
+
+    part: Part
+    fields: Mapping[str, Part]
+    condition: JobCondition
+
+
+def _read_jobs(builder: Builder, written: Part) -> None:
+    jobs: dict[str, _Job] = {}
+    needs: dict[str, list[str]] = {}
+    for key, part in written.fields("an object of jobs, by their ids").items():
+        fields = null_left_out(part.fields("a job, an object with `steps`"))
+        told = _condition(fields["if"]) if "if" in fields else ""
+        jobs[key] = _Job(part, fields, read_job_condition(told))
+        needs[key] = fields["needs"].texts("ids of jobs") if "needs" in fields else []
+        if not jobs[key].condition.holds:
             why = "its `if` holds only where another job has failed, or never"
             builder.note(part, f"the job is left out: {why}")
             builder.left_out[key] = why
-            return
-        needs = _gate(builder, key, job["if"], condition, needs)
-    builder.note_each(job, _JOB_NOTES)
-    settings = _settings(builder, job)
-    payload = {name: each.raw for name, each in job.items() if name not in _NOT_IN_PAYLOAD}
-    if "name" in job:
-        payload["title"] = job["name"].raw
-    _add(builder, key, part, needs, payload, settings, _combinations(builder, job))
+    for key, job in jobs.items():
+        if key not in builder.left_out:
+            whatever = job.condition.says_more  # it runs behind a job that is skipped, too
+            own = reach_through(key, needs, builder.left_out) if whatever else needs[key]
+            _read_job(builder, key, job, own)
 
 
-def _add(
-    builder: Builder,
-    key: str,
-    part: Part,
-    needs: Sequence[str],
-    payload: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    combinations: Sequence[Combination] | None,
-) -> None:
-    if combinations is None:
-        builder.add(part, key, needs, payload, settings=settings)
-        return
-    keys = []
-    for combination in combinations:
-        keys.append(f"{key} ({label(combination)})")
-        matrix = {name: value.raw for name, value in combination.items()}
-        builder.add(part, keys[-1], needs, {**payload, "matrix": matrix}, settings=settings)
-    builder.groups[key] = keys
+def _read_job(builder: Builder, key: str, job: _Job, needs: list[str]) -> None:
+    part, fields = job.part, job.fields
+    if "if" in fields:
+        needs = _gate(builder, key, fields["if"], job.condition, needs)
+    builder.note_each(fields, _JOB_NOTES)
+    settings = _settings(builder, fields)
+    payload = {name: each.raw for name, each in fields.items() if name not in _NOT_IN_PAYLOAD}
+    if "name" in fields:
+        payload["title"] = fields["name"].raw
+    combinations = _combinations(builder, fields)
+    add_combinations(builder, part, key, needs, payload, settings, combinations)
 
 
 def _condition(part: Part) -> str:

@@ -7,7 +7,9 @@ which it changes nothing that the axes gave; where there is none it is a combina
 from collections.abc import Mapping, Sequence
 from itertools import product
 from math import prod
+from typing import Any
 
+from agentd.plans.builder import Builder
 from agentd.plans.part import Part, decoded
 
 MOST_COMBINATIONS = 256
@@ -65,7 +67,28 @@ def _changes_nothing(
     )
 
 
-def label(combination: Mapping[str, Part]) -> str:
+def add_combinations(
+    builder: Builder,
+    part: Part,
+    key: str,
+    needs: Sequence[str],
+    payload: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    combinations: Sequence[Combination] | None,
+) -> None:
+    """A node for each combination, or one where there is no matrix; `key` means all of them."""
+    if combinations is None:
+        builder.add(part, key, needs, payload, settings=settings)
+        return
+    keys = []
+    for combination in combinations:
+        keys.append(f"{key} ({_label(combination)})")
+        matrix = {name: value.raw for name, value in combination.items()}
+        builder.add(part, keys[-1], needs, {**payload, "matrix": matrix}, settings=settings)
+    builder.groups[key] = keys or needs
+
+
+def _label(combination: Mapping[str, Part]) -> str:
     """What tells a combination from others: `3.12, ubuntu-latest`."""
     return ", ".join(_short(value) for value in combination.values())
 

@@ -45,6 +45,11 @@ class PlanNode:
     result: Raw | None = None
     ended_at: float | str | None = None
 
+    @property
+    def called(self) -> str:
+        """What people know it by: its name; a node without one by its key."""
+        return self.name or self.key
+
 
 class PlanEvent(NamedTuple):
     """What was said about the node with that key."""

@@ -4,6 +4,7 @@ The rule this file keeps: a form is told by what stands in the text; the name of
 where nothing else does. What is none of them is refused with the names of those that there are.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -99,8 +100,7 @@ def read_plan(written: bytes, source: str, form: str | None = None, suffix: str 
         if form is None:
             if text.lstrip()[:1] == "{":
                 json_form.parse_json(text, source)  # what is wrong with it is worth more
-            forms = ", ".join(NAMES)
-            raise BadDocument(f"{source} is in no form that is known; `--from` says it: {forms}")
+            raise BadDocument(f"{source} is in no form that is known; {_advice(text)}")
         return FORMS[form].read(source, FORMS[form].parse(text, source))
     except RecursionError as error:
         raise BadDocument(f"{source} is nested too deeply") from error
@@ -134,6 +134,19 @@ def recognise(text: str, suffix: str = "") -> str | None:
     if "steps" in keys:
         return "dagu"
     return "markdown" if _BOX.search(start) else None
+
+
+def _advice(text: str) -> str:
+    """What to do with a text in no form that is known."""
+    keys = {found[1] for found in _KEY.finditer(text[:_MOST_LOOKED_AT])}
+    if text.lstrip()[:1] == "{":
+        with contextlib.suppress(msgspec.MsgspecError):  # numbers and characters beyond its own
+            keys = {*msgspec.json.decode(text, type=dict[str, Raw])}
+    if {"task", "counts", "nodes"} <= keys:
+        return "what `agentd task export` wrote for programs does not come back: leave out `--form`"
+    if {"goal", "nodes"} <= keys:
+        return "it looks like a task file: `agentd task register` takes it"
+    return f"`--from FORM` says it: {', '.join(NAMES)}"
 
 
 def _recognise_json(text: str) -> str | None:

@@ -2,7 +2,8 @@
 
 The rule this file keeps: a task waits for its subtasks, and these for what it depends on, since
 that is the order in which Task Master names what is next. What is done arrives COMPLETED, what was
-cancelled FAILED: nothing of it is to be done, and what depends on it goes on waiting.
+cancelled FAILED, with its subtasks: nothing of it is to be done, and what depends on it goes on
+waiting.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from agentd.plans.settings import moment
 
 _PRIORITIES = {"critical": 20, "high": 10, "medium": 0, "low": -10}
 _DONE = ("done", "completed")
+_CANCELLED = "cancelled"
 _NOT_BEGUN = ("pending", "")
 _NOT_IN_PAYLOAD = {"id", "subtasks", "dependencies"}
 
@@ -78,7 +80,8 @@ def _read_task(builder: Builder, prefix: str, part: Part) -> None:
         within = own if own.startswith(f"{number}.") else f"{number}.{own}"
         children.append(prefix + within)
         wanted = [prefix + _sibling(number, each) for each in _needs(subtask)]
-        _add(builder, child, children[-1], [*needs, *wanted], subtask, task.get("priority"))
+        above = {name: each for name, each in task.items() if name in ("priority", "status")}
+        _add(builder, child, children[-1], [*needs, *wanted], subtask, above)
     _add(builder, part, key, [*needs, *children], task)
 
 
@@ -105,14 +108,16 @@ def _add(
     key: str,
     needs: Sequence[str],
     fields: Mapping[str, Part],
-    inherited: Part | None = None,
+    above: Mapping[str, Part] | None = None,
 ) -> None:
-    status = (fields["status"].text() if "status" in fields else None) or ""
+    """Make the node of a task, or of a subtask of the one `above`."""
+    above = above or {}
+    status = _status(fields)
     ended: Ended | None = None
     if status in _DONE:
         ended = "COMPLETED"
-    elif status == "cancelled":
-        ended = "FAILED"
+    elif _CANCELLED in (status, _status(above)):
+        status, ended = _CANCELLED, "FAILED"
     elif status not in _NOT_BEGUN:
         builder.note(fields["status"], f"{status!r} is no state of a node: it is PENDING")
     done = None
@@ -124,9 +129,13 @@ def _add(
         key,
         needs,
         payload,
-        settings=_priority(builder, fields.get("priority", inherited)),
+        settings=_priority(builder, fields.get("priority", above.get("priority"))),
         done=done,
     )
+
+
+def _status(fields: Mapping[str, Part]) -> str:
+    return (fields["status"].text() if "status" in fields else None) or ""
 
 
 def _priority(builder: Builder, part: Part | None) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from agentd.documents.faults import DocumentText
 from agentd.durations import parse_duration
 from agentd.plans.builder import Builder
-from agentd.plans.matrix import MOST_COMBINATIONS, Combination, combine, label
+from agentd.plans.matrix import MOST_COMBINATIONS, Combination, add_combinations, combine
 from agentd.plans.part import Part, null_left_out, walk_texts
 from agentd.plans.plan import Plan
 from agentd.plans.settings import number, retry, timeout
@@ -30,6 +30,7 @@ _TASK_NOTES = {
     "pipelineRef": "a pipeline that is called is one node",
     "pipelineSpec": "a pipeline that is called is one node",
 }
+_USERS_OF_RESULTS = ("params", "when", "matrix", "workspaces", "taskRef", "pipelineRef")
 _NOT_IN_PAYLOAD = {"name", "runAfter", "matrix"}
 _UNKNOWN = "which values there are is known only in a run: write them as a list"
 
@@ -101,6 +102,9 @@ class _Pipeline:
         builder.note_each(task, _TASK_NOTES)
         needs = [*before] if before is not None else self._needs(task)
         if "when" in task:
+            told = "where it does not hold, what only runs after it runs there, and does not here"
+            if before is None:
+                builder.note(task["when"], told)
             ask = f"{key} runs only if this holds: {_when(task['when'])}"
             needs = [builder.add_gate(task["when"], f"{key}: when", needs, ask)]
         payload = {name: each.raw for name, each in task.items() if name not in _NOT_IN_PAYLOAD}
@@ -108,20 +112,12 @@ class _Pipeline:
             payload["task"] = definition.raw
         combinations = self._combinations(task)
         settings = _settings(builder, task)
-        if combinations is None:
-            builder.add(part, key, needs, payload, settings=settings)
-            return
-        keys = []
-        for combination in combinations:
-            keys.append(f"{key} ({label(combination)})")
-            matrix = {name: value.raw for name, value in combination.items()}
-            builder.add(part, keys[-1], needs, {**payload, "matrix": matrix}, settings=settings)
-        builder.groups[key] = keys or needs
+        add_combinations(builder, part, key, needs, payload, settings, combinations)
 
     def _needs(self, task: Mapping[str, Part]) -> list[str]:
         after = task["runAfter"].texts("a list of names") if "runAfter" in task else []
         needs = dict.fromkeys(after)
-        for name in ("params", "when", "matrix"):
+        for name in _USERS_OF_RESULTS:
             for text in walk_texts(task[name].raw) if name in task else ():
                 needs.update(dict.fromkeys(_USES.findall(text)))
         return [*needs]

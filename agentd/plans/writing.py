@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw, UnsetType
 
-from agentd.api import AttemptView, NodeView, RecordedEventView, TaskStatusResult
+from agentd.api import AttemptView, Checkpoint, NodeView, RecordedEventView, TaskStatusResult
 from agentd.documents.kinds import NODE_SETTINGS
 from agentd.plans.exported import HEAD, VERSION
 from agentd.text import printable, printable_json
@@ -22,10 +22,11 @@ _OF_TASK = ("labels", "parent_task_id", "forked_from", "imported_from")
 
 
 class Written(NamedTuple):
-    """A task with all that there is to write of it; the attempts by the ids of their nodes."""
+    """All that there is to write of a task; attempts and checkpoints by the ids of their nodes."""
 
     status: TaskStatusResult
     attempts: Mapping[str, Sequence[AttemptView]]
+    checkpoints: Mapping[str, Checkpoint]
     events: Sequence[RecordedEventView]
 
     @property
@@ -38,7 +39,7 @@ def write_agentd(task: Written) -> Iterator[bytes]:
     """Lines of JSON: a head, the nodes in their order, what was noted about them, and an end."""
     yield _line(_head(task.status))
     for node in task.status.nodes:
-        yield _line({"node": _node(node, task.attempts.get(node.id, ()))})
+        yield _line({"node": _node(node, task)})
     for event in task.notes:
         fields = ("node_id", "action_type", "payload", "timestamp")
         yield _line({"event": {name: getattr(event, name) for name in fields}})
@@ -69,7 +70,7 @@ def _head(status: TaskStatusResult) -> dict[str, Any]:
     return {name: value for name, value in head.items() if _says_something(value)}
 
 
-def _node(node: NodeView, attempts: Sequence[AttemptView]) -> dict[str, Any]:
+def _node(node: NodeView, task: Written) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "id": node.id,
         "name": node.name,
@@ -82,7 +83,9 @@ def _node(node: NodeView, attempts: Sequence[AttemptView]) -> dict[str, Any]:
         del fields["priority"]
     if node.status in _ENDED:
         fields.update(result_payload=node.result_payload, ended_at=node.updated_at)
-    fields.update(attempts=attempts, usage=node.usage)
+    else:
+        fields.update(checkpoint=task.checkpoints.get(node.id))
+    fields.update(attempts=task.attempts.get(node.id, ()), usage=node.usage)
     return {name: value for name, value in fields.items() if _says_something(value)}
 
 
@@ -97,7 +100,12 @@ def _says_something(value: object) -> bool:
 def write_json(task: Written) -> bytes:
     """One object: the task as the daemon shows it, its nodes with their attempts, all events."""
     nodes = [
-        {**_fields(node), "attempts": task.attempts.get(node.id, ())} for node in task.status.nodes
+        {
+            **_fields(node),
+            "attempts": task.attempts.get(node.id, ()),
+            "checkpoint": task.checkpoints.get(node.id),
+        }
+        for node in task.status.nodes
     ]
     whole = {**_fields(task.status), "nodes": nodes, "events": task.events}
     del whole["next"]
@@ -126,13 +134,13 @@ def write_markdown(task: Written) -> Iterator[str]:
         notes.setdefault(event.node_id or "", []).append(event)
     for node in status.nodes:
         yield f"- [{'x' if node.status == 'COMPLETED' else ' '}] {printable(called[node.id])}"
-        for line in _details(node, task.attempts.get(node.id, ()), called, notes.get(node.id, ())):
+        for line in _details(node, task, called, notes.get(node.id, ())):
             yield f"  - {line}"
 
 
 def _details(
     node: NodeView,
-    attempts: Sequence[AttemptView],
+    task: Written,
     called: Mapping[str, str],
     notes: Sequence[RecordedEventView],
 ) -> Iterator[str]:
@@ -147,9 +155,11 @@ def _details(
             yield f"{name}: {_code(value)}"
     if node.status in _ENDED:
         yield f"result: {_code(node.result_payload)}"
-    for attempt in attempts:
+    for attempt in task.attempts.get(node.id, ()):
         by = printable(attempt.owner or "nobody")
         yield f"attempt {attempt.attempt}: {attempt.how} by {by} {_moment(attempt.ended_at)}"
+    if (checkpoint := task.checkpoints.get(node.id)) is not None:
+        yield f"checkpoint: {_code(checkpoint.payload)}"
     if node.usage:
         yield f"usage: {_code(node.usage)}"
     for note in notes:

@@ -10,15 +10,13 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from agentd.errors import BadSetting
-from agentd.events import LimitClosed, LimitSet, NodeAdded, NodeUpdated
 from agentd.rehearsal.assumptions import assumptions
 from agentd.rehearsal.figures import Figures, Span
+from agentd.rehearsal.names import require_names
 from agentd.rehearsal.play import Play
 from agentd.rehearsal.policy import NAMED, SETTINGS, Policy, parse_policy
 from agentd.rehearsal.recording import record_stretch
 from agentd.rehearsal.stretch import Stretch, read_stretch
-from agentd.suggestion import closest_name
 
 
 class Course(Struct, frozen=True):
@@ -32,7 +30,8 @@ class Course(Struct, frozen=True):
 class Rehearsal(Struct, frozen=True):
     """What was and what would have been, and what that `assumes`. Times are Unix milliseconds.
 
-    `cut`: it would not have ended, or only after ten times the time, and was not played further.
+    So many nodes are `left`: they ended in fact, and would not have. `cut`: it would not have
+    ended, or only after ten times the time, and was not played further.
     """
 
     begin: int
@@ -42,15 +41,17 @@ class Rehearsal(Struct, frozen=True):
     was: Course
     would: Course
     assumes: list[str]
+    left: int
     cut: bool
 
 
 def rehearse(stretch: Stretch, policy: Policy) -> Rehearsal:
-    """Play the stretch under the policy. Raises `BadSetting` where no node names one of its limits.
+    """Play the stretch under the policy.
 
     It takes as long as two folds of the stretch and the decisions in it.
+    Raises `BadSetting` where nothing names the policy's limits or units.
     """
-    _require_limits(stretch, policy)
+    require_names(stretch, policy)
     recording = record_stretch(stretch)
     played = Play(stretch, recording, policy).run()
     return Rehearsal(
@@ -69,24 +70,9 @@ def rehearse(stretch: Stretch, policy: Policy) -> Rehearsal:
             {worker.number: worker.owner for worker in played.workers},
         ),
         assumptions(recording, played, policy),
+        played.left,
         played.cut,
     )
-
-
-def _require_limits(stretch: Stretch, policy: Policy) -> None:
-    if not policy.limit_names:
-        return
-    known: set[str] = set()
-    for recorded in (*stretch.before, *stretch.records):
-        event = recorded.event
-        if isinstance(event, LimitSet | LimitClosed):
-            known.add(event.name)
-        elif isinstance(event, NodeAdded | NodeUpdated) and event.settings is not None:
-            known.update(event.settings.limits or ())
-    for name in sorted(policy.limit_names - known):
-        meant = closest_name(name, sorted(known))
-        hint = f"; did you mean {meant!a}?" if meant else ""
-        raise BadSetting(f"no node of that time names the limit {name[:64]!a}{hint}")
 
 
 __all__ = [

@@ -4,7 +4,7 @@ The rule this file keeps: what somebody did while he worked on a node belongs to
 is done again with it; everything else belongs to its moment.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from agentd.decide.control import TIMED_OUT_BY
@@ -35,12 +35,16 @@ from agentd.rehearsal.attempts import Attempt, Deed
 
 
 class Arrivals:
-    """The `deeds` of others, and the `decisions` of gates by node. `running` are the attempts."""
+    """The `deeds` of others, and the `decisions` of gates by node.
 
-    def __init__(self, running: Mapping[str, Attempt], begin: int) -> None:
+    `running` are the attempts, `tasks` all tasks of the stretch.
+    """
+
+    def __init__(self, running: Mapping[str, Attempt], tasks: Iterable[str], begin: int) -> None:
         self.deeds: list[Deed] = []
         self.decisions: dict[str, list[Deed]] = {}
         self._running = running
+        self._tasks = frozenset(tasks)
         self._begin = begin
         self._opened: dict[str, int] = {}
         self._locks: dict[str, Deed] = {}
@@ -95,9 +99,13 @@ class Arrivals:
             attempt.deeds.append(deed)
 
     def cancelled(self, recorded: Recorded, _row: NodeRow | None) -> None:
-        """With the task that was meant its descendants are cancelled; a time that is over, too."""
+        """With the task that was meant its descendants are cancelled, if it is among those here.
+
+        Where the time of a task is over, it is over again.
+        """
         event = cast("TaskCancelled", recorded.event)
-        if event.ancestor is None and event.by != TIMED_OUT_BY:
+        meant = event.ancestor or recorded.task_id
+        if meant not in self._tasks or (event.ancestor is None and event.by != TIMED_OUT_BY):
             self.deeds.append(Deed(recorded.at, [recorded]))
 
     def gate_opened(self, recorded: Recorded, _row: NodeRow | None) -> None:
@@ -120,11 +128,13 @@ class Arrivals:
             self._put(deed, self._running.get(event.node_lease_id or ""))
 
     def unlocked(self, recorded: Recorded, _row: NodeRow | None) -> None:
-        """So long it was held."""
+        """So long it was held; one that was held before the stretch began ends at its moment."""
         event = cast("LockReleased | LockEnded | LockExpired", recorded.event)
         deed = self._locks.pop(event.lease_id, None)
         if deed is not None:
             deed.lasts = recorded.at - deed.records[0].at
+        elif not isinstance(event, LockEnded):
+            self.deeds.append(Deed(recorded.at, [recorded]))
 
 
 _Noted = Callable[[Arrivals, Recorded, NodeRow | None], None]

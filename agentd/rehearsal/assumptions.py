@@ -3,6 +3,7 @@
 The rule this file keeps: nothing is assumed in silence. What did not come up is not told.
 """
 
+from agentd.rehearsal.attempts import USUAL_MS
 from agentd.rehearsal.play import Played
 from agentd.rehearsal.policy import Policy
 from agentd.rehearsal.recording import Recording
@@ -24,7 +25,8 @@ _ALWAYS = (
     ),
     (
         "who never got a node is in no record, and is no worker; tasks in which nothing happened "
-        "in that time take none"
+        "in that time, and all others where one is asked for, take neither workers nor limits nor "
+        "locks"
     ),
 )
 
@@ -33,10 +35,7 @@ def assumptions(recording: Recording, played: Played, policy: Policy) -> list[st
     """Those that matter here, each a sentence without its full stop."""
     found = [*_ALWAYS, *_about_workers(recording, played, policy)]
     if played.guessed:
-        found.append(
-            f"{_attempts(played.guessed)} of unknown length complete in the usual time of their "
-            "task, the median"
-        )
+        found.append(f"{_attempts(played.guessed)} of unknown length complete {_usual(recording)}")
     if played.repeated:
         found.append(
             f"{_attempts(played.repeated)} more than there were go as the last one of their node"
@@ -75,6 +74,12 @@ def _about_workers(recording: Recording, played: Played, policy: Policy) -> list
     if policy.workers is not None and policy.workers < len(recording.workers):
         found.append("of the workers those remain that worked on the most nodes")
     return found
+
+
+def _usual(recording: Recording) -> str:
+    if any(attempt.how == "completed" for attempt in recording.attempts):
+        return "in the usual time of their task, the median"
+    return f"after {USUAL_MS / 1000:g} s, as nothing was completed in that time"
 
 
 def _attempts(number: int) -> str:

@@ -20,7 +20,7 @@ How = Literal[
     "completed", "failed", "timed_out", "expired", "released", "revoked", "unfinished", "unknown"
 ]
 
-_USUAL_MS = 1_000
+USUAL_MS = 1_000
 """Where nothing has ever been completed."""
 
 _TOLD: frozenset[How] = frozenset({"completed", "failed", "timed_out", "expired"})
@@ -99,7 +99,7 @@ class Attempts:
                 by_task[attempt.task_id].append(attempt.took)
         everything = [took for each in by_task.values() for took in each]
         self._usual = {task_id: median_low(each) for task_id, each in by_task.items()}
-        self._usual_of_all = median_low(everything) if everything else _USUAL_MS
+        self._usual_of_all = median_low(everything) if everything else USUAL_MS
         self._end = end
         self.guessed = 0
         """Attempts of which nothing is known."""

@@ -30,6 +30,7 @@ from agentd.events import (
     LimitSet,
     LockAcquired,
     LockEnded,
+    LockExpired,
     LockReleased,
     NodeAdded,
     NodeRetried,
@@ -41,7 +42,16 @@ from agentd.events import (
     TaskResumed,
 )
 from agentd.journal import Draft, Recorded
-from agentd.projections import LIMITS, NODES, TASK_STATES, LimitRow, NodeRow, TaskStateRow
+from agentd.projections import (
+    LIMITS,
+    LOCKS,
+    NODES,
+    TASK_STATES,
+    LimitRow,
+    LockRow,
+    NodeRow,
+    TaskStateRow,
+)
 from agentd.queries import is_satisfied
 from agentd.queries.task_states import budget_of
 from agentd.rehearsal import acts
@@ -207,6 +217,14 @@ class Deeds:
             released = Draft(LockReleased(event.key, lease_id, event.owner))
             self._stage.at(self._stage.now + deed.lasts, partial(self._record, stream, [released]))
 
+    def unlock(self, records: list[Recorded]) -> None:
+        """A lock that was held when the stretch began is held no more."""
+        event: Any = records[0].event
+        held: LockRow | None = self._stage.tables.get(LOCKS, (event.lease_id,))
+        if held is not None:
+            released = Draft(LockReleased(event.key, event.lease_id, event.owner))
+            self._record(records[0].task_id, [released])
+
     def _row(self, node_id: str) -> NodeRow | None:
         row: NodeRow | None = self._stage.tables.get(NODES, (node_id,))
         return row
@@ -225,4 +243,6 @@ _DOERS: dict[type[Event], _Doer] = {
     TaskResumed: Deeds.resume,
     TaskCancelled: Deeds.cancel,
     BudgetSet: Deeds.set_budget,
+    LockReleased: Deeds.unlock,
+    LockExpired: Deeds.unlock,
 }

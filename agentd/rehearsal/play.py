@@ -53,7 +53,8 @@ class Played(Struct):
     """What would have come out.
 
     `guessed` attempts were of unknown length, `repeated` went as an earlier one of their node,
-    `refused` requests came to nothing. It was `cut` short where it would never have ended.
+    `refused` requests came to nothing, `left` nodes ended in fact and did not here. It was `cut`
+    short where it would never have ended.
     """
 
     figures: Figures
@@ -62,6 +63,7 @@ class Played(Struct):
     guessed: int
     repeated: int
     refused: int
+    left: int
     cut: bool
 
 
@@ -97,6 +99,7 @@ class Play:
             self._attempts.guessed,
             self._attempts.repeated,
             self._stage.refused,
+            len(self._tally.left),
             cut,
         )
 

@@ -179,7 +179,11 @@ _RETRY = ("max_attempts", "backoff_secs", "factor", "max_backoff_secs", "jitter"
 
 def parse_policy(given: Iterable[str]) -> Policy:
     """What `NAME=VALUE` texts say. Raises `BadSetting`."""
-    found = dict(map(_parse, given))
+    found: dict[str, Any] = {}
+    for name, value in map(_parse, given):
+        if name in found:
+            raise BadSetting(f"--set {name[:64]!a}: it is given more than once; leave one")
+        found[name] = value
     named: dict[str, dict[str, Any]] = {name: {} for name in NAMED}
     for name, value in found.items():
         noun, dot, which = name.partition(".")

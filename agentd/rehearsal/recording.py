@@ -18,6 +18,7 @@ from agentd.events import (
     LeaseExpired,
     LeaseExtended,
     LeaseRevoked,
+    LockExtended,
     NodeAcquired,
     NodeCompleted,
     NodeDue,
@@ -75,7 +76,7 @@ class _Fold:
         self._attempts: list[Attempt] = []
         self._running: dict[str, Attempt] = {}
         self._last: dict[str, Attempt] = {}
-        self._arrivals = Arrivals(self._running, stretch.begin)
+        self._arrivals = Arrivals(self._running, stretch.tasks, stretch.begin)
         self._lags: dict[str, int] = {}
         self._leases: Counter[int] = Counter()
         self._ends: dict[str, int] = {}
@@ -90,7 +91,7 @@ class _Fold:
     def run(self) -> Recording:
         held = self._begin()
         for recorded in self._stretch.records:
-            self._waiting.now = max(self._waiting.now, recorded.at)
+            self._waiting.now = recorded.at
             event = recorded.event
             if isinstance(event, LeaseExtended):
                 self._extended(event, recorded.at)
@@ -235,6 +236,9 @@ _NOTES: dict[type[Event], _Note] = {
     NodeDue: _Fold.due,
 }
 """What is noted of nodes' work, before it is folded; of all else see `Arrivals`."""
+
+MADE_ANEW: frozenset[type[Event]] = frozenset({LeaseExtended, LockExtended})
+"""Heartbeats: who works makes his own again, and a lock lasts as long as it lasted."""
 
 
 def _find_targets(stretch: Stretch) -> set[str]:

@@ -4,10 +4,11 @@ The rule this file keeps: only tasks in which something happened are looked at, 
 record on. Payloads are left where they are: no decision reads them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import takewhile
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentd.errors import Failure
 from agentd.events import LIMITS_STREAM, LOCKS_STREAM, Event
@@ -30,11 +31,6 @@ class Stretch(Struct, frozen=True):
     def begin(self) -> int:
         """Unix milliseconds."""
         return self.records[0].at
-
-    @property
-    def end(self) -> int:
-        """Unix milliseconds: the latest moment, for clocks may be put back."""
-        return max(recorded.at for recorded in self.records)
 
     @property
     def tasks(self) -> list[str]:
@@ -70,7 +66,23 @@ def read_stretch(reader: Reader, task_id: str | None, since: int | None) -> Stre
         )
     streams = dict.fromkeys((*tasks, *_SHARED)) if after else ()
     before = [each for stream in streams for each in _until(reader, stream, 0, after)]
-    return Stretch(sorted(before, key=_place), records)
+    return _split([*sorted(before, key=_place), *records], after)
+
+
+def _split(everything: Sequence[Recorded], after: int) -> Stretch:
+    """It begins with what happened in a task: a limit may have been set a month before."""
+    is_first = (each.seq > after and each.task_id not in _SHARED for each in everything)
+    first = next(index for index, found in enumerate(is_first) if found)
+    timely = list(_never_back(everything))
+    return Stretch(timely[:first], timely[first:])
+
+
+def _never_back(records: Iterable[Recorded]) -> Iterator[Recorded]:
+    """Where the clock was put back, time stands still until it is where it was."""
+    latest = 0
+    for recorded in records:
+        latest = max(latest, recorded.at)
+        yield recorded if recorded.at == latest else replace(recorded, at=latest)
 
 
 def _of_task(reader: Reader, task_id: str, after: int) -> list[Recorded]:

@@ -58,6 +58,7 @@ class QuickTables(MemoryTx):
         self._last = 0
         self._depending: defaultdict[str, list[str]] = defaultdict(list)
         self._held: dict[str, NodeRow] = {}
+        self._ends: list[tuple[int, str]] = []
         self._moments: list[tuple[int, int, str]] = []
         self._runnable: defaultdict[Key, list[tuple[int, str]]] = defaultdict(list)
         self._of_task: defaultdict[str, set[Key]] = defaultdict(set)
@@ -137,6 +138,7 @@ class QuickTables(MemoryTx):
     def _index_node(self, _key: Key, _before: NodeRow | None, row: NodeRow) -> None:
         if row.lease_expires_at is not None:
             self._held[row.node_id] = row
+            heappush(self._ends, (_end_of(row), row.node_id))
         else:
             self._held.pop(row.node_id, None)
         if row.not_before is not None:
@@ -219,6 +221,18 @@ class QuickTables(MemoryTx):
             heappush(self._moments, entry)
         return list(due.values())
 
+    def expired_leases(self, after: int, until: int, task_id: str | None = None) -> list[NodeRow]:
+        """See `Reader.expired_leases`. Asked at every change; nearly always there is none."""
+        while self._ends and not self._holds_until(*self._ends[0]):
+            heappop(self._ends)
+        if not self._ends or self._ends[0][0] > until:
+            return []
+        return super().expired_leases(after, until, task_id)
+
+    def _holds_until(self, end: int, node_id: str) -> bool:
+        row = self._held.get(node_id)
+        return row is not None and _end_of(row) == end
+
     def usage(self, scope: str) -> list[UsageRow]:
         """See `Reader.usage`."""
         found = self._used.get(scope, {})
@@ -237,3 +251,8 @@ class QuickTables(MemoryTx):
 
     def _wishes(self) -> list[WishRow]:
         return list(self.tables[WISHES.name].values())  # type: ignore[arg-type]  # its rows
+
+
+def _end_of(row: NodeRow) -> int:
+    ends = (row.lease_expires_at, row.deadline_at)
+    return min(end for end in ends if end is not None)

@@ -6,7 +6,6 @@ however many wait.
 """
 
 from collections import defaultdict
-from collections.abc import Collection
 
 from msgspec import Struct
 
@@ -60,6 +59,8 @@ class Waiting:
         self._causes: dict[str, _Crowd] = {}
         self._demands: dict[str, _Crowd] = {}
         self._naming: defaultdict[str, set[str]] = defaultdict(set)
+        self._limited: set[str] = set()
+        self._fitting: dict[frozenset[str], list[str]] = {}
         self._counts: defaultdict[_Place, dict[str, int]] = defaultdict(dict)
         self._held: dict[str, str] = {}
         self._since: dict[str, tuple[str, int]] = {}
@@ -91,11 +92,12 @@ class Waiting:
         crowds = (*self._causes.values(), *self._demands.values())
         return any(crowd.count for crowd in crowds)
 
-    def open_work(self, labels: Collection[str], task_id: str | None) -> int:
+    def open_work(self, labels: frozenset[str], task_id: str | None) -> int:
         """How many nodes can be had now, of this task or any, by who offers these labels."""
         found = 0
-        for demand, crowd in self._demands.items():
-            if crowd.count and self._fits(crowd, demand, labels):
+        for demand in self._demands_for(labels):
+            crowd = self._demands[demand]
+            if crowd.count and self._is_open(crowd, demand):
                 count = crowd.count
                 if task_id is not None:
                     own = self._counts["work", demand].get(task_id, 0)
@@ -105,7 +107,7 @@ class Waiting:
 
     def _with_slots(self, demand: str, count: int) -> int:
         """How many of so many nodes there are slots for in the limits that they name."""
-        if not demand:
+        if demand not in self._limited:
             return count
         for name in find_demand(self._tables, demand).limits:
             limit: LimitRow = self._tables.get(LIMITS, (name,))
@@ -113,30 +115,37 @@ class Waiting:
                 count = min(count, limit.max_running - limit.running)
         return count
 
-    def opened_by_time(self, labels: Collection[str]) -> int:
+    def opened_by_time(self, labels: frozenset[str]) -> int:
         """When time made room last for who offers these labels; 0 where it never did."""
+        crowds = ((demand, self._demands[demand]) for demand in self._demands_for(labels))
         found = (
-            crowd.opened
-            for demand, crowd in self._demands.items()
-            if crowd.count and self._fits(crowd, demand, labels)
+            crowd.opened for demand, crowd in crowds if crowd.count and self._is_open(crowd, demand)
         )
         return max(found, default=0)
 
     def next_opening(self) -> int | None:
         """When a limit that nodes wait for has room again by itself, as far as that is known."""
         ends = []
-        for demand, crowd in self._demands.items():
+        for demand in self._limited:
+            crowd = self._demands[demand]
             if crowd.count:
                 self._charge(crowd, demand)
                 ends.append(crowd.until)
         return min((end for end in ends if end is not None), default=None)
 
-    def _fits(self, crowd: _Crowd, demand: str, labels: Collection[str]) -> bool:
-        if not demand:
-            return True
-        self._charge(crowd, demand)
-        is_open = crowd.cause is NO_WORKER
-        return is_open and find_demand(self._tables, demand).requires.issubset(labels)
+    def _demands_for(self, labels: frozenset[str]) -> list[str]:
+        """Those that who offers these labels can meet: asked at every change, so found once."""
+        found = self._fitting.get(labels)
+        if found is None:
+            every = self._demands
+            found = [each for each in every if find_demand(self._tables, each).requires <= labels]
+            self._fitting[labels] = found
+        return found
+
+    def _is_open(self, crowd: _Crowd, demand: str) -> bool:
+        if crowd.until is not None and crowd.until <= self.now:
+            self._charge(crowd, demand)
+        return crowd.cause is NO_WORKER
 
     def _see_node(self, before: NodeRow | None, after: NodeRow) -> None:
         left, entered = _place_of(before), _place_of(after)
@@ -208,8 +217,14 @@ class Waiting:
 
     def _new_crowd(self, demand: str) -> _Crowd:
         crowd = self._demands[demand] = _Crowd(0, self.now)
-        for name in find_demand(self._tables, demand).limits:
+        wanted = find_demand(self._tables, demand)
+        for name in wanted.limits:
             self._naming[name].add(demand)
+        if wanted.limits:
+            self._limited.add(demand)
+        for labels, fitting in self._fitting.items():
+            if wanted.requires <= labels:
+                fitting.append(demand)
         self._ask(crowd, demand, self.now)
         return crowd
 

@@ -146,6 +146,8 @@ class Roster:
         """A worker of this owner had a node before the stretch began: its number."""
         number = len(self.workers)
         profile = self._profiles.get(owner, (frozenset(), None))
+        if profile not in self._of_task[profile[1]]:
+            self._of_task[profile[1]].append(profile)
         self.workers.append(Worker(number, owner, profile))
         return number
 

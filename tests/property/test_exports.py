@@ -73,7 +73,7 @@ def written(core: Core, task_id: str) -> Written:
     status = msgspec.json.decode(core.encoded("TaskStatus", asked), type=TaskStatusResult)
     asked = msgspec.json.encode({"task_id": task_id, "after": 0, "limit": 1_000})
     events = msgspec.json.decode(core.encoded("TaskEvents", asked), type=TaskEventsResult)
-    return Written(status, {}, events.events)
+    return Written(status, {}, {}, events.events)
 
 
 def without_ids(exported: bytes) -> list[Any]:

@@ -9,6 +9,7 @@ from random import random
 
 from agentd import config
 from agentd.api import RuntimeMetrics
+from agentd.cli.database.alone import be_alone
 from agentd.cli.database.opening import open_server, opened_to_read
 from agentd.cli.postgres_driver import require_driver
 from agentd.cli.printing import print_data
@@ -16,12 +17,9 @@ from agentd.cli.progress_bar import show_progress
 from agentd.cli.signals import stop_like_an_interrupt
 from agentd.config import Settings
 from agentd.daemon.clock import Clock, new_id, wall
-from agentd.daemon.home import make_directory, make_private
-from agentd.daemon.lock import database_lock, home_lock
-from agentd.daemon.serve import refuse_collisions
 from agentd.decide import Context
 from agentd.earlier import Plan, make_plan, take_over
-from agentd.errors import AlreadyRunning, DatabaseRefused
+from agentd.errors import DatabaseRefused
 from agentd.progress import Progress, begin
 from agentd.store import Reader, ServedStore
 from agentd.store.memory import MemoryTx
@@ -68,16 +66,7 @@ def _lock(held: ExitStack, settings: Settings) -> None:
 
         refuse_daemons(settings.server.conninfo)
         return
-    refuse_collisions(settings)
-    make_private(settings.home)
-    make_directory(settings.database.parent)
-    try:
-        held.enter_context(home_lock(settings.home))
-        held.enter_context(database_lock(settings.database))
-    except AlreadyRunning as error:
-        raise AlreadyRunning(
-            f"{error}; what is taken over needs the database for itself"
-        ) from error
+    be_alone(held, settings, "what is taken over")
 
 
 def _make_plan(file: EarlierFile, settings: Settings, progress: Progress) -> tuple[Plan, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from agentd import config
 from agentd.backup.restore import refuse_source, verified_copy
 from agentd.backup.verify import Contents
+from agentd.cli.database.alone import be_alone
 from agentd.cli.database.contents import format_contents
 from agentd.cli.database.ends import fill
 from agentd.cli.postgres_driver import require_driver
@@ -16,10 +17,7 @@ from agentd.cli.progress_bar import show_progress
 from agentd.cli.signals import never_stop, stop_like_an_interrupt
 from agentd.config import Settings
 from agentd.daemon.clock import wall
-from agentd.daemon.home import make_directory, make_private
-from agentd.daemon.lock import database_lock, home_lock
-from agentd.daemon.serve import refuse_collisions
-from agentd.errors import AlreadyRunning
+from agentd.daemon.home import make_private
 from agentd.server_url import ServerUrl
 from agentd.store.sqlite.viewing import View
 from agentd.text import printable
@@ -38,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         return _restore_to_server(settings, settings.server, options)
     database = settings.database
     with ExitStack() as held:
-        _lock(held, settings)
+        be_alone(held, settings, "a restore")
         with (
             show_progress() as progress,
             verified_copy(options.path, database, wall(), progress) as copy,
@@ -71,17 +69,6 @@ def _restore_to_server(settings: Settings, server: ServerUrl, options: argparse.
     else:
         _print_restored(server, options.path, copy.contents, None)
     return 0
-
-
-def _lock(held: ExitStack, settings: Settings) -> None:
-    refuse_collisions(settings)
-    make_private(settings.home)
-    make_directory(settings.database.parent)
-    try:
-        held.enter_context(home_lock(settings.home))
-        held.enter_context(database_lock(settings.database))
-    except AlreadyRunning as error:
-        raise AlreadyRunning(f"{error}; a restore needs the database for itself") from error
 
 
 def _print_restored(

@@ -3,6 +3,8 @@
 import argparse
 import gc
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from agentd import config
 from agentd.api import rfc3339
@@ -32,13 +34,23 @@ def run(options: argparse.Namespace) -> int:
                 reader, task_id, None if since is None else to_milliseconds(since, "--since")
             )
         progress("rehearsing", 0, 0)
-        gc.disable()  # all that is made is kept until this process ends
-        played = rehearse(stretch, policy)
+        with _no_collections():
+            played = rehearse(stretch, policy)
     if options.json:
         print_data(_as_data(played))
     else:
         show_rehearsal(played)
     return 0
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """All that is made is kept until it is shown: to look for what is not would take seconds."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _find_task(store: Store, given: str) -> str:
@@ -58,5 +70,6 @@ def _as_data(played: Rehearsal) -> dict[str, object]:
         "events": played.events,
         "tasks": played.tasks,
         "assumes": played.assumes,
+        "left": played.left,
         "cut": played.cut,
     }

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from textwrap import wrap
 from typing import NamedTuple
 
+from agentd.cli.rehearsal.chart import FULL, IDLE, LEGEND, LOST, PART, axis, draw
 from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_table
 from agentd.quantities import format_amount
 from agentd.rehearsal import Figures, Rehearsal
-from agentd.rehearsal.chart import FULL, IDLE, LEGEND, LOST, PART, axis, draw
 from agentd.times import format_moment, format_seconds
 
 _PIPE_COLUMNS = 80
@@ -121,6 +121,13 @@ def _remarks(played: Rehearsal, columns: int) -> Iterator[str]:
         yield from wrap(
             "It would not have ended: it was played for ten times the time, or the events, that "
             "it took, and no further.",
+            columns,
+        )
+    if played.left:
+        nodes = "1 node" if played.left == 1 else f"{played.left:,} nodes"
+        yield from wrap(
+            f"{nodes} that ended in fact would not have: until all was done is counted until the "
+            "last of the others.",
             columns,
         )
     yield "assumed:"

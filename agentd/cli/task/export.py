@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from agentd.api import AttemptView, RecordedEventView
+from agentd.api import AttemptView, Checkpoint, RecordedEventView
 from agentd.cli.failures import Usage
 from agentd.cli.ids import find_task_id
 from agentd.cli.printing import print_data, print_json
@@ -44,10 +44,14 @@ def _whole(client: Client, task_id: str, progress: Progress) -> Written:
     """All there is of a task: its nodes as one moment has them, then what is told of them."""
     status = client.task_status(task_id)
     attempts: dict[str, list[AttemptView]] = {}
+    checkpoints: dict[str, Checkpoint] = {}
     tried = [node.id for node in status.nodes if node.attempt]
     for number, node_id in enumerate(tried, 1):
         progress("attempts", number, len(tried))
-        attempts[node_id] = client.node_status(task_id, node_id).attempts
+        node = client.node_status(task_id, node_id)
+        attempts[node_id] = node.attempts
+        if node.checkpoint is not None:
+            checkpoints[node_id] = node.checkpoint
     events: list[RecordedEventView] = []
     after, more = 0, True
     while more:
@@ -56,7 +60,7 @@ def _whole(client: Client, task_id: str, progress: Progress) -> Written:
         after, more = page.last_seq, page.more
         progress("events", len(events), 0)
     progress("", 0, 0)
-    return Written(status, attempts, events)
+    return Written(status, attempts, checkpoints, events)
 
 
 def _lines(task: Written, form: str) -> Iterable[bytes]:
@@ -70,7 +74,10 @@ def _write(options: argparse.Namespace, task: Written) -> None:
         content = write_json(task) + b"\n"
     else:
         content = b"".join(_lines(task, options.form))
-    replace_file(Path(options.output), content)
+    try:
+        replace_file(Path(options.output), content)
+    except OSError as error:  # which may name the draft beside it, that nobody has asked for
+        raise OSError(error.errno, error.strerror, options.output) from error
     if options.json:
         written = {"path": options.output, "form": options.form}
         counts = {"nodes": len(task.status.nodes), "events": len(task.notes)}

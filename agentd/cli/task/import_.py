@@ -61,7 +61,7 @@ def _send(options: argparse.Namespace, plan: Plan, source: str) -> Sent:
     given = "" if options.source is None else f" --source {shlex.quote(options.source)}"
     paused = " --paused" if options.paused else ""
     again = f"agentd task import {shlex.quote(options.path)}{form}{given}{paused}"
-    names = {node_id(source, node.key): node.key for node in plan.nodes}
+    names = {node_id(source, node.key): node.called for node in plan.nodes}
     with (
         say_how_to_repeat(again, "the task may be imported, whole or in part"),
         Client() as client,
@@ -109,7 +109,7 @@ def _print_for_program(plan: Plan, source: str, sent: Sent) -> None:
         "not_taken": [each._asdict() for each in plan.not_taken],
     }
     if not sent.existing:  # else its plan may have been another one
-        printed["names"] = {node.key: node_id(source, node.key) for node in plan.nodes}
+        printed["names"] = {node.called: node_id(source, node.key) for node in plan.nodes}
     print_data({**printed, "warnings": sent.warnings} if sent.warnings else printed)
 
 

@@ -30,7 +30,11 @@ def show_plan(plan: Plan, source: str, *, as_json: bool) -> None:
     elif is_terminal():
         _show(plan, source)
     else:
-        print_lines((n.key, n.ended or "PENDING", ",".join(n.needs)) for n in plan.nodes)
+        called = {node.key: node.called for node in plan.nodes}
+        print_lines(
+            (n.called, n.ended or "PENDING", ",".join(called[need] for need in n.needs))
+            for n in plan.nodes
+        )
 
 
 def counts_of(plan: Plan) -> str:
@@ -42,11 +46,12 @@ def counts_of(plan: Plan) -> str:
 
 
 def _print_for_program(plan: Plan, source: str) -> None:
+    called = {node.key: node.called for node in plan.nodes}
     nodes = [
         {
-            "name": node.key,
+            "name": node.called,
             "status": node.ended or "PENDING",
-            "dependencies": node.needs,
+            "dependencies": [called[need] for need in node.needs],
             "payload": node.payload,
             **node.settings,
         }
@@ -54,7 +59,8 @@ def _print_for_program(plan: Plan, source: str) -> None:
     ]
     told = {"form": plan.form, "source": source, "goal": plan.goal, "context": plan.context}
     events = [
-        {"node": e.key, "action_type": e.action_type, "payload": e.payload} for e in plan.events
+        {"node": called[e.key], "action_type": e.action_type, "payload": e.payload}
+        for e in plan.events
     ]
     not_taken = [each._asdict() for each in plan.not_taken]
     print_data({**told, "nodes": nodes, "events": events, "not_taken": not_taken})
@@ -75,7 +81,7 @@ def _drawing(plan: Plan, source: str) -> Iterator[object]:
 
     screen = console()
     views = [_view(node, source) for node in plan.nodes]
-    called = {view.id: node.key for view, node in zip(views, plan.nodes, strict=True)}
+    called = {view.id: node.called for view, node in zip(views, plan.nodes, strict=True)}
     ascii_only = screen.options.ascii_only
     try:
         lines = draw(views, node_states(views), called, screen.width, ascii_only=ascii_only)

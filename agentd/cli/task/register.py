@@ -1,14 +1,16 @@
 """`agentd task register FILE|-`: a task from a document in JSON or YAML."""
 
 import argparse
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from agentd.api import RegisterTaskResult
 from agentd.cli.daemon_warnings import print_warning, print_warnings
-from agentd.cli.document_source import read_source
+from agentd.cli.document_source import Source, read_source
 from agentd.cli.failures import Usage
 from agentd.cli.printing import print_data
 from agentd.cli.remarks import say
@@ -20,8 +22,11 @@ from agentd.client import Client
 from agentd.client.requests.registration import register_task
 from agentd.client.requests.request import request_line
 from agentd.documents.document import Document, read_document
+from agentd.documents.faults import BadDocument
 from agentd.errors import InvalidGraph, RequestTooLarge
 from agentd.references import parse_id
+
+_GOAL = re.compile(rb"""^\W{0,4}goal["']?\s*:""", re.MULTILINE)
 
 _LONGEST_KEY = 256
 """Characters, as of every such text of the API."""
@@ -62,12 +67,26 @@ def _read(options: argparse.Namespace) -> Document:
         raise Usage(f"--request-id {options.request_id!r}: expected a UUID")
     if options.key is not None and not 1 <= len(options.key) <= _LONGEST_KEY:
         raise Usage(f"--key {options.key!r}: expected 1 to {_LONGEST_KEY} characters")
-    return read_document(
-        *read_source(options.path),
-        request_id=request_id,
-        dedupe_key=options.key,
-        empty=options.empty,
-    )
+    source = read_source(options.path)
+    try:
+        return read_document(
+            *source, request_id=request_id, dedupe_key=options.key, empty=options.empty
+        )
+    except BadDocument:
+        _say_how_to_import(source, options.path)
+        raise
+
+
+def _say_how_to_import(source: Source, path: str) -> None:
+    """Where the document looks like another tool's plan, say what takes that."""
+    from agentd.plans.reading import FORMS, recognise
+
+    if _GOAL.search(source.written) is not None:  # one of agentd's own, with a fault in it
+        return
+    form = recognise(source.written.decode(errors="replace"), Path(path).suffix)
+    if form is not None:
+        called = FORMS[form].called if form in FORMS else "a checklist"
+        say(f"it looks like {called}: `agentd task import {shlex.quote(path)}` takes that")
 
 
 def _register(client: Client, path: str, document: Document) -> RegisterTaskResult:

@@ -7,7 +7,7 @@ half of one. The other name is like nobody else's, because what is left under it
 import os
 import re
 import tempfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import apsw
@@ -38,17 +38,20 @@ def create_where_missing(path: Path, at: int) -> None:
     except (apsw.Error, OSError) as error:
         with suppress(OSError):
             _remove_leftovers(path)
-        raise DatabaseRefused(f"{path} cannot be created: {error}") from error
+        full = isinstance(error, apsw.FullError)
+        why = "the disk is full; free some and repeat" if full else error
+        raise DatabaseRefused(f"{path} cannot be created: {why}") from error
 
 
 def _create(path: Path, at: int) -> None:
     file, name = tempfile.mkstemp(prefix=f"{path.name}{DRAFT}-", dir=path.parent)
     os.close(file)
     draft = Path(name)
-    connection = apsw.Connection(name)
-    prepare_writer(connection)
-    migrate(connection, at)
-    connection.close()  # the last connection's close checkpoints, so the file stands alone
+    with closing(apsw.Connection(name)) as connection:
+        prepare_writer(connection)
+        migrate(connection, at)
+        # The file has to stand alone. Closing checkpoints, too, but says nothing where it cannot.
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     draft.rename(path)
     sync_directory(path.parent)
 

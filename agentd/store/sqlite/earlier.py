@@ -97,17 +97,21 @@ _TABLES: dict[str, type[Struct]] = {
     "event_journal": EventThere,
     "resource_locks": LockThere,
 }
+_COLUMNS = (
+    "SELECT i.name FROM sqlite_schema s, pragma_table_info(s.name) i "
+    "WHERE s.type = 'table' AND s.name = ?"
+)
 _JSON = {"context", "dependencies", "payload_schema", "result_payload", "payload", "metadata"}
 _OF_TASKS = "JOIN global_tasks g ON g.id = t.task_id"
 _ENDS = "WHERE t.action_type IN ('COMPLETE_NODE', 'FAIL_NODE')"
 _BY_PLACE = "ORDER BY g.rowid, t.rowid"
 _BY_TIME = "ORDER BY g.rowid, t.timestamp, t.rowid"
 _STRAYS = {
-    "node": "SELECT n.id FROM dag_nodes n LEFT JOIN global_tasks t ON t.id = n.task_id "
-    "WHERE t.id IS NULL LIMIT 1",
-    "event": "SELECT e.id FROM event_journal e LEFT JOIN dag_nodes n ON n.id = e.node_id "
-    "WHERE n.task_id IS NOT e.task_id LIMIT 1",
-    "lock": "SELECT resource_key FROM resource_locks "
+    "node": "SELECT CAST(n.id AS BLOB) FROM dag_nodes n "
+    "LEFT JOIN global_tasks t ON t.id = n.task_id WHERE t.id IS NULL LIMIT 1",
+    "event": "SELECT CAST(e.id AS BLOB) FROM event_journal e "
+    "LEFT JOIN dag_nodes n ON n.id = e.node_id WHERE n.task_id IS NOT e.task_id LIMIT 1",
+    "lock": "SELECT CAST(resource_key AS BLOB) FROM resource_locks "
     "WHERE task_id IS NOT NULL AND task_id NOT IN (SELECT id FROM global_tasks) LIMIT 1",
 }
 """What belongs to no task, or not to that of its node: nothing that the earlier agentd wrote."""
@@ -122,7 +126,7 @@ class EarlierFile:
     def __init__(self, path: Path, connection: apsw.Connection) -> None:
         self.path = path
         self._connection = connection
-        self._columns = {table: _columns_of(connection, table) for table in _TABLES}
+        self._columns = {table: self._columns_of(table) for table in _TABLES}
         self.schema = self._find_schema()
         self._refuse_incomplete()
         self.counts = {
@@ -161,12 +165,7 @@ class EarlierFile:
         places = (place for (place,) in found)
         sql = f"SELECT rowid, {values} FROM {table} WHERE rowid IN (SELECT value FROM json_each(?))"
         while some := list(islice(places, _AT_ONCE)):
-            try:
-                there = {
-                    row[0]: row[1:] for row in self._connection.execute(sql, (json.dumps(some),))
-                }
-            except UnicodeDecodeError as error:
-                raise self.damaged(f"{table} has text that is no UTF-8: {error.reason}") from error
+            there = {row[0]: row[1:] for row in self._ask(table, sql, json.dumps(some))}
             for place in some:
                 yield kind(*there[place])
 
@@ -180,26 +179,38 @@ class EarlierFile:
             if what == "lock" and not self._columns["resource_locks"]:
                 continue
             for (stray,) in self._connection.execute(question):
-                raise self.damaged(
-                    f"the {what} {str(stray)[:_QUOTED]!r} is of no task, or not of its node's"
-                )
+                named = bytes(stray or b"")[:_QUOTED].decode(errors="replace")
+                raise self.damaged(f"the {what} {named!r} is of no task, or not of its node's")
 
     def refuse_damage(self) -> None:
         """Raise `DatabaseRefused` where SQLite finds the file damaged."""
-        for (found,) in self._connection.execute("PRAGMA quick_check(1)"):
+        for (found,) in self._ask("its schema", "PRAGMA quick_check(1)"):
             if found != "ok":
                 raise self.damaged(" ".join(str(found).split()))
 
     def _find_schema(self) -> int:
-        if not _columns_of(self._connection, "agentd_schema_migrations"):
+        if not self._columns_of("agentd_schema_migrations"):
             return 0
-        found = self._connection.execute("SELECT max(version) FROM agentd_schema_migrations").get
-        if isinstance(found, int) and found > NEWEST:
+        found = self._connection.execute(
+            "SELECT max(version) FROM agentd_schema_migrations WHERE typeof(version) = 'integer'"
+        ).get
+        if found is not None and found > NEWEST:
             raise DatabaseRefused(
                 f"{self.path} has schema {found} of the earlier agentd, newer than the {NEWEST} "
                 "that this agentd knows: upgrade agentd"
             )
-        return found if isinstance(found, int) else 0
+        return found or 0
+
+    def _columns_of(self, table: str) -> set[str]:
+        """None of what is no table: what a view gives may never end."""
+        return {name for (name,) in self._ask("its schema", _COLUMNS, table)}
+
+    def _ask(self, what: str, sql: str, *bindings: str) -> Iterator[Any]:
+        """The rows found. Raises `DatabaseRefused` where `what` has text that cannot be read."""
+        try:
+            yield from self._connection.execute(sql, bindings)
+        except UnicodeDecodeError as error:
+            raise self.damaged(f"{what} has text that is no UTF-8: {error.reason}") from error
 
     def _refuse_incomplete(self) -> None:
         for table, kind in _TABLES.items():
@@ -210,12 +221,6 @@ class EarlierFile:
             for name in needed:
                 if name not in columns:
                     raise self.damaged(f"its table {table} has no column {name}")
-
-
-def _columns_of(connection: apsw.Connection, table: str) -> set[str]:
-    return {
-        name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-    }
 
 
 @contextmanager
@@ -268,8 +273,8 @@ def _refuse_file(path: Path) -> None:
 
 
 def _refuse_other(path: Path, connection: apsw.Connection) -> None:
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
-    if not tables >= EARLIER_TABLES:
+    sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN (?, ?, ?)"
+    if connection.execute(sql, [*EARLIER_TABLES]).get < len(EARLIER_TABLES):
         raise DatabaseRefused(
             f"{path} is a SQLite database, but not one that the earlier agentd left: {ANOTHER}"
         )

@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from agentd.rehearsal.figures import Span
-from agentd.text import printable
 from agentd.times import format_seconds
+from agentd.top.fit import fit
 
 FULL, PART, IDLE, LOST = "█", "▒", "·", "✗"
 """Busy all the time of the column, some of it, none of it; and busy with what came to nothing."""
@@ -36,7 +36,7 @@ def draw(
     busy = {number: sum(_until(s, end) - s.begin for s in of_worker[number]) for number in owners}
     shown = sorted(sorted(owners, key=lambda number: (-busy[number], number))[:_MOST_LINES])
     lines = [
-        f"{_cut(owners[number]):{_NAME}} {_line(of_worker[number], begin, end, columns)}"
+        f"{fit(owners[number], _NAME)} {_line(of_worker[number], begin, end, columns)}"
         for number in shown
     ]
     if more := len(owners) - len(shown):
@@ -74,8 +74,3 @@ def _sign(busy: float, vain: float) -> str:
 
 def _until(span: Span, end: int) -> int:
     return end if span.end is None else min(span.end, end)
-
-
-def _cut(owner: str) -> str:
-    name = printable(owner)
-    return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
