@@ -86,7 +86,7 @@ def test_what_agentd_takes_otherwise(text: str, told: str) -> None:
         (b"steps:\n- {name: a}\n- {name: b\0}", "line 3: a NUL character stands there"),
         (b"steps: [{name: a\n", "is not valid YAML: line "),
         (b"steps: [" + b"[" * 300, "nested more than 200 deep"),
-        (b"steps: [" + b"[" * 5_000, "exceeded maximum nesting depth"),
+        (b"steps: [" + b"[" * 5_000, "nest"),  # some releases of PyYAML count as well
         (b"steps: [*a]", "*a stands for nothing: no &a above"),
         (b'{"tasks": [{"id": 1}', "is not valid JSON: line 1, column "),
         (b"steps: [&a {name: x, run: [1]}, &b [*a, *a], &c [*b, *b]%b]"
