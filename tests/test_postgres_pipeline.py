@@ -119,6 +119,25 @@ def test_a_server_keeps_a_bounded_number_of_statements(
     assert prepared(connection) == 2
 
 
+def test_statements_that_somebody_dropped(asked: Pipeline, connection: psycopg.Connection) -> None:
+    """As a pooler may: it is an error once, and then they are prepared again."""
+    asked.run([keep(1)])
+    connection.execute("DEALLOCATE ALL")
+    with pytest.raises(errors.InvalidSqlStatementName):
+        asked.run([keep(2)])
+    asked.run([keep(3)])
+    assert kept(asked) == [1, 3]
+
+
+def test_the_driver_drops_none_of_them(asked: Pipeline, connection: psycopg.Connection) -> None:
+    """It does at a rollback, where it has prepared any itself."""
+    connection.execute("SELECT 1")
+    asked.run([BEGIN, keep(1)])
+    connection.rollback()
+    asked.run([BEGIN, keep(2), COMMIT])
+    assert kept(asked) == [2]
+
+
 def test_a_session_that_the_server_ends(
     asked: Pipeline, connection: psycopg.Connection, postgres: PostgresServer
 ) -> None:

@@ -91,7 +91,6 @@ _REFUSALS = {
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 # What it says of connections that broke is raised as well, and told by whoever asked.
 
-_KEPT_STATEMENTS = 1_000
 DURABLE = ("on", "remote_apply")
 """Of `synchronous_commit`: what is committed is on the server's disk."""
 
@@ -153,7 +152,7 @@ def dial(url: str, **more: Any) -> "psycopg.Connection":
             url,
             autocommit=True,
             cursor_factory=RawCursor,
-            prepare_threshold=0,
+            prepare_threshold=None,  # `Pipeline` does that: the driver drops all at a rollback
             **{**_NETWORK, "application_name": APPLICATION, **more},
         )
     except errors.OperationalError as error:
@@ -186,7 +185,6 @@ def _refusal(error: psycopg.Error) -> DatabaseGone | DatabaseRefused:
 
 
 def _prepare(connection: psycopg.Connection) -> None:
-    connection.prepared_max = _KEPT_STATEMENTS
     # One type for all whole numbers: else each of their sizes is another statement to prepare.
     connection.adapters.register_dumper(int, Int8BinaryDumper)
     if connection.info.server_version < OLDEST_SERVER:
@@ -194,9 +192,9 @@ def _prepare(connection: psycopg.Connection) -> None:
             f"the database server is PostgreSQL {connection.info.server_version // 10_000}: "
             f"agentd needs {OLDEST_SERVER // 10_000} or newer"
         )
-    connection.execute(_SETTINGS, prepare=False)
-    connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'", prepare=False)
-    found = connection.execute(_STATE, prepare=False).fetchone()
+    connection.execute(_SETTINGS)
+    connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+    found = connection.execute(_STATE).fetchone()
     assert found is not None  # noqa: S101 - a SELECT without a table has one row
     commit, encoding, is_replica, is_read_only = found
     if encoding != "UTF8":
@@ -216,8 +214,8 @@ def _prepare(connection: psycopg.Connection) -> None:
 
 def _insist_on_durability(connection: psycopg.Connection) -> None:
     """What was answered is on the server's disk: some servers are set up to be faster than that."""
-    connection.execute("SET synchronous_commit = on", prepare=False)
-    found = connection.execute("SHOW synchronous_commit", prepare=False).fetchone()
+    connection.execute("SET synchronous_commit = on")
+    found = connection.execute("SHOW synchronous_commit").fetchone()
     if found != ("on",):
         raise DatabaseRefused(
             f"synchronous_commit is {found and found[0]}, and cannot be switched on: what agentd "

@@ -26,6 +26,7 @@ _LATER = (
     errors.CannotConnectNow,
     errors.DatabaseDropped,
     errors.IdleInTransactionSessionTimeout,
+    errors.InvalidSqlStatementName,
     errors.LockNotAvailable,
     errors.QueryCanceled,
     errors.ReadOnlySqlTransaction,

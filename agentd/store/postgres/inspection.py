@@ -127,7 +127,6 @@ class ServerState(Struct, frozen=True):
 def inspect(url: str) -> ServerState:
     """What is so at `url`. Raises `DatabaseGone`, `DatabaseRefused`, `StorageError`."""
     connection = dial(url)
-    connection.prepare_threshold = None  # a pooler may be in between, where others did so
     try:
         with raise_storage_errors(connection):
             return _inspect(connection, url)

@@ -53,16 +53,16 @@ def migrate(session: Session) -> list[Migration]:
     try:
         with connection.transaction():
             # Whoever comes second waits for the first, however long that takes.
-            connection.execute(f"SET LOCAL lock_timeout = '{_PATIENCE_MINUTES}min'", prepare=False)
+            connection.execute(f"SET LOCAL lock_timeout = '{_PATIENCE_MINUTES}min'")
             connection.execute("SELECT pg_advisory_xact_lock($1)", (_LOCK,))
             there = schema_version(session)
             if there > LATEST:
                 refuse_schema(session)
             missing = [each for each in MIGRATIONS if each.number > there]
             if missing:
-                connection.execute(_CREATE, prepare=False)
+                connection.execute(_CREATE)
             for each in missing:
-                connection.execute(each.sql, prepare=False)
+                connection.execute(each.sql)
                 connection.execute(
                     f"INSERT INTO {SCHEMA}.migrations (number, name) VALUES ($1, $2)",
                     (each.number, each.name),

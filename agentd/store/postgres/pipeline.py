@@ -66,6 +66,9 @@ class Pipeline:
         try:
             results = self._ask(bound)
             return [each.load(result) for each, result in zip(bound, results, strict=True)]
+        except errors.InvalidSqlStatementName:  # what is in between may have dropped them
+            self._names.clear()
+            raise
         except BaseException:
             for key in list(self._names)[known:]:  # the server may know nothing of it
                 del self._names[key]

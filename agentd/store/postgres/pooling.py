@@ -52,10 +52,10 @@ def refuse_deafness(listening: Session, telling: Session, seconds: float = HEARD
     """Raise `DatabaseRefused` where what the one session tells does not come to the other."""
     channel = f"agentd_test_{os.getpid()}"  # nobody else's business
     connection = listening.connection
-    connection.execute(f"LISTEN {channel}", prepare=False)
-    telling.connection.execute(f"NOTIFY {channel}", prepare=False)
+    connection.execute(f"LISTEN {channel}")
+    telling.connection.execute(f"NOTIFY {channel}")
     heard = list(connection.notifies(timeout=seconds, stop_after=1))
-    connection.execute(f"UNLISTEN {channel}", prepare=False)
+    connection.execute(f"UNLISTEN {channel}")
     if heard:
         return
     if _serving(connection) != connection.info.backend_pid:
@@ -69,5 +69,5 @@ def refuse_deafness(listening: Session, telling: Session, seconds: float = HEARD
 def _serving(connection: Any) -> int:
     """The process that serves us: without a pooler the one that the server named at the start."""
     # Not prepared: among those that take turns, another may have prepared something of that name.
-    [[serving]] = connection.execute("SELECT pg_backend_pid()", prepare=False).fetchall()
+    [[serving]] = connection.execute("SELECT pg_backend_pid()").fetchall()
     return int(serving)

@@ -83,14 +83,14 @@ class Session:
         """What it finds, row by row, however much it is; other questions may come between."""
         name = f"walk_{next(self._walks)}"
         declare = f"DECLARE {name} NO SCROLL CURSOR FOR {to_postgres(sql)}"
-        self._cursor.execute(declare, bindings, prepare=False)  # no other has its name
+        self._cursor.execute(declare, bindings)
         fetch = f"FETCH {_FETCHED} FROM {name}"
-        while found := self._cursor.execute(fetch, prepare=False).fetchall():
+        while found := self._cursor.execute(fetch).fetchall():
             yield from found
             if len(found) < _FETCHED:
                 break
         # Where nobody takes all, the end of the transaction closes it.
-        self._cursor.execute(f"CLOSE {name}", prepare=False)
+        self._cursor.execute(f"CLOSE {name}")
 
     def interrupt(self) -> None:
         """End whatever the connection waits for, from another thread: it is of no use then."""
