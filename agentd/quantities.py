@@ -13,9 +13,14 @@ def format_size(number: float) -> str:
     return f"{number:,.1f} {_UNITS[-1]}"
 
 
+def format_count(number: int, noun: str) -> str:
+    """So many of them; the noun is one that only takes an s."""
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def format_nodes(number: int) -> str:
     """So many nodes."""
-    return "1 node" if number == 1 else f"{number:,} nodes"
+    return format_count(number, "node")
 
 
 def format_amount(number: float) -> str:

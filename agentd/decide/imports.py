@@ -70,7 +70,7 @@ def import_task(state: ImportState, params: ImportTaskParams, context: Context) 
     meant = named | {node_id: node_id for node_id in state.node_ids}
     notes = list(note_events(params.events, meant, context.now, state.known_events))
     of_task = settings_of_task(params.node_defaults, params.priority)
-    registered = _registered(params, of_task)
+    registered = _registration(params, of_task)
     drafts = [Draft(registered, payload=or_default(params.context, EMPTY_OBJECT))]
     drafts += _add_nodes(nodes, dependencies, of_task, state.taken_over.changed)
     leases = state.taken_over.leases
@@ -78,7 +78,7 @@ def import_task(state: ImportState, params: ImportTaskParams, context: Context) 
     return drafts + notes
 
 
-def _registered(params: ImportTaskParams, of_task: NodeSettings | None) -> TaskRegistered:
+def _registration(params: ImportTaskParams, of_task: NodeSettings | None) -> TaskRegistered:
     ended = [status_of(spec) for spec in params.nodes]
     return TaskRegistered(
         params.goal,

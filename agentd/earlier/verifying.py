@@ -105,14 +105,16 @@ class _Stream:
 
     def verify(self, task: Task) -> int:
         """Follow the task from its registration to its last event; returns how many it has."""
-        self._expect(_registered(task), TaskRegistered, None, task.context, f"task {task.task_id}")
+        self._expect(
+            _expected_registration(task), TaskRegistered, None, task.context, f"task {task.task_id}"
+        )
         for node in task.nodes:
             name = f"node {node.node_id}"
-            self._expect(_added(node), NodeAdded, node.node_id, node.payload_schema, name)
+            self._expect(_expected_node(node), NodeAdded, node.node_id, node.payload_schema, name)
         for node in task.nodes:
             if node.lease is not None:
                 name = f"the lease of node {node.node_id}"
-                self._expect(_acquired(node), NodeAcquired, node.node_id, None, name)
+                self._expect(_expected_lease(node), NodeAcquired, node.node_id, None, name)
         events = 0
         for event in task.events:
             self._expect_event(event)
@@ -175,7 +177,7 @@ class _Stream:
         )
 
 
-def _registered(task: Task) -> dict[str, Any]:
+def _expected_registration(task: Task) -> dict[str, Any]:
     return {
         "goal": task.goal,
         "node_count": len(task.nodes),
@@ -184,7 +186,7 @@ def _registered(task: Task) -> dict[str, Any]:
     }
 
 
-def _added(node: Node) -> dict[str, Any]:
+def _expected_node(node: Node) -> dict[str, Any]:
     result = None if node.result == _NULL else node.result  # which is as good as nothing
     return {
         "dependencies": node.dependencies,
@@ -194,7 +196,7 @@ def _added(node: Node) -> dict[str, Any]:
     }
 
 
-def _acquired(node: Node) -> dict[str, Any]:
+def _expected_lease(node: Node) -> dict[str, Any]:
     lease = node.lease
     assert lease is not None  # noqa: S101 - only nodes that have one are asked
     return {

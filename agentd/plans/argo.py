@@ -132,7 +132,7 @@ class _Templates:
         self._builder.note_each(fields, _CALLING_NOTES)
         if "continueOn" in call.fields:
             self._builder.note(call.fields["continueOn"], _NO_NODE)
-        if given := _given(fields, call):
+        if given := _arguments_of(fields, call):
             call = call._replace(within=(*call.within, given))
         prefix = "" if at_top else f"{call.key}."
         if "dag" in fields:
@@ -202,7 +202,7 @@ class _Templates:
         """What a task or a step calls, once or for each of its items."""
         builder = self._builder
         builder.note_each(call.fields, _TASK_NOTES)
-        template, name = self._called(call)
+        template, name = self._find_template(call)
         if template is None:
             return [call.key]
         if name in path or len(path) > _DEEPEST:
@@ -211,16 +211,16 @@ class _Templates:
             return [call.key]
         items = read_items(call.fields)
         if items is None or not _asks_of_items(call):
-            call = self._asked(call)
+            call = self._put_behind_gate(call)
         calls = [call] if items is None else [_with_item(call, *each) for each in items]
         if items is not None and _asks_of_items(call):
-            calls = [self._asked(each) for each in calls]
+            calls = [self._put_behind_gate(each) for each in calls]
         made = [key for each in calls for key in self._write(template, each, [*path, name])]
         if made != [call.key]:
             builder.groups[call.key] = made or call.needs
         return made or [*call.needs]
 
-    def _asked(self, call: _Call) -> _Call:
+    def _put_behind_gate(self, call: _Call) -> _Call:
         """The call behind the gate that its `when` is, if it has one."""
         if "when" not in call.fields:
             return call
@@ -232,7 +232,7 @@ class _Templates:
         gate = self._builder.add_gate(when, f"{call.key}: when", call.needs, ask)
         return call._replace(needs=[gate])
 
-    def _called(self, call: _Call) -> tuple[Part | None, str]:
+    def _find_template(self, call: _Call) -> tuple[Part | None, str]:
         fields = call.fields
         if "inline" in fields:
             return fields["inline"], f"{call.key} (inline)"
@@ -272,7 +272,7 @@ def _asks_of_items(call: _Call) -> bool:
     return "when" in call.fields and "item" in (call.fields["when"].text() or "")
 
 
-def _given(template: Mapping[str, Part], call: _Call) -> Mapping[str, Raw]:
+def _arguments_of(template: Mapping[str, Part], call: _Call) -> Mapping[str, Raw]:
     """What a template that calls others is called with: they refer to it."""
     told = {name: template[name].raw for name in ("inputs",) if name in template}
     told.update({n: call.fields[n].raw for n in ("arguments", "item") if n in call.fields})

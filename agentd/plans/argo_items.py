@@ -30,13 +30,13 @@ def read_items(fields: Mapping[str, Part]) -> Items | None:
         if part.kind == "a text":
             part.fault(f"`withItems`: {_UNKNOWN}")
             return []
-        return _numbered([each.raw for each in part.items("a list of items")])
+        return _number_items([each.raw for each in part.items("a list of items")])
     if "withParam" in fields:
         return _of_param(fields["withParam"])
     return _sequence(fields["withSequence"]) if "withSequence" in fields else None
 
 
-def _numbered(items: list[Raw]) -> Items:
+def _number_items(items: list[Raw]) -> Items:
     return [(f"{number}:{_label(item)}", item) for number, item in enumerate(items)]
 
 
@@ -54,7 +54,7 @@ def _of_param(part: Part) -> Items:
     """A list that is written down as JSON in a text."""
     text = part.text() or ""
     try:
-        return _numbered(msgspec.json.decode(text, type=list[Raw]))
+        return _number_items(msgspec.json.decode(text, type=list[Raw]))
     except msgspec.MsgspecError:
         part.fault(f"`withParam`: {_UNKNOWN}")
         return []
@@ -82,7 +82,9 @@ def _sequence(part: Part) -> Items:
         part.fault(f"`withSequence`: it has more than {MOST_NODES:,} numbers")
         return []
     written = fields["format"].text() if "format" in fields else None
-    return _numbered([Raw(msgspec.json.encode(_format(part, written, each))) for each in wanted])
+    return _number_items(
+        [Raw(msgspec.json.encode(_format(part, written, each))) for each in wanted]
+    )
 
 
 def _format(part: Part, written: str | None, value: int) -> str:

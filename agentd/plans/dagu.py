@@ -162,7 +162,13 @@ class _Steps:
         needs = gate_of(builder, fields, key, needs or self._before, route)
         settings = self._settings(fields)
         if (asked := human_task(fields)) is not None:
-            builder.add(step, key, needs, payload, settings=self._asked(fields, asked, settings))
+            builder.add(
+                step,
+                key,
+                needs,
+                payload,
+                settings=self._settings_of_question(fields, asked, settings),
+            )
             return [key]
         items = self._items(fields)
         if items is None:
@@ -181,7 +187,7 @@ class _Steps:
                 "`foreach` makes steps while it runs: write them out, or one step for all items"
             )
 
-    def _asked(
+    def _settings_of_question(
         self, fields: Mapping[str, Part], ask: str, settings: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """What a step says of how it runs, where that is a question."""

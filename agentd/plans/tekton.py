@@ -154,7 +154,7 @@ class _Pipeline:
         return found
 
 
-def _named(part: Part) -> dict[str, Part]:
+def _values_by_name(part: Part) -> dict[str, Part]:
     """The values of a list of {name, value}."""
     found = {}
     for each in part.items("a list of {name, value}"):
@@ -168,7 +168,7 @@ def _named(part: Part) -> dict[str, Part]:
 
 def _axes(part: Part) -> dict[str, Sequence[Part]]:
     axes: dict[str, Sequence[Part]] = {}
-    for name, value in _named(part).items():
+    for name, value in _values_by_name(part).items():
         if value.kind == "a text":
             value.fault(f"`matrix`: {name}: {_UNKNOWN}")
             axes[name] = []
@@ -181,7 +181,7 @@ def _axes(part: Part) -> dict[str, Sequence[Part]]:
 
 def _values(part: Part) -> Combination:
     fields = null_left_out(part.fields("an object with `params`"))
-    return _named(fields["params"]) if "params" in fields else {}
+    return _values_by_name(fields["params"]) if "params" in fields else {}
 
 
 def _when(part: Part) -> str:

@@ -93,7 +93,9 @@ class Kind(NamedTuple):
     means: str
 
 
-def _between(read: Callable[[str], float], least: float, most: float) -> Callable[[str], Any]:
+def _number_between(
+    read: Callable[[str], float], least: float, most: float
+) -> Callable[[str], Any]:
     def parse(text: str) -> float:
         found = read(text)
         if not least <= found <= most:
@@ -139,8 +141,8 @@ def _rate(text: str) -> Rate:
     count, slash, per = text.partition("/")
     if not slash:
         raise ValueError(f"{text!r}: expected such as 10/60s")
-    seconds = _between(parse_duration, 1, 86_400)(per)
-    return Rate(_between(_whole, 1, 10_000)(count), round(seconds * 1000))
+    seconds = _number_between(parse_duration, 1, 86_400)(per)
+    return Rate(_number_between(_whole, 1, 10_000)(count), round(seconds * 1000))
 
 
 _BOOLEANS = {"true": True, "false": False}
@@ -149,16 +151,22 @@ _MOST = 10**15
 
 SETTINGS: Mapping[str, Kind] = MappingProxyType(
     {
-        "workers": Kind(_between(_whole, 1, 10_000), "12", "how many work at once"),
-        "lease_secs": Kind(_between(_whole_seconds, 1, _DAY), "120", "length of every lease"),
-        "timeout_secs": Kind(
-            _or_none(_between(_whole_seconds, 1, _YEAR)), "30m", "how long one attempt may take"
+        "workers": Kind(_number_between(_whole, 1, 10_000), "12", "how many work at once"),
+        "lease_secs": Kind(
+            _number_between(_whole_seconds, 1, _DAY), "120", "length of every lease"
         ),
-        "max_attempts": Kind(_between(_whole, 1, 1_000), "3", "attempts that a node has"),
-        "backoff_secs": Kind(_between(parse_duration, 0, _YEAR), "2", "the first pause"),
-        "factor": Kind(_between(_number, 1, 1_000), "2", "by which each pause is longer"),
-        "max_backoff_secs": Kind(_between(parse_duration, 0, _YEAR), "5m", "the longest pause"),
-        "jitter": Kind(_between(_number, 0, 1), "0.2", "how much chance is in a pause"),
+        "timeout_secs": Kind(
+            _or_none(_number_between(_whole_seconds, 1, _YEAR)),
+            "30m",
+            "how long one attempt may take",
+        ),
+        "max_attempts": Kind(_number_between(_whole, 1, 1_000), "3", "attempts that a node has"),
+        "backoff_secs": Kind(_number_between(parse_duration, 0, _YEAR), "2", "the first pause"),
+        "factor": Kind(_number_between(_number, 1, 1_000), "2", "by which each pause is longer"),
+        "max_backoff_secs": Kind(
+            _number_between(parse_duration, 0, _YEAR), "5m", "the longest pause"
+        ),
+        "jitter": Kind(_number_between(_number, 0, 1), "0.2", "how much chance is in a pause"),
         "on_expiry": Kind(_one_of("true", "false"), "false", "whether expired attempts count"),
         "on_failure": Kind(_one_of("block", "continue"), "continue", "what dependents do"),
     }
@@ -167,9 +175,9 @@ SETTINGS: Mapping[str, Kind] = MappingProxyType(
 
 NAMED: Mapping[str, Kind] = MappingProxyType(
     {
-        "limit": Kind(_or_none(_between(_whole, 0, 2**31)), "8", "how many run at once"),
+        "limit": Kind(_or_none(_number_between(_whole, 0, 2**31)), "8", "how many run at once"),
         "rate": Kind(_or_none(_rate), "10/60s", "how many begin in a time"),
-        "budget": Kind(_or_none(_between(_number, 0, _MOST)), "5", "what each task may use"),
+        "budget": Kind(_or_none(_number_between(_number, 0, _MOST)), "5", "what each task may use"),
     }
 )
 """What is said of one limit, or one unit: `limit.NAME`."""

@@ -94,12 +94,12 @@ class _Fold:
             self._waiting.now = recorded.at
             event = recorded.event
             if isinstance(event, LeaseExtended):
-                self._extended(event, recorded.at)
+                self._note_extension(event, recorded.at)
             elif not isinstance(event, EventCommitted) or event.usage:
                 self._take(recorded)
         return self._close(held)
 
-    def _extended(self, event: LeaseExtended, at: int) -> None:
+    def _note_extension(self, event: LeaseExtended, at: int) -> None:
         """Rows are not told: no decision is made here, and there are many."""
         attempt = self._running.get(event.lease_id)
         if attempt is not None:

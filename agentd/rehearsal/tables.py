@@ -184,10 +184,12 @@ class QuickTables(MemoryTx):
 
     def next_stretches(self) -> list[StretchRow]:
         """See `Reader.next_stretches`."""
-        firsts = [first for each in self._of_demand.values() if (first := self._first(each))]
+        firsts = [
+            first for each in self._of_demand.values() if (first := self._first_to_hand_out(each))
+        ]
         return sorted(firsts, key=lambda stretch: (*stretch.order, stretch.demand))
 
-    def _first(self, waiting: list[tuple[int, int, Key]]) -> StretchRow | None:
+    def _first_to_hand_out(self, waiting: list[tuple[int, int, Key]]) -> StretchRow | None:
         while waiting:
             row = self.tables[QUEUE.name].get(waiting[0][2])
             if isinstance(row, StretchRow) and row.hands_out:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from agentd.quantities import format_count
+
 if TYPE_CHECKING:
     from agentd.backup.verify import Contents
     from agentd.move import Moved
@@ -9,5 +11,4 @@ if TYPE_CHECKING:
 
 def format_contents(found: "Contents | Moved") -> str:
     """So many tasks, and the journal's last place."""
-    tasks = "1 task" if found.tasks == 1 else f"{found.tasks:,} tasks"
-    return f"{tasks}, events up to seq {found.last_seq:,}"
+    return f"{format_count(found.tasks, 'task')}, events up to seq {found.last_seq:,}"

@@ -21,6 +21,7 @@ from agentd.decide import Context
 from agentd.earlier import Plan, make_plan, take_over
 from agentd.errors import DatabaseRefused
 from agentd.progress import Progress, begin
+from agentd.quantities import format_count
 from agentd.store import Reader, ServedStore
 from agentd.store.memory import MemoryTx
 from agentd.store.sqlite import SqliteStore
@@ -107,8 +108,8 @@ def _report(file: EarlierFile, plan: Plan, settings: Settings, options: argparse
     if options.json:
         _print_for_program(file, plan, str(target), dry_run=options.dry_run)
         return
-    counts = f"{_count(plan.tasks, 'task')}, {_count(plan.nodes, 'node')}, "
-    found = f"{counts}{_count(plan.events, 'event')}, from {printable(file.path)} "
+    counts = f"{format_count(plan.tasks, 'task')}, {format_count(plan.nodes, 'node')}, "
+    found = f"{counts}{format_count(plan.events, 'event')}, from {printable(file.path)} "
     if not (plan.tasks or plan.locks):
         print(f"nothing to take over: {printable(target)} has it all")
     elif options.dry_run:
@@ -117,7 +118,7 @@ def _report(file: EarlierFile, plan: Plan, settings: Settings, options: argparse
         print(f"taken over: {found}into {printable(target)}")
     _print_leases(plan)
     if plan.before:
-        print(f"{_count(plan.before, 'task')} had been taken over before")
+        print(f"{format_count(plan.before, 'task')} had been taken over before")
     for each in plan.odd[:_MOST_ODD]:
         print(f"note: {printable(each)}")
     if (more := len(plan.odd) - _MOST_ODD) > 0:
@@ -128,16 +129,14 @@ def _report(file: EarlierFile, plan: Plan, settings: Settings, options: argparse
 
 def _print_leases(plan: Plan) -> None:
     if plan.leases or plan.locks:
-        held = f"{_count(plan.leases, 'lease')} and {_count(len(plan.locks), 'lock')}"
+        held = f"{format_count(plan.leases, 'lease')} and {format_count(len(plan.locks), 'lock')}"
         print(f"{held} still held: whoever holds them goes on under the same ids")
     if plan.leases_run_out:
-        print(f"{_count(plan.leases_run_out, 'node')} PENDING again, as the lease had run out")
+        print(
+            f"{format_count(plan.leases_run_out, 'node')} PENDING again, as the lease had run out"
+        )
     if plan.locks_run_out:
-        print(f"{_count(plan.locks_run_out, 'lock')} left out, as the time was over")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
+        print(f"{format_count(plan.locks_run_out, 'lock')} left out, as the time was over")
 
 
 def _print_for_program(file: EarlierFile, plan: Plan, target: str, *, dry_run: bool) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from agentd.cli.rehearsal.chart import FULL, IDLE, LEGEND, LOST, PART, axis, draw
 from agentd.cli.screen import console, is_terminal, plain_text, print_fields, print_table
-from agentd.quantities import format_amount
+from agentd.quantities import format_amount, format_count, format_nodes
 from agentd.rehearsal import Figures, Rehearsal
 from agentd.times import format_moment, format_seconds
 
@@ -69,7 +69,7 @@ def show_rehearsal(played: Rehearsal) -> None:
         columns = _PIPE_COLUMNS
     sys.stdout.flush()
     for line in (*_chart(played, columns), "", *_remarks(played, columns)):
-        print(_shown(line))
+        print(_fit_for_output(line))
 
 
 def _rows(played: Rehearsal) -> Iterator[_Row]:
@@ -90,8 +90,7 @@ def _waited(cause: str) -> Callable[[Figures], float]:
 def _show_table(played: Rehearsal, rows: list[_Row]) -> None:
     screen = console()
     begin, end = format_moment(played.begin // 1000), format_moment(played.end // 1000)
-    events = f"{played.events:,} events" if played.events != 1 else "1 event"
-    tasks = f"{played.tasks:,} tasks" if played.tasks != 1 else "1 task"
+    events, tasks = format_count(played.events, "event"), format_count(played.tasks, "task")
     screen.print(plain_text(f"{events} of {tasks}, from {begin} to {end}"), soft_wrap=True)
     screen.print()
     cells = [tuple(plain_text(each) for each in (row.title, *_values(row, played))) for row in rows]
@@ -124,10 +123,9 @@ def _remarks(played: Rehearsal, columns: int) -> Iterator[str]:
             columns,
         )
     if played.left:
-        nodes = "1 node" if played.left == 1 else f"{played.left:,} nodes"
         yield from wrap(
-            f"{nodes} that ended in fact would not have: until all was done is counted until the "
-            "last of the others.",
+            f"{format_nodes(played.left)} that ended in fact would not have: until all was done is "
+            "counted until the last of the others.",
             columns,
         )
     yield "assumed:"
@@ -135,7 +133,7 @@ def _remarks(played: Rehearsal, columns: int) -> Iterator[str]:
         yield from wrap(assumed, columns, initial_indent="- ", subsequent_indent="  ")
 
 
-def _shown(line: str) -> str:
+def _fit_for_output(line: str) -> str:
     try:
         line.encode(sys.stdout.encoding)
     except UnicodeEncodeError:

@@ -23,6 +23,7 @@ from agentd.cli.screen import (
 from agentd.documents.additions import Additions
 from agentd.documents.document import Document
 from agentd.documents.waves import waves
+from agentd.quantities import format_count
 from agentd.states import node_states
 
 Waves = Sequence[Sequence[NodeSpec]]
@@ -74,7 +75,7 @@ def _print_for_program(document: Document, plan: Waves, called: Mapping[str, str
 def _show(document: Document, plan: Waves, called: Mapping[str, str]) -> None:
     screen = console()
     print_line(screen, plain_text(document.goal, "bold"))
-    many = f"{_count(len(document.nodes), 'node')} in {_count(len(plan), 'wave')}"
+    many = f"{format_count(len(document.nodes), 'node')} in {format_count(len(plan), 'wave')}"
     print_line(screen, f"{many}; nothing is registered: this is a dry run")
     if document.kept:
         print_whole(screen, f"kept in the payloads: {kept_fields(document)}")
@@ -87,10 +88,6 @@ def _show(document: Document, plan: Waves, called: Mapping[str, str]) -> None:
     for number, wave in enumerate(plan, 1):
         names = ", ".join(called[str(node.id)] for node in wave)
         print_line(screen, f"wave {number} ({len(wave):,}): {names}")
-
-
-def _count(many: int, what: str) -> str:
-    return f"{many:,} {what}" if many == 1 else f"{many:,} {what}s"
 
 
 def _drawing(document: Document, called: Mapping[str, str]) -> list[object]:
