@@ -63,10 +63,10 @@ class Database:
 
     def empty(self) -> None:
         """Leave nothing of what was written to it."""
-        self._admin.execute(self._empty, prepare=False)
+        self._admin.execute(self._empty)
         self._emptied += 1
         if self._emptied % _VACUUM_EVERY == 0:
-            self._admin.execute("VACUUM", prepare=False)
+            self._admin.execute("VACUUM")
 
     def close(self) -> None:
         """Close its connections."""

@@ -230,7 +230,7 @@ def test_both_ends_are_run(tmp_path: Path) -> None:
     program(tmp_path / ".ci" / "package", 'echo "package $*"')
     path = tmp_path / "bin"
     program(path / "make", 'echo "make $*"')
-    for name in ("chromium", "pg_ctlcluster"):
+    for name in ("chromium", "pg_ctlcluster", "pgbouncer"):
         program(path / name, "exit 0")
     oldest = program(path / "python3.11", 'echo "3.11.99 $0"')
     newest = program(path / "python3.14", 'echo "3.99.0 $0"')
@@ -273,7 +273,8 @@ def test_without_a_browser_or_a_server_ci_goes_on(tmp_path: Path) -> None:
     said = ended.stderr.splitlines()
     assert "tests/test_ui_browser.py" in said[1]
     assert "tests/postgres_system.py" in said[3]
-    assert said[4].startswith("no Python 3.11 or newer")
+    assert "tests/test_pooler.py" in said[5]
+    assert said[6].startswith("no Python 3.11 or newer")
 
 
 @only_with_bash
@@ -282,7 +283,7 @@ def test_without_a_python_ci_is_red(tmp_path: Path) -> None:
     shutil.copytree(REPOSITORY / ".ci", tmp_path / ".ci")
     program(tmp_path / ".ci" / "pythons", "exit 0")
     path = tmp_path / "bin"
-    for name in ("make", "chromium", "pg_ctlcluster"):
+    for name in ("make", "chromium", "pg_ctlcluster", "pgbouncer"):
         program(path / name, "exit 0")
     program(path / "python3", "exit 1")
     assert BASH is not None

@@ -36,8 +36,7 @@ class Connected:
         self.info = SimpleNamespace(backend_pid=told)
         self.serving = serving
 
-    def execute(self, _sql: str, *, prepare: bool) -> Any:
-        assert not prepare
+    def execute(self, _sql: str) -> Any:
         return SimpleNamespace(fetchall=lambda: [(self.serving,)])
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ def cores(database_url: str) -> Iterator[tuple[Core, Core]]:
 def run_on(core: Core, sql: str) -> None:
     """Have somebody else do something to the database."""
     session = core.store._connections.connect()  # type: ignore[attr-defined] # noqa: SLF001 - one of their own
-    session.connection.execute(sql.encode(), prepare=False)
+    session.connection.execute(sql.encode())
     session.close()
 
 

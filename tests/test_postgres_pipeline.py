@@ -47,7 +47,7 @@ def keep(number: int) -> tuple[str, list[object]]:
 
 def prepared(connection: psycopg.Connection) -> int:
     names = "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'agentd%'"
-    [(found,)] = connection.execute(names, prepare=False)
+    [(found,)] = connection.execute(names)
     assert isinstance(found, int)
     return found
 

@@ -58,7 +58,7 @@ class _Broken(PostgresStore):
     def break_schema(cls, url: str) -> None:
         """Leave in the database what this store would have made of it."""
         session = connect(url)
-        session.connection.execute(cls.damage.encode(), prepare=False)
+        session.connection.execute(cls.damage.encode())
         session.close()
 
 

@@ -79,11 +79,11 @@ class Listening(Session):
     def _explained(self, sql: str, bindings: Any) -> Plan:
         run = self.connection.execute
         values = ", ".join(Literal(value).as_string(self.connection) for value in bindings or ())
-        run(f"PREPARE asked AS {to_postgres(sql)}".encode(), prepare=False)
+        run(f"PREPARE asked AS {to_postgres(sql)}".encode())
         execute = f"EXECUTE asked({values})" if values else "EXECUTE asked"
         explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {execute}"
-        [(found,)] = run(explain.encode(), prepare=False).fetchall()
-        run(b"DEALLOCATE asked", prepare=False)
+        [(found,)] = run(explain.encode()).fetchall()
+        run(b"DEALLOCATE asked")
         plan: Plan = found[0]["Plan"]
         return plan
 
@@ -114,7 +114,7 @@ def filled(fill_with: Callable[[Store, int], None], size: int, *, is_known: bool
         fill_with(store, size)
     session = connect(url)
     if is_known:
-        session.connection.execute("ANALYZE", prepare=False)
+        session.connection.execute("ANALYZE")
     return Listening(session)
 
 
