@@ -1,6 +1,7 @@
 """The writer of a database on a server: who waits for it how long, and what they are told."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -161,6 +162,22 @@ def test_answers_come_on_the_loop() -> None:
     assert client.threads == {threading.main_thread()}
     assert [o.result.task_id for o in client.answers] == [one.task_id for one in scene.recorded]
     assert scene.store.writes == 1
+
+
+def test_loop_and_batch_take_quick_turns() -> None:
+    """Neither keeps the interpreter from the other for as long as a batch takes."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.005)
+
+    async def acts(scene: Scene) -> None:
+        scene.submit(client := Client())
+        await until(lambda: client.answers)
+        assert sys.getswitchinterval() < 0.001
+
+    try:
+        play(acts)
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_what_arrives_while_a_batch_is_on_its_way_is_the_next() -> None:
