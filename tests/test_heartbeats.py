@@ -15,6 +15,7 @@ import pytest
 
 from agentd import Client
 from agentd.client.heartbeats import Heartbeats, HolderStopped
+from agentd.client.requests import leases
 from agentd.errors import (
     BadSetting,
     ConnectionLost,
@@ -234,6 +235,36 @@ def test_no_daemon_at_all(error: Exception) -> None:
     heartbeats.release(held)
     assert times[-1] > SECONDS / 2
     assert loss.news.empty()
+
+
+@pytest.mark.parametrize("seconds", [0.15, 300.0])
+def test_a_daemon_that_is_back_and_busy(seconds: float) -> None:
+    """A lease that ran out while no daemon ran is held on to for as long as the daemon honours it.
+
+    It is that for at most 10 s, and no longer than a lease lasts.
+    """
+    daemon = Daemon(*[NobodyListens("none")] * 400, NoAnswer("busy"))
+    heartbeats, losses = daemon.heartbeats(), [Loss(daemon.clock) for _ in range(2)]
+    with heartbeats._changed:  # noqa: SLF001 - both are kept at one moment
+        for loss in losses:
+            heartbeats.keep(("t", "n", "l"), seconds, loss.tell)
+    back_at = daemon.beats(400)[-1]
+    assert back_at > seconds
+    for loss in losses:
+        after, why = loss.wait()
+        assert why == f"not confirmed for {seconds:g} s: busy"
+        grace = min(seconds, 10)
+        assert back_at + grace <= after <= back_at + grace + min(seconds / 9, 2.1)
+
+
+def test_what_no_daemon_honours_longer() -> None:
+    """A lock that ran out meanwhile is lost as soon as there is a daemon that confirms nothing."""
+    daemon = Daemon(*[NobodyListens("none")] * 20, NoAnswer("busy"))
+    heartbeats, loss = daemon.heartbeats(), Loss(daemon.clock)
+    request = leases.heartbeat_node("t", "n", "l")
+    heartbeats.keep_with(request, SECONDS, loss.tell)
+    *_, back_at = daemon.beats(21)
+    assert loss.wait()[0] == pytest.approx(back_at)
 
 
 def test_one_that_passes() -> None:

@@ -4,7 +4,7 @@ The rule this file keeps: a heartbeat goes out at a third of the lease, so two o
 a lease is gone when the daemon says so, or when no daemon that others may reach has confirmed it
 for its whole length. While no daemon runs nobody else can get the node, so it is held on to. After
 the daemon, or the whole machine, was away, a heartbeat goes out within a few seconds, because the
-daemon honours a lease that ran out meanwhile for 10 s at most.
+daemon honours a lease that ran out meanwhile for 10 s at most: as long as that it may be busy.
 """
 
 import os
@@ -35,6 +35,9 @@ _NAP = 2.0
 _LOOK = 0.25
 """Seconds in which a machine, however busy, says that nobody listens."""
 
+_GRACE = 10.0
+"""Seconds for which a daemon that was away honours a lease of a node, at most, once it is back."""
+
 _LINGER = 10.0
 """Seconds that the thread waits for another lease before it ends."""
 
@@ -64,7 +67,10 @@ class LeaseKeeper(Protocol):
 
 
 class HeldLease:
-    """One lease that is kept alive since `now`. Of its `seconds` so many have passed (`age`)."""
+    """One lease that is kept alive since `now`. Of its `seconds` so many have passed (`age`).
+
+    A daemon that was away honours it for so many seconds of `grace`.
+    """
 
     def __init__(
         self,
@@ -73,20 +79,28 @@ class HeldLease:
         age: float,
         lose: Callable[[str], None],
         now: float,
+        grace: float,
     ) -> None:
         self.request = request
         self.seconds = seconds or _NO_LENGTH
         self.every = max(seconds / 3, _SHORTEST)
         self.lose = lose
         self.confirmed_at = now
+        self.away_at = now - grace  # when there was no daemon
+        self._grace = grace
         self.due_at = now + max(self.every - max(age, 0.0), 0.0)
+
+    @property
+    def ends_at(self) -> float:
+        """When it is gone, where nothing confirms it and some daemon is there."""
+        return max(self.confirmed_at + self.seconds, self.away_at + self._grace)
 
     def patience(self, now: float) -> float:
         """Seconds that a heartbeat may take: what is over when the lease is, is told in time.
 
         Even the last one has the time to find out whether anybody listens.
         """
-        left = self.confirmed_at + self.seconds - now
+        left = self.ends_at - now
         return min(self.every, max(left, _LOOK)) if left > 0 else self.every
 
 
@@ -123,7 +137,8 @@ class Heartbeats:
 
         The lease is so many `seconds` long, and `age` of them have passed.
         """
-        return self.keep_with(leases.heartbeat_node(*lease), seconds, lose, age)
+        request = leases.heartbeat_node(*lease)
+        return self.keep_with(request, seconds, lose, age, min(seconds, _GRACE))
 
     def keep_with(
         self,
@@ -131,11 +146,12 @@ class Heartbeats:
         seconds: float,
         lose: Callable[[str], None],
         age: float = 0.0,
+        grace: float = 0.0,
     ) -> HeldLease:
-        """As `keep`, of what is kept alive with this request."""
+        """As `keep`, of what is kept alive with this request, and honoured with this `grace`."""
         if self._process != os.getpid():  # a fork leaves the thread behind, and its leases
             self._reset()
-        held = HeldLease(request, seconds, age, lose, self._clock())
+        held = HeldLease(request, seconds, age, lose, self._clock(), grace)
         with self._changed:
             self._held.add(held)
             if self._thread is None:
@@ -174,8 +190,10 @@ class Heartbeats:
         wait = min(held.every / 3, _RETRY)
         try:
             self._ask(held.request, held.patience(sent_at))
-        except (NobodyListens, NoSocket, StorageError, HolderStopped):
-            pass  # nobody gets the node while no daemon runs, or while it can record nothing
+        except (NobodyListens, NoSocket, StorageError):
+            self._note_absence(sent_at)
+        except HolderStopped:
+            pass
         except (*TRANSIENT, BadSetting) as error:  # settings are mended, too
             self._lose_overdue(error)
         except RequestRefused as refusal:
@@ -185,13 +203,20 @@ class Heartbeats:
             wait = held.every
         held.due_at = self._clock() + wait
 
+    # What one heartbeat met, the others would meet: they need not wait for their turn.
+
+    def _note_absence(self, now: float) -> None:
+        """Nobody gets a node while no daemon runs, or while it can record nothing."""
+        with self._changed:
+            for held in self._held:
+                held.away_at = now
+
     def _lose_overdue(self, error: Exception) -> None:
-        """What one heartbeat met, the others would meet: they need not wait for their turn."""
         with self._changed:
             held = list(self._held)
         now = self._clock()
         for each in held:
-            if now - each.confirmed_at >= each.seconds:
+            if now >= each.ends_at:
                 self._lose(each, f"not confirmed for {each.seconds:g} s: {error}")
 
     def _lose(self, held: HeldLease, why: str) -> None:

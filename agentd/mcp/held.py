@@ -10,7 +10,7 @@ from typing import Any
 
 from agentd.api import AcquireNextNodeResult, AcquireResourceLockResult, LockMode
 from agentd.client.heartbeats import Heartbeats
-from agentd.client.requests import endings, leases, locks
+from agentd.client.requests import endings, locks
 from agentd.client.requests.request import Request
 from agentd.text import printable
 
@@ -85,8 +85,7 @@ class Holdings:
         for each in (held.node_id, name):
             self.why_lost.pop(each, None)
         self.nodes[held.lease_id] = held
-        beat = leases.heartbeat_node(*held.ids)
-        held.kept = self._heartbeats.keep_with(beat, seconds, self._losing(held))
+        held.kept = self._heartbeats.keep(held.ids, seconds, self._losing(held))
         return held
 
     def add_lock(
