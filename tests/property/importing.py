@@ -85,7 +85,7 @@ class Importing(Asker):
         ]
         params = {name: told[name] for name in told if name not in NOT_OF_IMPORTS}
         params |= {"source": f"s{source}", "nodes": nodes, "created_at": began}
-        params["events"] = [self._note(each, nodes, with_id=True) for each in notes]
+        params["events"] = _each_id_once([self._note(each, nodes, with_id=True) for each in notes])
         self.send(("ImportTask", params))
 
     @precondition(lambda self: len(self.model.nodes) < 60)
@@ -129,6 +129,17 @@ class Importing(Asker):
                 uid(0x2_0000_0000 + self.asked) if is_new else known[note.which % len(known)]
             )
         return told
+
+
+def _each_id_once(told: list[Object]) -> list[Object]:
+    """Where an id is given again, without it: such a request is not even decoded."""
+    seen: set[object] = set()
+    for note in told:
+        if note.get("id") in seen:
+            del note["id"]
+        elif "id" in note:
+            seen.add(note["id"])
+    return told
 
 
 def _ended(end: End) -> Object:
