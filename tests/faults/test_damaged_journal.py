@@ -97,8 +97,23 @@ class Journal:
         """Whose record it is; empty where nothing else would tell, as of a task's last note."""
         task = self.task(seq)
         goes_on = self.row("SELECT count(*) FROM journal WHERE task_id = ? AND seq > ?", task, seq)
-        known = goes_on[0] or self.value("kind", seq) != b"EventCommitted"
-        return (task,) if known else ()
+        return (task,) if goes_on[0] or self.changed_rows(seq) else ()
+
+    def changed_rows(self, seq: int) -> bool:
+        """Whether rows would be others without the record."""
+        kind = self.value("kind", seq)
+        if kind != b"LeaseExtended":
+            return bool(kind != b"EventCommitted")
+        data, node = self.value("data", seq), self.value("node_id", seq).decode()
+        [same] = self.row(  # a heartbeat in the same moment as the one before
+            "SELECT count(*) FROM journal WHERE node_id = ? AND seq < ? AND "
+            "json_extract(CAST(data AS TEXT), '$.lease_id', '$.lease_expires_at') = "
+            "json_extract(CAST(? AS TEXT), '$.lease_id', '$.lease_expires_at')",
+            node,
+            seq,
+            data,
+        )
+        return not same
 
     def swap(self) -> Damage:
         """Put two rows in each other's places."""
