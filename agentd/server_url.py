@@ -49,6 +49,8 @@ _CHOICES = {
 _HIGHEST_PORT = 65_535
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _ESCAPED = "% is written %25, / is written %2F, : is written %3A, and @ is written %40"
+_SPLIT = "what is behind the password is no option: in a password, & is written %26"
+"""What would be the name of an option may be the password's second half."""
 
 
 class ServerUrl:
@@ -173,7 +175,7 @@ def _parse_query(text: str | None) -> Iterator[tuple[str, str]]:
             raise ValueError("expected options as in ?sslmode=verify-full&connect_timeout=5")
         keyword = _decode("name of an option", name)
         if keyword not in _OPTIONS:
-            raise ValueError(_say_unknown(keyword))
+            raise ValueError(_SPLIT if seen & _SECRETS else _say_unknown(keyword))
         if not value:
             raise ValueError(f"{keyword} has no value: give it one, or leave it out")
         if keyword in seen:

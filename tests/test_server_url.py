@@ -117,6 +117,7 @@ def test_hosts(url: str, hosts: list[str], more: str) -> None:
         ("postgresql://h/d?sslmode=full", "expected sslmode to be one of disable, allow,"),
         ("postgresql://h/d?ssl_mode=require", "no option 'ssl_mode': perhaps sslmode is meant"),
         ("postgresql://h/d?replication=1", "agentd takes no option 'replication'"),
+        ("postgresql://h/d?password=a&b=", "in a password, & is written %26"),
         ("postgresql://h/d?target_session_attrs=standby", "expected target_session_attrs to be"),
         (
             "postgresql://h/d?sslmode=require&sslmode=disable",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -82,6 +82,7 @@ def test_what_is_shown_is_the_same_server(url: str) -> None:
 
 
 @given(RAW, RAW, st.booleans())
+@example(before="0&", after="=", is_option=True)
 def test_no_secret_is_told(before: str, after: str, is_option: bool) -> None:  # noqa: FBT001
     """A password written as it is, unescaped: it is the password, or no word tells of it."""
     password = f"{before}{WORD}{after}"
