@@ -111,6 +111,7 @@ def test_what_fails_is_tried_again(shared: DaemonProcess, connection: Connection
         assert node(connection, there, "test")["status"] == "FAILED"
         await shown.press("r", "y")
         await shown.wait_for("test is PENDING again")
+        await shown.wait_for(lambda: "1 failed" not in shown.text)
         connection.call("FailNode", **acquire(connection, there.task), error_payload={})
         await shown.wait_for("1 failed")
         await shown.press("R", "y")
