@@ -168,7 +168,7 @@ def _parse_hosts(text: str) -> dict[str, str]:
 
 def _parse_query(text: str | None) -> Iterator[tuple[str, str]]:
     """The options, each once."""
-    seen = set()
+    seen: set[str] = set()
     for each in text.split("&") if text else ():
         name, equals, value = each.partition("=")
         if not equals or "=" in value:
