@@ -93,9 +93,13 @@ def pick_task(given: str, asked: Question, found: Sequence[tuple[str, str]]) -> 
 def pick_node(nodes: Sequence[NodeView], task: str, given: str) -> str:
     """The node of a task that this name, or the beginning or the end of an id, stands for.
 
+    The first word of one name alone will do: it is the node's id in the tool that its plan is from.
     Raises `NodeNotFound` where it stands for none, `Ambiguous` for several.
     """
     found = [node for node in nodes if node_name(node) == given]
+    if not found and given:
+        named = [node for node in nodes if (node_name(node) or "").partition(" ")[0] == given]
+        found = named if len(named) == 1 else []
     if not found and given:
         begin, end = id_prefix(given), given.lower()
         found = [

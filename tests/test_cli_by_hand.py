@@ -12,6 +12,7 @@ import pytest
 from agentd.cli.ids import find_node_ids
 from agentd.cli.node.beginnings import find_beginnings
 from agentd.client import Client
+from agentd.errors import NodeNotFound
 from tests.command_line import Ended, agentd_here, on_a_terminal
 from tests.daemon_process import DaemonProcess, encoded
 from tests.test_client_waits import until_waiting
@@ -108,6 +109,19 @@ def test_many_nodes_are_looked_up_at_once(shared: DaemonProcess) -> None:
         assert find_node_ids(client, task, [*ids]) == [*ids.values()]
         assert find_node_ids(client, task, [*ids.values()]) == [*ids.values()]
     assert asked.call_count == 1
+
+
+def test_the_first_word_of_a_name(shared: DaemonProcess) -> None:
+    """It stands for the node where no other name begins so: plans of other tools have ids there."""
+    names = ("2 Sign in", "2.1 Form", "2.1 Hash", "b")
+    task = register(shared, *({"name": name} for name in names))
+    ids = {name: node["id"] for name, node in nodes(shared, task).items()}
+    with Client(shared.socket_path) as client:
+        assert find_node_ids(client, task, ["2", "2 Sign in"]) == [ids["2 Sign in"]] * 2
+        with pytest.raises(NodeNotFound):
+            find_node_ids(client, task, ["2.1"])
+        with pytest.raises(NodeNotFound):
+            find_node_ids(client, task, ["2 Sign"])
 
 
 def test_a_node_that_there_is_not(shared: DaemonProcess) -> None:

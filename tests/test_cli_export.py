@@ -1,6 +1,7 @@
 """`agentd task export`: a task goes out whole, and what went out comes back."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,26 @@ def test_into_a_file(shared: DaemonProcess, worked_on: str, tmp_path: Path) -> N
     assert (ended.code, "give --form json, or a file with -o" in ended.out) == (2, True)
 
 
+def test_a_file_that_is_there(shared: DaemonProcess, worked_on: str, tmp_path: Path) -> None:
+    """It stays as it is until `--force` says otherwise; a link to it stays a link."""
+    there, link = tmp_path / "mine", tmp_path / "link"
+    there.write_text("mine", encoding="utf-8")
+    link.symlink_to(there)
+    run = ("task", "export", worked_on, "-o", str(link))
+    ended = agentd_here(shared.home, *run)
+    told = f"agentd: {link} exists: choose another name, or add --force to replace it"
+    assert (ended.code, ended.out, ended.error) == (1, "", told)
+    assert there.read_text(encoding="utf-8") == "mine"
+    assert agentd_here(shared.home, *run, "--force").code == 0
+    assert link.is_symlink()
+    assert '"agentd_task":1' in there.read_text(encoding="utf-8")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (str(pipe), "/dev/null"):
+        ended = agentd_here(shared.home, "task", "export", worked_on, "--force", "-o", path)
+        assert (ended.code, "not a regular file" in ended.error) == (1, True)
+
+
 def test_a_dry_run_of_what_went_out(shared: DaemonProcess, worked_on: str, tmp_path: Path) -> None:
     """Nodes are shown by their names, as they were in the task."""
     path = tmp_path / "task.jsonl"
@@ -221,3 +242,10 @@ END = '{"end": {"nodes": 1, "events": 0}}'
 def test_an_export_that_was_damaged(lines: tuple[str, ...], told: str) -> None:
     """What is wrong with it is said, with its line, and nothing is imported."""
     assert any(told in fault for fault in faults("\n".join(lines)))
+
+
+def test_what_ended_long_ago() -> None:
+    """A node may have ended before 1970: a moment is a moment."""
+    node = '{"node": {"id": "n", "status": "COMPLETED", "ended_at": -62135596800}}'
+    (read_again,) = read_plan(f"{HEAD}\n{node}\n{END}".encode(), "t").nodes
+    assert read_again.ended_at == -62135596800

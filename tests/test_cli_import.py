@@ -50,7 +50,8 @@ def test_every_example_registers_and_drains(shared: DaemonProcess, path: Path) -
                 client.decide_gate(task, gate.node_id, "approve")
         status = client.task_status(task)
     states = {node.name: node.status for node in status.nodes if node.status != "COMPLETED"}
-    assert states == ({"4": "FAILED"} if path.name == "tasks.json" else {})
+    cancelled = {"4 Import from the old system": "FAILED"}
+    assert states == (cancelled if path.name == "tasks.json" else {})
 
 
 def test_what_is_done_has_arrived(shared: DaemonProcess, plan_file: Path) -> None:
@@ -63,6 +64,30 @@ def test_what_is_done_has_arrived(shared: DaemonProcess, plan_file: Path) -> Non
         lease = client.acquire_next_node(task)
         assert lease is not None
         assert lease.name == "shirts"
+
+
+def test_a_plan_that_does_not_say_what_it_is_for(shared: DaemonProcess, tmp_path: Path) -> None:
+    """The file says it; in a hidden folder, which each project has, the project does."""
+    issues = tmp_path / "orchard" / ".beads" / "issues.jsonl"
+    issues.parent.mkdir(parents=True)
+    issues.write_text('{"id": "o-1", "title": "t"}\n', encoding="utf-8")
+    beside = tmp_path / "orchard" / "issues.jsonl"
+    beside.write_bytes(issues.read_bytes())
+    tasks = tmp_path / "orchard" / ".taskmaster" / "tasks" / "tasks.json"
+    tasks.parent.mkdir(parents=True)
+    told = {"description": "Tasks for master context"}  # as in each project
+    tag = {"tasks": [{"id": 1, "title": "t"}], "metadata": told}
+    tasks.write_text(json.dumps({"master": tag}), encoding="utf-8")
+    run = ("task", "import", "--dry-run", "--json")
+    goals = [
+        json.loads(agentd_here(shared.home, *run, str(path)).out)["data"]["goal"]
+        for path in (issues, beside, tasks)
+    ]
+    assert goals == [
+        "orchard/.beads/issues.jsonl",
+        "issues.jsonl",
+        "orchard/.taskmaster/tasks/tasks.json",
+    ]
 
 
 def test_a_repeat_finds_the_task(shared: DaemonProcess, plan_file: Path) -> None:

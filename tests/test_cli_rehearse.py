@@ -97,7 +97,9 @@ def test_the_database_is_only_read(worked: Path) -> None:
         (("--set", "limit.claud=1"), "did you mean 'claude'?"),
         (("--set", "worker=1"), "did you mean workers?"),
         (("--since", "1s"), "nothing was recorded in that time"),
+        (("--since", "2099-01-01T00:00:00Z"), "nothing was recorded in that time"),
         (("--task", "ffffffff"), "no task"),
+        (("--task", "00000000-0000-4000-8000-000000000000"), "there is no task 00000000-"),
     ],
 )
 def test_what_cannot_be_rehearsed_is_said_in_one_line(

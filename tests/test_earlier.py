@@ -183,6 +183,12 @@ def test_a_file_that_cannot_be_read(home: Path, tmp_path: Path) -> None:
     """The system's own word for it is in the line."""
     loop = tmp_path / "loop.db"
     loop.symlink_to(loop)
+    long = tmp_path / (
+        "x" * 300
+    )  # as a folder that nobody is let into: not even whether it is there
+    ended = agentd_here(home, "import-database", str(long))
+    told = f"agentd: {long} cannot be read: File name too long"
+    assert (ended.code, ended.error) == (5, told)
     ended = agentd_here(home, "import-database", str(loop))
     assert ended.code in (1, 5)
     assert str(loop) in ended.error
@@ -194,9 +200,9 @@ def test_a_file_that_cannot_be_read(home: Path, tmp_path: Path) -> None:
         ("UPDATE dag_nodes SET status = 'DONE'", "its status is 'DONE'"),
         ("UPDATE dag_nodes SET dependencies = '[\"x\"]'", "'x' is no id"),
         ("UPDATE dag_nodes SET dependencies = json_array(id)", "depends on itself"),
-        (OF_ANOTHER_TASK, "which is not a node"),
+        (OF_ANOTHER_TASK, "which is not a node of this task"),
         ("UPDATE dag_nodes SET dependencies = '{}'", "its dependencies are no list"),
-        ("UPDATE dag_nodes SET payload_schema = '{'", "its payload_schema is no JSON"),
+        ("UPDATE dag_nodes SET payload_schema = '{'", "its payload_schema is no JSON: '{'"),
         ("UPDATE dag_nodes SET result_payload = 'done'", "its result_payload is no JSON"),
         ("UPDATE dag_nodes SET updated_at = 'today'", "its updated_at is 'today'"),
         ("UPDATE dag_nodes SET updated_at = 1 << 60", "is no time"),

@@ -66,6 +66,7 @@ def test_what_is_none_of_them(text: str) -> None:
     [
         ("goal: g\nnodes: {a: }", "`agentd task register` takes it"),
         ('{"goal": "g", "nodes": []}', "`agentd task register` takes it"),
+        ('[\n{"id": "a-1", "issue_type": "task"}]', "a line each, as `bd export`"),
         ('{"task": {}, "counts": {}, "nodes": []}', "leave out `--form`"),
     ],
 )

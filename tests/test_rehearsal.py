@@ -392,6 +392,14 @@ def test_nothing_is_there_to_rehearse_where_nothing_happened(core: Core) -> None
         read_stretch(reader, None, None)
 
 
+def test_nothing_is_there_to_rehearse_where_nobody_worked(core: Core) -> None:
+    """What was only registered has no times to go by: figures of zeros would say nothing."""
+    core.register(*independent(2))
+    for settings in ([], ["lease_secs=30"]):
+        with pytest.raises(Failure, match="no node was worked on, or ended, in that time"):
+            rehearsed(core, *settings)
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
@@ -407,6 +415,8 @@ def test_nothing_is_there_to_rehearse_where_nothing_happened(core: Core) -> None
         ("jitter=2", "expected 0 to 1"),
         ("jitter=nan", "expected 0 to 1"),
         ("rate.a=5", "expected such as 10/60s"),
+        ("timeout_secs=0", "expected 1 to 31,536,000"),
+        ("budget.usd=-1", "expected 0 to 1,000,000,000,000,000"),
         ("limit.a=-1", "expected a whole number"),
         ("on_failure=stop", "expected block or continue"),
         ("on_expiry=maybe", "expected true or false"),

@@ -74,7 +74,8 @@ class _RowReader:
         try:
             graph.check(list(needed), needed, ())
         except InvalidGraph as error:
-            raise values.refuse(name, error.message) from None
+            told = error.message.replace("of this request", "of this task")
+            raise values.refuse(name, told) from None
         return Task(
             task_id,
             values.text(row.goal, name, "goal"),

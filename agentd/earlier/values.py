@@ -51,7 +51,7 @@ class Values:
         try:
             return msgspec.json.decode(value)
         except (msgspec.MsgspecError, RecursionError, TypeError, UnicodeDecodeError) as error:
-            raise self.refuse(row, f"its {name} is no JSON: {shown(value)}") from error
+            raise self.refuse(row, f"its {name} is no JSON: {_shown_json(value)}") from error
 
     def moment(self, value: Any, row: str, name: str) -> int:
         """A time as it was written there, in Unix milliseconds."""
@@ -68,6 +68,14 @@ class Values:
             return to_milliseconds(value, name)
         except ValueError:
             raise self.refuse(row, f"its {name} {shown(value)} is no time") from None
+
+
+def _shown_json(value: Any) -> str:
+    """As it was written, where it is a text at all."""
+    try:
+        return shown(value.decode())
+    except (AttributeError, UnicodeDecodeError):
+        return shown(value)
 
 
 def shown(value: Any) -> str:

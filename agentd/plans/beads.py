@@ -2,11 +2,14 @@
 
 The rule this file keeps: `blocks` is a dependency; a parent waits for its children, and these for
 what blocks it, as `bd ready` has it. Closed ones arrive COMPLETED, comments as events. Relations
-that block nothing are noted.
+that block nothing are noted, and stay in the payload.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Raw
 
 from agentd.api import GateSpec
 from agentd.documents.faults import DocumentText
@@ -15,9 +18,9 @@ from agentd.plans.part import Part, null_left_out
 from agentd.plans.plan import Plan, PlanEvent
 from agentd.plans.settings import moment
 
-_BLOCKS = ("blocks", "blocked-by", "waits-for")
+_BLOCKS = ("blocks", "blocked-by", "waits-for", "merge-blocks")
 _EXTERNAL = "external:"
-_PARENT = "parent-child"
+_PARENT = ("parent-child", "parent")
 _NO_WORK = {
     "tombstone": "it was deleted",
     "pinned": "it is a marker, and no work",
@@ -29,12 +32,16 @@ _NO_WORK_TYPES = {
     "role": "it is what an agent is for, and no work",
     "rig": "it is a place of work, and no work",
 }
-_NOT_BEGUN = ("open", "in_progress", "hooked", "blocked", "")
+_CLOSED = "closed"
+_DONE = ("done", "completed")
+"""What people call it who have statuses of their own."""
+
+_NOT_BEGUN = ("open", "")
 _PRIORITY = {0: 20, 1: 10, 2: 0, 3: -10, 4: -20}
 _DEEPEST = 16
 """Parents above an issue that are looked at: Beads itself allows three."""
 
-_NOT_IN_PAYLOAD = {"id", "dependencies", "comments", "_type"}
+_NOT_IN_PAYLOAD = {"dependencies", "depends_on", "comments", "_type"}
 
 
 class _Issue(NamedTuple):
@@ -44,13 +51,21 @@ class _Issue(NamedTuple):
 
 
 class _Edges(NamedTuple):
-    """By key: what blocks an issue, whose child it is, and which children it has."""
+    """By key: what blocks an issue, whose child it is, which children it has, what else is said."""
 
     blocks: dict[str, list[str]]
-    parent: dict[str, str]
+    parents: dict[str, list[str]]
     children: dict[str, list[str]]
+    others: dict[str, list[Raw]]
+    """Relations that block nothing, as they were written."""
     external: set[str]
     """What blocks some issue and belongs to another project."""
+
+    def take_parent(self, key: str, parent: str) -> None:
+        """That issue is a child of the other one; said twice is said once."""
+        if parent not in self.parents.setdefault(key, []):
+            self.parents[key].append(parent)
+            self.children.setdefault(parent, []).append(key)
 
 
 def read_beads(source: str, written: DocumentText) -> Plan:
@@ -60,6 +75,7 @@ def read_beads(source: str, written: DocumentText) -> Plan:
     edges = _edges(builder, issues)
     for issue in issues:
         _add(builder, issue, edges)
+    builder.forget_missing()
     return builder.plan("", {})
 
 
@@ -77,7 +93,7 @@ def _issues(builder: Builder) -> Iterator[_Issue]:
         if key is None:
             continue
         if (why := _no_work(fields)) is not None:
-            builder.note(part, f"the issue {key} is left out: {why}")
+            builder.note(part, f"{why}: left out")
             builder.left_out[key] = why
         else:
             yield _Issue(part, key, fields)
@@ -96,86 +112,126 @@ def _type(fields: Mapping[str, Part]) -> str:
 
 
 def _edges(builder: Builder, issues: list[_Issue]) -> _Edges:
-    edges = _Edges({}, {}, {}, set())
+    edges = _Edges({}, {}, {}, {}, set())
     keys = {issue.key for issue in issues}
     for issue in issues:
-        part = issue.fields.get("dependencies")
-        for each in part.items("a list of dependencies") if part is not None else ():
-            relation = null_left_out(each.fields("an object with `depends_on_id` and `type`"))
-            if "depends_on_id" not in relation:
-                each.fault("`depends_on_id` is missing")
-                continue
-            other = relation["depends_on_id"].text()
-            kind = relation["type"].text() if "type" in relation else "blocks"
-            if other is not None and kind is not None:
-                _relate(builder, edges, each, issue.key, other, kind)
-        prefix = issue.key.rpartition(".")[0]  # children are called bd-7.1 where bd-7 is theirs
-        if issue.key not in edges.parent and prefix in keys:
-            edges.parent[issue.key] = prefix
-            edges.children.setdefault(prefix, []).append(issue.key)
+        key, fields = issue.key, issue.fields
+        for name in ("dependencies", "depends_on"):
+            part = fields.get(name)
+            for each in part.one_or_more("a list of dependencies") if part is not None else ():
+                _read_relation(builder, edges, each, key, keys)
+        prefix = key.rpartition(".")[0]  # children are called bd-7.1 where bd-7 is theirs
+        if key not in edges.parents and prefix in keys:
+            edges.take_parent(key, prefix)
     return edges
 
 
-def _relate(builder: Builder, edges: _Edges, part: Part, key: str, other: str, kind: str) -> None:
-    if kind in _BLOCKS:
-        if other in builder.left_out:
-            builder.note(part, f"{other} is left out, and blocks nothing")
+def _read_relation(
+    builder: Builder, edges: _Edges, part: Part, key: str, keys: Collection[str]
+) -> None:
+    """What an issue says of another one; an id alone, as people write it, is what blocks it."""
+    other, kind = (part.text(), "blocks") if part.kind == "a text" else _relation(part)
+    if other is None or kind is None:
+        return
+    if kind in _PARENT:
+        if other in keys:
+            edges.take_parent(key, other)
         else:
-            if other.startswith(_EXTERNAL) and other not in edges.external:
-                edges.external.add(other)
-                builder.add_gate(part, other, [], f"{other}: is it there, in the other project?")
-            edges.blocks.setdefault(key, []).append(other)
-    elif kind == _PARENT:
-        if other in builder.left_out:
-            builder.note(part, f"{other} is left out, so {key} has no parent")
-        elif key in edges.parent:
-            part.fault(f"{key} has two parents: {edges.parent[key]} and {other}")
-        else:
-            edges.parent[key] = other
-            edges.children.setdefault(other, []).append(key)
+            gone = "left out" if other in builder.left_out else "not there"
+            builder.note(part, f"the parent is {gone}: it has none here")
+    elif kind in _BLOCKS:
+        _block(builder, edges, part, key, other)
     elif kind == "conditional-blocks":
         builder.note(part, f"{key} runs only where {other} fails: it waits for a decision here")
         gate = f"{key}: has {other} failed?"
         builder.add_gate(part, gate, [], f"{key} runs only where {other} fails. Has it?")
         edges.blocks.setdefault(key, []).append(gate)
     else:
-        builder.note(part, f"the relation {kind!r} to {other} blocks nothing: left out")
+        builder.note(part, f"the relation {kind!r} blocks nothing: it is in the payload alone")
+        edges.others.setdefault(key, []).append(part.raw)
 
 
-def _above(edges: _Edges, key: str) -> Iterator[str]:
-    """What blocks an issue because it blocks one that it is below, but for those themselves."""
-    path = [key]
-    while len(path) <= _DEEPEST and (parent := edges.parent.get(path[-1])) not in (None, *path):
-        path.append(str(parent))
-    for parent in path[1:]:
-        yield from (each for each in edges.blocks.get(parent, ()) if each not in path)
+def _relation(part: Part) -> tuple[str | None, str | None]:
+    """The other issue, and what it is to this one."""
+    relation = null_left_out(part.fields("an object with `depends_on_id` and `type`"))
+    if "depends_on_id" not in relation:
+        part.fault("`depends_on_id` is missing")
+        return None, None
+    kind = relation["type"].text() if "type" in relation else "blocks"
+    return relation["depends_on_id"].text(), kind
+
+
+def _block(builder: Builder, edges: _Edges, part: Part, key: str, other: str) -> None:
+    if other in builder.left_out:
+        builder.note(part, "what it waits for is left out, and blocks nothing")
+        return
+    if b"any-children" in bytes(part.raw):
+        builder.note(part, "any of the children would do there: it waits for all of them")
+    if other.startswith(_EXTERNAL) and other not in edges.external:
+        edges.external.add(other)
+        builder.add_gate(part, other, [], f"{other}: is it there, in the other project?")
+    edges.blocks.setdefault(key, []).append(other)
+
+
+def _ancestors(edges: _Edges, key: str) -> list[str]:
+    """What an issue is below, the nearest first."""
+    found, level = {key: None}, [key]
+    for _ in range(_DEEPEST):
+        level = [each for child in level for each in edges.parents.get(child, ())]
+        level = [each for each in dict.fromkeys(level) if each not in found]
+        found.update(dict.fromkeys(level))
+    return [*found][1:]
+
+
+def _blockers(builder: Builder, issue: _Issue, edges: _Edges, *, closed: bool) -> list[str]:
+    """What blocks an issue, also because it blocks one that it is below, but for those themselves.
+
+    A child that waits for one of those would never run, there as here; one that is closed did.
+    """
+    key, above = issue.key, _ancestors(edges, issue.key)
+    own = edges.blocks.get(key, [])
+    for each in [each for each in above if closed and each in own]:
+        builder.note(
+            issue.part, f"it has ended, and waited for {each}, which it is below: left out"
+        )
+        own = [other for other in own if other != each]
+    inherited = (each for parent in above for each in edges.blocks.get(parent, ()))
+    return [*own, *(each for each in inherited if each not in (key, *above))]
 
 
 def _add(builder: Builder, issue: _Issue, edges: _Edges) -> None:
     fields, key = issue.fields, issue.key
     status = (fields["status"].text() if "status" in fields else None) or ""
-    closed = status == "closed"
-    if not closed and status not in _NOT_BEGUN:
+    closed = status in (_CLOSED, *_DONE)
+    if status in _DONE:
+        builder.note(fields["status"], f"{status!r} is no status of Beads: it is COMPLETED")
+    elif not closed and status not in _NOT_BEGUN:
         builder.note(fields["status"], f"{status!r} is no state of a node: it is PENDING")
-    children = edges.children.get(key, ())
-    needs = [*edges.blocks.get(key, ()), *_above(edges, key), *children]
     result: dict[str, Any] = {"status": status}
     if "close_reason" in fields:
         result["close_reason"] = fields["close_reason"].raw
     done = Done("COMPLETED", result, moment(builder, fields.get("closed_at"))) if closed else None
+    payload = {name: each.raw for name, each in fields.items() if name not in _NOT_IN_PAYLOAD}
+    if key in edges.others:
+        payload["dependencies"] = Raw(msgspec.json.encode(edges.others[key]))
     builder.add(
         issue.part,
         key,
-        needs,
-        {name: each.raw for name, each in fields.items() if name not in _NOT_IN_PAYLOAD},
+        [*_blockers(builder, issue, edges, closed=closed), *edges.children.get(key, ())],
+        payload,
+        title=fields["title"].text() if "title" in fields else None,
         settings=_settings(builder, fields, closed=closed),
         done=done,
     )
-    if "comments" in fields:
-        for comment in fields["comments"].items("a list of comments"):
-            own = null_left_out(comment.fields("a comment, an object with `text`"))
-            at = moment(builder, own.get("created_at"))
-            builder.say(PlanEvent(key, "COMMENT", comment.raw, at, comment.place))
+    _say_comments(builder, issue)
+
+
+def _say_comments(builder: Builder, issue: _Issue) -> None:
+    part = issue.fields.get("comments")
+    for comment in part.items("a list of comments") if part is not None else ():
+        own = null_left_out(comment.fields("a comment, an object with `text`"))
+        at = moment(builder, own.get("created_at"))
+        builder.say(PlanEvent(issue.key, "COMMENT", comment.raw, at, comment.place))
 
 
 def _settings(builder: Builder, fields: Mapping[str, Part], *, closed: bool) -> Mapping[str, Any]:

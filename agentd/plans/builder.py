@@ -13,9 +13,10 @@ from msgspec import Raw
 from agentd.api import GateSpec
 from agentd.documents.faults import BadDocument, DocumentText, Faults, Place
 from agentd.plans.checking import MOST_EDGES, check, check_events
-from agentd.plans.names import name_of
+from agentd.plans.names import titled
 from agentd.plans.part import Part
 from agentd.plans.plan import Ended, NotTaken, Plan, PlanEvent, PlanNode
+from agentd.text import quote
 
 MOST_NODES = 200_000
 """Nodes of one plan: more of them are no plan that anybody made."""
@@ -72,6 +73,7 @@ class Builder:
         needs: Iterable[str],
         payload: Mapping[str, Any],
         *,
+        title: str | None = None,
         settings: Mapping[str, Any] | None = None,
         done: Done | None = None,
     ) -> None:
@@ -79,7 +81,7 @@ class Builder:
 
         Its name goes in front of its payload, where workers and pictures look for it.
         """
-        name = name_of(part, key)
+        name = titled(part, key, title)
         own = {"name": name or key, **{at: value for at, value in payload.items() if at != "name"}}
         written = msgspec.json.encode(own)
         waits_for = [*dict.fromkeys(needs)]
@@ -98,6 +100,17 @@ class Builder:
         """A question that somebody answers before the work goes on; its key."""
         self.add(part, key, needs, {}, settings={"gate": GateSpec(ask)})
         return key
+
+    def forget_missing(self) -> None:
+        """Note what ended nodes waited for and is not there: they wait for nothing any more."""
+        known = {node.key for node in self.nodes} | {*self.groups, *self.left_out}
+        for node in (node for node in self.nodes if node.ended is not None):
+            gone = [need for need in node.needs if need not in known]
+            for need in gone:
+                why = f"it has ended, and waited for {quote(need)}, which is not there: left out"
+                self.note(Part(node.place, node.payload), why)
+            if gone:
+                node.needs = [need for need in node.needs if need in known]
 
     def say(self, event: PlanEvent) -> None:
         """One more event."""

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from agentd.api import ImportedNodeSpec, NodeSpec, RegisterTaskParams
+from agentd.api import ImportedNodeSpec, RegisterTaskParams
 from agentd.api.imports import settle_ends
 from agentd.api.moments import to_milliseconds
 from agentd.api.registration import settle_nodes
@@ -30,7 +30,7 @@ _NODE_FIELDS = (*NODE_SETTINGS, "gate")
 _TASK_FIELDS = ("labels", "budget", "priority", "node_defaults")
 _TYPES: Mapping[str, Any] = {
     field.name: field.type
-    for kind in (RegisterTaskParams, NodeSpec)
+    for kind in (RegisterTaskParams, ImportedNodeSpec)
     for field in msgspec.structs.fields(kind)
 }
 _ENDED: Mapping[str | None, Ended] = {"COMPLETED": "COMPLETED", "FAILED": "FAILED"}
@@ -142,7 +142,7 @@ def _read_end(builder: Builder, part: Part, fields: Mapping[str, Part], node: Pl
         node.ended = _ENDED[status]
         node.result = None if result is None else result.raw
         if "ended_at" in fields:
-            node.ended_at = fields["ended_at"].seconds("Unix seconds")
+            node.ended_at = _sent(fields, ("ended_at",)).get("ended_at")
     elif status == "RUNNING":
         builder.note(fields["status"], "its lease was another daemon's: it is PENDING")
     elif status != "PENDING":

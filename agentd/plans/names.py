@@ -2,7 +2,7 @@
 
 The rule this file keeps: a name that is too long is cut, and ends in what tells it from others that
 begin alike; a name that would be taken for an id is in the payload alone. What no name can have is
-a fault.
+a fault. Where a form has titles besides, its id is the first word of the name.
 """
 
 import hashlib
@@ -27,6 +27,13 @@ def name_of(part: Part, key: str) -> str | None:
         part.fault(f"the name {quote(key)} has a control character in it (U+{ord(found[0]):04X})")
         return None
     return None if is_id(key) else cut(key)
+
+
+def titled(part: Part, key: str, title: str | None) -> str | None:
+    """As `name_of`, with a title behind the key, on one line."""
+    name = name_of(part, key)
+    words = " ".join(_CONTROL.sub(" ", title or "").split())
+    return cut(f"{key} {words}") if words and key.strip() and not _CONTROL.search(key) else name
 
 
 def cut(name: str) -> str:

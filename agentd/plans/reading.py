@@ -69,6 +69,7 @@ NAMES = (*sorted((*FORMS, "markdown")),)
 _KEY = re.compile(r"""^["']?([A-Za-z_][\w-]*)["']?[ \t]*:""", re.MULTILINE)
 _GROUP = re.compile(r"""^[ \t]*-?[ \t]*["']?apiVersion["']?[ \t]*:[ \t]*["']?(\w+)""", re.MULTILINE)
 _ISSUE = re.compile(r"""\{\s*"(?:id|_type)"\s*:""")
+_LISTED = re.compile(r"""\s*\[\s*\{(?=[^{}]*"issue_type"\s*:)""")
 _BOX = re.compile(r"^[ \t>]*(?:[-*+]|\d+[.)])[ \t]+\[.\](?:[ \t]|$)", re.MULTILINE)
 _GROUPS = {"argoproj": "argo", "tekton": "tekton"}
 _TELLING = {
@@ -142,6 +143,10 @@ def _advice(text: str) -> str:
     if text.lstrip()[:1] == "{":
         with contextlib.suppress(msgspec.MsgspecError):  # numbers and characters beyond its own
             keys = {*msgspec.json.decode(text, type=dict[str, Raw])}
+    if _LISTED.match(text):
+        return (
+            "it looks like a list of Beads' issues: give all of them, a line each, as `bd export`"
+        )
     if {"task", "counts", "nodes"} <= keys:
         return "what `agentd task export` wrote for programs does not come back: leave out `--form`"
     if {"goal", "nodes"} <= keys:

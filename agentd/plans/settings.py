@@ -16,6 +16,7 @@ from agentd.plans.part import Part
 _MOST_ATTEMPTS = 1_000
 _MOST_PRIORITY = 100
 _EXPRESSION = "it is an expression, which is worked out by its own tool: left out"
+_NO_MOMENT = "0001-01-01T00:00:00"
 EXPRESSION_SIGNS = ("${", "{{", "$(", "`")
 
 
@@ -67,11 +68,14 @@ def priority(value: int | None) -> Mapping[str, Any]:
 
 
 def moment(builder: Builder, part: Part | None) -> str | None:
-    """A moment in RFC 3339; None where there is none, or what is none, which is noted."""
+    """A moment in RFC 3339; None where there is none, or what is none, which is noted.
+
+    The year 1 is what programs in Go write that know none.
+    """
     if part is None or part.kind == "null":
         return None
     text = part.text("a moment such as 2026-01-31T12:00:00Z")
-    if not text:
+    if not text or text.startswith(_NO_MOMENT):
         return None
     try:
         to_milliseconds(text, part.where)

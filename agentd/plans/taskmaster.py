@@ -2,12 +2,13 @@
 
 The rule this file keeps: a task waits for its subtasks, and these for what it depends on, since
 that is the order in which Task Master names what is next. What is done arrives COMPLETED, what was
-cancelled FAILED, with its subtasks: nothing of it is to be done, and what depends on it goes on
-waiting.
+cancelled FAILED, with its subtasks: nothing of it is to be done. What depends on what was cancelled
+goes on waiting.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from agentd.documents.faults import DocumentText
 from agentd.plans.builder import Builder, Done
@@ -19,70 +20,112 @@ _PRIORITIES = {"critical": 20, "high": 10, "medium": 0, "low": -10}
 _DONE = ("done", "completed")
 _CANCELLED = "cancelled"
 _NOT_BEGUN = ("pending", "")
-_NOT_IN_PAYLOAD = {"id", "subtasks", "dependencies"}
+_SAYS_NOTHING = re.compile(r"Tasks for .+ context|Tag created on .+")
+_NOT_IN_PAYLOAD = {"subtasks", "dependencies"}
+_FOR_ALL_BELOW = ("priority", "status")
 
 
 def read_taskmaster(source: str, written: DocumentText) -> Plan:
     """The plan of a file: of one tag, or of all that it has. Raises `BadDocument`."""
     builder = Builder("taskmaster", source, written)
     root = null_left_out(builder.root.fields("an object with `tasks`, or with tags"))
-    tags = {"": builder.root} if "tasks" in root else _tags(builder, root)
+    tags = _tags(builder, root)
     context: dict[str, Any] = {}
-    goal = None
+    goals = []
     for tag, part in tags.items():
         fields = null_left_out(part.fields())
-        goal = _read_tag(builder, tag if len(tags) > 1 else "", fields) or goal
-        rest = {name: each.raw for name, each in fields.items() if name != "tasks"}
+        goals.append(_read_tag(builder, tag if len(tags) > 1 else "", fields))
+        rest = {name: each.raw for name, each in fields.items() if name not in ("tasks", *tags)}
         context.update({tag: rest} if tag and rest else rest)
     if not tags:
         builder.root.fault("there is neither `tasks` nor a tag with `tasks` in it")
-    return builder.plan(goal or "", context)
+    builder.forget_missing()
+    return builder.plan(next(filter(None, goals), ""), context)
 
 
 def _tags(builder: Builder, root: Mapping[str, Part]) -> dict[str, Part]:
-    found = {}
+    """By name: the parts that have tasks; the one without a name is the file itself."""
+    found = {"": builder.root} if "tasks" in root else {}
     for name, part in root.items():
         if part.kind == "an object" and "tasks" in null_left_out(part.fields()):
             found[name] = part
-        else:
+        elif "tasks" not in root:
             builder.note(part, "it is no tag with `tasks`: left out")
     return found
 
 
-def _read_tag(builder: Builder, tag: str, fields: Mapping[str, Part]) -> str | None:
+class _Tag(NamedTuple):
+    """What the keys of its nodes begin with, and the tasks that it has, by their numbers."""
+
+    builder: Builder
+    prefix: str
+    tasks: Collection[str]
+
+
+class _Above(NamedTuple):
+    """What subtasks are below: its number, what it waits for, and what holds for them, too."""
+
+    number: str
+    needs: Sequence[str]
+    fields: Mapping[str, Part]
+
+
+def _read_tag(builder: Builder, name: str, fields: Mapping[str, Part]) -> str | None:
     """Make the nodes of a tag's tasks; what its metadata say of them."""
-    prefix = f"{tag}:" if tag else ""
-    for part in fields["tasks"].items("a list of tasks"):
-        _read_task(builder, prefix, part)
+    parts = fields["tasks"].items("a list of tasks")
+    tasks = [
+        null_left_out(part.fields("a task, an object with `id` and `title`")) for part in parts
+    ]
+    numbers = [_own_number(part, task) for part, task in zip(parts, tasks, strict=True)]
+    tag = _Tag(builder, f"{name}:" if name else "", {each for each in numbers if each is not None})
+    for part, task, number in zip(parts, tasks, numbers, strict=True):
+        if number is not None:
+            needs = [
+                tag.prefix + need for each in _needs(task) if (need := each.text()) is not None
+            ]
+            children = _read_subtasks(tag, _Above(number, needs, task))
+            _add(builder, part, tag.prefix + number, [*needs, *children], task)
     described = None
-    for name in ("metadata", "meta"):
-        if name in fields and fields[name].kind == "an object":
-            own = null_left_out(fields[name].fields())
-            for field in ("description", "projectName"):
-                if described is None and field in own:
-                    described = own[field].text()
+    for field in ("metadata", "meta"):
+        if field in fields and fields[field].kind == "an object":
+            own = null_left_out(fields[field].fields())
+            for saying in ("description", "projectName"):
+                if described is None and saying in own:
+                    described = _said(own[saying])
     return described
 
 
-def _read_task(builder: Builder, prefix: str, part: Part) -> None:
-    task = null_left_out(part.fields("a task, an object with `id` and `title`"))
-    number = _own_number(part, task)
-    if number is None:
-        return
-    key = prefix + number
-    needs = [prefix + each for each in _needs(task)]
-    children = []
-    for child in task["subtasks"].items("a list of subtasks") if "subtasks" in task else ():
-        subtask = null_left_out(child.fields("a subtask, an object with `id` and `title`"))
-        own = _own_number(child, subtask)
-        if own is None:
+def _said(part: Part) -> str | None:
+    """What somebody wrote there; None for what Task Master itself writes of each tag."""
+    text = part.text()
+    return None if text is None or _SAYS_NOTHING.fullmatch(text) else text
+
+
+def _read_subtasks(tag: _Tag, above: _Above) -> list[str]:
+    """Make the nodes of what is below a task; their keys."""
+    if "subtasks" not in above.fields:
+        return []
+    parts = above.fields["subtasks"].items("a list of subtasks")
+    subtasks = [null_left_out(part.fields("a subtask, an object with `id`")) for part in parts]
+    numbers = [
+        _within(above.number, part, task) for part, task in zip(parts, subtasks, strict=True)
+    ]
+    keys = []
+    for part, subtask, number in zip(parts, subtasks, numbers, strict=True):
+        if number is None:
             continue
-        within = own if own.startswith(f"{number}.") else f"{number}.{own}"
-        children.append(prefix + within)
-        wanted = [prefix + _sibling(number, each) for each in _needs(subtask)]
-        above = {name: each for name, each in task.items() if name in ("priority", "status")}
-        _add(builder, child, children[-1], [*needs, *wanted], subtask, above)
-    _add(builder, part, key, [*needs, *children], task)
+        needs = [*above.needs, *_needs_below(tag, above.number, subtask, numbers)]
+        held = {name: each for name, each in above.fields.items() if name in _FOR_ALL_BELOW}
+        below = _read_subtasks(tag, _Above(number, needs, {**held, **subtask}))
+        keys.append(tag.prefix + number)
+        _add(tag.builder, part, keys[-1], [*needs, *below], subtask, held)
+    return keys
+
+
+def _within(above: str, part: Part, fields: Mapping[str, Part]) -> str | None:
+    """The number of a subtask in its file: some have that of their task in front already."""
+    number = _own_number(part, fields)
+    return number if number is None or number.startswith(f"{above}.") else f"{above}.{number}"
 
 
 def _own_number(part: Part, fields: Mapping[str, Part]) -> str | None:
@@ -92,14 +135,31 @@ def _own_number(part: Part, fields: Mapping[str, Part]) -> str | None:
     return fields["id"].text("a number or a text")
 
 
-def _needs(fields: Mapping[str, Part]) -> Sequence[str]:
+def _needs(fields: Mapping[str, Part]) -> Sequence[Part]:
     part = fields.get("dependencies")
-    return [] if part is None else part.texts("a list of ids")
+    return [] if part is None else part.one_or_more("a list of ids")
 
 
-def _sibling(parent: str, need: str) -> str:
+def _needs_below(
+    tag: _Tag, above: str, fields: Mapping[str, Part], siblings: Collection[str | None]
+) -> list[str]:
     """A subtask names its siblings by their own numbers, and others by `task.subtask`."""
-    return need if "." in need else f"{parent}.{need}"
+    found = []
+    for part in _needs(fields):
+        need = part.text("an id")
+        if need is None:
+            continue
+        sibling = need if "." in need else f"{above}.{need}"
+        if sibling not in siblings and f"{above}.".startswith(f"{need}."):
+            tag.builder.note(part, f"it is below {need}, which waits for it: left out")
+            continue
+        if sibling not in siblings and need in tag.tasks:
+            tag.builder.note(
+                part, f"no subtask beside it is called {need}: the task {need} is meant"
+            )
+            sibling = need
+        found.append(tag.prefix + sibling)
+    return found
 
 
 def _add(
@@ -112,12 +172,15 @@ def _add(
 ) -> None:
     """Make the node of a task, or of a subtask of the one `above`."""
     above = above or {}
-    status = _status(fields)
+    status, over = _status(fields), _status(above)
     ended: Ended | None = None
     if status in _DONE:
         ended = "COMPLETED"
-    elif _CANCELLED in (status, _status(above)):
+    elif _CANCELLED in (status, over):
         status, ended = _CANCELLED, "FAILED"
+    elif over in _DONE:
+        builder.note(part, f"it is {status or 'open'}, and what it is below is {over}: COMPLETED")
+        status, ended = over, "COMPLETED"
     elif status not in _NOT_BEGUN:
         builder.note(fields["status"], f"{status!r} is no state of a node: it is PENDING")
     done = None
@@ -129,6 +192,7 @@ def _add(
         key,
         needs,
         payload,
+        title=fields["title"].text() if "title" in fields else None,
         settings=_priority(builder, fields.get("priority", above.get("priority"))),
         done=done,
     )

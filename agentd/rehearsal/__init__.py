@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from agentd.errors import Failure
 from agentd.rehearsal.assumptions import assumptions
 from agentd.rehearsal.figures import Figures, Span
 from agentd.rehearsal.names import require_names
@@ -49,10 +50,17 @@ def rehearse(stretch: Stretch, policy: Policy) -> Rehearsal:
     """Play the stretch under the policy.
 
     It takes as long as two folds of the stretch and the decisions in it.
-    Raises `BadSetting` where nothing names the policy's limits or units.
+    Raises `BadSetting` where nothing names the policy's limits or units, and `Failure` where nobody
+    worked, nothing ended, and no workers are asked for.
     """
     require_names(stretch, policy)
     recording = record_stretch(stretch)
+    worked = recording.attempts or recording.held or recording.targets
+    if not worked and policy.workers is None:
+        raise Failure(
+            "no node was worked on, or ended, in that time: there is nothing to rehearse; --since "
+            "looks further back"
+        )
     played = Play(stretch, recording, policy).run()
     return Rehearsal(
         stretch.begin,

@@ -99,7 +99,7 @@ def _number_between(
     def parse(text: str) -> float:
         found = read(text)
         if not least <= found <= most:
-            raise ValueError(f"{text!r}: expected {least:,g} to {most:,g}")
+            raise ValueError(f"{text!r}: expected {least:,.16g} to {most:,.16g}")
         return found
 
     return parse

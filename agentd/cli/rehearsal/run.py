@@ -10,10 +10,12 @@ from agentd import config
 from agentd.api import rfc3339
 from agentd.api.moments import to_milliseconds
 from agentd.cli.database.opening import opened_to_read
+from agentd.cli.failures import Usage
 from agentd.cli.ids import resolve_task_id
 from agentd.cli.printing import print_data
 from agentd.cli.progress_bar import show_progress
 from agentd.cli.rehearsal.showing import show_rehearsal
+from agentd.errors import BadSetting, TaskNotFound
 from agentd.rehearsal import Rehearsal, parse_policy, read_stretch, rehearse
 from agentd.store import Store
 
@@ -21,8 +23,9 @@ _DAY_SECS = 86_400
 
 
 def run(options: argparse.Namespace) -> int:
-    """Play it, and print both. Raises `BadSetting`, `TaskNotFound`, and `Failure` for no events."""
-    policy = parse_policy(options.settings)
+    """Play it, and print both. Raises `Usage`, `TaskNotFound`, and `Failure` for no events."""
+    with _settings_given():
+        policy = parse_policy(options.settings)
     with opened_to_read(config.load()) as store, show_progress() as progress:
         task_id = None if options.task is None else _find_task(store, options.task)
         since = options.since
@@ -34,13 +37,22 @@ def run(options: argparse.Namespace) -> int:
                 reader, task_id, None if since is None else to_milliseconds(since, "--since")
             )
         progress("rehearsing", 0, 0)
-        with _no_collections():
+        with _settings_given(), _no_collections():
             played = rehearse(stretch, policy)
     if options.json:
         print_data(_as_data(played))
     else:
         show_rehearsal(played)
     return 0
+
+
+@contextmanager
+def _settings_given() -> Iterator[None]:
+    """What is wrong with them is wrong with the command line, and with no file."""
+    try:
+        yield
+    except BadSetting as error:
+        raise Usage(str(error)) from error
 
 
 @contextmanager
@@ -58,7 +70,12 @@ def _find_task(store: Store, given: str) -> str:
         with store.read() as reader:
             return [(row.task_id, "") for row in reader.tasks(begin, None, limit)]
 
-    return resolve_task_id(given, find)
+    task_id = resolve_task_id(given, find)
+    if not find(task_id, 1):  # an id in full is taken as it is
+        raise TaskNotFound(
+            f"there is no task {task_id}: `agentd task list` shows the tasks there are"
+        )
+    return task_id
 
 
 def _as_data(played: Rehearsal) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """`agentd task export TASK`: a task as a file, to be imported elsewhere, or to be read."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ from agentd.cli.progress_bar import show_progress
 from agentd.cli.screen import is_terminal
 from agentd.client import Client
 from agentd.durable import replace_file
+from agentd.errors import Failure
 from agentd.plans.writing import Written, write_agentd, write_json, write_markdown
 from agentd.progress import Progress
 from agentd.text import printable_json
@@ -23,10 +25,12 @@ _PAGE = 1_000
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the task. Raises `TaskNotFound`, `Ambiguous`, `OSError` of the file."""
+    """Write the task. Raises `TaskNotFound`, `Ambiguous`, `Failure` or `OSError` of the file."""
     to_file = options.output not in (None, "-")
     if options.json and not to_file and options.form != "json":
         raise Usage("--json prints an envelope: give --form json, or a file with -o")
+    if to_file:
+        _refuse_taken(Path(options.output), force=options.force)
     with Client() as client, show_progress() as progress:
         task = _whole(client, find_task_id(client, options.task), progress)
     if to_file:
@@ -74,14 +78,25 @@ def _write(options: argparse.Namespace, task: Written) -> None:
         content = write_json(task) + b"\n"
     else:
         content = b"".join(_lines(task, options.form))
+    _refuse_taken(Path(options.output), force=options.force)  # much can happen meanwhile
     try:
-        replace_file(Path(options.output), content)
+        replace_file(Path(os.path.realpath(options.output)), content)  # and not a link to it
     except OSError as error:  # which may name the draft beside it, that nobody has asked for
         raise OSError(error.errno, error.strerror, options.output) from error
     if options.json:
         written = {"path": options.output, "form": options.form}
         counts = {"nodes": len(task.status.nodes), "events": len(task.notes)}
         print_data({"task_id": task.status.task.id, **written, **counts})
+
+
+def _refuse_taken(path: Path, *, force: bool) -> None:
+    """Raise `Failure` where something is there that must not be replaced."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # root could replace a device
+        raise Failure(
+            f"{path} is not a regular file: choose another name, or - for standard output"
+        )
+    if path.is_file() and not force:
+        raise Failure(f"{path} exists: choose another name, or add --force to replace it")
 
 
 def _print(lines: Iterable[bytes]) -> None:

@@ -102,6 +102,7 @@ def export(verb: Parser) -> None:
     verb.add_argument(
         "-o", "--output", metavar="FILE", help="write it there (default: to standard output)"
     )
+    verb.add_argument("--force", action="store_true", help="replace the file, if it is there")
 
 
 def add_own(verb: Parser) -> None:

@@ -17,6 +17,9 @@ from agentd.plans.plan import Plan
 _LARGEST = 512 * 1024 * 1024
 """Bytes of a plan: more of them are no plan that anybody wrote."""
 
+_FOLDERS_ABOVE = 2
+"""Folders above a plan of which one may be hidden."""
+
 
 class PlanSource(NamedTuple):
     """What was written, what messages call it, the end of its name, and its real path."""
@@ -56,9 +59,16 @@ def source_of(plan: Plan, given: PlanSource) -> str:
 
 def goal_of(plan: Plan, given: PlanSource) -> str:
     """What is to be done; where the plan says nothing, the name of the file."""
-    named = plan.goal.strip() or ("" if given.path is None else Path(given.path).name)
+    named = plan.goal.strip() or ("" if given.path is None else _file_name(Path(given.path)))
     goal = named or f"a plan from {given.name}"
     return goal if _is_text(goal) else ascii(goal)
+
+
+def _file_name(path: Path) -> str:
+    """Its name; below a hidden folder, as each project has one, from the project on."""
+    above = [*path.parents][:_FOLDERS_ABOVE]
+    depth = next((at for at, each in enumerate(above) if each.name.startswith(".")), None)
+    return path.name if depth is None else str(Path(*path.parts[-depth - 3 :])).lstrip("/")
 
 
 def _is_text(words: str) -> bool:

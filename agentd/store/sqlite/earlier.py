@@ -248,9 +248,13 @@ def opened_earlier(path: Path) -> Iterator[EarlierFile]:
 
 def _refuse_file(path: Path) -> None:
     """What can be told before SQLite is asked."""
-    if not path.exists():
+    try:
+        there, is_file = path.exists(), path.is_file()
+    except OSError as error:  # nobody lets us into its folder
+        raise DatabaseRefused(f"{path} cannot be read: {error.strerror}") from error
+    if not there:
         raise DatabaseRefused(f"there is no file {path}: {ANOTHER}")
-    if not path.is_file():
+    if not is_file:
         raise DatabaseRefused(f"{path} is not a file: {ANOTHER}")
     header = read_header(path, ANOTHER)
     if application_of(header) == APPLICATION_ID:

@@ -95,6 +95,7 @@ complete -c agentd -n '_shtab_agentd_using task export' -s h -l help -d 'show th
 complete -c agentd -n '_shtab_agentd_using task export' -l json -d 'print one JSON envelope'
 complete -c agentd -n '_shtab_agentd_using task export' -l form -xka "agentd markdown json" -d 'agentd: all of it, for `agentd task import`; markdown: a checklist to read; json: for programs (default: agentd)'
 complete -c agentd -n '_shtab_agentd_using task export' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write it there (default: to standard output)'
+complete -c agentd -n '_shtab_agentd_using task export' -l force -d 'replace the file, if it is there'
 complete -c agentd -n '_shtab_agentd_using task export; and test $_shtab_agentd_npos -eq 0' -ka "(agentd complete tasks 2>/dev/null)" -d 'the task'"'"'s id, a beginning that no other has, or @ for the newest, @2 the one before'
 complete -c agentd -n '_shtab_agentd_using task; and test $_shtab_agentd_npos -eq 0' -a list -d 'List the tasks, the newest first.'
 complete -c agentd -n '_shtab_agentd_using task list' -s h -l help -d 'show this help message and exit'
