@@ -140,6 +140,20 @@ def test_a_dry_run(home: Path, plan_file: Path) -> None:
     assert shown.width <= COLUMNS
 
 
+def test_a_dry_run_of_what_is_too_large(home: Path, tmp_path: Path) -> None:
+    """A graph that cannot be drawn is listed, as far as a person reads."""
+    path = tmp_path / "PLAN.md"
+    path.write_text("- [ ] all\n" + "".join(f"  - [ ] n{number}\n" for number in range(600)))
+    shown = on_a_terminal(home, "task", "import", str(path), "--dry-run")
+    lines = shown.plain.splitlines()
+    assert any(line.startswith("PENDING   all ← n0, n1, ") for line in lines)
+    assert lines[-2:] == [
+        "PENDING   n98",
+        "501 more; into a pipe or a file, all of them are printed",
+    ]
+    assert shown.width <= COLUMNS
+
+
 def test_what_is_alike_is_said_once(home: Path) -> None:
     """And how often it is there."""
     jobs = "".join(f"  j{number}: {{runs-on: x, steps: []}}\n" for number in range(30))

@@ -88,3 +88,69 @@ def test_a_box_behind_an_empty_item_is_text() -> None:
 def test_tabs_and_lines_behind_a_box() -> None:
     """A tab is a blank, and what stands on the next line is what the item says."""
     assert [*read("- [ ] a\tb\n- [ ] \n  c\n").needs] == ["a b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("line", "ended"),
+    [
+        ("- [] a", None),
+        ("- [  ] a", None),
+        ("- [ x ] a", "COMPLETED"),
+        ("- [x]a", "COMPLETED"),
+        ("1) [ ]a", None),
+    ],
+)
+def test_boxes_as_people_write_them(line: str, ended: str | None) -> None:
+    """With a blank too many or too few, none in the box or none behind it."""
+    shown = read(f"{line}\n")
+    assert shown.needs == {"a": []}
+    assert shown.node("a").ended == ended
+    assert not shown.not_taken
+
+
+@pytest.mark.parametrize("line", ["- [x](to)", "- [ ][to]", "- [x]: to", "- []", "- [wip] a"])
+def test_what_looks_like_a_box(line: str) -> None:
+    """A link, its target, and words in brackets are none."""
+    assert [*read(f"- [ ] b\n{line}\n").needs] == ["b"]
+
+
+def test_boxes_that_make_no_item_are_told() -> None:
+    """In a paragraph, a table, an indented block, or HTML; not in code, and not in a comment."""
+    shown = read(
+        "- [ ] a\n  [ ] b\n\n[] c\n\n-[x] d\n\n| [ ] | e |\n\n    - [ ] f\n\n<p>\n- [ ] g\n</p>\n\n"
+        "```\n- [ ] h\n```\n\n<!--\n- [ ] i\n-->\n\n[x] is `[ ]`, [x](to) and [ ]\n"
+    )
+    assert shown.needs == {"a": []}
+    assert [each.line for each in shown.plan.not_taken] == [2, 4, 6, 8, 10, 13, 24]
+    (told,) = faults("# a\n\n-[ ] b\n", "markdown")
+    assert told.endswith("the one on line 3 is no item of a list")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("**Ship** it (`make ship`)", "Ship it (make ship)"),
+        ("see [the page](https://example.org/a) ![a picture](x.png)", "see the page a picture"),
+        ("~~gone~~ \\*now\\* &amp; then <b>x</b>", "gone *now* & then <b>x</b>"),
+        ("snake_case_name of Vec<T> <!-- id 7 -->", "snake_case_name of Vec<T>"),
+        ("<https://example.org>", "https://example.org"),
+        ("`` ` ``", "`"),
+        ("**", "**"),
+        ("<!-- only -->", "<!-- only -->"),
+    ],
+)
+def test_a_name_is_what_people_see(text: str, name: str) -> None:
+    """Without the signs of Markdown; what was written is the title."""
+    shown = read(f"# {text}\n- [ ] {text}\n", "markdown")
+    assert [*shown.needs] == [name]
+    assert shown.payload(name)["title"] == text
+    assert shown.plan.goal == name
+
+
+def test_front_matter() -> None:
+    """It is no heading, and its lines are counted; a rule is no front matter."""
+    shown = read("---\ntitle: T\ntags: [a]\n---\n\n- [?] a\n", "markdown")
+    assert "section" not in shown.payload("a")
+    assert shown.not_taken == {"the item": 6}
+    assert read("---\r\ntitle: T\r\n---\r\n- [?] a\r\n", "markdown").not_taken == {"the item": 4}
+    assert [*read("---\n- [ ] a\n\n---\n- [ ] b\n", "markdown").needs] == ["a", "b"]

@@ -40,6 +40,10 @@ def test_the_example() -> None:
         ("type: graph\nsteps: [{name: a}, {name: b}]", {"a": [], "b": []}),
         ("steps: [{name: a, depends: b}, {name: b}]", {"a": ["b"], "b": []}),
         ("steps: [make, {id: b, name: B}]", {"step-1": [], "b": ["step-1"]}),
+        (
+            "steps: [x, {name: step-1}, {run: y}, {id: step-2}]",
+            {"step-3": [], "step-1": ["step-3"], "step-5": ["step-1"], "step-2": ["step-5"]},
+        ),
         ("steps: {a: {run: x}, b: {depends: a}}", {"a": [], "b": ["a"]}),
         (
             "type: chain\nsteps: [{name: a}, [{name: b}, {name: c}], {name: d}]",
@@ -150,3 +154,72 @@ def test_all_of_a_question_goes_along() -> None:
     settings = shown.node("a").settings
     assert (settings["gate"].timeout_secs, settings["on_failure"]) == (60, "continue")
     assert {*shown.not_taken} == {"worker_selector", "steps[0].retry_policy"}
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ("a b", ["a", "b"]),
+        ("'a, b;c|\"d e\"'", ["a", "b", "c", "d e"]),
+        ('\'[1, {"k": "v"}]\'', [1, {"k": "v"}]),
+        ("{items: 'x y', max_concurrency: 2}", ["x", "y"]),
+        ("[{k: v}, 2]", [{"k": "v"}, 2]),
+    ],
+)
+def test_items_that_are_written_there(items: str, expected: list[object]) -> None:
+    """As a list, or in one text as Dagu takes it apart."""
+    shown = read(f"steps:\n - {{id: a, run: sub, parallel: {items}}}\n")
+    assert [shown.payload(key)["item"] for key in shown.needs] == expected
+
+
+@pytest.mark.parametrize("items", ["$LIST", "'${LIST}'", "'`ls`'", "{items: '$(ls)'}", "'  '"])
+def test_items_that_are_not(items: str) -> None:
+    """Nobody knows which nodes there are, or there are none."""
+    (told,) = faults(f"steps:\n - {{id: a, run: sub, parallel: {items}}}\n")
+    assert told.startswith("line 2: `parallel`: ")
+
+
+def test_a_dependency_under_another_name() -> None:
+    """It would be lost: the name that was meant is told, for each step."""
+    told = faults("steps:\n - {name: a, dependsOn: b}\n - {name: b}\n - {id: c, waitFor: ['-']}\n")
+    assert [each.partition(":")[0] for each in told] == ["line 2", "line 4"]
+    assert all("says in `depends` what is waited for" in each for each in told)
+    assert "`waitFor`" in told[1]
+
+
+def test_documents_that_say_nothing() -> None:
+    """An end that separates nothing makes no other workflow."""
+    assert not read("---\nsteps: [a]\n---\n").not_taken
+    (told,) = faults("---\n---\n", "dagu")
+    assert told.endswith("expected a workflow, an object with `steps`, got null")
+
+
+def test_how_often_a_workflow_runs() -> None:
+    """A loop is listed, and so is what nobody here knows."""
+    shown = read(
+        "loop: {until: x, max_iterations: 5}\noverlapPolicy: skip\nMaxCleanUpTimeSec: 3\n"
+        "env: []\nshedule: '1'\nsteps: [{name: a, mailOn: {failure: true}, label: x}]\n"
+    )
+    steps = {"steps[0].mailOn", "steps[0].label"}
+    assert {*shown.not_taken} == {"loop", "overlapPolicy", "shedule", *steps}
+    assert shown.payload("a")["label"] == "x"
+
+
+def test_a_mapping_of_steps_is_a_chain_that_is_told() -> None:
+    """As a list is."""
+    assert read("steps: {a: {run: x}, b: {run: y}}").not_taken == {"steps": 1}
+
+
+def test_what_holds_for_every_step() -> None:
+    """Defaults are a step's own where it says nothing else; a question is asked once."""
+    shown = read(
+        "defaults: {timeout_sec: 9, retry_policy: {limit: 1}, continue_on: failed, env: [A: b]}\n"
+        "steps:\n - make\n - {id: a, run: x, timeout_sec: 5}\n"
+        " - {id: b, action: human.task, with: {prompt: 'Go?'}}\n"
+    )
+    first, second = shown.node("step-1").settings, shown.node("a").settings
+    assert (first["timeout_secs"], second["timeout_secs"]) == (9, 5)
+    assert first["retry"].max_attempts == second["retry"].max_attempts == 2
+    question = shown.node("b").settings
+    assert (question["gate"].timeout_secs, question["on_failure"]) == (None, "continue")
+    assert {*shown.not_taken} == {"defaults.env", "steps"}

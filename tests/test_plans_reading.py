@@ -83,6 +83,7 @@ def test_what_agentd_takes_otherwise(text: str, told: str) -> None:
         (b"", "is empty"),
         (b" \n\t\n", "is empty"),
         (b"\xff\xfes\x00t\x00e\x00p\x00s\x00", "byte 1 (0xff) is not UTF-8"),
+        (b"\xfe\xff\x00s", "it looks like UTF-16: save it as UTF-8"),
         ("steps: [{name: é}]".encode("latin-1"), "(0xe9) is not UTF-8"),
         (b"steps:\n- {name: a}\n- {name: b\0}", "line 3: a NUL character stands there"),
         (b"steps: [{name: a\n", "is not valid YAML: line "),
@@ -152,3 +153,37 @@ def test_a_long_cycle_is_told_in_few_words() -> None:
     (fault,) = faults(json.dumps({"tasks": tasks}))
     assert "(5,000 nodes in all)" in fault
     assert len(fault) < 300
+
+
+CIRCLE = "version: 2.1\njobs: {a: {steps: []}}\nworkflows: {w: {jobs: [a]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        (CIRCLE, None),
+        (f"on: push\n{CIRCLE}", "github"),
+        ("- [ ] a\n\n```yaml\non: push\njobs:\n  a: {}\n```\n", "markdown"),
+        ("- [] a\n", "markdown"),
+        ("- [x]a\n", "markdown"),
+        ("- []\n", None),
+    ],
+)
+def test_what_looks_like_another_form(text: str, form: str | None) -> None:
+    """Jobs of another tool are not GitHub's, and what a checklist shows does not make it one."""
+    assert recognise(text) == form
+
+
+def test_lines_that_would_take_long() -> None:
+    """However many blanks, brackets or signs there are on one, it is read at once."""
+    many = 200_000
+    lines = ("- [%s" % (" " * many), "- [ ] %s" % ("[" * many), "| [" * many, "-" * many)
+    assert len(read("".join(f"{line}\n\n" for line in lines)).needs) == 1
+    spaced = f"on: push\njobs: {{a: {{if: 'x{' ' * many}y'}}}}"
+    assert "a: if" in read(spaced).needs
+
+
+@pytest.mark.parametrize("form", NAMES)
+def test_a_comment_alone(form: str) -> None:
+    """Whatever form it is said to have, it is refused."""
+    assert faults("# nothing\n", form)

@@ -74,7 +74,7 @@ class _Call(NamedTuple):
 def read_argo(source: str, written: DocumentText) -> Plan:
     """The plan of a workflow. Raises `BadDocument`."""
     builder = Builder("argo", source, written)
-    documents = builder.root.items()
+    documents = builder.documents()
     root = null_left_out(documents[0].fields("a Workflow"))
     for other in documents[1:]:
         other.fault("a second document begins: a workflow is one")

@@ -54,6 +54,11 @@ class Builder:
         self._bytes = 0
         self._edges = 0
 
+    def documents(self) -> list[Part]:
+        """The documents of the file that say something; where none does, one that is null."""
+        found = [each for each in self.root.items() if each.kind != "null"]
+        return found or [Part(self.root.place, Raw(b"null"))]
+
     def note(self, part: Part, why: str, *path: str | int) -> None:
         """Something at that place, or within it, has no counterpart."""
         there = Part(part.place.below(*path), part.raw) if path else part

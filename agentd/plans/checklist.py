@@ -2,7 +2,7 @@
 
 The rule this file keeps: an item waits for those that are nested below it, and for no other; a box
 that is ticked is done. The first heading is the goal, the headings above an item are its section.
-Anything that is no item is text for people, and stays where it is.
+Anything that is no item is text for people, and stays where it is; a box in it is told.
 """
 
 import re
@@ -15,16 +15,26 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from agentd.documents.faults import BadDocument, DocumentText, Place
+from agentd.plans.boxes import NO_ITEM, find_boxes
 from agentd.plans.builder import Builder, Done
+from agentd.plans.inline import plain
 from agentd.plans.names import cut
 from agentd.plans.part import Part
 from agentd.plans.plan import NotTaken, Plan
 
-_BOX = re.compile(r"\[(.)\](?:[ \t]+|$)(.*)", re.DOTALL)
+_BOX = re.compile(
+    r"(?:\[[ \t]?(.?)[ \t]?\](?:[ \t]+|$)"
+    r"|\[([ xX])\](?![\s(\[:]))"  # the blank behind it is forgotten often
+    r"(.*)",
+    re.DOTALL,
+)
 _DONE = ("x", "X")
 _EXPORTED = re.compile(r"^[A-Z]+, registered \S+, task [0-9a-f-]{36}$", re.MULTILINE)
 """What `agentd task export --form markdown` writes below the goal."""
 
+_FRONT_MATTER = re.compile(
+    r"---[ \t]*\n(?=\s*[\w-]+[ \t]*:).*?\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL
+)
 _EVER_DEEPER = 10**9
 """Levels that the library takes: beyond its own bound it would leave out what is there."""
 
@@ -43,6 +53,7 @@ class _Item:
 
 def read_checklist(source: str, text: str) -> Plan:
     """The plan of a checklist. Raises `BadDocument`."""
+    text = _without_front_matter(text)
     try:
         tokens = _parser().parse(text)
     except RecursionError as error:
@@ -52,14 +63,30 @@ def read_checklist(source: str, text: str) -> Plan:
     items = [*_in_order(reader.items)]
     written = DocumentText(b"[]", lambda path: items[int(path[0])].line if path else 1)
     builder = Builder("markdown", source, written)
+    overlooked = [*find_boxes(tokens)]
     if not items:
-        builder.root.fault("there is no item with a box, such as `- [ ] write the tests`")
+        _fault_empty(builder, overlooked)
+    builder.not_taken.extend(NotTaken(line, "the text", NO_ITEM) for line in overlooked)
     keys = _keys(items)
     for at, item in enumerate(items):
         _add(builder, at, item, keys)
     if (exported := _EXPORTED.search(text)) is not None:
         builder.not_taken.append(_as_text(text.count("\n", 0, exported.start()) + 1))
     return builder.plan(reader.goal or "", {})
+
+
+def _without_front_matter(text: str) -> str:
+    """What some tools write in front of a text; its lines are still counted."""
+    normal = text.replace("\r\n", "\n").replace("\r", "\n")
+    found = _FRONT_MATTER.match(normal)
+    return normal if found is None else "\n" * found[0].count("\n") + normal[found.end() :]
+
+
+def _fault_empty(builder: Builder, overlooked: Sequence[int]) -> None:
+    told = "there is no item with a box, such as `- [ ] write the tests`"
+    if overlooked:
+        told += f"; the one on line {overlooked[0]} is no item of a list"
+    builder.root.fault(told)
 
 
 def _as_text(line: int) -> NotTaken:
@@ -111,20 +138,21 @@ class _Reader:
     def _take_heading(self, text: str) -> None:
         level, self._heading = self._heading, 0
         if self.goal is None and level == 1:
-            self.goal = text
+            self.goal = plain(text)
             return
         self._headings = [each for each in self._headings if each[0] < level]
         self._headings.append((level, text))
 
     def _take_item(self, token: Token) -> None:
         found = _BOX.fullmatch(token.content)
-        if found is None or not found[2].strip():
+        if found is None or not found[3].strip():
             self._take_more(token)  # an item without a box tells of the one that it is below
             return
-        text, _, more = found[2].strip().partition("\n")
+        text, _, more = found[3].strip().partition("\n")
         text = text.replace("\t", " ")  # a name has no tabs
         section = tuple(heading for _, heading in self._headings)
-        item = _Item((token.map or [0])[0] + 1, found[1], text.strip(), section)
+        mark = found[1] or found[2] or " "
+        item = _Item((token.map or [0])[0] + 1, mark, text.strip(), section)
         if more:
             item.more.append("\n".join(line.strip() for line in more.split("\n")))
         above = next((each for each in reversed(self._open[:-1]) if each is not None), None)
@@ -149,14 +177,16 @@ def _in_order(items: Sequence[_Item]) -> list[_Item]:
 
 
 def _keys(items: Sequence[_Item]) -> Mapping[int, str]:
-    """What each item is called, by its `id`: its text, numbered where several say the same."""
+    """What each item is called, by its `id`: its words, numbered where several say the same."""
     counts: dict[str, int] = {}
-    taken = {cut(item.text) for item in items}
+    words = {id(item): plain(item.text) for item in items}
+    taken = {cut(each) for each in words.values()}
     found = {}
     for item in items:
-        name = cut(item.text)
+        text = words[id(item)]
+        name = cut(text)
         counts[name] = counts.get(name, 0) + 1
-        while counts[name] > 1 and (numbered := cut(f"{item.text} ({counts[name]})")) in taken:
+        while counts[name] > 1 and (numbered := cut(f"{text} ({counts[name]})")) in taken:
             counts[name] += 1
         found[id(item)] = name if counts[name] == 1 else numbered
         taken.add(found[id(item)])
@@ -171,7 +201,8 @@ def _add(builder: Builder, at: int, item: _Item, keys: Mapping[int, str]) -> Non
     if item.more:
         payload["description"] = "\n\n".join(item.more)
     if item.mark not in (*_DONE, " "):
-        builder.note(part, f"the mark [{item.mark}] is neither done nor open: it is PENDING")
+        told = f"the mark [{item.mark}] is neither done nor open: it is PENDING"
+        builder.not_taken.append(NotTaken(item.line, "the item", told))
     needs = [keys[id(each)] for each in item.below]
     done = Done("COMPLETED", None, None) if item.mark in _DONE else None
     builder.add(part, keys[id(item)], needs, payload, done=done)

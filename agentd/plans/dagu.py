@@ -5,56 +5,40 @@ a chain are dependencies, `preconditions` and approvals are gates. Items that ar
 runs are a fault, for then nobody knows which nodes there are.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentd.api import GateSpec
 from agentd.documents.faults import DocumentText
 from agentd.plans.builder import Builder
-from agentd.plans.dagu_gates import gate_of, human_task
+from agentd.plans.dagu_fields import IN_CONTEXT, IN_PAYLOAD, ROOT_NOTES, STEP_NOTES
+from agentd.plans.dagu_gates import gate_of, human_task, is_human_task
+from agentd.plans.dagu_items import items_of
+from agentd.plans.dagu_names import snake
 from agentd.plans.dagu_routes import Route, read_routes
+from agentd.plans.misnamed import fault_misnamed
 from agentd.plans.part import Part, null_left_out
 from agentd.plans.plan import Plan
 from agentd.plans.settings import number, retry, timeout
 
-_RUNS_ELSEWHERE = "agentd starts nothing at a time of day, and sends no mail: use what calls it"
-_OF_ITS_OWN = "agentd has no such handlers: watch for the event with `agentd watch`"
-_WORKER = "which worker takes it is not asked: name labels in `requires`"
-_LIMIT = "set a limit with `agentd limit set`, and name it in `limits`"
-_ROOT_NOTES = {
-    "schedule": _RUNS_ELSEWHERE,
-    "mail_on": _RUNS_ELSEWHERE,
-    "handler_on": _OF_ITS_OWN,
-    "max_active_steps": _LIMIT,
-    "max_active_runs": _LIMIT,
-    "queue": _LIMIT,
-    "worker_selector": _WORKER,
-    "timeout_sec": "an imported task has no time-out of its own: `agentd task cancel` ends it",
-    "delay_sec": "it begins at once; `--paused` holds it",
-    "retry_policy": "a task is not tried again as a whole: `agentd task retry` does that",
-    "skip_if_successful": "it is imported once, whatever became of it",
-    "defaults": "of its settings those of the steps themselves are taken",
-}
-_STEP_NOTES = {
-    "repeat_policy": "a node that has completed is not run again",
-    "worker_selector": _WORKER,
-    "mail_on_error": _RUNS_ELSEWHERE,
-}
+_NAMES = ("id", "name")
+_DEFAULTED = ("continue_on", "retry_policy", "timeout_sec")
 _NOT_IN_PAYLOAD = {"name", "depends", "parallel"}
-_CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 
 def read_dagu(source: str, written: DocumentText) -> Plan:
     """The plan of a workflow; `written` are the documents of its file. Raises `BadDocument`."""
     builder = Builder("dagu", source, written)
-    documents = builder.root.items()
-    root = _snake(documents[0].fields("a workflow, an object with `steps`")) if documents else {}
-    builder.note_each(root, _ROOT_NOTES)
+    documents = builder.documents()
+    root = snake(documents[0].fields("a workflow, an object with `steps`"))
+    builder.note_each(root, ROOT_NOTES)
+    for unknown in root.keys() - {*ROOT_NOTES, *IN_CONTEXT}:
+        builder.note(root[unknown], "it is not known here: kept in the context")
     before = gate_of(builder, root, "the workflow", [])
     if "steps" in root:
-        _Steps(builder, _execution(builder, root), before).read(root["steps"])
-    elif documents:
+        defaults = _defaults(builder, root)
+        _Steps(builder, _execution(builder, root), before, defaults).read(root["steps"])
+    elif documents[0].kind == "an object":
         documents[0].fault("`steps` is missing: it says what is to be done")
     context: dict[str, Any] = {
         name: part.raw for name, part in root.items() if name not in ("steps", "name")
@@ -67,16 +51,12 @@ def read_dagu(source: str, written: DocumentText) -> Plan:
     return builder.plan(name or described or "", context, own_id=name)
 
 
-def _snake(fields: Mapping[str, Part]) -> dict[str, Part]:
-    """The fields by their newer names: `retryPolicy` was what `retry_policy` is now."""
-    found: dict[str, Part] = {}
-    for name, part in null_left_out(dict(fields)).items():
-        newer = _CAPITAL.sub(r"_\1", name).lower()
-        newer = {"precondition": "preconditions", "timeout": "timeout_sec"}.get(newer, newer)
-        if newer in found:
-            part.fault(f"`{name}` and another name of `{newer}` are given: give one")
-        found[newer] = part
-    return found
+def _defaults(builder: Builder, root: Mapping[str, Part]) -> Mapping[str, Part]:
+    """What holds for every step that says nothing else of it."""
+    written = snake(root["defaults"].fields()) if "defaults" in root else {}
+    for name in written.keys() - {*_DEFAULTED}:
+        builder.note(written[name], "it is in the context, and added to no step here")
+    return {name: part for name, part in written.items() if name in _DEFAULTED}
 
 
 def _execution(builder: Builder, root: Mapping[str, Part]) -> str:
@@ -84,7 +64,8 @@ def _execution(builder: Builder, root: Mapping[str, Part]) -> str:
     steps = root["steps"]
     if "type" not in root:
         is_graph = any(each in bytes(steps.raw) for each in (b'"depends"', b'"router'))
-        if steps.kind == "a list" and len(steps.items()) > 1:
+        several = {"a list": Part.items, "an object": Part.fields}.get(steps.kind)
+        if several is not None and len(several(steps)) > 1:
             taken = (
                 "taken as a graph, in which a step waits for what it `depends` on alone"
                 if is_graph
@@ -101,17 +82,26 @@ def _execution(builder: Builder, root: Mapping[str, Part]) -> str:
 class _Steps:
     """Reads steps in their order; `before` is what all of them wait for."""
 
-    def __init__(self, builder: Builder, execution: str, before: Sequence[str]) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        execution: str,
+        before: Sequence[str],
+        defaults: Mapping[str, Part],
+    ) -> None:
         self._builder = builder
+        self._defaults = defaults
         self._execution = execution
         self._before = [*before]
         self._last: list[str] = []
         self._count = 0
         self._routes: dict[str, Route] = {}
+        self._written = b""
 
     def read(self, steps: Part) -> None:
         """A list of steps, or a mapping of them by name."""
         self._routes = read_routes(self._builder, steps)
+        self._written = bytes(steps.raw)
         if steps.kind == "an object":
             for name, step in steps.fields().items():
                 self._last = self._step(step, self._last, name)
@@ -134,15 +124,24 @@ class _Steps:
         """Make the nodes of a step; what stands behind it waits for those that are answered."""
         self._count += 1
         if step.kind == "a text":
-            return self._nodes(step, name or f"step-{self._count}", {}, {"run": step.raw}, previous)
+            key = name or self._unnamed()
+            return self._nodes(step, key, self._defaults, {"run": step.raw}, previous)
         as_written = step.fields("a step: an object, or a command")
-        fields = _snake(as_written)
+        fields = snake(as_written)
         own = fields.get("id") or fields.get("name")
-        key = name or (None if own is None else own.text()) or f"step-{self._count}"
+        key = name or (None if own is None else own.text()) or self._unnamed()
         if "id" in fields and "name" in fields and (also := fields["name"].text()):
             self._builder.groups.setdefault(also, [key])
         payload = {at: p.raw for at, p in as_written.items() if at not in _NOT_IN_PAYLOAD}
-        return self._nodes(step, key, fields, payload, previous)
+        asked = is_human_task(fields)  # which is neither tried again nor ended by a default
+        default = {at: p for at, p in self._defaults.items() if not asked or at == "continue_on"}
+        return self._nodes(step, key, {**default, **fields}, payload, previous)
+
+    def _unnamed(self) -> str:
+        """What a step is called that has no name: by its number, or a later one that is free."""
+        while any(f'"{field}":"step-{self._count}"'.encode() in self._written for field in _NAMES):
+            self._count += 1
+        return f"step-{self._count}"
 
     def _nodes(
         self,
@@ -170,7 +169,7 @@ class _Steps:
                 settings=self._settings_of_question(fields, asked, settings),
             )
             return [key]
-        items = self._items(fields)
+        items = items_of(builder, fields)
         if items is None:
             builder.add(step, key, needs, payload, settings=settings)
             return self._approval(fields, key, [key])
@@ -181,7 +180,10 @@ class _Steps:
         return self._approval(fields, key, keys)
 
     def _note(self, fields: Mapping[str, Part]) -> None:
-        self._builder.note_each(fields, _STEP_NOTES)
+        self._builder.note_each(fields, STEP_NOTES)
+        for unknown in fields.keys() - {*STEP_NOTES, *IN_PAYLOAD}:
+            self._builder.note(fields[unknown], "it is not known here: kept in the payload")
+        fault_misnamed(fields, "depends")
         if "foreach" in fields:
             fields["foreach"].fault(
                 "`foreach` makes steps while it runs: write them out, or one step for all items"
@@ -210,31 +212,12 @@ class _Steps:
         self._builder.groups[key] = [gate]
         return [gate]
 
-    def _items(self, fields: Mapping[str, Part]) -> list[Part] | None:
-        """What a step is done for, once each; None where it is done once."""
-        part = fields.get("parallel")
-        if part is None:
-            return None
-        if part.kind == "an object":
-            own = null_left_out(part.fields())
-            if "max_concurrent" in own:
-                self._builder.note(own["max_concurrent"], _LIMIT)
-            if "items" not in own:
-                part.fault("`items` is missing")
-                return []
-            part = own["items"]
-        if part.kind == "a text":
-            told = "`parallel`: its items are known only when it runs: write them as a list"
-            part.fault(told)
-            return []
-        return part.items("a list of items")
-
     def _settings(self, fields: Mapping[str, Part]) -> Mapping[str, Any]:
         builder = self._builder
         found: dict[str, Any] = {}
         found.update(timeout(number(builder, fields.get("timeout_sec"), "a number of seconds")))
         if "retry_policy" in fields:
-            found.update(self._retry(_snake(fields["retry_policy"].fields())))
+            found.update(self._retry(snake(fields["retry_policy"].fields())))
         if "continue_on" in fields and self._continues(fields["continue_on"]):
             found["on_failure"] = "continue"
         return found
@@ -259,7 +242,7 @@ class _Steps:
         """Whether what stands behind a step runs although it failed."""
         if part.kind == "a text":
             return (part.text() or "") in ("failed", "failure")
-        fields = _snake(part.fields("an object such as {failure: true}"))
+        fields = snake(part.fields("an object such as {failure: true}"))
         for name in ("skipped", "exit_code", "output", "mark_success"):
             if name in fields and fields[name].kind != "false":
                 self._builder.note(fields[name], "only `failure` has a counterpart: `on_failure`")

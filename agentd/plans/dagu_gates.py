@@ -47,11 +47,17 @@ def gate_of(
     return [builder.add_gate(part, f"{who}: preconditions", needs, ask)]
 
 
+def is_human_task(fields: Mapping[str, Part]) -> bool:
+    """Whether a step is a question to a person, and nothing else."""
+    action = fields.get("action")
+    return action is not None and action.kind == "a text" and action.text() == "human.task"
+
+
 def human_task(fields: Mapping[str, Part]) -> str | None:
     """What a person is asked, where a step is that and nothing else."""
-    action = fields.get("action")
-    if action is None or action.kind != "a text" or action.text() != "human.task":
+    if not is_human_task(fields):
         return None
+    action = fields["action"]
     within = null_left_out(fields["with"].fields()) if "with" in fields else {}
     if "prompt" not in within:
         action.fault("`with.prompt` is missing: what is somebody asked?")

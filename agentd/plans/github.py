@@ -7,16 +7,17 @@ jobs there are. A job that runs only where another failed is left out.
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agentd.documents.faults import DocumentText
 from agentd.plans.builder import Builder
 from agentd.plans.job_condition import JobCondition, read_job_condition
+from agentd.plans.job_settings import job_settings
 from agentd.plans.left_out import reach_through
 from agentd.plans.matrix import MOST_COMBINATIONS, Combination, add_combinations, combine
+from agentd.plans.misnamed import fault_misnamed
 from agentd.plans.part import Part, null_left_out
 from agentd.plans.plan import Plan
-from agentd.plans.settings import number, timeout
 
 _WORKER = "which worker takes it is not asked: name labels in `requires`"
 _ROOT_NOTES = {
@@ -33,23 +34,31 @@ _JOB_NOTES = {
     "outputs": "what a node leaves is its result, which its dependents find",
     "uses": "the jobs of the workflow that is called are its own: this is one node",
 }
+_PAYLOAD = (
+    *("if", "name", "needs", "strategy", "timeout-minutes", "continue-on-error"),
+    *("container", "defaults", "env", "secrets", "services", "snapshot", "steps", "with"),
+)
+"""Fields of jobs that are read here, or are for the one who runs the job."""
+
 _NOT_IN_PAYLOAD = {"needs", "strategy", "name"}
 _CONTEXT = ("env", "defaults", "on", "concurrency", "permissions", "run-name", "name")
-_UNKNOWN = "it is an expression: which jobs there are is known only there"
+_UNKNOWN = "it is an expression: which jobs there are is known only there; write the values out"
 _WRAPPED = re.compile(r"\s*\$\{\{((?:(?!\}\}).)*)\}\}\s*", re.DOTALL)
 
 
 def read_github(source: str, written: DocumentText) -> Plan:
     """The plan of a workflow. Raises `BadDocument`."""
     builder = Builder("github", source, written)
-    documents = builder.root.items()
+    documents = builder.documents()
     root = null_left_out(documents[0].fields("a workflow, an object with `jobs`"))
+    if "true" in root:  # what a tool of YAML 1.1 makes of `on`
+        root.setdefault("on", root.pop("true"))
     for other in documents[1:]:
         other.fault("a second document begins: a workflow is one")
     builder.note_each(root, _ROOT_NOTES)
     if "jobs" in root:
         _read_jobs(builder, root["jobs"])
-    else:
+    elif documents[0].kind == "an object":
         documents[0].fault("`jobs` is missing: it says what is to be done")
     for name in root.keys() - {*_CONTEXT, "jobs"}:
         builder.note(root[name], "it is not known here: kept in the context")
@@ -75,7 +84,7 @@ def _read_jobs(builder: Builder, written: Part) -> None:
         jobs[key] = _Job(part, fields, read_job_condition(told))
         needs[key] = fields["needs"].texts("ids of jobs") if "needs" in fields else []
         if not jobs[key].condition.holds:
-            why = "its `if` holds only where another job has failed, or never"
+            why = "its `if` holds only where another job has failed or was skipped, or never"
             builder.note(part, f"the job is left out: {why}")
             builder.left_out[key] = why
     for key, job in jobs.items():
@@ -90,11 +99,14 @@ def _read_job(builder: Builder, key: str, job: _Job, needs: list[str]) -> None:
     if "if" in fields:
         needs = _gate(builder, key, fields["if"], job.condition, needs)
     builder.note_each(fields, _JOB_NOTES)
-    settings = _settings(builder, fields)
+    for unknown in fields.keys() - {*_JOB_NOTES, *_PAYLOAD}:
+        builder.note(fields[unknown], "it is not known here: kept in the payload")
+    fault_misnamed(fields, "needs")
     payload = {name: each.raw for name, each in fields.items() if name not in _NOT_IN_PAYLOAD}
     if "name" in fields:
         payload["title"] = fields["name"].raw
     combinations = _combinations(builder, fields)
+    settings = job_settings(builder, fields)
     add_combinations(builder, part, key, needs, payload, settings, combinations)
 
 
@@ -102,7 +114,8 @@ def _condition(part: Part) -> str:
     """What an `if` says, without the signs that make it an expression."""
     text = bytes(part.raw).decode() if part.kind in ("true", "false") else part.text() or ""
     wrapped = _WRAPPED.fullmatch(text)
-    return (wrapped[1] if wrapped else text).strip()
+    lines = (wrapped[1] if wrapped else text).strip().split("\n")
+    return " ".join(line.strip() for line in lines)
 
 
 def _gate(
@@ -118,29 +131,11 @@ def _gate(
     return [builder.add_gate(part, f"{key}: if", needs, ask)]
 
 
-def _settings(builder: Builder, job: Mapping[str, Part]) -> Mapping[str, Any]:
-    found: dict[str, Any] = {}
-    minutes = number(builder, job.get("timeout-minutes"), "a number of minutes")
-    found.update(timeout(None if minutes is None else minutes * 60))
-    goes_on = job.get("continue-on-error")
-    if goes_on is not None and goes_on.kind == "a text":
-        builder.note(goes_on, "it is an expression: dependents wait until it has completed")
-    elif goes_on is not None and goes_on.truth():
-        found["on_failure"] = "continue"
-    return found
-
-
 def _combinations(builder: Builder, job: Mapping[str, Part]) -> list[Combination] | None:
     """What a job is run for, once each; None where it has no matrix."""
-    if "strategy" not in job:
+    matrix = _matrix(builder, job["strategy"]) if "strategy" in job else None
+    if matrix is None:
         return None
-    strategy = null_left_out(job["strategy"].fields())
-    for name in ("fail-fast", "max-parallel"):
-        if name in strategy:
-            builder.note(strategy[name], "use a limit (`agentd limit set`); failures stop no other")
-    if "matrix" not in strategy:
-        return None
-    matrix = strategy["matrix"]
     if matrix.kind == "a text":
         matrix.fault(f"`matrix`: {_UNKNOWN}")
         return []
@@ -157,6 +152,18 @@ def _combinations(builder: Builder, job: Mapping[str, Part]) -> list[Combination
     if not found and not matrix.place.faults:
         matrix.fault("`matrix`: it has no combination, so there is no job")
     return found
+
+
+def _matrix(builder: Builder, written: Part) -> Part | None:
+    if written.kind == "a text":
+        written.fault(f"`strategy`: {_UNKNOWN}")
+        return None
+    strategy = null_left_out(written.fields())
+    if "fail-fast" in strategy and strategy["fail-fast"].kind != "false":
+        builder.note(strategy["fail-fast"], "a combination that fails stops none of the others")
+    if "max-parallel" in strategy:
+        builder.note(strategy["max-parallel"], "use a limit (`agentd limit set`)")
+    return strategy.get("matrix")
 
 
 def _axis(part: Part) -> list[Part]:

@@ -1,7 +1,7 @@
 """What a job's `if` of GitHub Actions says of the jobs before it, and what it asks besides.
 
-The rule this file keeps: what is true or false where all of them succeeded is worked out; what else
-is asked stays as it was written.
+The rule this file keeps: what is true or false where all of them succeeded is worked out, what they
+came to (`needs.build.result`) as well; what else is asked stays as it was written.
 """
 
 import re
@@ -12,7 +12,18 @@ from agentd.plans.conditions import read_condition
 
 _SUCCEEDED = re.compile(r"(?:always|success)\(\s*\)|\btrue\b")
 _FAILED = re.compile(r"(?:failure|cancelled)\(\s*\)|\bfalse\b")
+_JOB = r"needs(?:\.[\w-]+|\[\s*'[^']*'\s*\])\.result"
+_ENDED = r"'(success|failure|cancelled|skipped)'"
+_RESULT = re.compile(rf"{_JOB}\s*(==|!=)\s*{_ENDED}")
+_ANY_RESULT = re.compile(
+    r"contains\(\s*(?:needs\.\*\.result|join\(\s*needs\.\*\.result\s*(?:,\s*'[^']*'\s*)?\))"
+    rf"\s*,\s*{_ENDED}\s*\)"
+)
+_SUCCESS_OF_ONE = re.compile(rf"{_JOB}\s*==\s*'success'")
 _ONLY_STATUS = re.compile(r"(?:[\s()!&|]|\bs\b|\bf\.Failed\b)+")
+_WORDS = {True: "s", False: "f.Failed"}
+"""What is so and what is not, in the words of `conditions`."""
+
 _DEFAULT = ("success()", "true", "")
 
 
@@ -33,7 +44,7 @@ def read_job_condition(text: str) -> JobCondition:
             asked.append(part)
             continue
         holds &= value
-        says_more |= part not in _DEFAULT
+        says_more |= part not in _DEFAULT and not _SUCCESS_OF_ONE.fullmatch(part)
     return JobCondition(holds, " && ".join(asked), says_more)
 
 
@@ -53,7 +64,9 @@ def _parts(text: str) -> Iterator[str]:
 
 def _value(part: str) -> bool | None:
     """Whether it is so where all before has succeeded; None where that is not all it asks."""
-    told = _FAILED.sub("f.Failed", _SUCCEEDED.sub("s", part))
+    told = _RESULT.sub(lambda result: _WORDS[(result[1] == "==") == (result[2] == "success")], part)
+    told = _ANY_RESULT.sub(lambda result: _WORDS[result[1] == "success"], told)
+    told = _FAILED.sub(_WORDS[False], _SUCCEEDED.sub(_WORDS[True], told))
     if not part:
         return True
     if not _ONLY_STATUS.fullmatch(told):

@@ -4,13 +4,14 @@ The rule this file keeps: as GitHub's documents say it. An included entry joins 
 which it changes nothing that the axes gave; where there is none it is a combination of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
 from typing import Any
 
 from agentd.plans.builder import Builder
-from agentd.plans.part import Part, decoded
+from agentd.plans.matrix_entry import comparable, fits
+from agentd.plans.part import Part
 
 MOST_COMBINATIONS = 256
 """GitHub's bound, and Tekton's."""
@@ -33,38 +34,28 @@ def combine(
     if prod(map(len, axes.values())) > _MOST_TRIED:
         raise ValueError(f"it has more than {_MOST_TRIED:,} combinations before any is excluded")
     found: list[Combination] = []
-    for values in product(*axes.values()) if axes else ():
-        combination = dict(zip(axes, values, strict=True))
-        if not any(_fits(combination, entry) for entry in exclude):
-            found.append(combination)
+    given: list[Mapping[str, object]] = []
+    unwanted = [_values(entry) for entry in exclude]
+    pairs = [[(part, comparable(part)) for part in axis] for axis in axes.values()]
+    for chosen in product(*pairs) if axes else ():
+        values = dict(zip(axes, (value for _, value in chosen), strict=True))
+        if not any(fits(values, entry) for entry in unwanted):
+            found.append(dict(zip(axes, (part for part, _ in chosen), strict=True)))
+            given.append(values)
         if len(found) > MOST_COMBINATIONS:
             return found
-    given = [dict(each) for each in found]
     for entry in include[: MOST_COMBINATIONS + 1]:
-        joined = [at for at, axes_of in enumerate(given) if _changes_nothing(axes_of, entry, axes)]
-        for at in joined:
-            found[at].update(entry)
+        named = {name: value for name, value in _values(entry).items() if name in axes}
+        joined = [at for at, values in enumerate(given) if fits(values, named)]
+        for at in joined:  # an entry that names no axis joins all of them
+            found[at].update((name, part) for name, part in entry.items() if name not in axes)
         if not joined:
             found.append(dict(entry))
     return found
 
 
-def _fits(combination: Mapping[str, Part], entry: Mapping[str, Part]) -> bool:
-    return all(
-        name in combination and decoded(combination[name]) == decoded(value)
-        for name, value in entry.items()
-    )
-
-
-def _changes_nothing(
-    combination: Mapping[str, Part], entry: Mapping[str, Part], axes: Mapping[str, Sequence[Part]]
-) -> bool:
-    """An entry that names no axis joins all of them."""
-    return all(
-        decoded(combination[name]) == decoded(value)
-        for name, value in entry.items()
-        if name in axes
-    )
+def _values(entry: Mapping[str, Part]) -> Mapping[str, object]:
+    return {name: comparable(part) for name, part in entry.items()}
 
 
 def add_combinations(
@@ -73,26 +64,48 @@ def add_combinations(
     key: str,
     needs: Sequence[str],
     payload: Mapping[str, Any],
-    settings: Mapping[str, Any],
+    settings: Callable[[Combination], Mapping[str, Any]],
     combinations: Sequence[Combination] | None,
 ) -> None:
     """A node for each combination, or one where there is no matrix; `key` means all of them."""
     if combinations is None:
-        builder.add(part, key, needs, payload, settings=settings)
+        builder.add(part, key, needs, payload, settings=settings({}))
         return
-    keys = []
+    keys: dict[str, None] = {}
     for combination in combinations:
-        keys.append(f"{key} ({_label(combination)})")
+        own = _own_key(key, combination, keys)
+        keys.setdefault(own)
         matrix = {name: value.raw for name, value in combination.items()}
-        builder.add(part, keys[-1], needs, {**payload, "matrix": matrix}, settings=settings)
-    builder.groups[key] = keys or needs
+        told = {**payload, "matrix": matrix}
+        builder.add(part, own, needs, told, settings=settings(combination))
+    builder.groups[key] = [*keys] or needs
 
 
-def _label(combination: Mapping[str, Part]) -> str:
-    """What tells a combination from others: `3.12, ubuntu-latest`."""
-    return ", ".join(_short(value) for value in combination.values())
+def _own_key(key: str, combination: Combination, taken: Mapping[str, None]) -> str:
+    """`test (ubuntu-latest, 3.12)`; what would be called alike is numbered."""
+    words = [word for value in combination.values() for word in _words(value)]
+    own = f"{key} ({', '.join(words)})" if words else f"{key} (1)"
+    found, number = own, 1
+    while found in taken:
+        number += 1
+        found = f"{own} ({number})" if words else f"{key} ({number})"
+    return found
 
 
-def _short(part: Part) -> str:
-    words = part.text() if part.kind in ("a text", "a number") else part.shown()
-    return words or ""
+def _words(part: Part) -> Iterator[str]:
+    """What a value says: of a list or an object all that stands in it, of nothing nothing."""
+    match part.kind:
+        case "a list":
+            within = part.items()
+        case "an object":
+            within = [*part.fields().values()]
+        case "a text" | "a number":
+            yield from filter(None, [part.text()])
+            return
+        case "null":
+            return
+        case _:
+            yield part.shown()
+            return
+    for each in within:
+        yield from _words(each)

@@ -143,23 +143,6 @@ def null_left_out(fields: dict[str, Part]) -> dict[str, Part]:
     return {name: part for name, part in fields.items() if part.kind != "null"}
 
 
-def decoded(part: Part) -> object:
-    """The value, for comparing it with another; numbers as they were written."""
-    return _comparable(part.raw)
-
-
-def _comparable(written: Raw) -> object:
-    kind = json_kind(written)
-    if kind == "an object":
-        fields = msgspec.json.decode(written, type=dict[str, Raw])
-        return {name: _comparable(value) for name, value in fields.items()}
-    if kind == "a list":
-        return [_comparable(each) for each in msgspec.json.decode(written, type=list[Raw])]
-    if kind == "a number":
-        return ("number", bytes(written))
-    return msgspec.json.decode(written)
-
-
 def plain_value(written: Raw) -> object:
     """The value, for looking at it; a number with a fraction as the text that was written."""
     return _PLAIN.decode(written)

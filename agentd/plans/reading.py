@@ -4,6 +4,7 @@ The rule this file keeps: a form is told by what stands in the text; the name of
 where nothing else does. What is none of them is refused with the names of those that there are.
 """
 
+import codecs
 import contextlib
 import re
 from collections.abc import Callable, Mapping
@@ -70,7 +71,11 @@ _KEY = re.compile(r"""^["']?([A-Za-z_][\w-]*)["']?[ \t]*:""", re.MULTILINE)
 _GROUP = re.compile(r"""^[ \t]*-?[ \t]*["']?apiVersion["']?[ \t]*:[ \t]*["']?(\w+)""", re.MULTILINE)
 _ISSUE = re.compile(r"""\{\s*"(?:id|_type)"\s*:""")
 _LISTED = re.compile(r"""\s*\[\s*\{(?=[^{}]*"issue_type"\s*:)""")
-_BOX = re.compile(r"^[ \t>]*(?:[-*+]|\d+[.)])[ \t]+\[.\](?:[ \t]|$)", re.MULTILINE)
+_BOX = re.compile(
+    r"^[ \t>]*(?:[-*+]|\d+[.)])[ \t]+\[(?:[ \t]?.[ \t]?\](?:[ \t]|$)|[ xX]\]\S|\][ \t]+\S)",
+    re.MULTILINE,
+)
+_CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _GROUPS = {"argoproj": "argo", "tekton": "tekton"}
 _TELLING = {
     "airflow": {"dag", "__version"},
@@ -111,7 +116,10 @@ def _decode(written: bytes, source: str) -> str:
     try:
         text = written.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadDocument(f"{source} cannot be read: {malformed_reason(error)}") from error
+        told = f"{source} cannot be read: {malformed_reason(error)}"
+        if written.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            told += "; it looks like UTF-16: save it as UTF-8"
+        raise BadDocument(told) from error
     if not text.strip():
         raise BadDocument(f"{source} is empty: there is no plan in it")
     if (at := text.find("\0")) >= 0:
@@ -124,14 +132,14 @@ def recognise(text: str, suffix: str = "") -> str | None:
     """The form of a plan; None where it is none that is known."""
     if text.lstrip()[:1] == "{":
         return _recognise_json(text)
-    start = text[:_MOST_LOOKED_AT]
+    start = _CODE.sub("", text[:_MOST_LOOKED_AT])  # a checklist may show any of the others
     if suffix.lower() in (".md", ".markdown", ".mdown"):
         return "markdown"
     if (group := _GROUP.search(start)) is not None and group[1] in _GROUPS:
         return _GROUPS[group[1]]
     keys = {found[1] for found in _KEY.finditer(start)}
-    if "jobs" in keys:
-        return "github"
+    if "jobs" in keys and ("workflows" not in keys or keys & {"on", "true"}):
+        return "github"  # with `workflows` and no event it is another tool's
     if "steps" in keys:
         return "dagu"
     return "markdown" if _BOX.search(start) else None

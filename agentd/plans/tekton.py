@@ -112,7 +112,7 @@ class _Pipeline:
             payload["task"] = definition.raw
         combinations = self._combinations(task)
         settings = _settings(builder, task)
-        add_combinations(builder, part, key, needs, payload, settings, combinations)
+        add_combinations(builder, part, key, needs, payload, lambda _: settings, combinations)
 
     def _needs(self, task: Mapping[str, Part]) -> list[str]:
         after = task["runAfter"].texts("a list of names") if "runAfter" in task else []

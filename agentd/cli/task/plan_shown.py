@@ -22,6 +22,9 @@ from agentd.plans.plan import Plan, PlanNode, node_id
 from agentd.quantities import format_nodes
 from agentd.states import node_states
 
+_MOST_LISTED = 100
+"""Nodes that a person looks at here."""
+
 
 def show_plan(plan: Plan, source: str, *, as_json: bool) -> None:
     """Print a plan in which no fault was found."""
@@ -86,9 +89,21 @@ def _drawing(plan: Plan, source: str) -> Iterator[object]:
     try:
         lines = draw(views, node_states(views), called, screen.width, ascii_only=ascii_only)
     except TooLarge:
-        yield plain_text("the graph is too large to be drawn here", "dim")
+        yield from _listing(plan, ascii_only=ascii_only)
         return
     yield from map(drawing_text, lines)
+
+
+def _listing(plan: Plan, *, ascii_only: bool) -> Iterator[object]:
+    """The nodes, one a line, where a drawing of them would not fit."""
+    yield plain_text("the graph is too large to be drawn here", "dim")
+    called = {node.key: node.called for node in plan.nodes}
+    behind = "<-" if ascii_only else "←"
+    for node in plan.nodes[:_MOST_LISTED]:
+        needs = f" {behind} {', '.join(called[need] for need in node.needs)}" if node.needs else ""
+        yield plain_text(f"{node.ended or 'PENDING':9} {node.called}{needs}")
+    if (more := len(plan.nodes) - _MOST_LISTED) > 0:
+        yield plain_text(f"{more:,} more; into a pipe or a file, all of them are printed", "dim")
 
 
 def _view(node: PlanNode, source: str) -> NodeView:
