@@ -23,7 +23,7 @@ def test_the_dag_of_airflow() -> None:
     assert (settings["limits"], settings["timeout_secs"]) == (["warehouse"], 1800)
     assert shown.node("weigh").settings == {"priority": 5}
     assert shown.plan.own_id == "harvest_report"
-    assert [*shown.not_taken.values()] == [9, 18, 21, 22]
+    assert [*shown.not_taken.values()] == [9, 18, 19, 21, 22]
 
 
 def airflow(*tasks: dict[str, object]) -> str:
@@ -102,7 +102,7 @@ def test_the_workflow_of_argo() -> None:
     assert shown.payload("fit.small")["template"] == "fit-model"
     assert shown.node("fit.small").settings == {"timeout_secs": 7200}
     assert shown.asked["look"] == "look: shall it go on?"
-    assert [*shown.not_taken.values()] == [10, 23, 30, 32]
+    assert [*shown.not_taken.values()] == [10, 23, 30, 32, 55]
 
 
 ARGO = """apiVersion: argoproj.io/v1alpha1
@@ -331,6 +331,6 @@ def test_other_documents_of_tekton() -> None:
     run, pipeline = head % ("PipelineRun", "pipelineRef: {name: p}"), head % ("Pipeline", tasks)
     shown = read(f"{run}---\n{pipeline}---\nkind: ConfigMap\n")
     assert shown.needs == {"a": []}
-    assert [each.why for each in shown.plan.not_taken] == [
-        "1 documents that are neither pipelines nor tasks"
+    assert [(each.line, each.why) for each in shown.plan.not_taken] == [
+        (9, "the ConfigMap is left out: nothing in the pipeline calls it")
     ]

@@ -73,11 +73,12 @@ class Faults:
 
     def refuse(self) -> None:
         """Raise `BadDocument` if there is a fault: one in its message, several below it."""
-        told = [f"line {line}{what}" for line, what in sorted(self._found, key=lambda at: at[0])]
+        found = sorted(dict.fromkeys(self._found), key=lambda at: at[0])  # some are met twice
+        told = [f"line {line}{what}" for line, what in found]
         if len(told) > _MOST_FAULTS:
             told[_MOST_FAULTS:] = [f"and {len(told) - _MOST_FAULTS:,} more"]
         if len(told) > 1:
-            raise BadDocument(f"{self._source} has {len(self._found):,} faults", told)
+            raise BadDocument(f"{self._source} has {len(found):,} faults", told)
         if told:
             raise BadDocument(f"{self._source}, {told[0]}")
 

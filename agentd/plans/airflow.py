@@ -46,20 +46,25 @@ _TASK_NOTES = {
     "is_teardown": "it runs here only where all before it has completed",
     "queue": "which worker takes it is not asked: name labels in `requires`",
     "pool_slots": "it takes one slot of its limit",
-    "weight_rule": "its priority is its own weight, and no sum",
+    "has_retry_policy": "it is tried again whatever went wrong",
+    "sla": "nobody is told that it is late",
+    "subdag": "the DAG that it has is one node",
     "max_active_tis_per_dag": "set a limit with `agentd limit set`, and name it in `limits`",
     "max_active_tis_per_dagrun": "set a limit with `agentd limit set`, and name it in `limits`",
     **dict.fromkeys(_CALLBACKS, "watch for the event with `agentd watch`"),
 }
-_CHOOSERS = ("Branch", "ShortCircuit")
-"""How the types of operators begin that skip some of what is downstream."""
+_CHOOSERS = ("Branch", "ShortCircuit", "LatestOnly")
+"""How the types of operators begin that skip some of what is downstream; a mark may precede it."""
+
+_NO_CLOCK = "NullTimetable"
+_OWN_WEIGHT = "absolute"
 
 _DEFAULTED = (
     *("retries", "retry_delay", "max_retry_delay", "retry_exponential_backoff"),
     *("execution_timeout", "trigger_rule", "pool", "priority_weight"),
 )
 _NOT_IN_PAYLOAD = {"task_id", "downstream_task_ids", "_downstream_task_ids"}
-_NOT_IN_CONTEXT = {"tasks", "task_group", "_task_group", "edge_info"}
+_NOT_IN_CONTEXT = {"tasks", "task_group", "_task_group"}
 
 _Task = tuple[str, Part, dict[str, Part]]
 """Its id, where it stands, and its fields."""
@@ -69,11 +74,15 @@ def read_airflow(source: str, written: DocumentText) -> Plan:
     """The plan of a DAG. Raises `BadDocument`."""
     builder = Builder("airflow", source, written)
     root = null_left_out(builder.root.fields("an object with `dag`"))
+    if "dag" not in root and "data" in root:  # a row of the table
+        root = null_left_out(root["data"].fields("an object with `dag`"))
     if "dag" not in root:
-        builder.root.fault("`dag` is missing: expected what Airflow serialised")
+        told = "expected what `SerializedDAG.to_dict(dag)` makes"
+        builder.root.fault(f"`dag` is missing: {told}")
         return builder.plan("", {})
     dag = null_left_out(root["dag"].fields())
-    builder.note_each(dag, _ROOT_NOTES)
+    at_no_time = {"timetable"} if _NO_CLOCK in _kind_of(dag.get("timetable")) else set()
+    builder.note_each({n: each for n, each in dag.items() if n not in at_no_time}, _ROOT_NOTES)
     if "tasks" not in dag:
         root["dag"].fault("`tasks` is missing")
     for name in ("task_group", "_task_group"):
@@ -103,6 +112,12 @@ def _plain(part: Part) -> Part:
         return part
     fields = part.fields()
     return fields["__var"] if {"__type", "__var"} <= fields.keys() else part
+
+
+def _kind_of(part: Part | None) -> str:
+    """The type that Airflow writes around a value."""
+    fields = part.fields() if part is not None and part.kind == "an object" else {}
+    return (fields["__type"].text() if "__type" in fields else None) or ""
 
 
 def _defaults(root: Mapping[str, Part]) -> dict[str, Part]:
@@ -175,7 +190,7 @@ def _add(
         del says["queue"]
     builder.note_each(says, _TASK_NOTES)
     kind = _text(task, "_task_type", "task_type") or ""
-    if "_can_skip_downstream" in says or kind.startswith(_CHOOSERS):
+    if "_can_skip_downstream" in says or kind.lstrip("_").startswith(_CHOOSERS):
         told = "it may skip what is downstream there; here all of that runs once it has completed"
         builder.note(part, f"{key}: {told}")
     rule = _text(task, "trigger_rule") or "all_success"
@@ -202,6 +217,9 @@ def _settings(builder: Builder, task: Mapping[str, Part]) -> Mapping[str, Any]:
     if "priority_weight" in task:
         weight = number(builder, task["priority_weight"], "a number")
         found.update(priority(None if weight in (None, 1) else int(weight or 0)))
+        if found.get("priority") and (_text(task, "weight_rule") or "") != _OWN_WEIGHT:
+            told = "its priority is its own weight, and no sum"
+            builder.note(task.get("weight_rule", task["priority_weight"]), told)
     pool = _text(task, "pool")
     if pool and pool != "default_pool":
         found["limits"] = [pool[:_LONGEST_LIMIT]]

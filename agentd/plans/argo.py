@@ -12,47 +12,29 @@ from msgspec import Raw
 
 from agentd.documents.faults import BadDocument, DocumentText
 from agentd.plans.argo_items import read_items
-from agentd.plans.argo_settings import continues, gate_of, settings_of
+from agentd.plans.argo_notes import (
+    CALLING_NOTES,
+    NO_NODE,
+    SPEC_NOTES,
+    TASK_NOTES,
+    TEMPLATE_NOTES,
+)
+from agentd.plans.argo_settings import continues, gate_of, said, settings_of
+from agentd.plans.argo_spec import read_workflow
+from agentd.plans.argo_templates import Templates
+from agentd.plans.argo_values import with_known_value
 from agentd.plans.builder import Builder
 from agentd.plans.conditions import read_condition
 from agentd.plans.part import Part, null_left_out
 from agentd.plans.plan import Plan
 
-_HANDLER = "watch for the event with `agentd watch`"
-_LIMIT = "set a limit with `agentd limit set`, and name it in `limits`"
-_WORKER = "which worker takes it is not asked: name labels in `requires`"
-_SPEC_NOTES = {
-    "schedule": "agentd starts nothing at a time of day",
-    "schedules": "agentd starts nothing at a time of day",
-    "onExit": _HANDLER,
-    "hooks": _HANDLER,
-    "parallelism": _LIMIT,
-    "synchronization": "use `locks` of a node, or a limit (`agentd limit set`)",
-    "activeDeadlineSeconds": "a task that was imported has no time-out of its own",
-    "nodeSelector": _WORKER,
-    "suspend": "`--paused` holds it",
-    "templateDefaults": "what it says of its templates is in the context alone",
+_CALLING = ("name", "dag", "steps", "inputs")
+_KNOWN = {
+    *("name", "template", "templateRef", "inline", "arguments", "item", "continueOn", "when"),
+    *("withItems", "withParam", "withSequence", "dependencies", "depends", *TASK_NOTES),
 }
-_TEMPLATE_NOTES = {
-    "synchronization": "use `locks` of a node, or a limit (`agentd limit set`)",
-    "parallelism": _LIMIT,
-    "nodeSelector": _WORKER,
-    "daemon": "nothing goes on beside its node: it ends when that does",
-    "memoize": "results are not kept for other tasks",
-}
-_TASK_NOTES = {
-    "onExit": _HANDLER,
-    "hooks": _HANDLER,
-    "templateRef": "the template is kept elsewhere: the task is one node",
-}
-_NO_NODE = "it is no node of its own: say it of the templates that it calls"
-_CALLING_NOTES = {
-    **_TEMPLATE_NOTES,
-    "retryStrategy": _NO_NODE,
-    "activeDeadlineSeconds": _NO_NODE,
-    "timeout": _NO_NODE,
-    "outputs": "what a template leaves are the results of its nodes",
-}
+_MAY_BE_EMPTY = ("depends", "when", "template", "withParam", "onExit")
+_UNKNOWN = "Argo has no such field here: it is left out"
 _MOST_CALLS, _CALLS_A_NODE = 10_000, 4
 """Templates that are called: more of them make no more nodes."""
 
@@ -70,54 +52,46 @@ class _Call(NamedTuple):
     within: Sequence[Mapping[str, Raw]] = ()
     """What the templates that it stands in were called with, the outermost first."""
 
+    library: str = ""
+    """Where the templates are kept that are called by their names alone."""
+
+    def inner(
+        self, part: Part, key: str, fields: Mapping[str, Part], needs: Sequence[str]
+    ) -> "_Call":
+        """A task or a step of the template that is called here."""
+        return _Call(part, key, fields, needs, self.within, self.library)
+
 
 def read_argo(source: str, written: DocumentText) -> Plan:
     """The plan of a workflow. Raises `BadDocument`."""
     builder = Builder("argo", source, written)
-    documents = builder.documents()
-    root = null_left_out(documents[0].fields("a Workflow"))
-    for other in documents[1:]:
-        other.fault("a second document begins: a workflow is one")
-    spec = null_left_out(root["spec"].fields()) if "spec" in root else {}
-    if "workflowSpec" in spec:  # of a CronWorkflow
-        builder.note_each(spec, _SPEC_NOTES)
-        spec = null_left_out(spec["workflowSpec"].fields())
-    builder.note_each(spec, _SPEC_NOTES)
-    if "entrypoint" not in spec or "templates" not in spec:
-        documents[0].fault("`spec.entrypoint` and `spec.templates` are needed: they say what to do")
-    else:
-        _Templates(builder, spec["templates"]).run(spec["entrypoint"])
-    metadata = null_left_out(root["metadata"].fields()) if "metadata" in root else {}
-    names = [metadata[name].text() for name in ("name", "generateName") if name in metadata]
-    context = {name: part.raw for name, part in spec.items() if name != "templates"}
-    if metadata:
-        context["metadata"] = root["metadata"].raw
-    return builder.plan((names[0] if names else "") or "", context)
+    templates = Templates(builder)
+    workflow = read_workflow(builder, templates)
+    builder.note_each(said(workflow.spec), SPEC_NOTES)
+    if "entrypoint" in workflow.spec and "templates" in workflow.spec:
+        templates.add("", workflow.spec["templates"])
+        given = workflow.spec.get("arguments")
+        _Calls(builder, templates, given).run(workflow.spec["entrypoint"])
+        templates.note_uncalled()
+    return builder.plan(workflow.name, workflow.context)
 
 
-class _Templates:
-    """The templates of a workflow, by name."""
+class _Calls:
+    """Writes out what is called, from the template with which a workflow begins."""
 
-    def __init__(self, builder: Builder, templates: Part) -> None:
+    def __init__(self, builder: Builder, templates: Templates, arguments: Part | None) -> None:
         self._builder = builder
-        self._known: dict[str, Part] = {}
+        self._templates = templates
+        self._given = {} if arguments is None else {"arguments": arguments}
+        self._arguments = None if arguments is None else arguments.raw
         self._calls = 0
-        for part in templates.items("a list of templates"):
-            fields = null_left_out(part.fields("a template"))
-            name = fields["name"].text() if "name" in fields else None
-            if name is None:
-                part.fault("`name` is missing: a template is called by it")
-            else:
-                self._known[name] = part
 
     def run(self, entrypoint: Part) -> None:
         """Write out the template that a workflow begins with."""
-        name = entrypoint.text() or ""
-        if name not in self._known:
-            entrypoint.fault(f"`entrypoint`: there is no template {name!r}")
-            return
-        template = self._known[name]
-        self._write(template, _Call(template, name, {}, ()), [name], at_top=True)
+        template, name, _ = self._templates.entrypoint(entrypoint)
+        if template is not None:
+            given = self._given if "inputs" in template.fields() else {}
+            self._write(template, _Call(template, name, given, ()), [name], at_top=True)
 
     def _write(
         self, template: Part, call: _Call, path: list[str], *, at_top: bool = False
@@ -129,9 +103,9 @@ class _Templates:
         fields = null_left_out(template.fields("a template"))
         if "dag" not in fields and "steps" not in fields:
             return [self._add(fields, call)]
-        self._builder.note_each(fields, _CALLING_NOTES)
+        self._note_calling(fields)
         if "continueOn" in call.fields:
-            self._builder.note(call.fields["continueOn"], _NO_NODE)
+            self._builder.note(call.fields["continueOn"], NO_NODE)
         if given := _arguments_of(fields, call):
             call = call._replace(within=(*call.within, given))
         prefix = "" if at_top else f"{call.key}."
@@ -139,37 +113,52 @@ class _Templates:
             return self._write_dag(fields["dag"], prefix, call, path)
         return self._write_steps(fields["steps"], prefix, call, path)
 
+    def _note_calling(self, fields: dict[str, Part]) -> None:
+        """Note what a template says of itself that calls others, and so is no node."""
+        there = said(fields)
+        self._builder.note_each(there, CALLING_NOTES)
+        more = [name for name in there if name not in (*CALLING_NOTES, *_CALLING)]
+        self._builder.note_each(there, dict.fromkeys(more, NO_NODE))
+
     def _write_dag(self, part: Part, prefix: str, within: _Call, path: list[str]) -> list[str]:
         dag = null_left_out(part.fields("an object with `tasks`"))
         if "failFast" in dag:
             self._builder.note(dag["failFast"], "failures stop no other node")
         if "target" in dag:
             self._builder.note(dag["target"], "all tasks are done, not only what it needs")
-        made: dict[str, list[str]] = {}
-        needed: set[str] = set()
+        found: list[tuple[Part, str, dict[str, Part], list[str]]] = []
         for task in dag["tasks"].items("a list of tasks") if "tasks" in dag else ():
-            fields = null_left_out(task.fields("a task, an object with `name`"))
+            fields = _fields_of(task, "a task, an object with `name`")
             name = fields["name"].text() if "name" in fields else None
             if name is None:
                 task.fault("`name` is missing")
                 continue
             needs = self._needs(prefix + name, task, fields)
-            if needs is None:
-                continue
+            if needs is not None:
+                found.append((task, name, fields, needs))
+        made: dict[str, list[str]] = {}
+        needed: set[str] = set()
+        for task, name, fields, known in found:  # by now it is known what is left out
+            needs = self._without_left_out(prefix, fields, known)
             needed.update(needs)
             waits_for = [prefix + each for each in needs] or within.needs
-            call = _Call(task, prefix + name, fields, waits_for, within.within)
+            call = within.inner(task, prefix + name, fields, waits_for)
             made[name] = self._call(call, path)
         return [key for name, keys in made.items() if name not in needed for key in keys]
 
     def _needs(self, key: str, task: Part, fields: Mapping[str, Part]) -> list[str] | None:
         """What a task waits for; None where it is left out."""
+        listed = fields.get("dependencies")
         if "depends" not in fields:
-            listed = fields.get("dependencies")
             return [] if listed is None else listed.texts("a list of names")
         part = fields["depends"]
+        if listed is not None:
+            listed.fault("`dependencies` stands beside `depends`: one of them is enough")
+        text = part.text()
+        if text is None:
+            return []
         try:
-            condition = read_condition(part.text() or "")
+            condition = read_condition(text)
         except ValueError as error:
             part.fault(f"`depends`: {error}")
             return []
@@ -183,17 +172,27 @@ class _Templates:
             self._builder.note(part, told)
         return condition.names
 
+    def _without_left_out(
+        self, prefix: str, fields: Mapping[str, Part], needs: list[str]
+    ) -> list[str]:
+        """What a task waits for where its condition holds without those that are left out."""
+        absent = {name for name in needs if prefix + name in self._builder.left_out}
+        if not absent or "depends" not in fields:
+            return needs
+        condition = read_condition(fields["depends"].text() or "", absent)
+        return condition.names if condition.holds and condition.names else needs
+
     def _write_steps(self, part: Part, prefix: str, within: _Call, path: list[str]) -> list[str]:
         last = [*within.needs]
         for together in part.items("a list of lists of steps"):
             made: list[str] = []
             for step in together.one_or_more("a list of steps"):
-                fields = null_left_out(step.fields("a step, an object with `name`"))
+                fields = _fields_of(step, "a step, an object with `name`")
                 name = fields["name"].text() if "name" in fields else None
                 if name is None:
                     step.fault("`name` is missing")
                     continue
-                call = _Call(step, prefix + name, fields, last, within.within)
+                call = within.inner(step, prefix + name, fields, last)
                 made += self._call(call, path)
             last = made or last
         return last
@@ -201,15 +200,27 @@ class _Templates:
     def _call(self, call: _Call, path: list[str]) -> list[str]:
         """What a task or a step calls, once or for each of its items."""
         builder = self._builder
-        builder.note_each(call.fields, _TASK_NOTES)
-        template, name = self._find_template(call)
+        there = said(call.fields)
+        builder.note_each(there, TASK_NOTES)
+        unknown = dict.fromkeys([name for name in there if name not in _KNOWN], _UNKNOWN)
+        builder.note_each(there, unknown)
+        template, name, library = self._templates.find(
+            call.key, call.part, {**call.fields}, call.library
+        )
+        call = call._replace(library=library)
         if template is None:
-            return [call.key]
+            builder.groups[call.key] = call.needs  # nobody is told of it twice
+            return [*call.needs]
         if name in path or len(path) > _DEEPEST:
             told = f"it is called within itself: {' -> '.join([*path, name][-5:])}"
             call.part.fault(told if name in path else f"more than {_DEEPEST} templates deep")
-            return [call.key]
-        items = read_items(call.fields)
+            builder.groups[call.key] = call.needs
+            return [*call.needs]
+        items = read_items(
+            call.fields, lambda part: with_known_value(part, call.within, self._arguments)
+        )
+        if items == []:
+            builder.note(call.part, f"{call.key}: there are no items, and so no nodes")
         if items is None or not _asks_of_items(call):
             call = self._put_behind_gate(call)
         calls = [call] if items is None else [_with_item(call, *each) for each in items]
@@ -232,29 +243,20 @@ class _Templates:
         gate = self._builder.add_gate(when, f"{call.key}: when", call.needs, ask)
         return call._replace(needs=[gate])
 
-    def _find_template(self, call: _Call) -> tuple[Part | None, str]:
-        fields = call.fields
-        if "inline" in fields:
-            return fields["inline"], f"{call.key} (inline)"
-        if "templateRef" in fields:
-            return fields["templateRef"], f"{call.key} (elsewhere)"
-        name = fields["template"].text() if "template" in fields else None
-        if name is None:
-            call.part.fault("`template` is missing: it says what is called")
-        elif name not in self._known:
-            fields["template"].fault(f"`template`: there is none that is called {name!r}")
-        return self._known.get(name or ""), name or ""
-
     def _add(self, fields: Mapping[str, Part], call: _Call) -> str:
         """The node of a template that calls nothing."""
         builder = self._builder
-        builder.note_each(fields, _TEMPLATE_NOTES)
+        builder.note_each(said(fields), TEMPLATE_NOTES)
         if "suspend" in fields:
             settings: Mapping[str, Any] = {"gate": gate_of(builder, fields["suspend"], call.key)}
         else:
             settings = {**settings_of(builder, fields), **continues(call.fields)}
         payload: dict[str, Any] = {name: p.raw for name, p in fields.items() if name != "name"}
-        if "templateRef" in call.fields:
+        is_elsewhere = self._templates.is_elsewhere({**call.fields})
+        for name in ("template", "templateRef") if not is_elsewhere else ():
+            if name in fields:
+                fields[name].fault(f"`{name}` of a template: call that one where this is called")
+        if is_elsewhere:
             payload = {"templateRef": call.fields["templateRef"].raw}
         elif "name" in fields:
             payload["template"] = fields["name"].raw
@@ -265,6 +267,13 @@ class _Templates:
             payload["within"] = call.within
         builder.add(call.part, call.key, call.needs, payload, settings=settings)
         return call.key
+
+
+def _fields_of(part: Part, expected: str) -> dict[str, Part]:
+    """The fields of a task or a step; those that say nothing are left out."""
+    fields = null_left_out(part.fields(expected))
+    empty = [name for name in _MAY_BE_EMPTY if name in fields and bytes(fields[name].raw) == b'""']
+    return {name: part for name, part in fields.items() if name not in empty}
 
 
 def _asks_of_items(call: _Call) -> bool:

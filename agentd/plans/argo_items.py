@@ -1,11 +1,11 @@
 """The items for which an Argo task or step is done, once each.
 
-The rule this file keeps: what is written down is spread out; what is known only when the workflow
-runs is a fault.
+The rule this file keeps: what is written down is spread out, as the value of a parameter too; what
+is known only when the workflow runs is a fault.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 from msgspec import Raw
@@ -23,17 +23,21 @@ _FORMAT = re.compile(r"([^%]*)%(0?)(\d{0,3})([dxX])([^%]*)")
 _UNKNOWN = "which items there are is known only when it runs: write them as `withItems`"
 
 
-def read_items(fields: Mapping[str, Part]) -> Items | None:
-    """The items, each with what tells it from others; None where it is done once."""
+def read_items(fields: Mapping[str, Part], known: Callable[[Part], Part]) -> Items | None:
+    """The items, each with what tells it from others; None where it is done once.
+
+    Where it is not known how often that is, which is a fault, it is read as done once. `known`
+    answers a parameter with its value, where that is known.
+    """
     if "withItems" in fields:
         part = fields["withItems"]
         if part.kind == "a text":
             part.fault(f"`withItems`: {_UNKNOWN}")
-            return []
+            return None
         return _number_items([each.raw for each in part.items("a list of items")])
     if "withParam" in fields:
-        return _of_param(fields["withParam"])
-    return _sequence(fields["withSequence"]) if "withSequence" in fields else None
+        return _of_param(known(fields["withParam"]))
+    return _sequence(fields["withSequence"], known) if "withSequence" in fields else None
 
 
 def _number_items(items: list[Raw]) -> Items:
@@ -50,23 +54,24 @@ def _label(item: Raw) -> str:
     return words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…"
 
 
-def _of_param(part: Part) -> Items:
+def _of_param(part: Part) -> Items | None:
     """A list that is written down as JSON in a text."""
     text = part.text() or ""
     try:
         return _number_items(msgspec.json.decode(text, type=list[Raw]))
     except msgspec.MsgspecError:
         part.fault(f"`withParam`: {_UNKNOWN}")
-        return []
+        return None
 
 
-def _sequence(part: Part) -> Items:
+def _sequence(part: Part, known: Callable[[Part], Part]) -> Items | None:
     """Numbers from `start` to `end`, or `count` of them, as `format` writes them."""
-    fields = null_left_out(part.fields("an object with `count`, or `start` and `end`"))
+    given = null_left_out(part.fields("an object with `count`, or `start` and `end`"))
+    fields = {name: known(each) for name, each in given.items()}
     for name in ("count", "start", "end"):
         if name in fields and is_expression(fields[name]):
             fields[name].fault(f"`{name}`: {_UNKNOWN}")
-            return []
+            return None
     numbers = {
         name: fields[name].whole("a whole number")
         for name in ("count", "start", "end")

@@ -11,7 +11,15 @@ from agentd.api.moments import LONGEST_SECS
 from agentd.durations import parse_duration
 from agentd.plans.builder import Builder
 from agentd.plans.part import Part, null_left_out
-from agentd.plans.settings import number, retry, timeout
+from agentd.plans.settings import EXPRESSION, is_expression, number, retry, timeout
+
+_NOTHING = (b"{}", b"[]", b"false", b'""')
+"""Values that say no more than the field's absence."""
+
+
+def said(fields: Mapping[str, Part]) -> dict[str, Part]:
+    """The fields that say something, for noting what has no counterpart."""
+    return {name: part for name, part in fields.items() if bytes(part.raw) not in _NOTHING}
 
 
 def continues(fields: Mapping[str, Part]) -> Mapping[str, Any]:
@@ -33,6 +41,9 @@ def _duration(builder: Builder, part: Part | None) -> float | None:
     """Seconds, or a duration such as 2m; None where there is none, or what is none."""
     if part is None:
         return None
+    if is_expression(part):
+        builder.note(part, EXPRESSION)
+        return None
     try:
         return parse_duration(part.text() or "")
     except ValueError:
@@ -48,7 +59,7 @@ def settings_of(builder: Builder, fields: Mapping[str, Part]) -> Mapping[str, An
     if "retryStrategy" not in fields:
         return found
     strategy = null_left_out(fields["retryStrategy"].fields())
-    for name in ("expression", "affinity", "retryPolicy"):
+    for name in ("expression", "when", "affinity", "retryPolicy"):
         if name in strategy:
             builder.note(strategy[name], "it is tried again whatever went wrong, and wherever")
     backoff = null_left_out(strategy["backoff"].fields()) if "backoff" in strategy else {}

@@ -6,6 +6,7 @@ for failures.
 """
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 _TOKEN = re.compile(r"\s*(?:(&&|\|\||!|\(|\))|([\w-]+)(?:\.([A-Za-z]+))?)")
@@ -29,8 +30,9 @@ class Condition(NamedTuple):
 class _Reader:
     """Reads tokens from left to right: `!` before `&&` before `||`."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, absent: Collection[str]) -> None:
         self._tokens = _tokens(text)
+        self._absent = absent
         self._at = 0
         self._depth = 0
         self.names: dict[str, None] = {}
@@ -74,6 +76,8 @@ class _Reader:
         if outcome not in _KNOWN:
             raise ValueError(f"{outcome!r} is no outcome of a task")
         self._at += 1
+        if name in self._absent:
+            return outcome == "Omitted"
         self.names.setdefault(name)
         self.is_plain &= outcome in _HOLDS
         return outcome in _HOLDS
@@ -103,8 +107,11 @@ def _tokens(text: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def read_condition(text: str) -> Condition:
-    """What it says. Raises `ValueError`, which says why it is no condition."""
-    reader = _Reader(text)
+def read_condition(text: str, absent: Collection[str] = ()) -> Condition:
+    """What it says where the tasks that are `absent` are never done.
+
+    Raises `ValueError`, which says why it is no condition.
+    """
+    reader = _Reader(text, absent)
     holds = reader.whole()
     return Condition([*reader.names], holds, reader.is_plain)

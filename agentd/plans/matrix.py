@@ -78,6 +78,8 @@ def add_combinations(
         matrix = {name: value.raw for name, value in combination.items()}
         told = {**payload, "matrix": matrix}
         builder.add(part, own, needs, told, settings=settings(combination))
+    if not keys:
+        builder.note(part, f"{key}: its matrix is empty, and so there is no node")
     builder.groups[key] = [*keys] or needs
 
 

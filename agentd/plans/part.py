@@ -149,13 +149,13 @@ def plain_value(written: Raw) -> object:
 
 
 def walk_texts(written: Raw) -> Iterator[str]:
-    """All texts within a value, keys left out."""
+    """All texts within a value, keys left out, as they stand from top to bottom."""
     stack = [plain_value(written)]
     while stack:
         value = stack.pop()
         if isinstance(value, str):
             yield value
         elif isinstance(value, dict):
-            stack.extend(value.values())
+            stack.extend(reversed(value.values()))
         elif isinstance(value, list):
-            stack.extend(value)
+            stack.extend(reversed(value))

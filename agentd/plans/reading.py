@@ -68,7 +68,9 @@ FORMS: Mapping[str, Form] = {
 NAMES = (*sorted((*FORMS, "markdown")),)
 
 _KEY = re.compile(r"""^["']?([A-Za-z_][\w-]*)["']?[ \t]*:""", re.MULTILINE)
-_GROUP = re.compile(r"""^[ \t]*-?[ \t]*["']?apiVersion["']?[ \t]*:[ \t]*["']?(\w+)""", re.MULTILINE)
+_GROUP = re.compile(
+    r"""^([ \t]*-?[ \t]*)["']?apiVersion["']?[ \t]*:[ \t]*["']?(\w+)""", re.MULTILINE
+)
 _ISSUE = re.compile(r"""\{\s*"(?:id|_type)"\s*:""")
 _LISTED = re.compile(r"""\s*\[\s*\{(?=[^{}]*"issue_type"\s*:)""")
 _BOX = re.compile(
@@ -76,6 +78,7 @@ _BOX = re.compile(
     re.MULTILINE,
 )
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_VERSION = re.compile(rb'"apiVersion"\s*:\s*"[^"]*"')
 _GROUPS = {"argoproj": "argo", "tekton": "tekton"}
 _TELLING = {
     "airflow": {"dag", "__version"},
@@ -98,6 +101,9 @@ def read_plan(written: bytes, source: str, form: str | None = None, suffix: str 
     """
     text = _decode(written, source)
     try:
+        if text.lstrip()[:2] == "{{":
+            told = "it is a template: import what its own tool, such as Helm, makes of it"
+            raise BadDocument(f"{source} begins with `{{{{`: {told}")
         form = form or recognise(text, suffix)
         if form == "markdown":
             from agentd.plans.checklist import read_checklist  # noqa: PLC0415 - a library of its own
@@ -132,17 +138,24 @@ def recognise(text: str, suffix: str = "") -> str | None:
     """The form of a plan; None where it is none that is known."""
     if text.lstrip()[:1] == "{":
         return _recognise_json(text)
-    start = _CODE.sub("", text[:_MOST_LOOKED_AT])  # a checklist may show any of the others
     if suffix.lower() in (".md", ".markdown", ".mdown"):
         return "markdown"
-    if (group := _GROUP.search(start)) is not None and group[1] in _GROUPS:
-        return _GROUPS[group[1]]
-    keys = {found[1] for found in _KEY.finditer(start)}
+    start = _CODE.sub("", text[:_MOST_LOOKED_AT])  # a checklist may show any of the others
+    return _recognise_yaml(start) or ("markdown" if _BOX.search(start) else None)
+
+
+def _recognise_yaml(text: str) -> str | None:
+    """By the fields that begin a line. A resource in a list is further in; so is text of a step."""
+    groups = [(found[1], _GROUPS.get(found[2])) for found in _GROUP.finditer(text)]
+    forms = [(before, form) for before, form in groups if form is not None]
+    if (form := next((form for before, form in forms if not before), None)) is not None:
+        return form
+    keys = {found[1] for found in _KEY.finditer(text)}
     if "jobs" in keys and ("workflows" not in keys or keys & {"on", "true"}):
         return "github"  # with `workflows` and no event it is another tool's
     if "steps" in keys:
         return "dagu"
-    return "markdown" if _BOX.search(start) else None
+    return forms[0][1] if forms else None
 
 
 def _advice(text: str) -> str:
@@ -174,12 +187,22 @@ def _recognise_json(text: str) -> str | None:
     return "beads" if _ISSUE.match(first) else None  # a line of it may be broken
 
 
+def _names(part: Raw | None) -> set[str]:
+    """The names of an object's fields; none for anything else."""
+    with contextlib.suppress(msgspec.MsgspecError):
+        return {*msgspec.json.decode(b"{}" if part is None else part, type=dict[str, Raw])}
+    return set()
+
+
 def _form_of(fields: Mapping[str, Raw]) -> str | None:
     if exported.HEAD in fields:
         return "agentd"
     if "apiVersion" in fields:
-        version = bytes(fields["apiVersion"]).decode()
-        return next((form for group, form in _GROUPS.items() if group in version), None)
+        versions = [bytes(fields["apiVersion"]), *_VERSION.findall(bytes(fields.get("items", b"")))]
+        told = b" ".join(versions).decode()
+        return next((form for group, form in _GROUPS.items() if group in told), None)
+    if b'"task_id"' in bytes(fields.get("tasks", b"")) or "__version" in _names(fields.get("data")):
+        return "airflow"  # as its interface lists tasks, or a row of its table
     for form, names in _TELLING.items():
         if names <= fields.keys():
             return form

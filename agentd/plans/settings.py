@@ -15,7 +15,7 @@ from agentd.plans.part import Part
 
 _MOST_ATTEMPTS = 1_000
 _MOST_PRIORITY = 100
-_EXPRESSION = "it is an expression, which is worked out by its own tool: left out"
+EXPRESSION = "it is an expression, which is worked out by its own tool: left out"
 _NO_MOMENT = "0001-01-01T00:00:00"
 EXPRESSION_SIGNS = ("${", "{{", "$(", "`")
 
@@ -31,7 +31,7 @@ def number(builder: Builder, part: Part | None, expected: str) -> float | None:
     if part is None or part.kind == "null":
         return None
     if is_expression(part):
-        builder.note(part, _EXPRESSION)
+        builder.note(part, EXPRESSION)
         return None
     return part.seconds(expected)
 

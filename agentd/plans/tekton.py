@@ -1,8 +1,8 @@
 """A pipeline of Tekton, in YAML or JSON; tasks that stand in the same file go along.
 
 The rule this file keeps: a pipeline's task is a node; it waits for `runAfter`, and for whose
-results it uses. A matrix is spread out, `when` is a gate, `finally` waits for all the rest. A
-matrix that takes its values from parameters is a fault.
+results, or resources, it uses. A matrix is spread out, `when` is a gate, `finally` waits for all
+the rest. A matrix whose values are known only in a run is a fault.
 """
 
 import re
@@ -13,12 +13,13 @@ from agentd.documents.faults import DocumentText
 from agentd.durations import parse_duration
 from agentd.plans.builder import Builder
 from agentd.plans.matrix import MOST_COMBINATIONS, Combination, add_combinations, combine
-from agentd.plans.part import Part, null_left_out, walk_texts
+from agentd.plans.part import Part, null_left_out, plain_value, walk_texts
 from agentd.plans.plan import Plan
-from agentd.plans.settings import number, retry, timeout
+from agentd.plans.settings import EXPRESSION, is_expression, number, retry, timeout
+from agentd.plans.tekton_file import TektonFile, read_file
 
-_PIPELINES = ("Pipeline", "PipelineRun")
 _USES = re.compile(r"\$\(tasks\.([\w-]+)\.(?:results|outputs|matrix)\b")
+_LIST = re.compile(r"\$\(params\.([\w.-]+?)(?:\[\*\])?\)")
 _SPEC_NOTES = {
     "timeouts": "a task that was imported has no time-out of its own",
     "timeout": "a task that was imported has no time-out of its own",
@@ -30,7 +31,11 @@ _TASK_NOTES = {
     "pipelineRef": "a pipeline that is called is one node",
     "pipelineSpec": "a pipeline that is called is one node",
 }
-_USERS_OF_RESULTS = ("params", "when", "matrix", "workspaces", "taskRef", "pipelineRef")
+_USERS_OF_RESULTS = (
+    *("params", "when", "matrix", "workspaces", "taskRef", "pipelineRef", "displayName"),
+)
+_NODES = ("tasks", "finally")
+_SKIPPED = "where it does not hold, what only runs after it runs there, and does not here"
 _NOT_IN_PAYLOAD = {"name", "runAfter", "matrix"}
 _UNKNOWN = "which values there are is known only in a run: write them as a list"
 
@@ -38,53 +43,35 @@ _UNKNOWN = "which values there are is known only in a run: write them as a list"
 def read_tekton(source: str, written: DocumentText) -> Plan:
     """The plan of a pipeline. Raises `BadDocument`."""
     builder = Builder("tekton", source, written)
-    found = {kind: _of_kind(builder, kind) for kind in (*_PIPELINES, "Task")}
-    read = sum(map(len, found.values()))
-    if (others := len(builder.root.items()) - read) > 0:
-        builder.note(builder.root, f"{others:,} documents that are neither pipelines nor tasks")
-    for kind in _PIPELINES:
-        for _, other in found[kind][1:]:
-            other.fault(f"a second {kind}: import one at a time")
-    spec: dict[str, Part] = {}
-    for _, part in (*found["PipelineRun"][:1], *found["Pipeline"][:1]):
-        fields = null_left_out(part.fields())
-        own = null_left_out(fields["spec"].fields()) if "spec" in fields else {}
-        if "pipelineSpec" in own:
-            spec.update(null_left_out(own["pipelineSpec"].fields()))
-        spec.update({name: value for name, value in own.items() if name != "pipelineSpec"})
-    if "tasks" not in spec:
-        builder.root.fault("there is no pipeline with `tasks` in it: a PipelineRun names one")
-    builder.note_each(spec, _SPEC_NOTES)
-    _Pipeline(builder, dict(found["Task"])).read(spec)
-    context = {name: part.raw for name, part in spec.items() if name not in ("tasks", "finally")}
-    named = [*found["Pipeline"], *found["PipelineRun"]]
-    described = spec["description"].text() if "description" in spec else None
-    return builder.plan((named[0][0] if named else "") or described or "", context)
-
-
-def _of_kind(builder: Builder, kind: str) -> list[tuple[str, Part]]:
-    """The documents of that kind, each with its name."""
-    found = []
-    for part in builder.root.items():
-        fields = null_left_out(part.fields("an object with `kind`"))
-        if "kind" not in fields or fields["kind"].text() != kind:
-            continue
-        metadata = null_left_out(fields["metadata"].fields()) if "metadata" in fields else {}
-        own = metadata.get("name", metadata.get("generateName"))
-        found.append(((own.text() if own is not None else None) or "", part))
-    return found
+    file = read_file(builder)
+    builder.note_each(file.pipeline, _SPEC_NOTES)
+    builder.note_each(file.run, _SPEC_NOTES)
+    _Pipeline(builder, file).read()
+    file.note_unused(builder)
+    parts = {**file.metadata, **file.pipeline}
+    context: dict[str, Any] = {name: part.raw for name, part in parts.items() if name not in _NODES}
+    if run := {name: part.raw for name, part in file.run.items() if name != "pipelineSpec"}:
+        context["run"] = run
+    description = file.pipeline.get("description")
+    described = description.text() if description is not None else None
+    return builder.plan(file.name or described or "", context)
 
 
 class _Pipeline:
-    """Reads the tasks of a pipeline; `known` are tasks of the same file, by name."""
+    """Reads the tasks of the pipeline that a file is about."""
 
-    def __init__(self, builder: Builder, known: Mapping[str, Part]) -> None:
+    def __init__(self, builder: Builder, file: TektonFile) -> None:
         self._builder = builder
-        self._known = known
+        self._file = file
+        self._names: set[str | None] = set()
+        self._lists = file.lists()
 
-    def read(self, spec: Mapping[str, Part]) -> None:
+    def read(self) -> None:
         """The tasks, and what is done in the end."""
-        for part in spec["tasks"].items("a list of tasks") if "tasks" in spec else ():
+        spec = self._file.pipeline
+        tasks = spec["tasks"].items("a list of tasks") if "tasks" in spec else []
+        self._names = {_name_of(part) for part in tasks if part.kind == "an object"}
+        for part in tasks:
             self._read_task(part, None)
         every = [node.key for node in self._builder.nodes]
         for part in spec["finally"].items("a list of tasks") if "finally" in spec else ():
@@ -101,48 +88,41 @@ class _Pipeline:
             return
         builder.note_each(task, _TASK_NOTES)
         needs = [*before] if before is not None else self._needs(task)
-        if "when" in task:
-            told = "where it does not hold, what only runs after it runs there, and does not here"
-            if before is None:
-                builder.note(task["when"], told)
-            ask = f"{key} runs only if this holds: {_when(task['when'])}"
-            needs = [builder.add_gate(task["when"], f"{key}: when", needs, ask)]
+        for name in ("when", "conditions"):
+            if name in task:
+                asked = _when(task[name]) if name == "when" else _conditions(task[name])
+                if before is None:
+                    builder.note(task[name], _SKIPPED)
+                ask = f"{key} runs only if this holds: {asked}"
+                needs = [builder.add_gate(task[name], f"{key}: {name}", needs, ask)]
         payload = {name: each.raw for name, each in task.items() if name not in _NOT_IN_PAYLOAD}
-        if (definition := self._definition(task)) is not None:
-            payload["task"] = definition.raw
+        payload |= self._file.definitions(task)
         combinations = self._combinations(task)
         settings = _settings(builder, task)
         add_combinations(builder, part, key, needs, payload, lambda _: settings, combinations)
 
     def _needs(self, task: Mapping[str, Part]) -> list[str]:
         after = task["runAfter"].texts("a list of names") if "runAfter" in task else []
-        needs = dict.fromkeys(after)
+        needs = dict.fromkeys([*after, *_resources_from(task)])
         for name in _USERS_OF_RESULTS:
             for text in walk_texts(task[name].raw) if name in task else ():
                 needs.update(dict.fromkeys(_USES.findall(text)))
+        for text in walk_texts(task["taskSpec"].raw) if "taskSpec" in task else ():
+            used = [name for name in _USES.findall(text) if name in self._names]
+            needs.update(dict.fromkeys(used))  # other names stay as they are, in a script say
         return [*needs]
-
-    def _definition(self, task: Mapping[str, Part]) -> Part | None:
-        """The task that is named, where the file has it too."""
-        if "taskRef" not in task:
-            return None
-        reference = null_left_out(task["taskRef"].fields())
-        name = reference["name"].text() if "name" in reference else None
-        if name is None or name not in self._known:
-            return None
-        return null_left_out(self._known[name].fields()).get("spec")
 
     def _combinations(self, task: Mapping[str, Part]) -> list[Combination] | None:
         if "matrix" not in task:
             return None
         part = task["matrix"]
         if part.kind == "a list":  # as it was at first: the parameters themselves
-            axes, include = _axes(part), []
+            axes, include = _axes(part, self._lists), []
         else:
             matrix = null_left_out(part.fields("an object with `params`, or `include`"))
-            axes = _axes(matrix["params"]) if "params" in matrix else {}
+            axes = _axes(matrix["params"], self._lists) if "params" in matrix else {}
             entries = matrix["include"].items() if "include" in matrix else []
-            include = [_values(each) for each in entries]
+            include = [_values(self._builder, each) for each in entries]
         try:
             found = combine(axes, [], include)
         except ValueError as error:
@@ -152,6 +132,33 @@ class _Pipeline:
             part.fault(f"`matrix`: it has more than {MOST_COMBINATIONS} combinations")
             return []
         return found
+
+
+def _name_of(task: Part) -> str | None:
+    fields = null_left_out(task.fields())
+    return fields["name"].text() if "name" in fields else None
+
+
+def _resources_from(task: Mapping[str, Part]) -> list[str]:
+    """Whose resources a task takes, as it was said before there were results."""
+    bound = null_left_out(task["resources"].fields()) if "resources" in task else {}
+    lists = [bound["inputs"]] if "inputs" in bound else []
+    for condition in task["conditions"].items() if "conditions" in task else ():
+        fields = null_left_out(condition.fields())
+        lists += [fields["resources"]] if "resources" in fields else []
+    found = []
+    for each in (each for part in lists for each in part.items()):
+        fields = null_left_out(each.fields())
+        found += fields["from"].texts("a list of names") if "from" in fields else []
+    return found
+
+
+def _conditions(part: Part) -> str:
+    told = []
+    for each in part.items("a list of conditions"):
+        fields = null_left_out(each.fields("an object with `conditionRef`"))
+        told.append((fields["conditionRef"].text() if "conditionRef" in fields else None) or "")
+    return "; and ".join(told)
 
 
 def _values_by_name(part: Part) -> dict[str, Part]:
@@ -166,21 +173,28 @@ def _values_by_name(part: Part) -> dict[str, Part]:
     return found
 
 
-def _axes(part: Part) -> dict[str, Sequence[Part]]:
+def _axes(part: Part, lists: Mapping[str, Part]) -> dict[str, Sequence[Part]]:
+    """The values of each parameter; `lists` are parameters of the pipeline that are known."""
     axes: dict[str, Sequence[Part]] = {}
     for name, value in _values_by_name(part).items():
-        if value.kind == "a text":
-            value.fault(f"`matrix`: {name}: {_UNKNOWN}")
-            axes[name] = []
-            continue
-        axes[name] = value.items("a list of values")
-        if any("[*])" in text for text in walk_texts(value.raw)):
-            value.fault(f"`matrix`: {name}: {_UNKNOWN}")
+        one_text = value.kind == "a text"
+        axes[name] = found = []
+        for each in [value] if one_text else value.items("a list of values"):
+            named = (
+                _LIST.fullmatch(plain) if isinstance(plain := plain_value(each.raw), str) else None
+            )
+            known = lists.get(named[1]) if named is not None else None
+            found += [each] if known is None else known.items()
+            is_unknown = any("[*])" in text for text in walk_texts(each.raw))
+            if known is None and (one_text or is_unknown):
+                value.fault(f"`matrix`: {name}: {_UNKNOWN}")
     return axes
 
 
-def _values(part: Part) -> Combination:
+def _values(builder: Builder, part: Part) -> Combination:
     fields = null_left_out(part.fields("an object with `params`"))
+    if "when" in fields:
+        builder.note(fields["when"], "it is not asked: the combination is there in any case")
     return _values_by_name(fields["params"]) if "params" in fields else {}
 
 
@@ -199,7 +213,9 @@ def _when(part: Part) -> str:
 
 def _settings(builder: Builder, task: Mapping[str, Part]) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
-    if "timeout" in task:
+    if "timeout" in task and is_expression(task["timeout"]):
+        builder.note(task["timeout"], EXPRESSION)
+    elif "timeout" in task:
         try:
             found.update(timeout(parse_duration(task["timeout"].text() or "")))
         except ValueError:

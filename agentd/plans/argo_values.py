@@ -1,0 +1,59 @@
+"""What a parameter of Argo is, where the file says it.
+
+The rule this file keeps: a text that is one reference to a parameter of the workflow, or of the
+template it stands in, is its value; any other expression stays as it is.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from msgspec import Raw
+
+from agentd.plans.part import Part, plain_value
+
+_REFERENCE = re.compile(r"\s*\{\{\s*(workflow|inputs)\.parameters\.([\w-]+)\s*\}\}\s*")
+_VALUES = ("value", "default")
+
+Scope = Mapping[str, Raw]
+"""What a template was called with: its `inputs`, and the `arguments` of who called it."""
+
+
+def with_known_value(part: Part, within: Sequence[Scope], arguments: Raw | None) -> Part:
+    """The value of the parameter that a text refers to; the part itself where that is not known.
+
+    `within` are the templates around it, the outermost first, `arguments` those of the workflow.
+    """
+    text = plain_value(part.raw)
+    found = _known(text, within, arguments) if isinstance(text, str) else None
+    return part if found is None else Part(part.place, Raw(msgspec.json.encode(found)))
+
+
+def _known(text: str, within: Sequence[Scope], arguments: Raw | None) -> str | None:
+    reference = _REFERENCE.fullmatch(text)
+    if reference is None:
+        return None
+    of, name = reference.groups()
+    if of == "workflow":
+        return _value(arguments, name)
+    if not within:
+        return None
+    given = _value(within[-1].get("arguments"), name)
+    if given is None:
+        return _value(within[-1].get("inputs"), name)
+    if "{{" in given:
+        return _known(given, within[:-1], arguments)
+    return given
+
+
+def _value(parameters: Raw | None, name: str) -> str | None:
+    """The value of that name in {parameters: [{name, value}]}."""
+    whole = None if parameters is None else plain_value(parameters)
+    listed = whole.get("parameters") if isinstance(whole, dict) else None
+    for each in listed if isinstance(listed, list) else ():
+        if not isinstance(each, dict) or each.get("name") != name:
+            continue
+        value = next((each[key] for key in _VALUES if each.get(key) is not None), None)
+        if value is not None:
+            return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return None
