@@ -22,7 +22,7 @@ from agentd.plans.argo_notes import (
 from agentd.plans.argo_settings import continues, gate_of, said, settings_of
 from agentd.plans.argo_spec import read_workflow
 from agentd.plans.argo_templates import Templates
-from agentd.plans.argo_values import with_known_value
+from agentd.plans.argo_values import values_in, with_known_value
 from agentd.plans.builder import Builder
 from agentd.plans.conditions import read_condition
 from agentd.plans.part import Part, null_left_out
@@ -83,7 +83,7 @@ class _Calls:
         self._builder = builder
         self._templates = templates
         self._given = {} if arguments is None else {"arguments": arguments}
-        self._arguments = None if arguments is None else arguments.raw
+        self._arguments = values_in(None if arguments is None else arguments.raw)
         self._calls = 0
 
     def run(self, entrypoint: Part) -> None:

@@ -18,8 +18,11 @@ _VALUES = ("value", "default")
 Scope = Mapping[str, Raw]
 """What a template was called with: its `inputs`, and the `arguments` of who called it."""
 
+Values = Mapping[str, str]
+"""Parameters that have a value, by their names."""
 
-def with_known_value(part: Part, within: Sequence[Scope], arguments: Raw | None) -> Part:
+
+def with_known_value(part: Part, within: Sequence[Scope], arguments: Values) -> Part:
     """The value of the parameter that a text refers to; the part itself where that is not known.
 
     `within` are the templates around it, the outermost first, `arguments` those of the workflow.
@@ -29,31 +32,34 @@ def with_known_value(part: Part, within: Sequence[Scope], arguments: Raw | None)
     return part if found is None else Part(part.place, Raw(msgspec.json.encode(found)))
 
 
-def _known(text: str, within: Sequence[Scope], arguments: Raw | None) -> str | None:
+def values_in(parameters: Raw | None) -> Values:
+    """The values in {parameters: [{name, value}]}; of two of one name the first."""
+    whole = None if parameters is None else plain_value(parameters)
+    listed = whole.get("parameters") if isinstance(whole, dict) else None
+    found: dict[str, str] = {}
+    for each in listed if isinstance(listed, list) else ():
+        name = each.get("name") if isinstance(each, dict) else None
+        if not isinstance(name, str):
+            continue
+        value = next((each[key] for key in _VALUES if each.get(key) is not None), None)
+        if value is not None:
+            written = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            found.setdefault(name, written)
+    return found
+
+
+def _known(text: str, within: Sequence[Scope], arguments: Values) -> str | None:
     reference = _REFERENCE.fullmatch(text)
     if reference is None:
         return None
     of, name = reference.groups()
     if of == "workflow":
-        return _value(arguments, name)
+        return arguments.get(name)
     if not within:
         return None
-    given = _value(within[-1].get("arguments"), name)
+    given = values_in(within[-1].get("arguments")).get(name)
     if given is None:
-        return _value(within[-1].get("inputs"), name)
+        return values_in(within[-1].get("inputs")).get(name)
     if "{{" in given:
         return _known(given, within[:-1], arguments)
     return given
-
-
-def _value(parameters: Raw | None, name: str) -> str | None:
-    """The value of that name in {parameters: [{name, value}]}."""
-    whole = None if parameters is None else plain_value(parameters)
-    listed = whole.get("parameters") if isinstance(whole, dict) else None
-    for each in listed if isinstance(listed, list) else ():
-        if not isinstance(each, dict) or each.get("name") != name:
-            continue
-        value = next((each[key] for key in _VALUES if each.get(key) is not None), None)
-        if value is not None:
-            return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return None

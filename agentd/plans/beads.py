@@ -195,8 +195,9 @@ def _blockers(builder: Builder, issue: _Issue, edges: _Edges, *, closed: bool) -
             issue.part, f"it has ended, and waited for {each}, which it is below: left out"
         )
         own = [other for other in own if other != each]
+    within = {key, *above}
     inherited = (each for parent in above for each in edges.blocks.get(parent, ()))
-    return [*own, *(each for each in inherited if each not in (key, *above))]
+    return [*own, *(each for each in inherited if each not in within)]
 
 
 def _add(builder: Builder, issue: _Issue, edges: _Edges) -> None:

@@ -49,8 +49,8 @@ def check(
             names.setdefault(each.name, each)
     edges = 0
     for each in nodes:
-        each.needs = _written_out(each, known, groups, left_out)
-        edges += len(each.needs)
+        each.needs, looked_at = _written_out(each, known, groups, left_out)
+        edges += looked_at
         if edges > MOST_EDGES:
             root.fault(f"there are more than {MOST_EDGES:,} dependencies in it")
             return
@@ -93,12 +93,15 @@ def _written_out(
     known: Mapping[str, PlanNode],
     groups: Mapping[str, Sequence[str]],
     left_out: Mapping[str, str],
-) -> list[str]:
+) -> tuple[list[str], int]:
+    """What a node waits for, and how many keys were looked at for that: groups may be long."""
+    looked_at = 0
     found: dict[str, None] = {}
     seen: set[str] = set()
     waiting = [*reversed(node.needs)]
     while waiting:
         key = waiting.pop()
+        looked_at += 1
         stands_for = groups.get(key, ())
         if stands_for and [*stands_for] != [node.key]:  # what stands for a node needs that one
             if key not in seen:
@@ -113,7 +116,7 @@ def _written_out(
             node.place.fault(told)
         else:
             _fault_unknown(node, key, [known, groups])
-    return [*found]
+    return [*found], looked_at
 
 
 def _fault_unknown(node: PlanNode, key: str, named: Sequence[Mapping[str, object]]) -> None:

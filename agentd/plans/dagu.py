@@ -5,6 +5,7 @@ a chain are dependencies, `preconditions` and approvals are gates. Items that ar
 runs are a fault, for then nobody knows which nodes there are.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from agentd.plans.part import Part, null_left_out
 from agentd.plans.plan import Plan
 from agentd.plans.settings import number, retry, timeout
 
-_NAMES = ("id", "name")
+_NUMBERED = re.compile(rb'"(?:id|name)"\s*:\s*"(step-\d+)"')
 _DEFAULTED = ("continue_on", "retry_policy", "timeout_sec")
 _NOT_IN_PAYLOAD = {"name", "depends", "parallel"}
 
@@ -96,12 +97,12 @@ class _Steps:
         self._last: list[str] = []
         self._count = 0
         self._routes: dict[str, Route] = {}
-        self._written = b""
+        self._taken: set[bytes] = set()
 
     def read(self, steps: Part) -> None:
         """A list of steps, or a mapping of them by name."""
         self._routes = read_routes(self._builder, steps)
-        self._written = bytes(steps.raw)
+        self._taken = {*_NUMBERED.findall(bytes(steps.raw))}
         if steps.kind == "an object":
             for name, step in steps.fields().items():
                 self._last = self._step(step, self._last, name)
@@ -130,7 +131,8 @@ class _Steps:
         fields = snake(as_written)
         own = fields.get("id") or fields.get("name")
         key = name or (None if own is None else own.text()) or self._unnamed()
-        if "id" in fields and "name" in fields and (also := fields["name"].text()):
+        also = fields["name"].text() if "name" in fields else None
+        if also and also != key:
             self._builder.groups.setdefault(also, [key])
         payload = {at: p.raw for at, p in as_written.items() if at not in _NOT_IN_PAYLOAD}
         asked = is_human_task(fields)  # which is neither tried again nor ended by a default
@@ -139,7 +141,7 @@ class _Steps:
 
     def _unnamed(self) -> str:
         """What a step is called that has no name: by its number, or a later one that is free."""
-        while any(f'"{field}":"step-{self._count}"'.encode() in self._written for field in _NAMES):
+        while b"step-%d" % self._count in self._taken:
             self._count += 1
         return f"step-{self._count}"
 

@@ -69,7 +69,7 @@ NAMES = (*sorted((*FORMS, "markdown")),)
 
 _KEY = re.compile(r"""^["']?([A-Za-z_][\w-]*)["']?[ \t]*:""", re.MULTILINE)
 _GROUP = re.compile(
-    r"""^([ \t]*-?[ \t]*)["']?apiVersion["']?[ \t]*:[ \t]*["']?(\w+)""", re.MULTILINE
+    r"""^([ \t]*(?:-[ \t]*)?)["']?apiVersion["']?[ \t]*:[ \t]*["']?(\w+)""", re.MULTILINE
 )
 _ISSUE = re.compile(r"""\{\s*"(?:id|_type)"\s*:""")
 _LISTED = re.compile(r"""\s*\[\s*\{(?=[^{}]*"issue_type"\s*:)""")

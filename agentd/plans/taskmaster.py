@@ -110,11 +110,12 @@ def _read_subtasks(tag: _Tag, above: _Above) -> list[str]:
     numbers = [
         _within(above.number, part, task) for part, task in zip(parts, subtasks, strict=True)
     ]
+    siblings = {*numbers}
     keys = []
     for part, subtask, number in zip(parts, subtasks, numbers, strict=True):
         if number is None:
             continue
-        needs = [*above.needs, *_needs_below(tag, above.number, subtask, numbers)]
+        needs = [*above.needs, *_needs_below(tag, above.number, subtask, siblings)]
         held = {name: each for name, each in above.fields.items() if name in _FOR_ALL_BELOW}
         below = _read_subtasks(tag, _Above(number, needs, {**held, **subtask}))
         keys.append(tag.prefix + number)

@@ -25,6 +25,9 @@ class TektonFile(NamedTuple):
     name: str
     metadata: Mapping[str, Part]
     others: Sequence[Resource]
+    known: Mapping[tuple[str, str], int]
+    """Which of the others has that kind and that name: the first one."""
+
     used: set[int]
 
     def definitions(self, task: Mapping[str, Part]) -> dict[str, Raw]:
@@ -34,12 +37,12 @@ class TektonFile(NamedTuple):
             name, kinds = _name_in(task.get(field)), _KINDS[called]
             if name:
                 kinds = (*kinds, _text(task[field].fields(), "kind"))  # of a custom task
-            for at, other in enumerate(self.others):
-                if name and other.name == name and other.kind in kinds:
-                    self.used.add(at)
-                    if "spec" in other.fields:
-                        found[called] = other.fields["spec"].raw
-                    break
+            there = [self.known[kind, name] for kind in kinds if name and (kind, name) in self.known]
+            if there:
+                self.used.add(min(there))
+                other = self.others[min(there)]
+                if "spec" in other.fields:
+                    found[called] = other.fields["spec"].raw
         return found
 
     def lists(self) -> dict[str, Part]:
@@ -80,7 +83,10 @@ def read_file(builder: Builder) -> TektonFile:
     name = next((each.name for each in taken if each.name), "")
     metadata = next((each.fields for each in taken if "metadata" in each.fields), {})
     metadata = {"metadata": metadata["metadata"]} if metadata else {}
-    return TektonFile(spec, own, name, metadata, others, set())
+    known: dict[tuple[str, str], int] = {}
+    for at, each in enumerate(others):
+        known.setdefault((each.kind, each.name), at)
+    return TektonFile(spec, own, name, metadata, others, known, set())
 
 
 def _pipeline(pipelines: Sequence[Resource], run: Resource | None) -> Resource | None:
