@@ -257,6 +257,27 @@ def test_a_daemon_that_is_back_and_busy(seconds: float) -> None:
         assert back_at + grace <= after <= back_at + grace + min(seconds / 9, 2.1)
 
 
+def test_a_daemon_that_was_there() -> None:
+    """What ran out while a daemon could record nothing has no grace of it.
+
+    It is held on to meanwhile, and lost as soon as a heartbeat is not answered.
+    """
+    daemon = Daemon(*[StorageFull("full")] * 20, NoAnswer("busy"))
+    heartbeats, loss = daemon.heartbeats(), Loss(daemon.clock)
+    heartbeats.keep(("t", "n", "l"), SECONDS, loss.tell)
+    *_, back_at = daemon.beats(21)
+    assert loss.wait()[0] == pytest.approx(back_at)
+
+
+def test_a_daemon_that_was_back_in_time() -> None:
+    """A lease that had not run out when the daemon was away is lost when it runs out."""
+    daemon = Daemon(NobodyListens("none"), NoAnswer("busy"))
+    heartbeats, loss = daemon.heartbeats(), Loss(daemon.clock)
+    heartbeats.keep(("t", "n", "l"), 12.0, loss.tell)
+    after, _ = loss.wait()
+    assert 12.0 <= after < 4.0 + 10.0
+
+
 def test_what_no_daemon_honours_longer() -> None:
     """A lock that ran out meanwhile is lost as soon as there is a daemon that confirms nothing."""
     daemon = Daemon(*[NobodyListens("none")] * 20, NoAnswer("busy"))

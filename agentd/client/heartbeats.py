@@ -92,8 +92,12 @@ class HeldLease:
 
     @property
     def ends_at(self) -> float:
-        """When it is gone, where nothing confirms it and some daemon is there."""
-        return max(self.confirmed_at + self.seconds, self.away_at + self._grace)
+        """When it is gone, where nothing confirms it and some daemon is there.
+
+        One that was back before the lease ran out does not honour it for longer.
+        """
+        ran_out_at = self.confirmed_at + self.seconds
+        return self.away_at + self._grace if self.away_at >= ran_out_at else ran_out_at
 
     def patience(self, now: float) -> float:
         """Seconds that a heartbeat may take: what is over when the lease is, is told in time.
@@ -190,10 +194,10 @@ class Heartbeats:
         wait = min(held.every / 3, _RETRY)
         try:
             self._ask(held.request, held.patience(sent_at))
-        except (NobodyListens, NoSocket, StorageError):
+        except (NobodyListens, NoSocket):
             self._note_absence(sent_at)
-        except HolderStopped:
-            pass
+        except (StorageError, HolderStopped):
+            pass  # nobody gets the node meanwhile, but who can record again honours nothing
         except (*TRANSIENT, BadSetting) as error:  # settings are mended, too
             self._lose_overdue(error)
         except RequestRefused as refusal:
@@ -206,7 +210,7 @@ class Heartbeats:
     # What one heartbeat met, the others would meet: they need not wait for their turn.
 
     def _note_absence(self, now: float) -> None:
-        """Nobody gets a node while no daemon runs, or while it can record nothing."""
+        """Nobody gets a node while no daemon runs."""
         with self._changed:
             for held in self._held:
                 held.away_at = now
