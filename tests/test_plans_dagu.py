@@ -53,6 +53,23 @@ def test_the_example() -> None:
             "type: graph\nsteps: [{id: a, name: The first}, {id: b, depends: The first}]",
             {"a": [], "b": ["a"]},
         ),
+        ("type: graph\nsteps: [{id: a, name: a}, {id: b, depends: a}]", {"a": [], "b": ["a"]}),
+        (
+            "steps: [{name: router-a, args: [depends]}, {name: b}]",
+            {"router-a": [], "b": ["router-a"]},
+        ),
+        (
+            '{"steps": [{"run": "x"}, {"name": "step-1", "run": "y"}]}',
+            {"step-2": [], "step-1": ["step-2"]},
+        ),
+        (
+            "type: chain\nsteps: [{name: a}, {name: b, parallel: []}, {name: c}]",
+            {"a": [], "c": ["a"]},
+        ),
+        (
+            "type: chain\nsteps: [{name: a}, {name: b, parallel: [], approval: {}}, {name: c}]",
+            {"a": [], "b: approval": ["a"], "c": ["b: approval"]},
+        ),
     ],
 )
 def test_the_order(plan: str, needs: dict[str, list[str]]) -> None:

@@ -69,6 +69,11 @@ def test_what_is_done_no_time_at_all() -> None:
     """A list of items, or of values, that is empty is told: it makes no node."""
     none = ARGO.replace("dependsOn: a", "withItems: []")
     assert "b: there are no items, and so no nodes" in _reasons(read(none))
+    empty = none.replace("b, template: leaf", "b, template: none")
+    once = f"{empty}    - {{name: none, steps: []}}\n".replace("withItems: []", "onExit: ''")
+    assert "b: what it calls is empty, and so no nodes" in _reasons(read(once))
+    chain = "type: chain\nsteps: [{name: a}, {name: b, parallel: []}]"
+    assert "b: there are no items, and so no nodes" in _reasons(read(chain))
     matrix = "{name: m, matrix: {params: [{name: x, value: []}]}}"
     assert "m: its matrix is empty, and so there is no node" in _reasons(
         read(f"{TEKTON}  tasks: [{{name: a}}, {matrix}]\n")

@@ -11,6 +11,7 @@ from typing import Any
 
 from agentd.documents.faults import DocumentText
 from agentd.plans.builder import Builder
+from agentd.plans.instead import CLOCK, LIMIT, NO_TIMEOUT, WATCH, WORKER
 from agentd.plans.left_out import reach_through
 from agentd.plans.part import Part, null_left_out
 from agentd.plans.plan import Plan
@@ -31,27 +32,27 @@ _ALL_HAVE_RUN = ("all_success", "none_skipped")
 """Trigger rules that never hold behind a task that is skipped."""
 
 _ROOT_NOTES = {
-    "timetable": "agentd starts nothing at a time of day",
-    "schedule_interval": "agentd starts nothing at a time of day",
-    "dagrun_timeout": "an imported task has no time-out of its own: `agentd task cancel` ends it",
-    "max_active_tasks": "set a limit with `agentd limit set`, and name it in `limits`",
-    "_max_active_tasks": "set a limit with `agentd limit set`, and name it in `limits`",
-    "has_on_failure_callback": "watch for the event with `agentd watch`",
-    "has_on_success_callback": "watch for the event with `agentd watch`",
+    "timetable": CLOCK,
+    "schedule_interval": CLOCK,
+    "dagrun_timeout": NO_TIMEOUT,
+    "max_active_tasks": LIMIT,
+    "_max_active_tasks": LIMIT,
+    "has_on_failure_callback": WATCH,
+    "has_on_success_callback": WATCH,
 }
 _TASK_NOTES = {
     "depends_on_past": "an earlier run is not looked at",
     "wait_for_downstream": "an earlier run is not looked at",
     "is_setup": "it is a node like the others",
     "is_teardown": "it runs here only where all before it has completed",
-    "queue": "which worker takes it is not asked: name labels in `requires`",
+    "queue": WORKER,
     "pool_slots": "it takes one slot of its limit",
     "has_retry_policy": "it is tried again whatever went wrong",
     "sla": "nobody is told that it is late",
     "subdag": "the DAG that it has is one node",
-    "max_active_tis_per_dag": "set a limit with `agentd limit set`, and name it in `limits`",
-    "max_active_tis_per_dagrun": "set a limit with `agentd limit set`, and name it in `limits`",
-    **dict.fromkeys(_CALLBACKS, "watch for the event with `agentd watch`"),
+    "max_active_tis_per_dag": LIMIT,
+    "max_active_tis_per_dagrun": LIMIT,
+    **dict.fromkeys(_CALLBACKS, WATCH),
 }
 _CHOOSERS = ("Branch", "ShortCircuit", "LatestOnly")
 """How the types of operators begin that skip some of what is downstream; a mark may precede it."""

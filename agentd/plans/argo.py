@@ -209,27 +209,31 @@ class _Calls:
         )
         call = call._replace(library=library)
         if template is None:
-            builder.groups[call.key] = call.needs  # nobody is told of it twice
-            return [*call.needs]
+            return self._stand_aside(call)
         if name in path or len(path) > _DEEPEST:
             told = f"it is called within itself: {' -> '.join([*path, name][-5:])}"
             call.part.fault(told if name in path else f"more than {_DEEPEST} templates deep")
-            builder.groups[call.key] = call.needs
-            return [*call.needs]
+            return self._stand_aside(call)
         items = read_items(
             call.fields, lambda part: with_known_value(part, call.within, self._arguments)
         )
-        if items == []:
-            builder.note(call.part, f"{call.key}: there are no items, and so no nodes")
         if items is None or not _asks_of_items(call):
             call = self._put_behind_gate(call)
         calls = [call] if items is None else [_with_item(call, *each) for each in items]
         if items is not None and _asks_of_items(call):
             calls = [self._put_behind_gate(each) for each in calls]
         made = [key for each in calls for key in self._write(template, each, [*path, name])]
+        if not made:
+            why = "there are no items" if items == [] else "what it calls is empty"
+            builder.note(call.part, f"{call.key}: {why}, and so no nodes")
         if made != [call.key]:
             builder.groups[call.key] = made or call.needs
         return made or [*call.needs]
+
+    def _stand_aside(self, call: _Call) -> list[str]:
+        """Who waits for what is a fault waits for what that would: nobody is told of it twice."""
+        self._builder.groups[call.key] = call.needs
+        return [*call.needs]
 
     def _put_behind_gate(self, call: _Call) -> _Call:
         """The call behind the gate that its `when` is, if it has one."""

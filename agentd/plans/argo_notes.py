@@ -3,30 +3,29 @@
 The rule this file keeps: a reason says what to do instead, where there is something.
 """
 
-_HANDLER = "watch for the event with `agentd watch`"
-_LIMIT = "set a limit with `agentd limit set`, and name it in `limits`"
-_WORKER = "which worker takes it is not asked: name labels in `requires`"
+from agentd.plans.instead import LIMIT, LOCKS, NO_TIMEOUT, WATCH, WORKER
+
 SPEC_NOTES = {
-    "onExit": _HANDLER,
-    "hooks": _HANDLER,
-    "parallelism": _LIMIT,
-    "synchronization": "use `locks` of a node, or a limit (`agentd limit set`)",
-    "activeDeadlineSeconds": "a task that was imported has no time-out of its own",
-    "nodeSelector": _WORKER,
+    "onExit": WATCH,
+    "hooks": WATCH,
+    "parallelism": LIMIT,
+    "synchronization": LOCKS,
+    "activeDeadlineSeconds": NO_TIMEOUT,
+    "nodeSelector": WORKER,
     "suspend": "`--paused` holds it",
     "templateDefaults": "what it says of its templates is in the context alone",
     "retryStrategy": "what it says of its templates is in the context alone",
 }
 TEMPLATE_NOTES = {
-    "synchronization": "use `locks` of a node, or a limit (`agentd limit set`)",
-    "parallelism": _LIMIT,
-    "nodeSelector": _WORKER,
+    "synchronization": LOCKS,
+    "parallelism": LIMIT,
+    "nodeSelector": WORKER,
     "daemon": "nothing goes on beside its node: it ends when that does",
     "memoize": "results are not kept for other tasks",
 }
 TASK_NOTES = {
-    "onExit": _HANDLER,
-    "hooks": _HANDLER,
+    "onExit": WATCH,
+    "hooks": WATCH,
 }
 NO_NODE = "it is no node of its own: say it of the templates that it calls"
 CALLING_NOTES = {

@@ -12,15 +12,15 @@ from msgspec import Raw
 
 from agentd.plans.argo_templates import Templates
 from agentd.plans.builder import Builder
+from agentd.plans.instead import CLOCK
 from agentd.plans.part import Part, null_left_out
 from agentd.plans.resources import Resource, leave_out, note_status, read_resources
 
 _WORKFLOWS = ("Workflow", "CronWorkflow", "")
 _TEMPLATES = ("WorkflowTemplate", "ClusterWorkflowTemplate")
-_CLOCK = "agentd starts nothing at a time of day"
 _CLOCK_NOTES = {
-    **dict.fromkeys(("schedule", "schedules", "timezone", "startingDeadlineSeconds"), _CLOCK),
-    **dict.fromkeys(("concurrencyPolicy", "when", "stopStrategy"), _CLOCK),
+    **dict.fromkeys(("schedule", "schedules", "timezone", "startingDeadlineSeconds"), CLOCK),
+    **dict.fromkeys(("concurrencyPolicy", "when", "stopStrategy"), CLOCK),
 }
 
 

@@ -16,7 +16,8 @@ from agentd.plans.dagu_fields import IN_CONTEXT, IN_PAYLOAD, ROOT_NOTES, STEP_NO
 from agentd.plans.dagu_gates import gate_of, human_task, is_human_task
 from agentd.plans.dagu_items import items_of
 from agentd.plans.dagu_names import snake
-from agentd.plans.dagu_routes import Route, read_routes
+from agentd.plans.dagu_routes import Route, is_router, named_steps, read_routes
+from agentd.plans.instead import UNKNOWN_IN_CONTEXT, UNKNOWN_IN_PAYLOAD
 from agentd.plans.misnamed import fault_misnamed
 from agentd.plans.part import Part, null_left_out
 from agentd.plans.plan import Plan
@@ -34,7 +35,7 @@ def read_dagu(source: str, written: DocumentText) -> Plan:
     root = snake(documents[0].fields("a workflow, an object with `steps`"))
     builder.note_each(root, ROOT_NOTES)
     for unknown in root.keys() - {*ROOT_NOTES, *IN_CONTEXT}:
-        builder.note(root[unknown], "it is not known here: kept in the context")
+        builder.note(root[unknown], UNKNOWN_IN_CONTEXT)
     before = gate_of(builder, root, "the workflow", [])
     if "steps" in root:
         defaults = _defaults(builder, root)
@@ -64,7 +65,7 @@ def _execution(builder: Builder, root: Mapping[str, Part]) -> str:
     """Whether it is a chain or a graph; where it is not said, versions of Dagu differ."""
     steps = root["steps"]
     if "type" not in root:
-        is_graph = any(each in bytes(steps.raw) for each in (b'"depends"', b'"router'))
+        is_graph = _is_graph(steps)
         several = {"a list": Part.items, "an object": Part.fields}.get(steps.kind)
         if several is not None and len(several(steps)) > 1:
             taken = (
@@ -78,6 +79,14 @@ def _execution(builder: Builder, root: Mapping[str, Part]) -> str:
     if kind not in ("graph", "chain", None):
         root["type"].fault(f"`type`: {kind!r} is run by a model's choice; expected graph or chain")
     return kind or "graph"
+
+
+def _is_graph(steps: Part) -> bool:
+    """Whether some step says what it waits for, or which others run."""
+    if not any(each in bytes(steps.raw).lower() for each in (b'"depends"', b'"router')):
+        return False  # most say neither
+    each_step = (snake(step.fields()) for _, step in named_steps(steps))
+    return any("depends" in fields or is_router(fields) for fields in each_step)
 
 
 class _Steps:
@@ -178,13 +187,15 @@ class _Steps:
         keys = [f"{key}[{number}]" for number in range(len(items))]
         for each, item in zip(keys, items, strict=True):
             builder.add(step, each, needs, {**payload, "item": item.raw}, settings=settings)
+        if not items:
+            builder.note(fields["parallel"], f"{key}: there are no items, and so no nodes")
         builder.groups[key] = keys or needs
-        return self._approval(fields, key, keys)
+        return self._approval(fields, key, keys or needs)
 
     def _note(self, fields: Mapping[str, Part]) -> None:
         self._builder.note_each(fields, STEP_NOTES)
         for unknown in fields.keys() - {*STEP_NOTES, *IN_PAYLOAD}:
-            self._builder.note(fields[unknown], "it is not known here: kept in the payload")
+            self._builder.note(fields[unknown], UNKNOWN_IN_PAYLOAD)
         fault_misnamed(fields, "depends")
         if "foreach" in fields:
             fields["foreach"].fault(

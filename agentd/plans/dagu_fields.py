@@ -3,10 +3,10 @@
 The rule this file keeps: what is in none of these tables is new, and is listed where it stands.
 """
 
+from agentd.plans.instead import LIMIT, NO_TIMEOUT, WORKER
+
 _RUNS_ELSEWHERE = "agentd starts nothing at a time of day, and sends no mail: use what calls it"
 _OF_ITS_OWN = "agentd has no such handlers: watch for the event with `agentd watch`"
-_WORKER = "which worker takes it is not asked: name labels in `requires`"
-_LIMIT = "set a limit with `agentd limit set`, and name it in `limits`"
 ROOT_NOTES = {
     "schedule": _RUNS_ELSEWHERE,
     "catchup_window": _RUNS_ELSEWHERE,
@@ -14,11 +14,11 @@ ROOT_NOTES = {
     "restart_wait_sec": _RUNS_ELSEWHERE,
     "mail_on": _RUNS_ELSEWHERE,
     "handler_on": _OF_ITS_OWN,
-    "max_active_steps": _LIMIT,
-    "max_active_runs": _LIMIT,
-    "queue": _LIMIT,
-    "worker_selector": _WORKER,
-    "timeout_sec": "an imported task has no time-out of its own: `agentd task cancel` ends it",
+    "max_active_steps": LIMIT,
+    "max_active_runs": LIMIT,
+    "queue": LIMIT,
+    "worker_selector": WORKER,
+    "timeout_sec": NO_TIMEOUT,
     "delay_sec": "it begins at once; `--paused` holds it",
     "retry_policy": "a task is not tried again as a whole: `agentd task retry` does that",
     "loop": "its steps run once: another `--source` imports them for another round",
@@ -26,7 +26,7 @@ ROOT_NOTES = {
 }
 STEP_NOTES = {
     "repeat_policy": "a node that has completed is not run again",
-    "worker_selector": _WORKER,
+    "worker_selector": WORKER,
     "mail_on": _RUNS_ELSEWHERE,
     "mail_on_error": _RUNS_ELSEWHERE,
 }

@@ -12,10 +12,10 @@ from msgspec import Raw
 
 from agentd.plans.builder import Builder
 from agentd.plans.dagu_names import snake
+from agentd.plans.instead import LIMIT
 from agentd.plans.part import Part
 from agentd.plans.settings import is_expression
 
-_LIMIT = "set a limit with `agentd limit set`, and name it in `limits`"
 _ITEM = re.compile(r'"([^"]*)"|([^\s,;|"]+)')
 
 
@@ -28,7 +28,7 @@ def items_of(builder: Builder, fields: Mapping[str, Part]) -> list[Part] | None:
         own = snake(part.fields())
         for name in ("max_concurrent", "max_concurrency"):
             if name in own:
-                builder.note(own[name], _LIMIT)
+                builder.note(own[name], LIMIT)
         if "items" not in own:
             part.fault("`items` is missing")
             return []

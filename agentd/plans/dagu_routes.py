@@ -4,7 +4,7 @@ The rule this file keeps: a step that a router may choose waits for that one, an
 says whether it is chosen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from agentd.plans.builder import Builder
@@ -24,10 +24,9 @@ def read_routes(builder: Builder, steps: Part) -> dict[str, Route]:
     found: dict[str, Route] = {}
     if b'"router' not in bytes(steps.raw):
         return found
-    for name, step in _steps(steps):
+    for name, step in named_steps(steps):
         fields = null_left_out(step.fields())
-        action = fields.get("action", fields.get("type"))
-        if action is None or action.text() not in ("router.route", "router"):
+        if not is_router(fields):
             continue
         within = null_left_out(fields["with"].fields()) if "with" in fields else fields
         own = fields.get("id", fields.get("name"))
@@ -46,7 +45,13 @@ def read_routes(builder: Builder, steps: Part) -> dict[str, Route]:
     return found
 
 
-def _steps(steps: Part) -> Iterator[tuple[str | None, Part]]:
+def is_router(fields: Mapping[str, Part]) -> bool:
+    """Whether a step chooses which others run."""
+    action = fields.get("action", fields.get("type"))
+    return action is not None and action.text() in ("router.route", "router")
+
+
+def named_steps(steps: Part) -> Iterator[tuple[str | None, Part]]:
     """All steps that are objects, those of a mapping with their names."""
     if steps.kind == "an object":
         named = steps.fields().items()

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from agentd.documents.faults import DocumentText
 from agentd.plans.builder import Builder
+from agentd.plans.instead import LOCKS, UNKNOWN_IN_CONTEXT, UNKNOWN_IN_PAYLOAD, WORKER
 from agentd.plans.job_condition import JobCondition, read_job_condition
 from agentd.plans.job_settings import job_settings
 from agentd.plans.left_out import reach_through
@@ -19,16 +20,15 @@ from agentd.plans.misnamed import fault_misnamed
 from agentd.plans.part import Part, null_left_out
 from agentd.plans.plan import Plan
 
-_WORKER = "which worker takes it is not asked: name labels in `requires`"
 _ROOT_NOTES = {
     "on": "agentd starts nothing by an event: register or import when it is to begin",
-    "concurrency": "use `locks` of a node, or a limit (`agentd limit set`)",
+    "concurrency": LOCKS,
     "permissions": "agentd gives no tokens",
     "run-name": "the goal is the workflow's `name`",
 }
 _JOB_NOTES = {
-    "runs-on": _WORKER,
-    "concurrency": "use `locks` of a node, or a limit (`agentd limit set`)",
+    "runs-on": WORKER,
+    "concurrency": LOCKS,
     "environment": "its rules are on the server: for an approval make a gate",
     "permissions": "agentd gives no tokens",
     "outputs": "what a node leaves is its result, which its dependents find",
@@ -61,7 +61,7 @@ def read_github(source: str, written: DocumentText) -> Plan:
     elif documents[0].kind == "an object":
         documents[0].fault("`jobs` is missing: it says what is to be done")
     for name in root.keys() - {*_CONTEXT, "jobs"}:
-        builder.note(root[name], "it is not known here: kept in the context")
+        builder.note(root[name], UNKNOWN_IN_CONTEXT)
     context = {name: part.raw for name, part in root.items() if name != "jobs"}
     goal = root["name"].text() if "name" in root else None
     return builder.plan(goal or "", context)
@@ -100,7 +100,7 @@ def _read_job(builder: Builder, key: str, job: _Job, needs: list[str]) -> None:
         needs = _gate(builder, key, fields["if"], job.condition, needs)
     builder.note_each(fields, _JOB_NOTES)
     for unknown in fields.keys() - {*_JOB_NOTES, *_PAYLOAD}:
-        builder.note(fields[unknown], "it is not known here: kept in the payload")
+        builder.note(fields[unknown], UNKNOWN_IN_PAYLOAD)
     fault_misnamed(fields, "needs")
     payload = {name: each.raw for name, each in fields.items() if name not in _NOT_IN_PAYLOAD}
     if "name" in fields:

@@ -12,6 +12,7 @@ from typing import Any
 from agentd.documents.faults import DocumentText
 from agentd.durations import parse_duration
 from agentd.plans.builder import Builder
+from agentd.plans.instead import NO_TIMEOUT
 from agentd.plans.matrix import MOST_COMBINATIONS, Combination, add_combinations, combine
 from agentd.plans.part import Part, null_left_out, plain_value, walk_texts
 from agentd.plans.plan import Plan
@@ -21,8 +22,8 @@ from agentd.plans.tekton_file import TektonFile, read_file
 _USES = re.compile(r"\$\(tasks\.([\w-]+)\.(?:results|outputs|matrix)\b")
 _LIST = re.compile(r"\$\(params\.([\w.-]+?)(?:\[\*\])?\)")
 _SPEC_NOTES = {
-    "timeouts": "a task that was imported has no time-out of its own",
-    "timeout": "a task that was imported has no time-out of its own",
+    "timeouts": NO_TIMEOUT,
+    "timeout": NO_TIMEOUT,
     "taskRunTemplate": "what runs a node is its worker's business",
     "taskRunSpecs": "what runs a node is its worker's business",
     "results": "what a pipeline leaves are the results of its nodes",

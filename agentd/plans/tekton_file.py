@@ -37,8 +37,8 @@ class TektonFile(NamedTuple):
             name, kinds = _name_in(task.get(field)), _KINDS[called]
             if name:
                 kinds = (*kinds, _text(task[field].fields(), "kind"))  # of a custom task
-            there = [self.known[kind, name] for kind in kinds if name and (kind, name) in self.known]
-            if there:
+            places = [self.known.get((kind, name)) for kind in kinds if name]
+            if there := [at for at in places if at is not None]:
                 self.used.add(min(there))
                 other = self.others[min(there)]
                 if "spec" in other.fields:
