@@ -54,7 +54,7 @@ class _Edges(NamedTuple):
     """By key: what blocks an issue, whose child it is, which children it has, what else is said."""
 
     blocks: dict[str, list[str]]
-    parents: dict[str, list[str]]
+    parents: dict[str, dict[str, None]]
     children: dict[str, list[str]]
     others: dict[str, list[Raw]]
     """Relations that block nothing, as they were written."""
@@ -63,8 +63,9 @@ class _Edges(NamedTuple):
 
     def take_parent(self, key: str, parent: str) -> None:
         """That issue is a child of the other one; said twice is said once."""
-        if parent not in self.parents.setdefault(key, []):
-            self.parents[key].append(parent)
+        above = self.parents.setdefault(key, {})
+        if parent not in above:
+            above[parent] = None
             self.children.setdefault(parent, []).append(key)
 
 
