@@ -1,7 +1,6 @@
 """`agentd rehearse`: what would have come out, beside what did."""
 
 import argparse
-import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from agentd.api.moments import to_milliseconds
 from agentd.cli.database.opening import opened_to_read
 from agentd.cli.failures import Usage
 from agentd.cli.ids import resolve_task_id
+from agentd.cli.no_collections import no_collections
 from agentd.cli.printing import print_data
 from agentd.cli.progress_bar import show_progress
 from agentd.cli.rehearsal.showing import show_rehearsal
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
                 reader, task_id, None if since is None else to_milliseconds(since, "--since")
             )
         progress("rehearsing", 0, 0)
-        with _settings_given(), _no_collections():
+        with _settings_given(), no_collections():
             played = rehearse(stretch, policy)
     if options.json:
         print_data(_as_data(played))
@@ -53,16 +53,6 @@ def _settings_given() -> Iterator[None]:
         yield
     except BadSetting as error:
         raise Usage(str(error)) from error
-
-
-@contextmanager
-def _no_collections() -> Iterator[None]:
-    """All that is made is kept until it is shown: to look for what is not would take seconds."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _find_task(store: Store, given: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from agentd.api.imports import LONGEST_SOURCE
 from agentd.cli.daemon_warnings import print_warning
 from agentd.cli.failures import Usage
+from agentd.cli.no_collections import no_collections
 from agentd.cli.printing import print_data
 from agentd.cli.progress_bar import show_progress
 from agentd.cli.remarks import say
@@ -31,7 +32,8 @@ def run(options: argparse.Namespace) -> int:
     if options.source is not None and not 1 <= len(options.source) <= LONGEST_SOURCE:
         raise Usage(f"--source: expected 1 to {LONGEST_SOURCE:,} characters")
     given = read_plan_source(options.path)
-    plan = read_plan(given.written, given.name, options.form, given.suffix)
+    with no_collections():
+        plan = read_plan(given.written, given.name, options.form, given.suffix)
     plan.goal = goal_of(plan, given)
     source = options.source or source_of(plan, given)
     if options.dry_run:
