@@ -13,8 +13,8 @@ from msgspec import to_builtins
 from agentd.errors import BadSetting, Failure
 from agentd.events import Ending, NodeAcquired
 from agentd.projections import NODES, PROJECTIONS, NodeRow, project
-from agentd.rehearsal import Figures, parse_policy, read_stretch, rehearse
-from agentd.rehearsal.stretch import bare
+from agentd.rehearsal import Figures, Rehearsal, parse_policy, read_stretch, rehearse
+from agentd.rehearsal.stretch import Stretch, bare
 from agentd.rehearsal.tables import QuickTables
 from agentd.store import Reader, Store
 from agentd.store.memory import MemoryStore
@@ -94,20 +94,34 @@ class RehearsedMachine(CoreMachine):
 
     def it_can_be_played_again(self, reader: Reader) -> None:
         """Under any settings; and all figures are numbers that can be."""
-        first = next(reader.journal(), None)
-        if first is None:
-            return
-        since = first.at + round((reader.last_at() - first.at) * self.share)
-        try:
-            stretch = read_stretch(reader, None, since if self.share else None)
-        except Failure:
-            return  # nothing happened since then
         before = [*reader.journal()]
+        if before and (stretch := self.stretch(reader, before[0].at)) is not None:
+            played = self.play(stretch)
+            assert before == [*reader.journal()]
+            if played is not None:
+                self.figures_are_those_of(played, stretch, reader)
+
+    def stretch(self, reader: Reader, first_at: int) -> Stretch | None:
+        """What is played; None where nothing happened since then."""
+        since = first_at + round((reader.last_at() - first_at) * self.share)
         try:
-            found = rehearse(stretch, parse_policy(self.policy))
-        except BadSetting:
-            return  # no node names the limit
-        assert before == [*reader.journal()]
+            return read_stretch(reader, None, since if self.share else None)
+        except Failure:
+            return None
+
+    def play(self, stretch: Stretch) -> Rehearsal | None:
+        """None where it says that it cannot be played."""
+        try:
+            return rehearse(stretch, parse_policy(self.policy))
+        except BadSetting:  # no node names the limit
+            return None
+        except Failure:  # nobody worked
+            assert not any(isinstance(recorded.event, NodeAcquired) for recorded in stretch.records)
+            assert not any(each.startswith("workers=") for each in self.policy)
+            return None
+
+    def figures_are_those_of(self, found: Rehearsal, stretch: Stretch, reader: Reader) -> None:
+        """What was is what the records say."""
         assert not found.was.figures.makespan_secs < 0
         for figures in (found.was.figures, found.would.figures):
             assert all(math.isfinite(each) and each >= 0 for each in numbers(figures))
