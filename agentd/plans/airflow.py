@@ -13,7 +13,7 @@ from agentd.documents.faults import DocumentText
 from agentd.plans.builder import Builder
 from agentd.plans.instead import CLOCK, LIMIT, NO_TIMEOUT, WATCH, WORKER
 from agentd.plans.left_out import reach_through
-from agentd.plans.part import Part, null_left_out
+from agentd.plans.part import Part, fields_in, null_left_out, text_in
 from agentd.plans.plan import Plan
 from agentd.plans.settings import number, priority, retry, timeout
 
@@ -94,17 +94,13 @@ def read_airflow(source: str, written: DocumentText) -> Plan:
     for key, part, task in tasks:
         if key in builder.left_out:
             continue
-        strict = (_text(task, "trigger_rule") or "all_success") in _ALL_HAVE_RUN
+        strict = (text_in(task, "trigger_rule") or "all_success") in _ALL_HAVE_RUN
         own = needs.get(key, []) if strict else reach_through(key, needs, builder.left_out)
         _add(builder, key, part, task, own)
-    dag_id = _text(dag, "dag_id", "_dag_id")
-    described = _text(dag, "description", "_description")
+    dag_id = text_in(dag, "dag_id", "_dag_id")
+    described = text_in(dag, "description", "_description")
     context = {name: part.raw for name, part in dag.items() if name not in _NOT_IN_CONTEXT}
     return builder.plan(described or dag_id or "", context, own_id=dag_id)
-
-
-def _text(fields: Mapping[str, Part], *names: str) -> str | None:
-    return next((fields[name].text() for name in names if name in fields), None)
 
 
 def _plain(part: Part) -> Part:
@@ -118,13 +114,13 @@ def _plain(part: Part) -> Part:
 def _kind_of(part: Part | None) -> str:
     """The type that Airflow writes around a value."""
     fields = part.fields() if part is not None and part.kind == "an object" else {}
-    return (fields["__type"].text() if "__type" in fields else None) or ""
+    return text_in(fields, "__type") or ""
 
 
 def _defaults(root: Mapping[str, Part]) -> dict[str, Part]:
     """What Airflow 3 writes once for all tasks that say nothing else, as far as it is read here."""
-    given = null_left_out(root["client_defaults"].fields()) if "client_defaults" in root else {}
-    defaults = null_left_out(given["tasks"].fields()) if "tasks" in given else {}
+    given = fields_in(root, "client_defaults")
+    defaults = fields_in(given, "tasks")
     return {name: part for name, part in defaults.items() if name in _DEFAULTED}
 
 
@@ -133,11 +129,11 @@ def _tasks(builder: Builder, tasks: Part, defaults: Mapping[str, Part]) -> list[
     for each in tasks.items("a list of tasks"):
         own = null_left_out(_plain(each).fields("a task, an object with `task_id`"))
         task = {**defaults, **own}
-        key = _text(task, "task_id")
+        key = text_in(task, "task_id")
         if key is None:
             each.fault("`task_id` is missing")
             continue
-        rule = _text(task, "trigger_rule") or "all_success"
+        rule = text_in(task, "trigger_rule") or "all_success"
         if "_is_mapped" in task and task["_is_mapped"].kind == "true":
             told = "it is mapped: how many tasks it is becomes known in a run"
             each.fault(f"{key!r} cannot be imported: {told}")
@@ -155,7 +151,7 @@ def _refuse_mapped_groups(group: Part) -> None:
     while groups:
         fields = null_left_out(groups.pop().fields("a task group"))
         if "is_mapped" in fields and fields["is_mapped"].kind == "true":
-            name = _text(fields, "_group_id", "group_id") or ""
+            name = text_in(fields, "_group_id", "group_id") or ""
             told = "it is mapped: how often it is there becomes known in a run"
             fields["is_mapped"].fault(f"the task group {name!r} cannot be imported: {told}")
         for child in fields["children"].fields().values() if "children" in fields else ():
@@ -187,14 +183,14 @@ def _add(
     builder: Builder, key: str, part: Part, task: Mapping[str, Part], needs: list[str]
 ) -> None:
     says = {name: each for name, each in task.items() if each.kind != "false"}
-    if _text(task, "queue") == "default":
+    if text_in(task, "queue") == "default":
         del says["queue"]
     builder.note_each(says, _TASK_NOTES)
-    kind = _text(task, "_task_type", "task_type") or ""
+    kind = text_in(task, "_task_type", "task_type") or ""
     if "_can_skip_downstream" in says or kind.lstrip("_").startswith(_CHOOSERS):
         told = "it may skip what is downstream there; here all of that runs once it has completed"
         builder.note(part, f"{key}: {told}")
-    rule = _text(task, "trigger_rule") or "all_success"
+    rule = text_in(task, "trigger_rule") or "all_success"
     if rule != "all_success":
         told = f"`{rule}`: it runs here only where all that it waits for has completed"
         builder.note(task["trigger_rule"], told)
@@ -218,10 +214,10 @@ def _settings(builder: Builder, task: Mapping[str, Part]) -> Mapping[str, Any]:
     if "priority_weight" in task:
         weight = number(builder, task["priority_weight"], "a number")
         found.update(priority(None if weight in (None, 1) else int(weight or 0)))
-        if found.get("priority") and (_text(task, "weight_rule") or "") != _OWN_WEIGHT:
+        if found.get("priority") and (text_in(task, "weight_rule") or "") != _OWN_WEIGHT:
             told = "its priority is its own weight, and no sum"
             builder.note(task.get("weight_rule", task["priority_weight"]), told)
-    pool = _text(task, "pool")
+    pool = text_in(task, "pool")
     if pool and pool != "default_pool":
         found["limits"] = [pool[:_LONGEST_LIMIT]]
         builder.note(task["pool"], "how many slots it has is said by `agentd limit set`")

@@ -25,7 +25,7 @@ from agentd.plans.argo_templates import Templates
 from agentd.plans.argo_values import values_in, with_known_value
 from agentd.plans.builder import Builder
 from agentd.plans.conditions import read_condition
-from agentd.plans.part import Part, null_left_out
+from agentd.plans.part import Part, null_left_out, text_in
 from agentd.plans.plan import Plan
 
 _CALLING = ("name", "dag", "steps", "inputs")
@@ -129,7 +129,7 @@ class _Calls:
         found: list[tuple[Part, str, dict[str, Part], list[str]]] = []
         for task in dag["tasks"].items("a list of tasks") if "tasks" in dag else ():
             fields = _fields_of(task, "a task, an object with `name`")
-            name = fields["name"].text() if "name" in fields else None
+            name = text_in(fields, "name")
             if name is None:
                 task.fault("`name` is missing")
                 continue
@@ -188,7 +188,7 @@ class _Calls:
             made: list[str] = []
             for step in together.one_or_more("a list of steps"):
                 fields = _fields_of(step, "a step, an object with `name`")
-                name = fields["name"].text() if "name" in fields else None
+                name = text_in(fields, "name")
                 if name is None:
                     step.fault("`name` is missing")
                     continue
@@ -205,7 +205,7 @@ class _Calls:
         unknown = dict.fromkeys([name for name in there if name not in _KNOWN], _UNKNOWN)
         builder.note_each(there, unknown)
         template, name, library = self._templates.find(
-            call.key, call.part, {**call.fields}, call.library
+            call.key, call.part, call.fields, call.library
         )
         call = call._replace(library=library)
         if template is None:
@@ -256,7 +256,7 @@ class _Calls:
         else:
             settings = {**settings_of(builder, fields), **continues(call.fields)}
         payload: dict[str, Any] = {name: p.raw for name, p in fields.items() if name != "name"}
-        is_elsewhere = self._templates.is_elsewhere({**call.fields})
+        is_elsewhere = self._templates.is_elsewhere(call.fields)
         for name in ("template", "templateRef") if not is_elsewhere else ():
             if name in fields:
                 fields[name].fault(f"`{name}` of a template: call that one where this is called")

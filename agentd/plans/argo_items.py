@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from agentd.plans.builder import MOST_NODES
-from agentd.plans.part import Part, null_left_out, plain_value
+from agentd.plans.part import Part, null_left_out, plain_value, text_in
 from agentd.plans.settings import is_expression
 
 Items = list[tuple[str, Raw]]
@@ -86,7 +86,7 @@ def _sequence(part: Part, known: Callable[[Part], Part]) -> Items | None:
     if len(wanted) > MOST_NODES:
         part.fault(f"`withSequence`: it has more than {MOST_NODES:,} numbers")
         return []
-    written = fields["format"].text() if "format" in fields else None
+    written = text_in(fields, "format")
     return _number_items(
         [Raw(msgspec.json.encode(_format(part, written, each))) for each in wanted]
     )

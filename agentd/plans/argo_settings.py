@@ -10,7 +10,7 @@ from agentd.api import GateSpec
 from agentd.api.moments import LONGEST_SECS
 from agentd.durations import parse_duration
 from agentd.plans.builder import Builder
-from agentd.plans.part import Part, null_left_out
+from agentd.plans.part import Part, fields_in, null_left_out
 from agentd.plans.settings import EXPRESSION, is_expression, number, retry, timeout
 
 _NOTHING = (b"{}", b"[]", b"false", b'""')
@@ -62,7 +62,7 @@ def settings_of(builder: Builder, fields: Mapping[str, Part]) -> Mapping[str, An
     for name in ("expression", "when", "affinity", "retryPolicy"):
         if name in strategy:
             builder.note(strategy[name], "it is tried again whatever went wrong, and wherever")
-    backoff = null_left_out(strategy["backoff"].fields()) if "backoff" in strategy else {}
+    backoff = fields_in(strategy, "backoff")
     if "maxDuration" in backoff:
         builder.note(backoff["maxDuration"], "the number of tries alone is bounded")
     factor = number(builder, backoff.get("factor"), "a factor")

@@ -13,7 +13,7 @@ from msgspec import Raw
 from agentd.plans.argo_templates import Templates
 from agentd.plans.builder import Builder
 from agentd.plans.instead import CLOCK
-from agentd.plans.part import Part, null_left_out
+from agentd.plans.part import Part, null_left_out, text_in
 from agentd.plans.resources import Resource, leave_out, note_status, read_resources
 
 _WORKFLOWS = ("Workflow", "CronWorkflow", "")
@@ -76,7 +76,7 @@ def _meant(builder: Builder, found: Sequence[Resource]) -> Resource | None:
 def _with_template(spec: Mapping[str, Part], kept: dict[str, Resource]) -> dict[str, Part]:
     """The spec with what its workflow template says, which is in the file: no other calls that."""
     fields = null_left_out(spec["workflowTemplateRef"].fields("an object with `name`"))
-    name = fields["name"].text() if "name" in fields else None
+    name = text_in(fields, "name")
     if name not in kept:
         told = f"the workflow template {name!r} is kept elsewhere: put it into the file as well"
         spec["workflowTemplateRef"].fault(told)
@@ -113,7 +113,7 @@ def _check(resource: Resource, spec: Mapping[str, Part]) -> None:
     if missing:
         told = " and ".join(f"`spec.{name}`" for name in missing)
         needed = "the first template that is called, and all of them"
-        resource.part.fault(f"{told} missing in the {resource.called}: {needed}")
+        resource.part.fault(f"{told} missing in the {resource.label}: {needed}")
 
 
 def _raws(fields: Mapping[str, Part], left_out: str) -> dict[str, Raw]:

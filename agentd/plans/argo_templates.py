@@ -5,10 +5,11 @@ workflow that is imported, else the name of a workflow template in the same file
 calls is noted.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from agentd.plans.builder import Builder
-from agentd.plans.part import Part, null_left_out
+from agentd.plans.part import Part, null_left_out, text_in
 
 
 class Called(NamedTuple):
@@ -36,7 +37,7 @@ class Templates:
         self._libraries.add(library)
         for part in templates.items("a list of templates"):
             fields = null_left_out(part.fields("a template"))
-            name = fields["name"].text() if "name" in fields else None
+            name = text_in(fields, "name")
             if name is None:
                 part.fault("`name` is missing: a template is called by it")
             elif (library, name) in self._known:
@@ -52,13 +53,13 @@ class Templates:
             part.fault(f"`entrypoint`: there is no template {name!r}")
         return Called(found, name or "", "")
 
-    def find(self, key: str, call: Part, fields: dict[str, Part], library: str) -> Called:
+    def find(self, key: str, call: Part, fields: Mapping[str, Part], library: str) -> Called:
         """The template that a task or step calls which stands among those of that library."""
         if "inline" in fields:
             return Called(fields["inline"], f"{key} (inline)", library)
         if "templateRef" in fields:
             return self._find_elsewhere(key, fields["templateRef"])
-        name = fields["template"].text() if "template" in fields else None
+        name = text_in(fields, "template")
         found = None if name is None else self._get(library, name)
         if name is None:
             call.fault("`template` is missing: it says what is called")
@@ -74,7 +75,7 @@ class Templates:
             if part.place.path not in called:
                 self._builder.note(part, "nothing that is imported calls this template")
 
-    def is_elsewhere(self, fields: dict[str, Part]) -> bool:
+    def is_elsewhere(self, fields: Mapping[str, Part]) -> bool:
         """Whether a task calls a template that is not in the file."""
         return "templateRef" in fields and self._reference(fields["templateRef"]) not in self._known
 
@@ -98,5 +99,4 @@ class Templates:
 
     def _reference(self, reference: Part) -> tuple[str, str]:
         fields = null_left_out(reference.fields("an object with `name` and `template`"))
-        names = [fields[name].text() if name in fields else "" for name in ("name", "template")]
-        return names[0] or "", names[1] or ""
+        return text_in(fields, "name") or "", text_in(fields, "template") or ""

@@ -28,7 +28,7 @@ def with_known_value(part: Part, within: Sequence[Scope], arguments: Values) -> 
     `within` are the templates around it, the outermost first, `arguments` those of the workflow.
     """
     text = plain_value(part.raw)
-    found = _known(text, within, arguments) if isinstance(text, str) else None
+    found = _value_of(text, within, arguments) if isinstance(text, str) else None
     return part if found is None else Part(part.place, Raw(msgspec.json.encode(found)))
 
 
@@ -48,7 +48,7 @@ def values_in(parameters: Raw | None) -> Values:
     return found
 
 
-def _known(text: str, within: Sequence[Scope], arguments: Values) -> str | None:
+def _value_of(text: str, within: Sequence[Scope], arguments: Values) -> str | None:
     reference = _REFERENCE.fullmatch(text)
     if reference is None:
         return None
@@ -61,5 +61,5 @@ def _known(text: str, within: Sequence[Scope], arguments: Values) -> str | None:
     if given is None:
         return values_in(within[-1].get("inputs")).get(name)
     if "{{" in given:
-        return _known(given, within[:-1], arguments)
+        return _value_of(given, within[:-1], arguments)
     return given

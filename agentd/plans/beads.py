@@ -14,7 +14,7 @@ from msgspec import Raw
 from agentd.api import GateSpec
 from agentd.documents.faults import DocumentText
 from agentd.plans.builder import Builder, Done
-from agentd.plans.part import Part, null_left_out
+from agentd.plans.part import Part, null_left_out, text_in
 from agentd.plans.plan import Plan, PlanEvent
 from agentd.plans.settings import moment
 
@@ -104,12 +104,12 @@ def _no_work(fields: Mapping[str, Part]) -> str | None:
     """Why there is nothing to be done for an issue; None where there is."""
     if "is_template" in fields and fields["is_template"].truth():
         return "it is a template, of which issues are made"
-    status = fields["status"].text() if "status" in fields else None
+    status = text_in(fields, "status")
     return _NO_WORK.get(status or "") or _NO_WORK_TYPES.get(_type(fields))
 
 
 def _type(fields: Mapping[str, Part]) -> str:
-    return (fields["issue_type"].text() if "issue_type" in fields else None) or ""
+    return text_in(fields, "issue_type") or ""
 
 
 def _edges(builder: Builder, issues: list[_Issue]) -> _Edges:
@@ -203,7 +203,7 @@ def _blockers(builder: Builder, issue: _Issue, edges: _Edges, *, closed: bool) -
 
 def _add(builder: Builder, issue: _Issue, edges: _Edges) -> None:
     fields, key = issue.fields, issue.key
-    status = (fields["status"].text() if "status" in fields else None) or ""
+    status = text_in(fields, "status") or ""
     closed = status in (_CLOSED, *_DONE)
     if status in _DONE:
         builder.note(fields["status"], f"{status!r} is no status of Beads: it is COMPLETED")
@@ -221,7 +221,7 @@ def _add(builder: Builder, issue: _Issue, edges: _Edges) -> None:
         key,
         [*_blockers(builder, issue, edges, closed=closed), *edges.children.get(key, ())],
         payload,
-        title=fields["title"].text() if "title" in fields else None,
+        title=text_in(fields, "title"),
         settings=_settings(builder, fields, closed=closed),
         done=done,
     )
@@ -254,5 +254,5 @@ def _settings(builder: Builder, fields: Mapping[str, Part], *, closed: bool) -> 
 def _question(fields: Mapping[str, Part]) -> str:
     """What somebody answers in place of what a gate of Beads waits for."""
     told = [fields[name].text() or "" for name in ("await_type", "await_id") if name in fields]
-    title = fields["title"].text() if "title" in fields else None
+    title = text_in(fields, "title")
     return f"{title or 'a gate'}: has come what it waits for? {' '.join(told)}".rstrip()

@@ -13,7 +13,7 @@ from msgspec import Raw
 from agentd.api import GateSpec
 from agentd.documents.faults import BadDocument, DocumentText, Faults, Place
 from agentd.plans.checking import MOST_EDGES, check, check_events
-from agentd.plans.names import titled
+from agentd.plans.names import name_with_title
 from agentd.plans.part import Part
 from agentd.plans.plan import Ended, NotTaken, Plan, PlanEvent, PlanNode
 from agentd.text import quote
@@ -86,7 +86,7 @@ class Builder:
 
         Its name goes in front of its payload, where workers and pictures look for it.
         """
-        name = titled(part, key, title)
+        name = name_with_title(part, key, title)
         own = {"name": name or key, **{at: value for at, value in payload.items() if at != "name"}}
         written = msgspec.json.encode(own)
         waits_for = [*dict.fromkeys(needs)]

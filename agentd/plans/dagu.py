@@ -19,7 +19,7 @@ from agentd.plans.dagu_names import snake
 from agentd.plans.dagu_routes import Route, is_router, named_steps, read_routes
 from agentd.plans.instead import UNKNOWN_IN_CONTEXT, UNKNOWN_IN_PAYLOAD
 from agentd.plans.misnamed import fault_misnamed
-from agentd.plans.part import Part, null_left_out
+from agentd.plans.part import Part, null_left_out, text_in
 from agentd.plans.plan import Plan
 from agentd.plans.settings import number, retry, timeout
 
@@ -48,8 +48,8 @@ def read_dagu(source: str, written: DocumentText) -> Plan:
     if len(documents) > 1:
         context["documents"] = [each.raw for each in documents[1:]]
         builder.note(documents[1], "other workflows in the file are in the context, and not run")
-    name = root["name"].text() if "name" in root else None
-    described = root["description"].text() if "description" in root else None
+    name = text_in(root, "name")
+    described = text_in(root, "description")
     return builder.plan(name or described or "", context, own_id=name)
 
 
@@ -127,20 +127,20 @@ class _Steps:
 
     def _route(self, key: str, fields: Mapping[str, Part]) -> Route | None:
         """The router that chooses a step, if one does; it is named by its id or its name."""
-        also = fields["name"].text() if "name" in fields else None
+        also = text_in(fields, "name")
         return self._routes.pop(key, None) or self._routes.pop(also or key, None)
 
     def _step(self, step: Part, previous: Sequence[str], name: str | None = None) -> list[str]:
         """Make the nodes of a step; what stands behind it waits for those that are answered."""
         self._count += 1
         if step.kind == "a text":
-            key = name or self._unnamed()
+            key = name or self._next_name()
             return self._nodes(step, key, self._defaults, {"run": step.raw}, previous)
         as_written = step.fields("a step: an object, or a command")
         fields = snake(as_written)
         own = fields.get("id") or fields.get("name")
-        key = name or (None if own is None else own.text()) or self._unnamed()
-        also = fields["name"].text() if "name" in fields else None
+        key = name or (None if own is None else own.text()) or self._next_name()
+        also = text_in(fields, "name")
         if also and also != key:
             self._builder.groups.setdefault(also, [key])
         payload = {at: p.raw for at, p in as_written.items() if at not in _NOT_IN_PAYLOAD}
@@ -148,7 +148,7 @@ class _Steps:
         default = {at: p for at, p in self._defaults.items() if not asked or at == "continue_on"}
         return self._nodes(step, key, {**default, **fields}, payload, previous)
 
-    def _unnamed(self) -> str:
+    def _next_name(self) -> str:
         """What a step is called that has no name: by its number, or a later one that is free."""
         while b"step-%d" % self._count in self._taken:
             self._count += 1
@@ -219,7 +219,7 @@ class _Steps:
             return made
         part = fields["approval"]
         own = null_left_out(part.fields()) if part.kind == "an object" else {}
-        ask = own["prompt"].text() if "prompt" in own else None
+        ask = text_in(own, "prompt")
         gate = f"{key}: approval"
         self._builder.add_gate(part, gate, made, ask or f"May what {key} has done be used?")
         self._builder.groups[key] = [gate]

@@ -31,17 +31,8 @@ STEP_NOTES = {
     "mail_on_error": _RUNS_ELSEWHERE,
 }
 IN_CONTEXT = (
-    *(
-        "defaults",
-        "name",
-        "description",
-        "group",
-        "labels",
-        "tags",
-        "type",
-        "steps",
-        "preconditions",
-    ),
+    *("defaults", "name", "description", "group", "labels", "tags", "type"),
+    *("steps", "preconditions"),
     *("actions", "artifacts", "consts", "container", "dotenv", "env", "error_mail", "functions"),
     *("harness", "harnesses", "hist_retention_days", "hist_retention_runs", "info_mail"),
     *("kubernetes", "llm", "log_dir", "log_output", "max_clean_up_time_sec", "max_output_size"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agentd.plans.builder import Builder
 from agentd.plans.dagu_routes import Route
-from agentd.plans.part import Part, null_left_out
+from agentd.plans.part import Part, fields_in, null_left_out
 
 
 def _conditions(part: Part) -> Iterator[str]:
@@ -58,7 +58,7 @@ def human_task(fields: Mapping[str, Part]) -> str | None:
     if not is_human_task(fields):
         return None
     action = fields["action"]
-    within = null_left_out(fields["with"].fields()) if "with" in fields else {}
+    within = fields_in(fields, "with")
     if "prompt" not in within:
         action.fault("`with.prompt` is missing: what is somebody asked?")
         return ""

@@ -18,7 +18,7 @@ from agentd.documents.faults import DocumentText
 from agentd.documents.kinds import NODE_SETTINGS
 from agentd.plans.builder import Builder
 from agentd.plans.names import name_of
-from agentd.plans.part import Part, null_left_out
+from agentd.plans.part import Part, null_left_out, text_in
 from agentd.plans.plan import Ended, Plan, PlanEvent, PlanNode
 
 VERSION = 1
@@ -64,9 +64,9 @@ def read_exported(source: str, written: DocumentText) -> Plan:
     builder.note_each(head, _OF_OTHER_TASKS)
     if "usage" in head:
         builder.note(head["usage"], _READING)
-    goal = head["goal"].text() if "goal" in head else None
+    goal = text_in(head, "goal")
     context = lines[0][0].fields().get("context") if lines else None
-    own_id = head["task_id"].text() if "task_id" in head else None
+    own_id = text_in(head, "task_id")
     written_context = Raw(b"{}") if context is None else context.raw
     return builder.plan(goal or "", written_context, settings=settings, own_id=own_id)
 
@@ -103,11 +103,11 @@ def _sent(fields: Mapping[str, Part], names: Sequence[str]) -> dict[str, Any]:
 
 def _read_node(builder: Builder, part: Part) -> None:
     fields = null_left_out(part.fields("a node, an object with `id`"))
-    key = fields["id"].text() if "id" in fields else None
+    key = text_in(fields, "id")
     if key is None:
         part.fault("`id` is missing: what depends on it names that")
         return
-    name = fields["name"].text() if "name" in fields else None
+    name = text_in(fields, "name")
     needs = fields["dependencies"].texts("a list of ids") if "dependencies" in fields else []
     payload = part.fields().get("payload_schema")
     made = PlanNode(

@@ -17,7 +17,7 @@ from agentd.plans.job_settings import job_settings
 from agentd.plans.left_out import reach_through
 from agentd.plans.matrix import MOST_COMBINATIONS, Combination, add_combinations, combine
 from agentd.plans.misnamed import fault_misnamed
-from agentd.plans.part import Part, null_left_out
+from agentd.plans.part import Part, null_left_out, text_in
 from agentd.plans.plan import Plan
 
 _ROOT_NOTES = {
@@ -63,7 +63,7 @@ def read_github(source: str, written: DocumentText) -> Plan:
     for name in root.keys() - {*_CONTEXT, "jobs"}:
         builder.note(root[name], UNKNOWN_IN_CONTEXT)
     context = {name: part.raw for name, part in root.items() if name != "jobs"}
-    goal = root["name"].text() if "name" in root else None
+    goal = text_in(root, "name")
     return builder.plan(goal or "", context)
 
 

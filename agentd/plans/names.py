@@ -29,7 +29,7 @@ def name_of(part: Part, key: str) -> str | None:
     return None if is_id(key) else cut(key)
 
 
-def titled(part: Part, key: str, title: str | None) -> str | None:
+def name_with_title(part: Part, key: str, title: str | None) -> str | None:
     """As `name_of`, with a title behind the key, on one line."""
     name = name_of(part, key)
     words = " ".join(_CONTROL.sub(" ", title or "").split())

@@ -5,7 +5,7 @@ kept as a fault, and reading goes on. JSON that goes along stays as it was writt
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from msgspec import Raw
@@ -141,6 +141,16 @@ class Part:
 def null_left_out(fields: dict[str, Part]) -> dict[str, Part]:
     """The fields that say something: null counts as left out."""
     return {name: part for name, part in fields.items() if part.kind != "null"}
+
+
+def text_in(fields: Mapping[str, Part], *names: str) -> str | None:
+    """What the first of those fields says that is there; None where none is, or it is no text."""
+    return next((fields[name].text() for name in names if name in fields), None)
+
+
+def fields_in(fields: Mapping[str, Part], name: str) -> dict[str, Part]:
+    """What an object in that field says, as far as it says something; nothing where it is not."""
+    return null_left_out(fields[name].fields()) if name in fields else {}
 
 
 def plain_value(written: Raw) -> object:

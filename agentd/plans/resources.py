@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from agentd.plans.builder import Builder
-from agentd.plans.part import Part, null_left_out
+from agentd.plans.part import Part, fields_in, null_left_out, text_in
 
 
 class Resource(NamedTuple):
@@ -22,10 +22,10 @@ class Resource(NamedTuple):
     @property
     def spec(self) -> dict[str, Part]:
         """What it asks for; nothing where it has no `spec`."""
-        return null_left_out(self.fields["spec"].fields()) if "spec" in self.fields else {}
+        return fields_in(self.fields, "spec")
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         """What people know it by: `ConfigMap 'recipes'`."""
         kind = self.kind or "document without a kind"
         return f"{kind} {self.name!r}" if self.name else kind
@@ -39,7 +39,7 @@ def read_resources(root: Part) -> list[Resource]:
 def leave_out(builder: Builder, others: list[Resource], why: str) -> None:
     """Note each resource that has no part in the plan."""
     for other in others:
-        builder.note(other.part, f"the {other.called} is left out: {why}")
+        builder.note(other.part, f"the {other.label} is left out: {why}")
 
 
 def note_status(builder: Builder, resource: Resource) -> None:
@@ -53,7 +53,7 @@ def _resources(part: Part) -> Iterator[Resource]:
     if part.kind == "null":
         return
     fields = null_left_out(part.fields("an object with `kind`"))
-    kind = (fields["kind"].text() if "kind" in fields else None) or ""
+    kind = text_in(fields, "kind") or ""
     if kind.endswith("List") and "items" in fields:
         for each in fields["items"].items("a list of resources"):
             yield from _resources(each)
@@ -62,8 +62,8 @@ def _resources(part: Part) -> Iterator[Resource]:
 
 
 def _name(fields: Mapping[str, Part]) -> str:
-    metadata = null_left_out(fields["metadata"].fields()) if "metadata" in fields else {}
+    metadata = fields_in(fields, "metadata")
     if "name" in metadata:
         return metadata["name"].text() or ""
-    begins = metadata["generateName"].text() if "generateName" in metadata else None
+    begins = text_in(metadata, "generateName")
     return (begins or "").rstrip("-")  # the rest is made up

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from agentd.documents.faults import DocumentText
 from agentd.plans.builder import Builder, Done
-from agentd.plans.part import Part, null_left_out
+from agentd.plans.part import Part, null_left_out, text_in
 from agentd.plans.plan import Ended, Plan
 from agentd.plans.settings import moment
 
@@ -193,14 +193,14 @@ def _add(
         key,
         needs,
         payload,
-        title=fields["title"].text() if "title" in fields else None,
+        title=text_in(fields, "title"),
         settings=_priority(builder, fields.get("priority", above.get("priority"))),
         done=done,
     )
 
 
 def _status(fields: Mapping[str, Part]) -> str:
-    return (fields["status"].text() if "status" in fields else None) or ""
+    return text_in(fields, "status") or ""
 
 
 def _priority(builder: Builder, part: Part | None) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from agentd.durations import parse_duration
 from agentd.plans.builder import Builder
 from agentd.plans.instead import NO_TIMEOUT
 from agentd.plans.matrix import MOST_COMBINATIONS, Combination, add_combinations, combine
-from agentd.plans.part import Part, null_left_out, plain_value, walk_texts
+from agentd.plans.part import Part, fields_in, null_left_out, plain_value, text_in, walk_texts
 from agentd.plans.plan import Plan
 from agentd.plans.settings import EXPRESSION, is_expression, number, retry, timeout
 from agentd.plans.tekton_file import TektonFile, read_file
@@ -83,7 +83,7 @@ class _Pipeline:
     def _read_task(self, part: Part, before: Sequence[str] | None) -> None:
         builder = self._builder
         task = null_left_out(part.fields("a task, an object with `name`"))
-        key = task["name"].text() if "name" in task else None
+        key = text_in(task, "name")
         if key is None:
             part.fault("`name` is missing")
             return
@@ -137,12 +137,12 @@ class _Pipeline:
 
 def _name_of(task: Part) -> str | None:
     fields = null_left_out(task.fields())
-    return fields["name"].text() if "name" in fields else None
+    return text_in(fields, "name")
 
 
 def _resources_from(task: Mapping[str, Part]) -> list[str]:
     """Whose resources a task takes, as it was said before there were results."""
-    bound = null_left_out(task["resources"].fields()) if "resources" in task else {}
+    bound = fields_in(task, "resources")
     lists = [bound["inputs"]] if "inputs" in bound else []
     for condition in task["conditions"].items() if "conditions" in task else ():
         fields = null_left_out(condition.fields())
@@ -158,7 +158,7 @@ def _conditions(part: Part) -> str:
     told = []
     for each in part.items("a list of conditions"):
         fields = null_left_out(each.fields("an object with `conditionRef`"))
-        told.append((fields["conditionRef"].text() if "conditionRef" in fields else None) or "")
+        told.append(text_in(fields, "conditionRef") or "")
     return "; and ".join(told)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from msgspec import Raw
 
 from agentd.plans.builder import Builder
-from agentd.plans.part import Part, null_left_out
+from agentd.plans.part import Part, null_left_out, text_in
 from agentd.plans.resources import Resource, leave_out, note_status, read_resources
 
 _NAMED_BY = {"taskRef": "task", "pipelineRef": "pipeline"}
@@ -120,8 +120,7 @@ def _name_in(reference: Part | None) -> str:
 
 
 def _text(fields: dict[str, Part], name: str) -> str:
-    found = null_left_out(fields).get(name)
-    return (found.text() if found is not None else None) or ""
+    return text_in(null_left_out(fields), name) or ""
 
 
 def _fault_without_tasks(
@@ -131,7 +130,7 @@ def _fault_without_tasks(
     pipeline: Resource | None,
 ) -> None:
     if pipeline is not None:
-        pipeline.part.fault(f"there is no `spec.tasks` in the {pipeline.called}")
+        pipeline.part.fault(f"there is no `spec.tasks` in the {pipeline.label}")
     elif run is not None and "pipelineRef" in run.spec:
         named = run.spec["pipelineRef"]
         told = f" {_name_in(named)!r}" if _name_in(named) else ""
