@@ -70,3 +70,8 @@ def test_a_heartbeat_that_failed(monkeypatch: pytest.MonkeyPatch, error: Excepti
     assert world.beat() - failed_at < LONGEST_MS / 1000 / 2
     assert world.losses.empty()
     world.release()
+
+
+def test_for_how_long_a_daemon_honours_a_lease() -> None:
+    """A client counts on that for as long as the daemon does it, and no longer."""
+    assert heartbeats._GRACE == LONGEST_MS / 1000  # noqa: SLF001 - the daemon's own word of it

@@ -86,7 +86,7 @@ class HeldLease:
         self.every = max(seconds / 3, _SHORTEST)
         self.lose = lose
         self.confirmed_at = now
-        self.away_at = now - grace  # when there was no daemon
+        self.away_at = float("-inf")  # when there was no daemon, the last time
         self._grace = grace
         self.due_at = now + max(self.every - max(age, 0.0), 0.0)
 
