@@ -24,7 +24,7 @@ _DAY_SECS = 86_400
 
 def run(options: argparse.Namespace) -> int:
     """Play it, and print both. Raises `Usage`, `TaskNotFound`, and `Failure` for no events."""
-    with _settings_given():
+    with _settings_as_usage():
         policy = parse_policy(options.settings)
     with opened_to_read(config.load()) as store, show_progress() as progress:
         task_id = None if options.task is None else _find_task(store, options.task)
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
                 reader, task_id, None if since is None else to_milliseconds(since, "--since")
             )
         progress("rehearsing", 0, 0)
-        with _settings_given(), no_collections():
+        with _settings_as_usage(), no_collections():
             played = rehearse(stretch, policy)
     if options.json:
         print_data(_as_data(played))
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _settings_given() -> Iterator[None]:
+def _settings_as_usage() -> Iterator[None]:
     """What is wrong with them is wrong with the command line, and with no file."""
     try:
         yield

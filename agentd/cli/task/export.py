@@ -96,7 +96,9 @@ def _refuse_taken(path: Path, *, force: bool) -> None:
             f"{path} is not a regular file: choose another name, or - for standard output"
         )
     if path.is_file() and not force:
-        raise Failure(f"{path} exists: choose another name, or add --force to replace it")
+        from agentd.backup.draft import already_exists
+
+        raise already_exists(path)
 
 
 def _print(lines: Iterable[bytes]) -> None:
