@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from agentd.journal import Recorded
     from tests.faults.laboratory import Laboratory
+    from tests.machines.losses import Place
     from tests.postgres_server import PostgresServer
 
 PATIENCE = 0.2
@@ -65,23 +66,31 @@ def storm(lab: Laboratory, proxy: Proxy, losses: Losses, runs: int) -> list[str]
     wrong = []
     for number in range(runs):
         losses.ask()  # over a connection that is there, and has prepared all
-        way = lab.random.random()
-        if way < 0.1:
-            proxy.lose_commit()
-        elif way < 0.2:
+        if number == 0:  # whatever chance brings, one answer is lost that cannot be looked for
             proxy.lose_answer()
-        else:
-            place = places[number % len(places)]
-            off = lab.random.choice((0, 0, -1, 1, lab.random.randint(-40, 40)))
-            proxy.cut_after(max(place.after + off, 0), place.direction)
-        if lab.random.random() < 0.2:
             proxy.refuse()
+        else:
+            break_something(lab, proxy, places[number % len(places)])
         said = losses.ask()
         wrong += losses.wrong()
         proxy.calm()
         if said == "unknown" or lab.random.random() < 0.2:
             losses.ask_again()
     return wrong + losses.wrong()
+
+
+def break_something(lab: Laboratory, proxy: Proxy, place: Place) -> None:
+    """By chance: the next commit, its answer, or the connection near this place."""
+    way = lab.random.random()
+    if way < 0.1:
+        proxy.lose_commit()
+    elif way < 0.2:
+        proxy.lose_answer()
+    else:
+        off = lab.random.choice((0, 0, -1, 1, lab.random.randint(-40, 40)))
+        proxy.cut_after(max(place.after + off, 0), place.direction)
+    if lab.random.random() < 0.2:
+        proxy.refuse()
 
 
 def test_what_is_said_of_a_lost_answer_is_so(
