@@ -32,13 +32,39 @@ def test_fields_of_argo_without_a_counterpart() -> None:
     """A field that Argo has not, what a template that is no node says, and an expression."""
     told = {each.where.removeprefix("spec."): each.why for each in read(ARGO).plan.not_taken}
     assert [*told] == [
-        "retryStrategy",
         "templates[0].metadata",
         "templates[0].dag.tasks[1].dependsOn",
         "templates[1].timeout",
     ]
     assert told["templates[0].dag.tasks[1].dependsOn"].startswith("Argo has no such field here")
     assert told["templates[1].timeout"].startswith("it is an expression")
+
+
+def test_what_a_workflow_of_argo_says_of_all_its_templates() -> None:
+    """It is so for each node, but where the template says it; a default is nearer than the rest.
+
+    What else the defaults say is listed.
+    """
+    defaults = "templateDefaults: {timeout: 2m, container: {env: [x]}}\n  templates:\n"
+    own = '    - {name: own, timeout: 5s, retryStrategy: {limit: "4"}, container: {image: x}}\n'
+    plan = ARGO.replace('timeout: "{{inputs.parameters.limit}}"', "priority: 1")
+    plan = plan.replace("  templates:\n", f"  {defaults}{own}").replace(
+        "b, template: leaf", "b, template: own"
+    )
+    assert _limits(plan) == {"a": (120, 3), "b": (5, 5)}
+    assert "spec.templateDefaults.container" in read(plan).not_taken
+    assert not {"spec.retryStrategy", "spec.templateDefaults"} & {*read(plan).not_taken}
+    nearer = plan.replace("templateDefaults: {", "templateDefaults: {retryStrategy: {limit: 7}, ")
+    assert _limits(nearer) == {"a": (120, 8), "b": (5, 5)}
+
+
+def _limits(plan: str) -> dict[str, tuple[int, int]]:
+    """Of each node the seconds of an attempt, and how many there are."""
+    nodes = read(plan).plan.nodes
+    return {
+        each.key: (each.settings["timeout_secs"], each.settings["retry"].max_attempts)
+        for each in nodes
+    }
 
 
 def test_two_words_on_what_a_task_of_argo_waits_for() -> None:

@@ -19,7 +19,7 @@ from agentd.plans.argo_notes import (
     TASK_NOTES,
     TEMPLATE_NOTES,
 )
-from agentd.plans.argo_settings import continues, gate_of, said, settings_of
+from agentd.plans.argo_settings import continues, defaults_of, gate_of, said, settings_of
 from agentd.plans.argo_spec import read_workflow
 from agentd.plans.argo_templates import Templates
 from agentd.plans.argo_values import values_in, with_known_value
@@ -70,8 +70,7 @@ def read_argo(source: str, written: DocumentText) -> Plan:
     builder.note_each(said(workflow.spec), SPEC_NOTES)
     if "entrypoint" in workflow.spec and "templates" in workflow.spec:
         templates.add("", workflow.spec["templates"])
-        given = workflow.spec.get("arguments")
-        _Calls(builder, templates, given).run(workflow.spec["entrypoint"])
+        _Calls(builder, templates, workflow.spec).run(workflow.spec["entrypoint"])
         templates.note_uncalled()
     return builder.plan(workflow.name, workflow.context)
 
@@ -79,9 +78,11 @@ def read_argo(source: str, written: DocumentText) -> Plan:
 class _Calls:
     """Writes out what is called, from the template with which a workflow begins."""
 
-    def __init__(self, builder: Builder, templates: Templates, arguments: Part | None) -> None:
+    def __init__(self, builder: Builder, templates: Templates, spec: Mapping[str, Part]) -> None:
         self._builder = builder
         self._templates = templates
+        self._defaults = defaults_of(builder, spec)
+        arguments = spec.get("arguments")
         self._given = {} if arguments is None else {"arguments": arguments}
         self._arguments = values_in(None if arguments is None else arguments.raw)
         self._calls = 0
@@ -254,7 +255,8 @@ class _Calls:
         if "suspend" in fields:
             settings: Mapping[str, Any] = {"gate": gate_of(builder, fields["suspend"], call.key)}
         else:
-            settings = {**settings_of(builder, fields), **continues(call.fields)}
+            settings = settings_of(builder, fields, self._defaults)
+            settings = {**settings, **continues(call.fields)}
         payload: dict[str, Any] = {name: p.raw for name, p in fields.items() if name != "name"}
         is_elsewhere = self._templates.is_elsewhere(call.fields)
         for name in ("template", "templateRef") if not is_elsewhere else ():

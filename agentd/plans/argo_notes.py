@@ -13,8 +13,6 @@ SPEC_NOTES = {
     "activeDeadlineSeconds": NO_TIMEOUT,
     "nodeSelector": WORKER,
     "suspend": "`--paused` holds it",
-    "templateDefaults": "what it says of its templates is in the context alone",
-    "retryStrategy": "what it says of its templates is in the context alone",
 }
 TEMPLATE_NOTES = {
     "synchronization": LOCKS,

@@ -13,6 +13,7 @@ from agentd.plans.builder import Builder
 from agentd.plans.part import Part, fields_in, null_left_out
 from agentd.plans.settings import EXPRESSION, is_expression, number, retry, timeout
 
+_SETTINGS = ("activeDeadlineSeconds", "timeout", "retryStrategy")
 _NOTHING = (b"{}", b"[]", b"false", b'""')
 """Values that say no more than the field's absence."""
 
@@ -51,8 +52,23 @@ def _duration(builder: Builder, part: Part | None) -> float | None:
         return None
 
 
-def settings_of(builder: Builder, fields: Mapping[str, Part]) -> Mapping[str, Any]:
+def defaults_of(builder: Builder, spec: Mapping[str, Part]) -> Mapping[str, Part]:
+    """What a workflow says for all of its templates of how long they take, and how often.
+
+    See `templateDefaults` and `retryStrategy` of a WorkflowSpec in Argo's field reference.
+    """
+    lent = fields_in(spec, "templateDefaults")
+    told = "what it says of all templates is in the context alone"
+    builder.note_each(said(lent), {name: told for name in lent if name not in _SETTINGS})
+    own = {name: spec[name] for name in ("retryStrategy",) if name in spec}
+    return own | {name: lent[name] for name in _SETTINGS if name in lent}
+
+
+def settings_of(
+    builder: Builder, template: Mapping[str, Part], defaults: Mapping[str, Part]
+) -> Mapping[str, Any]:
     """How long a template may take, and how often it is tried."""
+    fields = {**defaults, **template}
     found: dict[str, Any] = {}
     deadline = number(builder, fields.get("activeDeadlineSeconds"), "a number of seconds")
     found.update(timeout(deadline or _duration(builder, fields.get("timeout"))))
