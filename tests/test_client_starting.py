@@ -66,6 +66,12 @@ def start(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         yield made
 
 
+def until_shown(pid: int) -> None:
+    """A program is begun a moment before the kernel shows how."""
+    while not Path(f"/proc/{pid}/environ").read_bytes():
+        time.sleep(0.001)
+
+
 def never(*_: object) -> NoReturn:
     """What must not be done."""
     raise AssertionError("it waited")
@@ -187,6 +193,7 @@ def test_a_real_start(home: Path) -> None:
         SERVE, cwd=REPOSITORY, env=environment(home, {}), stderr=subprocess.DEVNULL
     ) as process:
         try:
+            until_shown(process.pid)
             assert is_serve_young(str(path), PATIENCE_SECONDS)
             assert not is_serve_young(str(home / "other.sock"), PATIENCE_SECONDS)
             assert not is_serve_young(str(path), 0.0)
@@ -203,6 +210,7 @@ def test_a_start_without_a_lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     slow = [sys.executable, "-c", "import time; time.sleep(600)", "agentd", "serve"]
     with subprocess.Popen(slow, env=environment(path.parent, {})) as process:
         try:
+            until_shown(process.pid)
             pauses = starting.start_pauses(str(path))
             assert next(pauses) > 0
             assert next(pauses) > 0
