@@ -158,7 +158,9 @@ def test_the_whole_group_ends(guardian: Guardian) -> None:
 
 def test_a_helper_that_nobody_waits_for(guardian: Guardian) -> None:
     """It has ended, but whoever should look at it has left the group: nobody waits for that."""
-    sleeps = "import time, sys; print(os.getpid(), flush=True); time.sleep(600)"
+    # In one piece, as two write at once: `print` writes the line's end by itself where Python is
+    # told to keep nothing back.
+    sleeps = "import time; os.write(1, b'%d\\n' % os.getpid()); time.sleep(600)"
     program = (  # the one that leaves says its number, with a helper that stays and has ended
         f"import os\nif os.fork() == 0:\n ended = os.fork()\n if ended == 0: os._exit(0)\n"
         f" os.waitid(os.P_PID, ended, os.WEXITED | os.WNOWAIT)\n os.setsid()\n{sleeps}"
