@@ -89,6 +89,46 @@ def test_a_condition(condition: str, asked: str | None) -> None:
     assert shown.asked == expected
 
 
+@pytest.mark.parametrize(
+    ("condition", "asked"),
+    [
+        ("failure() && inputs.x || inputs.y", "failure() && inputs.x || inputs.y"),
+        (
+            "always() && inputs.x || 'a || b' == inputs.y",
+            "always() && inputs.x || 'a || b' == inputs.y",
+        ),
+        ("inputs.x || needs.b.result == 'failure'", "inputs.x || needs.b.result == 'failure'"),
+        ("inputs.x && inputs.y || success()", None),
+        ("failure() && inputs.x || cancelled()", "left out"),
+    ],
+)
+def test_a_condition_with_an_or_outside_of_brackets(condition: str, asked: str | None) -> None:
+    """`&&` joins before `||`, as in GitHub: the job runs where one of the alternatives holds."""
+    shown = read(JOB % f', if: "{condition}"' + "  b: {}\n")
+    if asked == "left out":
+        assert shown.needs == {"b": []}
+        return
+    expected = {} if asked is None else {"a: if": f"a runs only if this holds: {asked}"}
+    assert shown.asked == expected
+
+
+def test_an_or_that_names_a_failure_is_listed() -> None:
+    """Where it is that failure, the job runs there and does not here."""
+    shown = read(JOB % ", if: failure() && inputs.x || inputs.y")
+    assert "jobs.a.if" in shown.not_taken
+
+
+def test_a_condition_in_large_letters() -> None:
+    """GitHub takes them for small ones, in functions and in what is compared."""
+    for condition in (
+        "Always()",
+        "needs.b.result == 'Success'",
+        "!Contains(needs.*.result, 'Failure')",
+    ):
+        assert read(JOB % f', if: "{condition}"').asked == {}
+    assert read(JOB % ", if: Failure()" + "  b: {}\n").needs == {"b": []}
+
+
 def test_who_waits_for_a_job_that_is_left_out() -> None:
     """A job for failures is left out, and what waits for it is a fault: it would never run."""
     why = "its `if` holds only where another job has failed or was skipped, or never"
