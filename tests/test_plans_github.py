@@ -66,6 +66,14 @@ def test_a_matrix_that_is_refused(matrix: str, told: str) -> None:
     assert any(told in fault for fault in faults(JOB % f", strategy: {{matrix: {matrix}}}"))
 
 
+def test_what_a_job_with_a_faulty_matrix_needs_is_looked_at() -> None:
+    """All faults are told at once, that there is no job of that name among them."""
+    for matrix in ("'${{ x }}'", "{v: []}", "{a: [1], exclude: [{a: 1}]}"):
+        told = faults(JOB % f", needs: gone, strategy: {{matrix: {matrix}}}")
+        assert len(told) == 2
+        assert any('"a" waits for "gone", and there is none' in fault for fault in told)
+
+
 @pytest.mark.parametrize(
     ("condition", "asked"),
     [

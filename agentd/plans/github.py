@@ -132,26 +132,26 @@ def _gate(
 
 
 def _combinations(builder: Builder, job: Mapping[str, Part]) -> list[Combination] | None:
-    """What a job is run for, once each; None where it has no matrix."""
+    """What a job is run for, once each; None where it has no matrix, or a faulty one."""
     matrix = _matrix(builder, job["strategy"]) if "strategy" in job else None
     if matrix is None:
         return None
     if matrix.kind == "a text":
         matrix.fault(f"`matrix`: {_UNKNOWN}")
-        return []
+        return None
     axes = null_left_out(matrix.fields("an object of lists"))
     exclude, include = _entries(axes.pop("exclude", None)), _entries(axes.pop("include", None))
     try:
         found = combine({name: _axis(part) for name, part in axes.items()}, exclude, include)
     except ValueError as error:
         matrix.fault(f"`matrix`: {error}")
-        return []
+        return None
     if len(found) > MOST_COMBINATIONS:
         matrix.fault(f"`matrix`: it has more than {MOST_COMBINATIONS} combinations")
-        return []
+        return None
     if not found and not matrix.place.faults:
         matrix.fault("`matrix`: it has no combination, so there is no job")
-    return found
+    return found or None  # what such a job needs is looked at, too
 
 
 def _matrix(builder: Builder, written: Part) -> Part | None:

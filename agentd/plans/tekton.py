@@ -114,6 +114,7 @@ class _Pipeline:
         return [*needs]
 
     def _combinations(self, task: Mapping[str, Part]) -> list[Combination] | None:
+        """What a task is run for, once each; None where it has no matrix, or a faulty one."""
         if "matrix" not in task:
             return None
         part = task["matrix"]
@@ -128,10 +129,10 @@ class _Pipeline:
             found = combine(axes, [], include)
         except ValueError as error:
             part.fault(f"`matrix`: {error}")
-            return []
+            return None
         if len(found) > MOST_COMBINATIONS:
             part.fault(f"`matrix`: it has more than {MOST_COMBINATIONS} combinations")
-            return []
+            return None
         return found
 
 
