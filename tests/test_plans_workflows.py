@@ -323,6 +323,23 @@ def test_a_condition_of_what_is_done_in_the_end() -> None:
     assert {*shown.not_taken} == {"spec.finally[0]"}
 
 
+def test_a_value_that_is_empty_is_seen_in_a_question() -> None:
+    """A condition that something is not empty would read as one that always holds."""
+    shown = read(
+        "apiVersion: tekton.dev/v1\nkind: Pipeline\nspec:\n  tasks:\n"
+        "  - {name: a, when: [{input: $(params.x), operator: notin, values: ['', y]}]}\n"
+        "  - {name: b, when: [{input: '', operator: in, values: []}]}\n"
+    )
+    holds = "runs only if this holds"
+    assert shown.asked == {
+        "a: when": f'a {holds}: $(params.x) notin ["", y]',
+        "b: when": f'b {holds}: "" in []',
+    }
+    step = "{name: a, command: x, preconditions: [{condition: $X, expected: ''}]}"
+    (asked,) = read(f"steps: [{step}]").asked.values()
+    assert asked == f'a {holds}: $X is ""'
+
+
 def test_other_documents_of_tekton() -> None:
     """A run may have its pipeline in it, or beside it; what is neither is told."""
     head = "apiVersion: tekton.dev/v1\nkind: %s\nspec: {%s}\n"

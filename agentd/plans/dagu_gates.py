@@ -22,7 +22,7 @@ def _conditions(part: Part) -> Iterator[str]:
             continue
         told = condition.text() or ""
         if "expected" in fields:
-            told += f" is {fields['expected'].text() or ''}"
+            told += f" is {fields['expected'].visible_text()}"
         if "negate" in fields and fields["negate"].truth():
             told = f"not: {told}"
         yield told

@@ -99,6 +99,10 @@ class Part:
             self.wrong(expected)
         return found
 
+    def visible_text(self) -> str:
+        """A text that a person is asked about: of an empty one, its quotes."""
+        return self.text() or ('""' if self.kind == "a text" else "")
+
     def texts(self, expected: str) -> list[str]:
         """The texts of a list, or the one in its place."""
         found = (each.text(expected) for each in self.one_or_more(expected))

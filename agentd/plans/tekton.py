@@ -207,9 +207,10 @@ def _when(part: Part) -> str:
         if "cel" in fields:
             told.append(fields["cel"].text() or "")
             continue
-        own = [fields[name].text() or "" for name in ("input", "operator") if name in fields]
-        values = fields["values"].texts("a list of texts") if "values" in fields else []
-        told.append(f"{' '.join(own)} [{', '.join(values)}]")
+        own = [fields[name].visible_text() for name in ("input", "operator") if name in fields]
+        values = fields["values"].one_or_more("a list of texts") if "values" in fields else []
+        shown = ", ".join(each.visible_text() for each in values)
+        told.append(f"{' '.join(own)} [{shown}]")
     return "; and ".join(told)
 
 
