@@ -102,6 +102,16 @@ def test_older_names_of_fields() -> None:
     assert {*shown.not_taken} == {"steps[0].continueOn.exitCode", "steps[0].repeatPolicy"}
 
 
+def test_going_on_behind_a_step_that_was_skipped() -> None:
+    """Only a failure has a counterpart; the rest is listed, in one word as in an object."""
+    for skipped in ("skipped", "{skipped: true}"):
+        shown = read(f"steps:\n - {{name: a, command: x, continueOn: {skipped}}}")
+        assert "on_failure" not in shown.node("a").settings
+        assert [each.why for each in shown.plan.not_taken] == [
+            "only `failure` has a counterpart: `on_failure`"
+        ]
+
+
 def test_what_cannot_be_known_is_refused_by_name() -> None:
     """Steps that are made while it runs, and a model that chooses them; all of it at once."""
     told = faults(

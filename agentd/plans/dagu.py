@@ -26,6 +26,7 @@ from agentd.plans.settings import number, retry, timeout
 _NUMBERED = re.compile(rb'"(?:id|name)"\s*:\s*"(step-\d+)"')
 _DEFAULTED = ("continue_on", "retry_policy", "timeout_sec")
 _NOT_IN_PAYLOAD = {"name", "depends", "parallel"}
+_ONLY_FAILURE = "only `failure` has a counterpart: `on_failure`"
 
 
 def read_dagu(source: str, written: DocumentText) -> Plan:
@@ -254,10 +255,13 @@ class _Steps:
     def _continues(self, part: Part) -> bool:
         """Whether what stands behind a step runs although it failed."""
         if part.kind == "a text":
-            return (part.text() or "") in ("failed", "failure")
+            continues = part.text() in ("failed", "failure")
+            if not continues:
+                self._builder.note(part, _ONLY_FAILURE)
+            return continues
         fields = snake(part.fields("an object such as {failure: true}"))
         for name in ("skipped", "exit_code", "output", "mark_success"):
             if name in fields and fields[name].kind != "false":
-                self._builder.note(fields[name], "only `failure` has a counterpart: `on_failure`")
+                self._builder.note(fields[name], _ONLY_FAILURE)
         failure = fields.get("failure", fields.get("failed"))
         return failure is not None and failure.truth()
