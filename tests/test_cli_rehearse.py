@@ -76,6 +76,20 @@ def test_a_person_is_shown_a_table_and_who_worked_when(worked: Path) -> None:
     assert "assumed:" in shown
 
 
+def test_a_change_that_rounds_to_nothing_is_none(tmp_path: Path) -> None:
+    """No figure is less by -0%."""
+    with closing(open_sqlite(tmp_path)) as store:
+        core = Core(store)
+        task_id = core.register(spec(1), spec(2))
+        long = {spec(1)["id"]: 1_000}
+        played = Played(core, lambda node, _: (long.get(node, 1) * SECOND, "complete"))
+        played.worker("ann")
+        played.run([task_id])
+    shown = on_a_terminal(tmp_path, "rehearse", "--task", "@", "--set", "workers=2").out
+    shown = re.sub(r"\x1b\[[\d;]*m", "", shown)
+    assert re.search(r"until all was done +16m41s +16m40s *$", shown, re.MULTILINE)
+
+
 def test_the_database_is_only_read(worked: Path) -> None:
     """Its file is the same afterwards, and no other is left beside it."""
 

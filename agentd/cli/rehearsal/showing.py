@@ -99,8 +99,8 @@ def _show_table(played: Rehearsal, rows: list[_Row]) -> None:
 
 def _values(row: _Row, played: Rehearsal) -> tuple[str, str, str]:
     was, would = row.value(played.was.figures), row.value(played.would.figures)
-    change = "" if was == would or not was else f"{(would - was) / was:+.0%}"
-    return row.form(was), row.form(would), change
+    hundredths = round((would - was) / was * 100) if was else 0
+    return row.form(was), row.form(would), f"{hundredths:+,}%" if hundredths else ""
 
 
 def _chart(played: Rehearsal, columns: int) -> Iterator[str]:
