@@ -111,6 +111,8 @@ def test_what_agentd_takes_otherwise(text: str, told: str) -> None:
         (b'{"tasks": [{"id": ""}]}', "a name is empty"),
         (b'{"tasks": [{"id": "a\\u0000"}]}', "has a control character in it (U+0000)"),
         (b'{"tasks": [{"id": 1, "title": "%b"}]}' % (b"x" * 2_000_000), "a request has room for"),
+        (b"steps: [x]\nenv: [A=%b]" % (b"x" * 1_100_000), "without its nodes the plan has 1,100,0"),
+        (b"# %b\n- [ ] a" % (b"x" * 1_100_000), "without its nodes the plan has 1,100,0"),
     ],
 )  # fmt: skip
 def test_hostile_files(written: bytes, told: str) -> None:

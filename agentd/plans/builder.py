@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from agentd.api import GateSpec
 from agentd.documents.faults import BadDocument, DocumentText, Faults, Place
-from agentd.plans.checking import MOST_EDGES, check, check_events
+from agentd.plans.checking import MOST_EDGES, check, check_events, check_task
 from agentd.plans.names import name_with_title
 from agentd.plans.part import Part
 from agentd.plans.plan import Ended, NotTaken, Plan, PlanEvent, PlanNode
@@ -144,11 +144,13 @@ class Builder:
         """The plan. Raises `BadDocument` with all that is wrong."""
         check(self.nodes, self.groups, self.left_out, self.root)
         check_events(self.events, self.nodes)
+        written = Raw(msgspec.json.encode(context))
+        check_task(goal, written, self.root)
         self.faults.refuse()
         return Plan(
             self.form,
             goal,
-            Raw(msgspec.json.encode(context)),
+            written,
             self.nodes,
             self.events,
             settings or {},

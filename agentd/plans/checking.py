@@ -7,6 +7,8 @@ stays short, however many nodes are wrong alike.
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
+from msgspec import Raw
+
 from agentd.plans.part import Part
 from agentd.plans.plan import PlanEvent, PlanNode
 from agentd.suggestion import closest_name
@@ -20,6 +22,9 @@ MOST_EDGES = 2_000_000
 
 _LARGEST_BYTES = 1000 * 1024
 """Of a node's payload, result and dependencies: what a request of 1 MiB has room for."""
+
+_LARGEST_OF_TASK = 1023 * 1024
+"""Of a goal and a context together, likewise."""
 
 _ID_BYTES = 39
 """Of an id in a list."""
@@ -56,6 +61,16 @@ def check(
             return
         _check_size(each)
     _check_cycle(known)
+
+
+def check_task(goal: str, context: Raw, root: Part) -> None:
+    """Keep as a fault what a plan says of itself as a whole, where no request has room for it."""
+    size = len(goal.encode()) + len(bytes(context))
+    if size > _LARGEST_OF_TASK:
+        root.fault(
+            f"without its nodes the plan has {size:,} bytes, and a request has room for "
+            f"{_LARGEST_OF_TASK:,}: keep large data in files and send their paths"
+        )
 
 
 def check_events(events: Sequence[PlanEvent], nodes: Sequence[PlanNode]) -> None:
