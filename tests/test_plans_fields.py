@@ -81,6 +81,20 @@ def test_who_waits_for_a_task_that_is_refused() -> None:
     assert "there is none that is called 'lead'" in told
 
 
+def test_what_a_task_that_is_refused_waits_for() -> None:
+    """It is looked at, too: all faults are told at once."""
+    broken = ARGO.replace(
+        'template: leaf, depends: "", when', "template: lead, depends: gone, when"
+    )
+    told = faults(broken.replace("dependsOn: a", "depends: a"))
+    assert len(told) == 2
+    assert any('"a" waits for "gone", and there is none' in fault for fault in told)
+    for items in ("$LIST", "''", "{max_concurrent: 2}"):
+        told = faults(f"type: graph\nsteps: [{{name: a, depends: gone, parallel: {items}}}]")
+        assert len(told) == 2
+        assert any('"a" waits for "gone", and there is none' in fault for fault in told)
+
+
 def test_one_of_two_that_is_left_out() -> None:
     """Who waits for either of them waits for the other, wherever it stands; else it is a fault."""
     other = "\n          - {name: c, template: leaf, depends: a.Failed}"

@@ -232,9 +232,9 @@ class _Calls:
         return made or [*call.needs]
 
     def _stand_aside(self, call: _Call) -> list[str]:
-        """Who waits for what is a fault waits for what that would: nobody is told of it twice."""
-        self._builder.groups[call.key] = call.needs
-        return [*call.needs]
+        """A node in the place of what is a fault: what it waits for is looked at, too."""
+        self._builder.add(call.part, call.key, call.needs, {})
+        return [call.key]
 
     def _put_behind_gate(self, call: _Call) -> _Call:
         """The call behind the gate that its `when` is, if it has one."""

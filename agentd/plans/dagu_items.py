@@ -20,7 +20,7 @@ _ITEM = re.compile(r'"([^"]*)"|([^\s,;|"]+)')
 
 
 def items_of(builder: Builder, fields: Mapping[str, Part]) -> list[Part] | None:
-    """The items of a step; None where it is done once."""
+    """The items of a step; None where it is done once, or it is a fault how often it is."""
     part = fields.get("parallel")
     if part is None:
         return None
@@ -31,19 +31,19 @@ def items_of(builder: Builder, fields: Mapping[str, Part]) -> list[Part] | None:
                 builder.note(own[name], LIMIT)
         if "items" not in own:
             part.fault("`items` is missing")
-            return []
+            return None
         part = own["items"]
     if part.kind != "a text":
         return part.items("a list of items")
     if is_expression(part) or "$" in (part.text() or ""):
         told = "`parallel`: its items are known only when it runs: write them as a list"
         part.fault(told)
-        return []
+        return None
     return _in_one_text(part)
 
 
-def _in_one_text(part: Part) -> list[Part]:
-    """A list in JSON, or words between blanks, commas and the like."""
+def _in_one_text(part: Part) -> list[Part] | None:
+    """A list in JSON, or words between blanks, commas and the like; None where there are none."""
     text = (part.text() or "").strip()
     try:
         written = msgspec.json.decode(text, type=list[Raw])
@@ -52,4 +52,5 @@ def _in_one_text(part: Part) -> list[Part]:
         written = [Raw(msgspec.json.encode(word)) for word in words]
     if not written:
         part.fault("`parallel`: there are no items in it")
+        return None
     return [Part(part.place, item) for item in written]
