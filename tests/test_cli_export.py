@@ -197,6 +197,28 @@ def test_what_is_to_be_read_is_a_checklist(shared: DaemonProcess, worked_on: str
     assert "without `--form` comes back whole" in told.why
 
 
+def test_names_with_signs_of_markdown(shared: DaemonProcess) -> None:
+    """What shows Markdown shows the names as they are, and does not take `<T>` for a tag."""
+    names = [
+        "Fix Vec<T> & <b>",
+        "*all* __init__.py",
+        "[x](y) `z`",
+        "a\\_b",
+        "&lt;",
+        "snake_case - 1 > 0",
+    ]
+    with Client(shared.socket_path) as client:
+        nodes = [{"name": name} for name in names]
+        nodes[1]["dependencies"] = [names[0]]  # type: ignore[assignment]
+        task = client.register_task("Do *this*", initial_nodes=nodes).task_id
+    text = export(shared.home, str(task), "--form", "markdown")
+    assert text.startswith("# Do \\*this\\*\n")
+    assert "  - after: Fix Vec\\<T\\> \\& \\<b\\>\n" in text
+    assert "- [ ] snake_case - 1 > 0\n" in text
+    plan = read_plan(text.encode(), "t", None, ".md")
+    assert (plan.goal, [node.key for node in plan.nodes]) == ("Do *this*", names)
+
+
 def test_a_cancelled_task_comes_back_held(shared: DaemonProcess, tmp_path: Path) -> None:
     """Nobody works on what was cancelled because it went through a file."""
     with Client(shared.socket_path) as client:

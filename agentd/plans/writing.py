@@ -4,6 +4,7 @@ The rule this file keeps: all three have the whole task. What can be imported is
 imported; how nodes were tried and what they used stands beside it, for reading.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from agentd.text import printable, printable_json
 
 _SETTINGS = (*NODE_SETTINGS, "gate")
 _ENDED = ("COMPLETED", "FAILED")
+_SIGNS = re.compile(r"[\\`*_\[\]<>&!~]")
 _OF_TASK = ("labels", "parent_task_id", "forked_from", "imported_from")
 
 
@@ -121,7 +123,7 @@ def _fields(view: msgspec.Struct) -> dict[str, Any]:
 def write_markdown(task: Written) -> Iterator[str]:
     """A checklist in the order of registration, with all that is known of each node below it."""
     status = task.status
-    yield f"# {printable(status.task.goal)}"
+    yield f"# {_words(status.task.goal)}"
     yield ""
     yield f"{status.state}, registered {status.task.created_at}, task {status.task.id}"
     for name, value in (("context", status.task.context), ("usage", status.usage)):
@@ -133,7 +135,7 @@ def write_markdown(task: Written) -> Iterator[str]:
     for event in task.notes:
         notes.setdefault(event.node_id or "", []).append(event)
     for node in status.nodes:
-        yield f"- [{'x' if node.status == 'COMPLETED' else ' '}] {printable(called[node.id])}"
+        yield f"- [{'x' if node.status == 'COMPLETED' else ' '}] {_words(called[node.id])}"
         for line in _details(node, task, called, notes.get(node.id, ())):
             yield f"  - {line}"
 
@@ -147,7 +149,7 @@ def _details(
     ended = f" {_moment(node.updated_at)}" if node.status in _ENDED else ""
     yield f"{node.status}{ended}"
     if node.dependencies:
-        yield f"after: {', '.join(printable(called[each]) for each in node.dependencies)}"
+        yield f"after: {', '.join(_words(called[each]) for each in node.dependencies)}"
     if bytes(node.payload_schema) != b"{}":
         yield f"payload: {_code(node.payload_schema)}"
     for name in _SETTINGS:
@@ -156,14 +158,22 @@ def _details(
     if node.status in _ENDED:
         yield f"result: {_code(node.result_payload)}"
     for attempt in task.attempts.get(node.id, ()):
-        by = printable(attempt.owner or "nobody")
+        by = _words(attempt.owner or "nobody")
         yield f"attempt {attempt.attempt}: {attempt.how} by {by} {_moment(attempt.ended_at)}"
     if (checkpoint := task.checkpoints.get(node.id)) is not None:
         yield f"checkpoint: {_code(checkpoint.payload)}"
     if node.usage:
         yield f"usage: {_code(node.usage)}"
     for note in notes:
-        yield f"{note.timestamp} {printable(note.action_type)}: {_code(note.payload)}"
+        yield f"{note.timestamp} {_words(note.action_type)}: {_code(note.payload)}"
+
+
+def _words(text: str) -> str:
+    """A line as Markdown shows it: signs are escaped where they would be more than signs."""
+    from agentd.plans.inline import plain  # noqa: PLC0415 - a library of its own
+
+    line = printable(text)
+    return line if "<" not in line and plain(line) == line else _SIGNS.sub(r"\\\g<0>", line)
 
 
 def _moment(seconds: float) -> str:
