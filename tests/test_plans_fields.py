@@ -93,6 +93,13 @@ def test_what_a_task_that_is_refused_waits_for() -> None:
         told = faults(f"type: graph\nsteps: [{{name: a, depends: gone, parallel: {items}}}]")
         assert len(told) == 2
         assert any('"a" waits for "gone", and there is none' in fault for fault in told)
+    many = f"matrix: {{params: [{{name: p, value: {[*map(str, range(300))]}}}]}}"
+    told = faults(
+        "apiVersion: tekton.dev/v1\nkind: Pipeline\n"
+        f"spec: {{tasks: [{{name: a, runAfter: [gone], {many}}}]}}"
+    )
+    assert len(told) == 2
+    assert any('"a" waits for "gone", and there is none' in fault for fault in told)
 
 
 def test_one_of_two_that_is_left_out() -> None:
