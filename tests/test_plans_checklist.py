@@ -122,6 +122,10 @@ def test_boxes_that_make_no_item_are_told() -> None:
     )
     assert shown.needs == {"a": []}
     assert [each.line for each in shown.plan.not_taken] == [2, 4, 6, 8, 10, 13, 24]
+    table = (
+        "- [ ] a\n\n| what | done |\n|---|---|\n| b | - [ ] |\n| c | * [x] now |\n| d | - [y] |\n"
+    )
+    assert [each.line for each in read(table).plan.not_taken] == [5, 6]
     (told,) = faults("# a\n\n-[ ] b\n", "markdown")
     assert told.endswith("the one on line 3 is no item of a list")
 

@@ -12,7 +12,8 @@ NO_ITEM = "it has a box, and is no item of a list, such as `- [ ] write the test
 
 _BOX = r"\[[ \t]?[xX]?[ \t]?\]"
 _IN_TEXT = re.compile(
-    rf"^[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]*)?{_BOX}[ \t]+\S|\|[ \t]*\[[ xX]\](?=[ \t|])"
+    rf"^[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]*)?{_BOX}[ \t]+\S"
+    r"|\|[ \t]*(?:[-*+][ \t]+)?\[[ xX]\](?=[ \t|])"
 )
 """At the start of a line, maybe behind a bullet without its blank; or in a cell of a table."""
 
