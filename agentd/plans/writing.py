@@ -130,12 +130,12 @@ def write_markdown(task: Written) -> Iterator[str]:
         if _says_something(value) and bytes(msgspec.json.encode(value)) != b"{}":
             yield f"{name}: {_code(value)}"
     yield ""
-    called = {node.id: node.name or node.id for node in status.nodes}
+    called = {node.id: _words(node.name or node.id) for node in status.nodes}
     notes: dict[str, list[RecordedEventView]] = {}
     for event in task.notes:
         notes.setdefault(event.node_id or "", []).append(event)
     for node in status.nodes:
-        yield f"- [{'x' if node.status == 'COMPLETED' else ' '}] {_words(called[node.id])}"
+        yield f"- [{'x' if node.status == 'COMPLETED' else ' '}] {called[node.id]}"
         for line in _details(node, task, called, notes.get(node.id, ())):
             yield f"  - {line}"
 
@@ -149,7 +149,7 @@ def _details(
     ended = f" {_moment(node.updated_at)}" if node.status in _ENDED else ""
     yield f"{node.status}{ended}"
     if node.dependencies:
-        yield f"after: {', '.join(_words(called[each]) for each in node.dependencies)}"
+        yield f"after: {', '.join(called[each] for each in node.dependencies)}"
     if bytes(node.payload_schema) != b"{}":
         yield f"payload: {_code(node.payload_schema)}"
     for name in _SETTINGS:
