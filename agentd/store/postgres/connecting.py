@@ -54,6 +54,7 @@ _NETWORK = {
 _SETTINGS = f"""
 SET search_path = {SCHEMA};
 SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
 SET default_transaction_isolation = 'read committed';
 SET idle_in_transaction_session_timeout = '{_READING_SECONDS}s';
 SET tcp_keepalives_idle = 5;
