@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
@@ -41,4 +43,27 @@ def test_how_a_database_reads_and_writes_values_makes_no_difference(database_url
         found = core.do("AcquireResourceLock", resource_key=key)
         assert (found is not None) == is_free, key
     assert len(core.journal()) == 2
+    store.close()
+
+
+def test_bounds_that_are_meant_for_others_end_no_session(database_url: str) -> None:
+    """A large plan takes its time, and who has nothing to do for long is still connected."""
+    with psycopg.connect(database_url) as by_hand:
+        version = by_hand.info.server_version
+    bounds = {"statement_timeout": "100"}
+    if version >= 140_000:
+        bounds["idle_session_timeout"] = "100"
+    if version >= 170_000:
+        bounds["transaction_timeout"] = "100"
+    set_for_all(database_url, **bounds)
+    store = PostgresStore.open(database_url)
+    with store.write() as tx:
+        tx._session.run(("SELECT pg_sleep(0.3)", None))  # noqa: SLF001 - as a large plan does
+    with store.read() as reader:
+        reader._session.run(("SELECT pg_sleep(0.3)", None))  # noqa: SLF001
+    time.sleep(0.3)
+    with store.write() as tx:
+        assert tx.last_seq() == 0
+    with store.read() as reader:
+        assert reader.last_seq() == 0
     store.close()

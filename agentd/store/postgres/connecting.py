@@ -1,8 +1,9 @@
 """Connections as agentd wants them, and which servers it refuses.
 
 The rules this file keeps: what is committed is on the server's disk, whatever the server's default
-is; no connection waits for ever, neither here nor there; and what belongs to agentd is in a schema
-of its own, so that the database may have other things in it.
+is; no connection waits for ever, neither here nor there, and none is ended sooner because a
+database or a role has bounds for everybody; and what belongs to agentd is in a schema of its own,
+so that the database may have other things in it.
 """
 
 import logging
@@ -42,6 +43,7 @@ _READING_SECONDS = 600
 WRITING_SECONDS = 300
 """How long it keeps the lock of one that sends on and on, or of which half a message is lost."""
 
+_HAS_SESSION_TIMEOUT = 140_000
 _HAS_TRANSACTION_TIMEOUT = 170_000
 
 _NETWORK = {
@@ -57,6 +59,7 @@ SET client_encoding = 'UTF8';
 SET standard_conforming_strings = on;
 SET default_transaction_isolation = 'read committed';
 SET idle_in_transaction_session_timeout = '{_READING_SECONDS}s';
+SET statement_timeout = 0;
 SET tcp_keepalives_idle = 5;
 SET tcp_keepalives_interval = 2;
 SET tcp_keepalives_count = 3;
@@ -71,6 +74,12 @@ SET jit = off;
 # Every question is meant to be answered from an index, in the index's order, whatever the server
 # knows about how many rows there are, or guesses: so no plan changes over night, and none is made
 # twice. What has no index for its order is sorted all the same.
+
+_NO_BOUNDS = {
+    _HAS_SESSION_TIMEOUT: "idle_session_timeout",
+    _HAS_TRANSACTION_TIMEOUT: "transaction_timeout",
+}
+"""What would end a daemon's sessions because it has little to do, or much; by the first version."""
 
 # Who was not let in has no SQLSTATE: the words are all that there is.
 _REFUSALS = {
@@ -194,6 +203,9 @@ def _prepare(connection: psycopg.Connection) -> None:
             f"agentd needs {OLDEST_SERVER // 10_000} or newer"
         )
     connection.execute(_SETTINGS)
+    for since, name in _NO_BOUNDS.items():
+        if connection.info.server_version >= since:
+            connection.execute(f"SET {name} = 0")
     connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
     found = connection.execute(_STATE).fetchone()
     assert found is not None  # noqa: S101 - a SELECT without a table has one row
