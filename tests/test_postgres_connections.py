@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentd.errors import DatabaseGone, StorageError
-from agentd.store.postgres import PostgresStore, connecting
+from agentd.store.postgres import PostgresStore, connecting, listening
+from agentd.store.postgres.writes import CHANNEL
 from tests.core import Core, uid
 
 if TYPE_CHECKING:
@@ -93,3 +94,23 @@ def test_news_are_heard_by_a_daemon_with_many_connections(store: PostgresStore) 
         undo.callback(other.close)
         Core(other).register({"id": uid(1)})
         assert follower.wait(60)
+
+
+def test_news_that_come_while_one_reads_are_heard_at_once(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server sends them before its answer, and what is read may be older than they are."""
+    follower = store.follow()
+    follower.open()
+    follower.listen(on=True)
+    telling = store._connections.connect_first()  # noqa: SLF001
+    tell = f"SELECT pg_notify('{CHANNEL}', '') FROM pg_sleep(0.1)"
+    telling.connection.pgconn.send_query(tell.encode())
+    follower._ask("SELECT pg_sleep(0.5)")  # noqa: SLF001 - as a slow look at the journal
+    waits: list[object] = []
+    monkeypatch.setattr(listening, "_wait_for", lambda *of: waits.append(of))
+    assert follower.wait(60)
+    assert not waits
+    assert not follower.wait(60)
+    telling.close()
+    follower.close()

@@ -63,12 +63,13 @@ class Listening:
 
     def wait(self, seconds: float) -> bool:
         """See `Follower.wait`."""
-        if not self._was_told:
-            connection = self._require_session().connection
-            _wait_for(connection.fileno(), self._waking, seconds)
-            with contextlib.suppress(BlockingIOError):
-                os.read(self._waking, 4_096)
-            with raise_storage_errors(connection):
+        connection = self._require_session().connection
+        with raise_storage_errors(connection):
+            self._take_notifications(connection.pgconn)  # some may have come before an answer
+            if not self._was_told:
+                _wait_for(connection.fileno(), self._waking, seconds)
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._waking, 4_096)
                 self._take_notifications(connection.pgconn)
         was_told, self._was_told = self._was_told, False
         return was_told
