@@ -114,3 +114,16 @@ def test_news_that_come_while_one_reads_are_heard_at_once(
     assert not follower.wait(60)
     telling.close()
     follower.close()
+
+
+def test_who_is_woken_when_all_is_over_writes_to_no_file_of_others(store: PostgresStore) -> None:
+    """The thread that listens may end by itself as soon as it knows that the daemon stops."""
+    follower = store.follow()
+    follower.close()
+    reading, writing = os.pipe()  # with the numbers that have just become free
+    os.set_blocking(reading, False)
+    follower.wake()
+    with pytest.raises(BlockingIOError):
+        os.read(reading, 1)
+    os.close(reading)
+    os.close(writing)

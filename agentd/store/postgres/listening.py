@@ -7,6 +7,7 @@ read from the journal. Notifications of this daemon's own writer are none.
 import contextlib
 import os
 import select
+import threading
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -46,6 +47,8 @@ class Listening:
         self._is_own = is_own
         self._session: Session | None = None
         self._was_told = False
+        self._at_pipe = threading.Lock()
+        self._is_closed = False
         self._waking, self._wakes = os.pipe()
         os.set_blocking(self._waking, False)
         os.set_blocking(self._wakes, False)
@@ -85,9 +88,10 @@ class Listening:
         return Piece([each for each in found if each is not None], end, more=is_full)
 
     def wake(self) -> None:
-        """See `Follower.wake`."""
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._wakes, b"w")
+        """See `Follower.wake`: once the pipe is closed, its number may be another file's."""
+        with self._at_pipe, contextlib.suppress(BlockingIOError):
+            if not self._is_closed:
+                os.write(self._wakes, b"w")
 
     def interrupt(self) -> None:
         """See `Follower.interrupt`."""
@@ -103,8 +107,10 @@ class Listening:
     def close(self) -> None:
         """See `Follower.close`."""
         self.hang_up()
-        os.close(self._waking)
-        os.close(self._wakes)
+        with self._at_pipe:
+            self._is_closed = True
+            os.close(self._waking)
+            os.close(self._wakes)
 
     def _ask(self, sql: str, bindings: tuple[object, ...] | None = None) -> list[Any]:
         session = self._require_session()
