@@ -1,8 +1,9 @@
 """The server of a database that other daemons use as well: whether it answers.
 
 The rule this file keeps: what was seen by whoever asked last is known to all, and told in the log
-once when it goes and once when it is back. Who comes back after it was away, or let somebody wait
-for longer than a moment, finds the leases that ran out meanwhile honoured: see `grace`.
+once when it goes, once for each other reason that comes while it is gone, and once when it is back.
+Who comes back after it was away, or let somebody wait for longer than a moment, finds the leases
+that ran out meanwhile honoured: see `grace`.
 """
 
 from collections.abc import Callable
@@ -47,6 +48,8 @@ class DatabaseServer:
         self._chance = chance
         self._tries = 0
         self._was_away = False
+        self._gone_since = 0
+        self._reasons: set[str] = set()  # that were told since it is gone
         self.answered_at = seconds()
         self.fault: DatabaseGone | None = None
         """Why it cannot be reached, and since when; None where it can, as far as is known."""
@@ -59,6 +62,7 @@ class DatabaseServer:
             self._was_away = True
         if self.fault is not None:
             self.fault = None
+            self._reasons.clear()
             logger.warning("the database's server answers again")
 
     def note_gone(self, error: DatabaseGone) -> None:
@@ -66,12 +70,16 @@ class DatabaseServer:
         self._tries += 1
         self._was_away = True
         if self.fault is None:
-            since = self._now()
-            self.fault = DatabaseGone(
-                f"{error.why} (gone since {rfc3339(since)}); nothing of this request is recorded",
-                since=since,
-            )
+            self._gone_since = self._now()
             logger.error("the database's server is gone, and requests wait: %s", error.why)
+        elif error.why not in self._reasons:
+            logger.error("the database's server is still gone: %s", error.why)
+        self._reasons.add(error.why)
+        since = self._gone_since
+        self.fault = DatabaseGone(
+            f"{error.why} (gone since {rfc3339(since)}); nothing of this request is recorded",
+            since=since,
+        )
 
     def note_return(self, began: float) -> None:
         """It lets a transaction begin that was asked for at `began`; on the writer's thread."""
