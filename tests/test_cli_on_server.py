@@ -11,7 +11,6 @@ from agentd.cli.database import ends, move
 from agentd.daemon.lock import database_lock
 from agentd.move import Moved
 from agentd.store.postgres import PostgresStore
-from agentd.store.postgres.migrate import LATEST
 from agentd.store.sqlite import SqliteStore
 from tests.command_line import Ended, agentd_here
 from tests.core import NOW, Core
@@ -78,7 +77,7 @@ def test_replay_of_no_schema(home: Path, database_url: str) -> None:
     ended = run(home, database_url, "replay", "--check")
     assert (ended.code, ended.error) == (
         5,
-        f"agentd: the database has schema 0, this agentd needs {LATEST}: `agentd database migrate`",
+        "agentd: there is no schema of agentd's in the database: `agentd database init` makes one",
     )
 
 

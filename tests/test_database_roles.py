@@ -60,14 +60,33 @@ def grant(home: Path, owners: str) -> None:
 
 def test_a_role_without_grants(agents: str) -> None:
     """No daemon works with it, and the check says what is missing."""
-    with pytest.raises(DatabaseRefused):
-        PostgresStore.open(agents)
+    for opening in (PostgresStore.open, PostgresStore.open_existing):
+        with pytest.raises(DatabaseRefused, match=r"may not use agentd's schema.*grant-sql ROLE"):
+            opening(agents)
     access = inspect(agents).access
     assert access is not None
     assert (access.may_use, access.owns_journal, access.changing) == (False, False, ())
     assert "INSERT on journal" in access.lacking
     found = {each.what: each.status for each in look_at(parse_server_url(agents))}
     assert (found["TLS"], found["role"]) == (OK, FAILED)
+
+
+def test_a_schema_that_is_made_for_a_role(owners: str, agents: str) -> None:
+    """Who owns an empty schema of that name needs no right to make others in the database."""
+    with psycopg.connect(owners, autocommit=True) as owner:
+        owner.execute("DROP SCHEMA agentd CASCADE")
+        [refused] = [each for each in look_at(parse_server_url(agents)) if each.what == "schema"]
+        assert (refused.status, "may make none" in refused.finding) == (FAILED, True)
+        with pytest.raises(DatabaseRefused, match=r"may not make .* `agentd database init`"):
+            PostgresStore.open(agents)
+        owner.execute(SQL("CREATE SCHEMA agentd AUTHORIZATION {}").format(Identifier(ROLE)))
+    found = {each.what: each for each in look_at(parse_server_url(agents))}
+    assert (found["schema"].status, found["role"].status) == (OK, OK)
+    assert "none yet" in found["schema"].finding
+    PostgresStore.open(agents).close()
+    access = inspect(agents).access
+    assert access is not None
+    assert access.owns_journal
 
 
 def test_what_is_granted(home: Path, owners: str, agents: str) -> None:

@@ -21,6 +21,7 @@ HOSTS = 10
 def make_old(url: str) -> None:
     """The schema as it was one migration ago."""
     with psycopg.connect(url) as connection:
+        connection.execute(f"CREATE SCHEMA {SCHEMA}".encode())
         connection.execute(_CREATE.encode())
         connection.execute(f"SET search_path = {SCHEMA}".encode())
         for each in MIGRATIONS[:-1]:

@@ -17,10 +17,13 @@ from agentd.store.postgres.grants import CHANGING, NEEDED
 from agentd.store.postgres.migrate import LATEST, NUMBER
 from agentd.store.postgres.pooling import Pooler, find_pooler
 
-_SERVER = """
+_SERVER = f"""
 SELECT current_setting('server_version'), version(), current_setting('server_encoding'),
     pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', current_user,
-    current_database(), rolsuper, has_database_privilege(current_database(), 'CREATE')
+    current_database(), rolsuper, coalesce(
+        (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = '{SCHEMA}'),
+        has_database_privilege(current_database(), 'CREATE')
+    )
 FROM pg_roles WHERE rolname = current_user
 """
 _SETTINGS = """
@@ -86,7 +89,7 @@ class Journal(Struct, frozen=True):
 class Server(Struct, frozen=True):
     """What the server says of itself, of the database, and of whom it takes us for.
 
-    `about` is what it calls itself; `may_create`: may the role make a schema?
+    `about` is what it calls itself; `may_create`: may the role make agentd's schema?
     """
 
     version: str
@@ -107,8 +110,8 @@ class ServerState(Struct, frozen=True):
     names, with `synchronous_commit` as agentd has it, `default_commit` as it is where nobody asks.
     `is_here`: no network leads there.
     `schema` is the number of agentd's, 0 without one, None where the role may not look; `latest`
-    the one that this agentd works with. `access` is None without a schema, `journal` where it is
-    not known how to ask for it.
+    the one that this agentd works with. `access` is None where nothing of agentd's is in it,
+    `journal` where it is not known how to ask for it.
     """
 
     server: Server
@@ -174,6 +177,8 @@ def _access(connection: "psycopg.Connection") -> Access | None:
         return None
     found = connection.execute(_TABLES, (SCHEMA,)).fetchall()
     owned, held = ({name: row[at] for name, *row in found} for at in (0, 1))
+    if "migrations" not in held:
+        return None
     return Access(
         schema[0],
         owned.get("journal", False),

@@ -4,6 +4,7 @@ The rule this file keeps: whoever migrates holds an advisory lock meanwhile, so 
 together do it once; what is missing is applied in one transaction, and recorded with its name.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import psycopg
@@ -26,8 +27,8 @@ SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE nspname = $1 AND relname = 'migrations'
 """
 NUMBER = f"SELECT coalesce(max(number), 0) FROM {SCHEMA}.migrations"
+_HAS_ROOM = "SELECT 1 FROM pg_namespace WHERE nspname = $1"
 _CREATE = f"""
-CREATE SCHEMA IF NOT EXISTS {SCHEMA};
 CREATE TABLE IF NOT EXISTS {SCHEMA}.migrations (
     number bigint PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
 );
@@ -39,17 +40,27 @@ LATEST = MIGRATIONS[-1].number
 
 
 def schema_version(session: Session) -> int:
-    """The number of the last migration applied, 0 where there is no schema of agentd's."""
+    """The number of the last migration applied, 0 where there is no schema of agentd's.
+
+    Raises `DatabaseRefused` where the role may not look.
+    """
     there = session.connection.execute(_IS_THERE, (SCHEMA,)).fetchone()
     if there is None:
         return 0
-    found = session.connection.execute(NUMBER).fetchone()
+    try:
+        found = session.connection.execute(NUMBER).fetchone()
+    except errors.InsufficientPrivilege as error:
+        raise DatabaseRefused(
+            f"the role may not use agentd's schema: {first_line(error)}; `agentd database "
+            "grant-sql ROLE` prints what the schema's owner runs for it"
+        ) from error
     return int(found[0]) if found else 0
 
 
 def migrate(session: Session) -> list[Migration]:
     """Apply what is missing and return it. Raises `DatabaseRefused`, of a newer schema too."""
     connection = session.connection
+    there = 0
     try:
         with connection.transaction():
             # Whoever comes second waits for the first, however long that takes.
@@ -60,19 +71,11 @@ def migrate(session: Session) -> list[Migration]:
                 refuse_schema(session)
             missing = [each for each in MIGRATIONS if each.number > there]
             if missing:
-                connection.execute(_CREATE)
-            for each in missing:
-                connection.execute(each.sql)
-                connection.execute(
-                    f"INSERT INTO {SCHEMA}.migrations (number, name) VALUES ($1, $2)",
-                    (each.number, each.name),
-                )
-            if missing:  # a daemon that is older and runs writes no more
-                connection.execute(f"UPDATE {SCHEMA}.journal_end SET schema = $1", (LATEST,))
+                _apply(connection, missing)
     except errors.InsufficientPrivilege as error:
         raise DatabaseRefused(
             f"the role may not make agentd's schema: {first_line(error)}; have a role that may run "
-            "`agentd database migrate`"
+            f"`agentd database {'migrate' if there else 'init'}`"
         ) from error
     except psycopg.Error as error:
         if connection.broken or isinstance(error, errors.LockNotAvailable):
@@ -81,12 +84,31 @@ def migrate(session: Session) -> list[Migration]:
     return missing
 
 
+def _apply(connection: "psycopg.Connection", missing: Iterable[Migration]) -> None:
+    # Who was given the schema may have no right to make one.
+    if connection.execute(_HAS_ROOM, (SCHEMA,)).fetchone() is None:
+        connection.execute(f"CREATE SCHEMA {SCHEMA}")
+    connection.execute(_CREATE)
+    for each in missing:
+        connection.execute(each.sql)
+        connection.execute(
+            f"INSERT INTO {SCHEMA}.migrations (number, name) VALUES ($1, $2)",
+            (each.number, each.name),
+        )
+    # A daemon that is older and runs writes no more.
+    connection.execute(f"UPDATE {SCHEMA}.journal_end SET schema = $1", (LATEST,))
+
+
 def refuse_schema(session: Session) -> None:
     """Raise `DatabaseRefused` where the schema is not the one that this program's questions fit."""
     found = schema_version(session)
     if found > LATEST:
         raise DatabaseRefused(
             f"the database has schema {found}, this agentd knows {LATEST}: use the newer agentd"
+        )
+    if found == 0:
+        raise DatabaseRefused(
+            "there is no schema of agentd's in the database: `agentd database init` makes one"
         )
     if found < LATEST:
         raise DatabaseRefused(
