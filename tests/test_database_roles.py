@@ -17,6 +17,7 @@ from agentd.server_url import parse_server_url
 from agentd.store.postgres import PostgresStore
 from agentd.store.postgres.inspection import Access, inspect
 from tests.command_line import agentd_here
+from tests.core import Core
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,6 +104,24 @@ def test_what_is_granted(home: Path, owners: str, agents: str) -> None:
     with store.write(), store.read() as reader:
         assert reader.last_seq() == 0
     store.close()
+
+
+def test_what_is_granted_where_nobody_has_what_he_was_not_given(
+    home: Path, owners: str, agents: str
+) -> None:
+    """A strict database lets nobody else call the functions that are made in it."""
+    function = "FUNCTION agentd.like_of_glob(text)"
+    with psycopg.connect(owners, autocommit=True) as owner:
+        owner.execute(f"REVOKE EXECUTE ON {function} FROM PUBLIC")
+        grant(home, owners)
+        store = PostgresStore.open(agents)
+        core = Core(store)
+        for key in ("file:/a/*.py", "file:/b/*.py"):
+            assert core.do("AcquireResourceLock", resource_key=key) is not None
+        store.close()
+        assert inspect(agents).access == Access(may_use=True)
+        owner.execute(SQL("REVOKE EXECUTE ON {} FROM {}").format(SQL(function), Identifier(ROLE)))
+    assert inspect(agents).access == Access(may_use=True, lacking=("EXECUTE on like_of_glob",))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,9 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 """What a daemon does with each table of the schema."""
 
+CALLED = "like_of_glob"
+"""The function that questions call, with a text: everybody may, unless a database is strict."""
+
 CHANGING = ("UPDATE", "DELETE", "TRUNCATE")
 """What nobody needs to do with the journal."""
 
@@ -47,6 +50,8 @@ def _statements(role: Identifier, database: str | None) -> Iterator[Composable]:
     yield SQL("GRANT USAGE ON SCHEMA {} TO {}").format(Identifier(SCHEMA), role)
     for name, privileges in NEEDED.items():
         yield _on_table("GRANT {} ON {} TO {}", privileges, name, role)
+    called = Identifier(SCHEMA, CALLED)
+    yield SQL("GRANT EXECUTE ON FUNCTION {}(text) TO {}").format(called, role)
     yield _on_table("REVOKE {} ON {} FROM {}", CHANGING, "journal", role)
 
 

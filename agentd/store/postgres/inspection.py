@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from agentd.store.postgres.connecting import SCHEMA, dial
 from agentd.store.postgres.driver_errors import raise_storage_errors
-from agentd.store.postgres.grants import CHANGING, NEEDED
+from agentd.store.postgres.grants import CALLED, CHANGING, NEEDED
 from agentd.store.postgres.migrate import LATEST, NUMBER
 from agentd.store.postgres.pooling import Pooler, find_pooler
 
@@ -40,6 +40,10 @@ SELECT relname, pg_has_role(relowner, 'USAGE'), ARRAY(
 )
 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE nspname = $1 AND relkind IN ('r', 'p')
+"""
+_CALLED = """
+SELECT has_function_privilege(pg_proc.oid, 'EXECUTE') FROM pg_proc
+JOIN pg_namespace ON pg_namespace.oid = pronamespace WHERE nspname = $1 AND proname = $2
 """
 _GUARDS = """
 SELECT count(*) FROM pg_trigger
@@ -179,15 +183,18 @@ def _access(connection: "psycopg.Connection") -> Access | None:
     owned, held = ({name: row[at] for name, *row in found} for at in (0, 1))
     if "migrations" not in held:
         return None
+    lacking = [
+        f"{privilege} on {name}"
+        for name, needed in NEEDED.items()
+        for privilege in needed
+        if name in held and privilege not in held[name]
+    ]
+    if _row(connection, _CALLED, SCHEMA, CALLED) == (False,):
+        lacking.append(f"EXECUTE on {CALLED}")
     return Access(
         schema[0],
         owned.get("journal", False),
-        tuple(
-            f"{privilege} on {name}"
-            for name, needed in NEEDED.items()
-            for privilege in needed
-            if name in held and privilege not in held[name]
-        ),
+        tuple(lacking),
         tuple(each for each in CHANGING if each in held.get("journal", ())),
     )
 
