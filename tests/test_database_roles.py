@@ -12,10 +12,11 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from agentd.doctor.finding import FAILED, OK
 from agentd.doctor.server import look_at
-from agentd.errors import DatabaseRefused
+from agentd.errors import AlreadyRunning, DatabaseRefused
 from agentd.server_url import parse_server_url
 from agentd.store.postgres import PostgresStore
 from agentd.store.postgres.inspection import Access, inspect
+from agentd.store.postgres.intake import refuse_daemons
 from tests.command_line import agentd_here
 from tests.core import Core
 
@@ -150,6 +151,15 @@ def test_what_was_granted_before_is_taken_back(home: Path, owners: str, agents: 
         owner.execute(SQL("GRANT ALL ON agentd.journal TO {}").format(Identifier(ROLE)))
     grant(home, owners)
     assert inspect(agents).access == Access(may_use=True)
+
+
+def test_daemons_of_another_role_are_somewhere(owners: str, agents: str) -> None:
+    """The server does not tell one role where another one's sessions come from."""
+    store = PostgresStore.open(owners)
+    for url, place in ((owners, "they are at (127.0.0.1|::1)"), (agents, "may not see")):
+        with pytest.raises(AlreadyRunning, match=place):
+            refuse_daemons(url)
+    store.close()
 
 
 @pytest.mark.parametrize("role", ["public", "none", "", "a\nb", "\x1b[2J", "x" * 64])

@@ -29,8 +29,10 @@ _LOCK = f"{_END} FOR UPDATE"
 _BEGUN = "UPDATE journal_end SET folds = -1"
 _MOVED = "UPDATE journal_end SET seq = $1, at = $2"
 _FINISHED = "UPDATE journal_end SET folds = 1"
+# Of another role's sessions the server tells nothing but their names, unless one may see all.
 _DAEMONS = (
-    "SELECT DISTINCT coalesce(host(client_addr), 'the server''s own machine') "
+    "SELECT DISTINCT CASE WHEN backend_start IS NULL THEN 'places that this role may not see' "
+    "ELSE coalesce(host(client_addr), 'the server''s own machine') END "
     "FROM pg_stat_activity "
     f"WHERE datname = current_database() AND application_name = '{APPLICATION}' ORDER BY 1"
 )
