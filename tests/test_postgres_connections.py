@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from contextlib import ExitStack
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,8 +52,21 @@ def test_a_server_that_lets_one_in_and_says_no_more(
     """It is given up like one that cannot be reached, although nobody else knows of it yet."""
     monkeypatch.setattr(connecting, "_SETTINGS", "SELECT pg_sleep(1000)")
     monkeypatch.setattr(connecting, "CONNECT_SECONDS", 0.1)
-    with pytest.raises(DatabaseGone, match="nothing of this request is recorded"):
+    told = "no answer has come in time, and the connection was given up; nothing of this request"
+    with pytest.raises(DatabaseGone, match=told):
         Core(store).register({"id": uid(1)})
+
+
+def test_a_wait_that_is_given_up_is_not_the_servers_doing(store: PostgresStore) -> None:
+    """Somebody keeps the lock, by hand perhaps: the server is there, and has closed nothing."""
+    other = store._connections.connect_first()  # noqa: SLF001
+    other.run(("BEGIN", None), ("SELECT 1 FROM journal_end FOR UPDATE", None))
+    alarm = Timer(0.3, store.interrupt)
+    alarm.start()
+    with pytest.raises(DatabaseGone, match="no answer has come in time"), store.write():
+        pass
+    alarm.join()
+    other.close()
 
 
 def test_a_read_that_cannot_begin_leaves_no_connection(

@@ -18,7 +18,7 @@ from psycopg.types.numeric import Int8BinaryDumper
 
 from agentd.errors import DatabaseGone, DatabaseRefused
 from agentd.store.postgres.driver_errors import first_line, raise_storage_errors
-from agentd.store.postgres.session import Session
+from agentd.store.postgres.session import GIVEN_UP, Session
 
 SCHEMA = "agentd"
 APPLICATION = "agentd"
@@ -124,7 +124,7 @@ def connect(url: str, **more: Any) -> Session:
         _prepare(session.connection)
     except psycopg.Error as error:
         session.close()
-        raise _refusal(error) from error
+        raise _refusal(GIVEN_UP if session.is_given_up else first_line(error)) from error
     except BaseException:
         session.close()
         raise
@@ -166,7 +166,7 @@ def dial(url: str, **more: Any) -> "psycopg.Connection":
             **{**_NETWORK, "application_name": APPLICATION, **more},
         )
     except errors.OperationalError as error:
-        raise _refusal(error) from error
+        raise _refusal(first_line(error)) from error
     except psycopg.Error as error:
         raise DatabaseRefused(f"the database server: {first_line(error)}") from error
 
@@ -184,8 +184,7 @@ def hold_briefly(session: Session) -> None:
         session.run((f"SET {name} = '{seconds}s'", None))
 
 
-def _refusal(error: psycopg.Error) -> DatabaseGone | DatabaseRefused:
-    told = first_line(error)
+def _refusal(told: str) -> DatabaseGone | DatabaseRefused:
     for words, meaning in _REFUSALS.items():
         if any(each in told for each in words):
             return DatabaseRefused(f"{meaning}: {told}")

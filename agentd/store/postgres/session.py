@@ -20,6 +20,9 @@ from agentd.store.postgres.pipeline import Pipeline
 NOW = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
 """What the server's clock says, in Unix milliseconds."""
 
+GIVEN_UP = "no answer has come in time, and the connection was given up"
+"""Why a connection broke that was interrupted: it looks as if the server had closed it."""
+
 _FETCHED = 1_000
 """Rows of a walk that are taken at a time."""
 
@@ -62,6 +65,7 @@ class Session:
         # that may be another connection's by then.
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
         self._at_socket = threading.Lock()
+        self.is_given_up = False
 
     def cursor(self) -> "Session":
         """Itself: nothing that was found stays with it."""
@@ -77,7 +81,12 @@ class Session:
 
     def run_all(self, *statements: tuple[str, Any]) -> list[list[Any]]:
         """Statements of PostgreSQL's own, sent together; what each of them found."""
-        return self._pipeline.run(statements)
+        try:
+            return self._pipeline.run(statements)
+        except psycopg.OperationalError as error:
+            if self.is_given_up and error.sqlstate is None:
+                raise psycopg.OperationalError(GIVEN_UP) from error
+            raise
 
     def walk(self, sql: str, bindings: Any) -> Iterator[Any]:
         """What it finds, row by row, however much it is; other questions may come between."""
@@ -94,6 +103,7 @@ class Session:
 
     def interrupt(self) -> None:
         """End whatever the connection waits for, from another thread: it is of no use then."""
+        self.is_given_up = True
         with self._at_socket, contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
