@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agentd.errors import TaskNotFound
+from agentd.errors import StorageFull, TaskNotFound
 from agentd.projections import TASKS
 from tests.core import Core, Ids, open_postgres, record_drafts, registration, uid
 
@@ -51,3 +51,14 @@ def test_a_question_that_is_refused_costs_no_connection(core: Core) -> None:
         core.do("TaskStatus", task_id=uid(9))
     with core.store.read() as reader:
         assert reader._session is before  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+
+
+def test_a_disk_that_is_full_is_the_servers(core: Core) -> None:
+    """Room on this machine would be of no use: it is said where some is needed."""
+    full = "DO $$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
+    with (
+        pytest.raises(StorageFull, match="the disk of the database's server is full"),
+        core.store.write() as tx,
+    ):
+        tx._session.run((full, None))  # type: ignore[attr-defined]  # noqa: SLF001 - an engine's
+    core.register()

@@ -34,6 +34,10 @@ _LATER = (
 )
 """What another try, or another server behind the same name, may not meet."""
 
+_FULL = (
+    "the disk of the database's server is full; nothing of this request is recorded: free some "
+    "space there, and repeat it"
+)
 _LONGEST_SHOWN = 300
 _PREFIX = "connection failed: "
 """What the driver says before each word of libpq's on a connection, which says it as well."""
@@ -50,7 +54,7 @@ def to_storage_error(error: psycopg.Error, *, is_broken: bool) -> StorageError |
     """What is told of it, where no commit was sent. `is_broken`: the connection is of no use."""
     told = first_line(error)
     if isinstance(error, errors.DiskFull):
-        return StorageFull()
+        return StorageFull(_FULL)
     if (why := _why_not_kept(error)) is not None:
         return NotKept(f"{why}; nothing of this request is recorded")
     if isinstance(error, _FASTER):
