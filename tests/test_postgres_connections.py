@@ -57,6 +57,15 @@ def test_a_server_that_lets_one_in_and_says_no_more(
         Core(store).register({"id": uid(1)})
 
 
+def test_how_long_the_network_may_take_is_said_in_the_url(database_url: str) -> None:
+    """A server that is far, or asks another whom it may let in, takes longer than others."""
+    session = connecting.connect(f"{database_url}?connect_timeout=20&keepalives_idle=77")
+    given = session.connection.info.get_parameters()
+    session.close()
+    assert (given["connect_timeout"], given["keepalives_idle"]) == ("20", "77")
+    assert given["keepalives_count"] == "3"
+
+
 def test_a_wait_that_is_given_up_is_not_the_servers_doing(store: PostgresStore) -> None:
     """Somebody keeps the lock, by hand perhaps: the server is there, and has closed nothing."""
     other = store._connections.connect_first()  # noqa: SLF001

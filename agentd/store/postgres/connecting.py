@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 from psycopg import RawCursor, errors
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.numeric import Int8BinaryDumper
 
 from agentd.errors import DatabaseGone, DatabaseRefused
@@ -156,14 +157,19 @@ def tool_session(url: str) -> Iterator[Session]:
 
 
 def dial(url: str, **more: Any) -> "psycopg.Connection":
-    """A connection to whatever server there is. Raises as `connect`."""
+    """A connection to whatever server there is. Raises as `connect`.
+
+    What its URL says of waiting for the network counts.
+    """
     try:
+        said = conninfo_to_dict(url)
+        network = {name: value for name, value in _NETWORK.items() if name not in said}
         return psycopg.connect(
             url,
             autocommit=True,
             cursor_factory=RawCursor,
             prepare_threshold=None,  # `Pipeline` does that: the driver drops all at a rollback
-            **{**_NETWORK, "application_name": APPLICATION, **more},
+            **{**network, "application_name": APPLICATION, **more},
         )
     except errors.OperationalError as error:
         raise _refusal(first_line(error)) from error
