@@ -10,11 +10,13 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 from psycopg.sql import SQL, Identifier, Literal
 
-from agentd.doctor.finding import FAILED, OK
+from agentd.doctor.finding import FAILED, OK, Subject
+from agentd.doctor.on_server import company
 from agentd.doctor.server import look_at
 from agentd.errors import AlreadyRunning, DatabaseRefused
 from agentd.server_url import parse_server_url
 from agentd.store.postgres import PostgresStore
+from agentd.store.postgres.company import look_around
 from agentd.store.postgres.inspection import Access, inspect
 from agentd.store.postgres.intake import refuse_daemons
 from tests.command_line import agentd_here
@@ -159,6 +161,9 @@ def test_daemons_of_another_role_are_somewhere(owners: str, agents: str) -> None
     for url, place in ((owners, "they are at (127.0.0.1|::1)"), (agents, "may not see")):
         with pytest.raises(AlreadyRunning, match=place):
             refuse_daemons(url)
+    assert (look_around(owners).machines, look_around(agents).machines) == (1, None)
+    daemons = next(company(Subject(None, None, None, server=parse_server_url(agents))))
+    assert daemons.finding.endswith(" of daemons, from places that this role may not see")
     store.close()
 
 

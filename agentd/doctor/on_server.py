@@ -37,12 +37,17 @@ def company(subject: Subject) -> Iterator[Finding]:
         yield not_checked("daemons", "server")
         return
     if found.connections:
-        machines = "1 address" if found.machines == 1 else f"{found.machines} addresses"
-        told = f"{found.connections:,} connections of daemons, from {machines}"
+        told = f"{found.connections:,} connections of daemons, from {_places(found.machines)}"
         yield ok("daemons", told)
     else:
         yield ok("daemons", "none is connected")
     yield ok("clock", clock(found.ahead_ms))
+
+
+def _places(machines: int | None) -> str:
+    if machines is None:
+        return "places that this role may not see"
+    return "1 address" if machines == 1 else f"{machines} addresses"
 
 
 def clock(ahead_ms: int) -> str:

@@ -8,8 +8,8 @@ from agentd.store.postgres.connecting import APPLICATION, tool_session
 from agentd.store.postgres.session import NOW
 
 _COMPANY = f"""
-SELECT count(*), count(DISTINCT coalesce(client_addr::text, '')),
-    {NOW}
+SELECT count(*), CASE WHEN bool_and(backend_start IS NOT NULL)
+    THEN count(DISTINCT coalesce(client_addr::text, '')) END, {NOW}
 FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = '{APPLICATION}'
 """
@@ -18,11 +18,12 @@ WHERE datname = current_database() AND application_name = '{APPLICATION}'
 class Company(Struct, frozen=True):
     """How many connections daemons have, from how many machines as far as that can be seen.
 
+    `machines` is None where another role has some of them: the server does not tell from where.
     `ahead_ms`: how far the server's clock is ahead of this machine's, in milliseconds.
     """
 
     connections: int
-    machines: int
+    machines: int | None
     ahead_ms: int
 
 
