@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
+import socket
 from contextlib import ExitStack
 from threading import Timer
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from agentd.errors import DatabaseGone, StorageError
 from agentd.store.postgres import PostgresStore, connecting, listening
 from agentd.store.postgres.writes import CHANNEL
 from tests.core import Core, uid
+from tests.daemon_process import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +58,23 @@ def test_a_server_that_lets_one_in_and_says_no_more(
     told = "no answer has come in time, and the connection was given up; nothing of this request"
     with pytest.raises(DatabaseGone, match=told):
         Core(store).register({"id": uid(1)})
+
+
+def test_a_server_that_says_nothing_at_all_costs_no_connection() -> None:
+    """Each try that was given up is over at once, however seldom garbage is collected."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://ann@127.0.0.1:{silent.getsockname()[1]}/d?connect_timeout=2"
+        gc.disable()
+        try:
+            with pytest.raises(DatabaseGone, match="timeout"):
+                connecting.dial(url)
+            tried, _ = silent.accept()
+            with tried:
+                tried.settimeout(PATIENCE_SECONDS)
+                while tried.recv(65_536):
+                    pass
+        finally:
+            gc.enable()
 
 
 def test_how_long_the_network_may_take_is_said_in_the_url(database_url: str) -> None:

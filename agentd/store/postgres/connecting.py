@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Timer
+from traceback import clear_frames
 from typing import Any
 
 import psycopg
@@ -172,6 +173,9 @@ def dial(url: str, **more: Any) -> "psycopg.Connection":
             **{**network, "application_name": APPLICATION, **more},
         )
     except errors.OperationalError as error:
+        # The driver's frames keep the socket of a server that said nothing, and the error keeps
+        # them in a circle: a daemon that collects garbage seldom would have ever more of them.
+        clear_frames(error.__traceback__)
         raise _refusal(first_line(error)) from error
     except psycopg.Error as error:
         raise DatabaseRefused(f"the database server: {first_line(error)}") from error
