@@ -17,13 +17,15 @@ def apply_missing(server: ServerUrl, *, expects_one: bool, as_json: bool) -> int
     otherwise, and `DatabaseGone`.
     """
     from agentd.store.postgres.connecting import connect
+    from agentd.store.postgres.driver_errors import raise_storage_errors
     from agentd.store.postgres.migrate import LATEST, migrate, schema_version
 
     session = connect(server.conninfo)
     try:
-        before = schema_version(session)
-        _refuse_other_than_meant(server, before, LATEST, expects_one=expects_one)
-        applied = [migration.name for migration in migrate(session)]
+        with raise_storage_errors(session.connection):
+            before = schema_version(session)
+            _refuse_other_than_meant(server, before, LATEST, expects_one=expects_one)
+            applied = [migration.name for migration in migrate(session)]
     finally:
         session.close()
     if as_json:

@@ -84,7 +84,8 @@ class PostgresIntake:
         """
         session = connect_tool(url)
         try:
-            migrate(session)
+            with raise_storage_errors(session.connection):
+                migrate(session)
             intake = cls(url, session)
             intake._begin()
         except BaseException:
