@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
-from agentd.errors import DatabaseRefused
+from agentd.errors import DatabaseGone, DatabaseRefused
 from agentd.store.postgres import PostgresStore
 from agentd.store.postgres.connecting import SCHEMA, connect
 from agentd.store.postgres.grants import NEEDED
 from agentd.store.postgres.inspection import inspect
-from agentd.store.postgres.migrate import LATEST, MIGRATIONS, migrate, schema_version
+from agentd.store.postgres.intake import PostgresIntake
+from agentd.store.postgres.migrate import _LOCK, LATEST, MIGRATIONS, migrate, schema_version
 from tests.command_line import Ended, agentd_here
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+MIGRATE = import_module("agentd.store.postgres.migrate")
+"""The module: the package has a function of the same name."""
 
 
 def database(home: Path, url: str, *words: str) -> Ended:
@@ -81,6 +87,51 @@ def test_a_newer_schema(home: Path, database_url: str, verb: str) -> None:
     assert f"has schema {LATEST + 1}, this agentd knows {LATEST}: use the newer" in ended.err
     with pytest.raises(DatabaseRefused, match="use the newer agentd"):
         PostgresStore.open(database_url)
+
+
+@pytest.mark.parametrize("table", ["nodes", "migrations"])
+def test_a_schema_of_somebody_elses(home: Path, database_url: str, table: str) -> None:
+    """Nothing is done to it, and who looks is told what it is and what to do."""
+    with psycopg.connect(database_url) as by_hand:
+        by_hand.execute(f"CREATE SCHEMA {SCHEMA} CREATE TABLE {table} (x int) CREATE TABLE y ()")
+    told = f"is not agentd's, and has tables that agentd's own would have ({table}): name another"
+    for verb, code in (("init", 5), ("migrate", 5), ("check", 1)):
+        ended = database(home, database_url, verb)
+        assert (ended.code, told in f"{ended.out}{ended.err}") == (code, True)
+    for opening in (PostgresStore.open, PostgresStore.open_existing):
+        with pytest.raises(DatabaseRefused, match="is not agentd's"):
+            opening(database_url)
+
+
+def test_a_schema_with_other_things_in_it(home: Path, database_url: str) -> None:
+    """They are left alone: a role's own schema has its name, and an extension may be there."""
+    with psycopg.connect(database_url) as by_hand:
+        by_hand.execute(f"CREATE SCHEMA {SCHEMA} CREATE TABLE notes (x int)")
+    assert "none yet: the first daemon makes it" in database(home, database_url, "check").out
+    assert database(home, database_url, "init").code == 0
+
+
+def test_a_connection_that_is_lost_over_it(
+    home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told in a line, as anywhere."""
+    PostgresStore.open(database_url).close()
+    end = "SELECT pg_terminate_backend(pg_backend_pid())"
+    monkeypatch.setattr(MIGRATE, "NUMBER", end)
+    ended = database(home, database_url, "migrate")
+    assert ended.code == 1
+    assert ended.error.startswith("agentd: the database server cannot be reached: terminating")
+
+
+def test_a_schema_that_somebody_else_is_making(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who fills the database waits for that, and gives up in the end: later it may be there."""
+    monkeypatch.setattr(MIGRATE, "_PATIENCE_MINUTES", "0.02")
+    with psycopg.connect(database_url) as by_hand:
+        by_hand.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        with pytest.raises(DatabaseGone, match="let others write for too long"):
+            PostgresIntake.open(database_url)
 
 
 def test_ten_at_once(database_url: str) -> None:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from agentd.store.postgres.connecting import SCHEMA, dial
 from agentd.store.postgres.driver_errors import raise_storage_errors
 from agentd.store.postgres.grants import CALLED, CHANGING, NEEDED
-from agentd.store.postgres.migrate import LATEST, NUMBER
+from agentd.store.postgres.migrate import LATEST, NUMBER, is_ours
 from agentd.store.postgres.pooling import Pooler, find_pooler
 
 _SERVER = f"""
@@ -181,7 +181,7 @@ def _access(connection: "psycopg.Connection") -> Access | None:
         return None
     found = connection.execute(_TABLES, (SCHEMA,)).fetchall()
     owned, held = ({name: row[at] for name, *row in found} for at in (0, 1))
-    if "migrations" not in held:
+    if not is_ours(held):
         return None
     lacking = [
         f"{privilege} on {name}"

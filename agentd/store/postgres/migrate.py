@@ -13,6 +13,7 @@ from psycopg import errors
 from agentd.errors import DatabaseRefused
 from agentd.store.postgres.connecting import SCHEMA
 from agentd.store.postgres.driver_errors import first_line
+from agentd.store.postgres.grants import NEEDED
 from agentd.store.postgres.session import Session
 from agentd.store.sql.migrations import Migration, read_migrations
 
@@ -22,10 +23,13 @@ _LOCK = 0x61676564
 _PATIENCE_MINUTES = 30
 
 # Of the tables, not of `to_regclass`: that may answer from memory what was so before the lock.
-_IS_THERE = """
-SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-WHERE nspname = $1 AND relname = 'migrations'
+_ARE_THERE = """
+SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname = $1 AND relname = ANY ($2)
 """
+_FIRST = {"migrations", "journal_end"}
+"""Tables that any schema of agentd's has."""
+
 NUMBER = f"SELECT coalesce(max(number), 0) FROM {SCHEMA}.migrations"
 _HAS_ROOM = "SELECT 1 FROM pg_namespace WHERE nspname = $1"
 _CREATE = f"""
@@ -42,10 +46,10 @@ LATEST = MIGRATIONS[-1].number
 def schema_version(session: Session) -> int:
     """The number of the last migration applied, 0 where there is no schema of agentd's.
 
-    Raises `DatabaseRefused` where the role may not look.
+    Raises `DatabaseRefused` where the role may not look, or it is somebody else's.
     """
-    there = session.connection.execute(_IS_THERE, (SCHEMA,)).fetchone()
-    if there is None:
+    there = session.connection.execute(_ARE_THERE, (SCHEMA, list(NEEDED))).fetchall()
+    if not is_ours(name for (name,) in there):
         return 0
     try:
         found = session.connection.execute(NUMBER).fetchone()
@@ -55,6 +59,21 @@ def schema_version(session: Session) -> int:
             "grant-sql ROLE` prints what the schema's owner runs for it"
         ) from error
     return int(found[0]) if found else 0
+
+
+def is_ours(tables: Iterable[str]) -> bool:
+    """Whether a schema with these tables is agentd's: it is not where it has none of them.
+
+    Raises `DatabaseRefused` where it has others of the same names.
+    """
+    found = NEEDED.keys() & set(tables)
+    if found and not found >= _FIRST:
+        named = ", ".join(sorted(found))
+        raise DatabaseRefused(
+            f"the schema named {SCHEMA} in the database is not agentd's, and has tables that "
+            f"agentd's own would have ({named}): name another database"
+        )
+    return bool(found)
 
 
 def migrate(session: Session) -> list[Migration]:
