@@ -34,8 +34,11 @@ class Terminal:
 
     @property
     def lines(self) -> list[str]:
-        """What is on the screen."""
-        return [line.rstrip() for line in self._screen.display]
+        """What is on the screen, be it half painted."""
+        # pyte's own way to tell it fails over a wide letter of which half is painted over.
+        rows = (self._screen.buffer[y] for y in range(self._screen.lines))
+        columns = range(self._screen.columns)
+        return ["".join(row[x].data for x in columns).rstrip() for row in rows]
 
     @property
     def text(self) -> str:
