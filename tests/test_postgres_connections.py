@@ -7,7 +7,7 @@ import os
 import resource
 import socket
 from contextlib import ExitStack
-from threading import Timer
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,11 +90,18 @@ def test_a_wait_that_is_given_up_is_not_the_servers_doing(store: PostgresStore) 
     """Somebody keeps the lock, by hand perhaps: the server is there, and has closed nothing."""
     other = store._connections.connect_first()  # noqa: SLF001
     other.run(("BEGIN", None), ("SELECT 1 FROM journal_end FOR UPDATE", None))
-    alarm = Timer(0.3, store.interrupt)
-    alarm.start()
+    is_over = Event()
+
+    def give_up() -> None:
+        while not is_over.wait(0.05):
+            store.interrupt()
+
+    giving_up = Thread(target=give_up)
+    giving_up.start()
     with pytest.raises(DatabaseGone, match="no answer has come in time"), store.write():
         pass
-    alarm.join()
+    is_over.set()
+    giving_up.join()
     other.close()
 
 
@@ -147,9 +154,10 @@ def test_news_that_come_while_one_reads_are_heard_at_once(
     follower.open()
     follower.listen(on=True)
     telling = store._connections.connect_first()  # noqa: SLF001
-    tell = f"SELECT pg_notify('{CHANNEL}', '') FROM pg_sleep(0.1)"
+    telling.connection.execute(b"SELECT pg_advisory_lock(1)")
+    tell = f"BEGIN; SELECT pg_notify('{CHANNEL}', ''); COMMIT; SELECT pg_advisory_unlock(1)"
     telling.connection.pgconn.send_query(tell.encode())
-    follower._ask("SELECT pg_sleep(0.5)")  # noqa: SLF001 - as a slow look at the journal
+    follower._ask("SELECT pg_advisory_lock_shared(1)")  # noqa: SLF001 - as a slow look at the journal
     waits: list[object] = []
     monkeypatch.setattr(listening, "_wait_for", lambda *of: waits.append(of))
     assert follower.wait(60)

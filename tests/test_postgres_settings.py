@@ -10,6 +10,10 @@ from psycopg.sql import SQL, Identifier, Literal
 from agentd.store.postgres import PostgresStore
 from tests.core import Core
 
+BOUND_MS = "1000"
+LONGER = 1.2
+"""Seconds."""
+
 
 def set_for_all(url: str, **settings: str) -> None:
     """Have these settings in every session that begins in the database from now on."""
@@ -50,18 +54,18 @@ def test_bounds_that_are_meant_for_others_end_no_session(database_url: str) -> N
     """A large plan takes its time, and who has nothing to do for long is still connected."""
     with psycopg.connect(database_url) as by_hand:
         version = by_hand.info.server_version
-    bounds = {"statement_timeout": "100"}
+    bounds = {"statement_timeout": BOUND_MS}
     if version >= 140_000:
-        bounds["idle_session_timeout"] = "100"
+        bounds["idle_session_timeout"] = BOUND_MS
     if version >= 170_000:
-        bounds["transaction_timeout"] = "100"
+        bounds["transaction_timeout"] = BOUND_MS
     set_for_all(database_url, **bounds)
     store = PostgresStore.open(database_url)
     with store.write() as tx:
-        tx._session.run(("SELECT pg_sleep(0.3)", None))  # noqa: SLF001 - as a large plan does
+        tx._session.run((f"SELECT pg_sleep({LONGER})", None))  # noqa: SLF001 - as a large plan does
     with store.read() as reader:
-        reader._session.run(("SELECT pg_sleep(0.3)", None))  # noqa: SLF001
-    time.sleep(0.3)
+        reader._session.run((f"SELECT pg_sleep({LONGER})", None))  # noqa: SLF001
+    time.sleep(LONGER)
     with store.write() as tx:
         assert tx.last_seq() == 0
     with store.read() as reader:
