@@ -47,6 +47,13 @@ def test_what_is_no_item() -> None:
     assert shown.needs == {"a": [], "c": []}
 
 
+def test_boxes_that_are_drawn() -> None:
+    """They are listed, wherever they stand: nothing that waits to be done is passed over."""
+    shown = read("- [ ] a ☐\n- ☐ b\n  ☑ c\n\n☒ d\n\n| e | ☐ f |\n|---|---|\n| g | h ☐ |\n")
+    assert shown.needs == {"a ☐": []}
+    assert [each.line for each in shown.plan.not_taken] == [2, 3, 5, 7]
+
+
 def test_nested_through_what_has_no_box() -> None:
     """What is below an item is below it, whatever stands between them."""
     text = "* [ ] a\n  * more\n    * [X] b\n    * [ ] c\n"

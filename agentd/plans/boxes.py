@@ -11,11 +11,14 @@ from markdown_it.token import Token
 NO_ITEM = "it has a box, and is no item of a list, such as `- [ ] write the tests`: it is text"
 
 _BOX = r"\[[ \t]?[xX]?[ \t]?\]"
+_DRAWN = "[\N{BALLOT BOX}\N{BALLOT BOX WITH CHECK}\N{BALLOT BOX WITH X}]"
 _IN_TEXT = re.compile(
-    rf"^[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]*)?{_BOX}[ \t]+\S"
-    r"|\|[ \t]*(?:[-*+][ \t]+)?\[[ xX]\](?=[ \t|])"
+    rf"^[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]*)?(?:{_BOX}[ \t]+\S|{_DRAWN})"
+    rf"|\|[ \t]*(?:[-*+][ \t]+)?(?:\[[ xX]\](?=[ \t|])|{_DRAWN})"
 )
 """At the start of a line, maybe behind a bullet without its blank; or in a cell of a table."""
+
+_OF_ITEM = re.compile(_DRAWN)
 
 _INDENTED = re.compile(rf"^[ \t]*(?:[-*+]|\d+[.)])[ \t]+{_BOX}[ \t]*\S")
 
@@ -29,6 +32,8 @@ def find_boxes(tokens: Sequence[Token]) -> Iterator[int]:
         elif token.type == "list_item_close":
             first = False
         elif token.type == "inline":
+            if first and _OF_ITEM.match(token.content):
+                yield (token.map or [0])[0] + 1
             yield from _lines(token, _IN_TEXT, 1 if first else 0)
             first = False
         elif token.type == "code_block" or (
