@@ -18,10 +18,11 @@ import pytest
 from msgspec.structs import replace
 
 from agentd import AsyncClient
-from agentd.earlier import taking
+from agentd.earlier import make_plan, taking
 from agentd.errors import StorageFull
 from agentd.live import Board, Feed
 from agentd.store.sqlite import SqliteStore
+from agentd.store.sqlite.earlier import opened_earlier
 from tests import earlier
 from tests.command_line import Ended, agentd_here
 from tests.daemon_process import (
@@ -283,6 +284,21 @@ def test_a_repeat(home: Path, tmp_path: Path) -> None:
     assert earlier.traces(path) == before
 
 
+def test_how_far_a_repeat_has_come(home: Path, tmp_path: Path) -> None:
+    """What is here already is read, too, and counted: the bar comes to its end."""
+    path = earlier.sample("v2", tmp_path)
+    take_over(home, path)
+    told: list[int] = []
+    with (
+        opened_earlier(path) as file,
+        closing(SqliteStore.open_read_only(home / "agent_state.db")) as store,
+        store.read() as here,
+    ):
+        make_plan(file, here, LEFT_AT * 1000, told.append)
+        assert told[-1] == file.counts["event_journal"] > 100
+    assert told == sorted(told)
+
+
 def test_what_came_later(home: Path, tmp_path: Path) -> None:
     """A task that the file did not have is brought by a repeat, under any name of the file."""
     path = earlier.sample("v2", tmp_path)
@@ -372,8 +388,9 @@ def test_what_is_in_the_wal(home: Path, tmp_path: Path, *, index: bool) -> None:
 KILLED = """
 import os, signal, sys
 from agentd.cli import main
-from agentd.earlier import taking
+from agentd.earlier import make_plan, taking
 from agentd.store.sqlite import SqliteStore
+from agentd.store.sqlite.earlier import opened_earlier
 
 taking._RECORDS_AT_ONCE = 1
 left = [int(sys.argv.pop(1))]

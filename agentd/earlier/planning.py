@@ -54,9 +54,10 @@ def make_plan(file: EarlierFile, here: Reader, now: int, advance: Advance) -> Pl
     plan = Plan([], locks.remarks.run_out, odd=[*locks.remarks.odd])
     plan.locks = [lock for lock in held if not _is_in_way(here, lock, plan.odd)]
     ids = _NewIds(file, here)
+    read = 0
     for task in read_tasks(file, lambda _task_id: now):
-        _add_task(plan, task, here, ids)
-        advance(plan.events)
+        read += _add_task(plan, task, here, ids)
+        advance(read)
     ids.check()
     return plan
 
@@ -66,19 +67,20 @@ def is_here(here: Reader, task: Task) -> bool:
     return here.get(TASKS, (task.task_id,)) is not None
 
 
-def _add_task(plan: Plan, task: Task, here: Reader, ids: "_NewIds") -> None:
+def _add_task(plan: Plan, task: Task, here: Reader, ids: "_NewIds") -> int:
+    """Add what a task brings; returns how many events it has."""
     if is_here(here, task):
         plan.before += 1
-        for _ in task.events:  # they are judged all the same
-            pass
-        return
+        return sum(1 for _ in task.events)  # they are judged all the same
     ids.refuse_nodes([node.node_id for node in task.nodes])
+    events = sum(1 for _ in ids.noted(task.events))
     plan.tasks += 1
     plan.nodes += len(task.nodes)
-    plan.events += sum(1 for _ in ids.noted(task.events))
+    plan.events += events
     plan.leases += sum(node.lease is not None for node in task.nodes)
     plan.leases_run_out += task.remarks.run_out
     plan.odd += task.remarks.odd
+    return events
 
 
 def _is_in_way(here: Reader, lock: Lock, odd: list[str]) -> bool:
