@@ -100,7 +100,8 @@ def test_every_graph_is_drawn_whole(seed: int, count: int) -> None:
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32))
-@example(11926)  # the library puts a node before what it needs where edges come in this order
+@example(11926)  # the library puts a node before what it needs
+@example(1983)
 def test_no_line_passes_through_a_box(seed: int) -> None:
     """Where a line curves nothing else stands, and where it is straight it passes by."""
     placed = laid_out(graph_of(drawn(tangle(30, seed)))).placed
