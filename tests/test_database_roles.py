@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -165,6 +166,23 @@ def test_daemons_of_another_role_are_somewhere(owners: str, agents: str) -> None
     daemons = next(company(Subject(None, None, None, server=parse_server_url(agents))))
     assert daemons.finding.endswith(" of daemons, from places that this role may not see")
     store.close()
+
+
+def test_a_daemon_that_has_just_ended_is_none(owners: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server shows its sessions for a moment longer: that is waited for."""
+    store = PostgresStore.open(owners)
+    looks: list[float] = []
+    sleep = time.sleep
+
+    def pause(seconds: float) -> None:
+        if not looks:
+            store.close()
+        looks.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr("agentd.store.postgres.intake.time.sleep", pause)
+    refuse_daemons(owners)
+    assert looks
 
 
 @pytest.mark.parametrize("role", ["public", "none", "", "a\nb", "\x1b[2J", "x" * 64])

@@ -4,6 +4,7 @@ The rule this file keeps: it is the end of the journal that says so, `folds` bel
 daemon looks there before it writes. COPY writes records some ten times as fast as statements do.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NoReturn
@@ -43,6 +44,11 @@ _JOURNAL_TYPES = (
 _COPY_REQUESTS = f"COPY requests ({COLUMNS}) FROM STDIN (FORMAT BINARY)"
 _REQUEST_TYPES = ("text", "bytea", "int8", "int8", "int8", "bool", "int8", "int8")
 
+_ENDING_SECONDS = 3.0
+"""How long the server may still show the sessions of a daemon that was stopped."""
+
+_LOOK_SECONDS = 0.05
+
 
 def has_events(url: str) -> bool:
     """Whether there is a whole database at `url`, with events in it.
@@ -60,7 +66,11 @@ def has_events(url: str) -> bool:
 def refuse_daemons(url: str) -> None:
     """Raise `AlreadyRunning` where a daemon is connected to the database."""
     with tool_session(url) as session:
-        machines = [machine for (machine,) in session.run((_DAEMONS, None))]
+        end = time.monotonic() + _ENDING_SECONDS
+        while machines := [machine for (machine,) in session.run((_DAEMONS, None))]:
+            if time.monotonic() >= end:
+                break
+            time.sleep(_LOOK_SECONDS)
     if machines:
         raise AlreadyRunning(
             "daemons work on the database on the server: stop them, and repeat; they are at "
