@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from tests.daemon_process import Connection
 
-TIMEOUT = 2  # shorter than 10 s, so it is also the grace
-ABSENCE = 4.2  # until both leases have run out, whatever way their ends are rounded
+TIMEOUT = 4  # shorter than 10 s, so it is also the grace
+ABSENCE = 5.2  # until both leases have run out, whatever way their ends are rounded
 LATE = 0.8  # within the grace, and later than a sweep that knows no grace
 
 

@@ -97,7 +97,7 @@ def test_a_daemon_that_was_killed(daemon: DaemonProcess) -> None:
     with daemon.connect() as connection:
         stays = register(connection, GATED[1:] + GATED[:1])
         complete(connection, connection.call("AcquireNextNode", task_id=stays))
-        late = register(connection, timed(timeout_secs=1.5))
+        late = register(connection, timed(timeout_secs=3))
         before = connection.call("ListGates")["gates"]
     daemon.kill()
     assert soon(lambda: time.time() > before[-1]["timeout_at"])
