@@ -14,6 +14,8 @@ from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess, environment
 
 HELD = 75
 USAGE = 2
+TTL = "3s"
+"""How long a short lock lasts: a heartbeat may be late by two thirds of it."""
 
 
 def lock(shared: DaemonProcess, *arguments: str) -> Ended:
@@ -208,7 +210,7 @@ def test_a_command_that_is_stopped(
 def test_a_lock_that_is_lost(shared: DaemonProcess) -> None:
     """The command is ended with all that it started, and why is told."""
     script = "sleep 1000 & echo up; wait"
-    options = ["lost/a", "lost/b", "--ttl", "1s"]
+    options = ["lost/a", "lost/b", "--ttl", TTL]
     with begun(shared, "run", *options, "--", "sh", "-c", script) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -224,7 +226,7 @@ def test_a_lock_that_is_lost(shared: DaemonProcess) -> None:
 
 def test_a_lock_that_is_kept(shared: DaemonProcess) -> None:
     """Heartbeats have it last longer, again and again."""
-    options = ["kept/a", "--ttl", "1s"]
+    options = ["kept/a", "--ttl", TTL]
     with (
         begun(shared, "run", *options, "--", "sh", "-c", "echo up; cat") as process,
         shared.connect() as connection,

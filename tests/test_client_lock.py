@@ -13,6 +13,9 @@ from agentd.client import AsyncClient, Client
 from agentd.errors import InvalidParams, LockHeld, LockLost
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 
+TTL = 3
+"""Seconds that a short lock lasts: long enough for a busy machine to look at it meanwhile."""
+
 
 @pytest.fixture
 def client(shared: DaemonProcess) -> Iterator[Client]:
@@ -56,14 +59,14 @@ def test_without_a_block(client: Client) -> None:
 def test_a_lock_that_is_left(client: Client) -> None:
     """It is kept no more, and not given back: it ends by itself."""
     seen = client.watch_events().last_seq
-    lock = client.lock("left/a", ttl_secs=1)
+    lock = client.lock("left/a", ttl_secs=TTL)
     lock.acquire()
     began = time.monotonic()
     lock.leave()
     assert keys(client, "left/") == ["left/a"]
     (ended,) = client.watch_events(after_seq=seen, kinds=["EXPIRE_LOCK"], wait_secs=60).events
     assert b"left/a" in bytes(ended.payload)
-    time.sleep(max(began + 1 - time.monotonic(), 0))
+    time.sleep(max(began + TTL - time.monotonic(), 0))
     with pytest.raises(LockLost, match="not confirmed"):  # nobody took it, and it was not held
         lock.release()
 
@@ -109,7 +112,7 @@ def test_a_lock_that_is_lost(client: Client) -> None:
         lost.append(why)
         told.set()
 
-    lock = client.lock("lost/a", ttl_secs=1)
+    lock = client.lock("lost/a", ttl_secs=TTL)
     lock.on_lost = note
     with pytest.raises(LockLost, match="the lock on lost/a is lost: ") as raised, lock:
         client.release_resource_lock("lost/a", lock.lease_id or "")

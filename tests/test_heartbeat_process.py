@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,8 +35,8 @@ from tests.working import node, task
 if TYPE_CHECKING:
     from agentd.api import AcquireNextNodeResult
 
-LEASE_SECONDS = 2
-"""How long leases last: on a busy machine a process takes most of a second to begin."""
+LEASE_SECONDS = 4
+"""How long leases last: a heartbeat may be late by two thirds of it."""
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,17 @@ class Kept:
         self.held.append(held)
         return held
 
+    def until_kept(self) -> None:
+        """Hold on to the lease until the process, which may take its time to begin, does so.
+
+        It hears of leases in order, and that there is no such as the last one here.
+        """
+        begun = threading.Event()
+        self.keeper.keep(("t", "n", "l"), 600.0, lambda _why: begun.set(), age=600.0)
+        ids = (self.acquired.task_id, self.acquired.node_id, self.acquired.lease_id)
+        while not begun.wait(LEASE_SECONDS / 10):
+            self.client.heartbeat_node(*ids)
+
     @property
     def process(self) -> subprocess.Popen[bytes]:
         """The process that sends the heartbeats."""
@@ -121,13 +133,23 @@ def hold_interpreter(seconds: int) -> None:
     ctypes.PyDLL(None).sleep(seconds)
 
 
+def until_kept_for(client: Client, lease: Lease) -> None:
+    """Hold on to the lease until somebody else does so."""
+    ours, before = 0, client.metrics().runtime.heartbeats
+    while client.metrics().runtime.heartbeats == before + ours:
+        client.heartbeat_node(lease.task_id, lease.node_id, lease.lease_id)
+        ours += 1
+        time.sleep(LEASE_SECONDS / 10)
+
+
 def test_a_handler_that_holds_the_interpreter(brief: DaemonProcess) -> None:
     """It keeps its lease, however long no other thread of its process can run."""
     with Client(brief.socket_path) as client:
         task_id = task(client, 1)
 
-        def handle(_lease: Lease) -> str:
-            hold_interpreter(4 * LEASE_SECONDS)
+        def handle(lease: Lease) -> str:
+            until_kept_for(client, lease)
+            hold_interpreter(2 * LEASE_SECONDS)
             return "done"
 
         worker = Worker(client, handle, task_id=task_id)
@@ -152,6 +174,7 @@ def test_it_keeps_leases(kept: Kept) -> None:
     """What it is told to keep, also before it listens, it keeps, until it is told otherwise."""
     kept.keeper.start()
     held = kept.keep()
+    kept.until_kept()
     kept.until_beaten()
     kept.until_beaten()
     kept.keeper.release(held)
@@ -173,6 +196,7 @@ def test_it_ends_at_once(kept: Kept) -> None:
     """Closed, nothing of it is left."""
     kept.keeper.start()
     kept.keep()
+    kept.until_kept()
     kept.until_beaten()
     kept.keeper.close()
     assert not is_there(kept.process.pid)
@@ -184,6 +208,7 @@ def test_signals_are_the_workers_affair(kept: Kept, number: signal.Signals) -> N
     """A machine that shuts down tells all processes to end; the worker may still be at work."""
     kept.keeper.start()
     kept.keep()
+    kept.until_kept()
     kept.until_beaten()
     kept.process.send_signal(number)
     kept.until_beaten()
@@ -246,7 +271,7 @@ def test_a_process_that_does_not_listen(kept: Kept, caplog: pytest.LogCaptureFix
 # Workers that are stopped or killed, each a process of its own
 
 _HOLDS = """
-import os, sys, time
+import os, sys, threading, time
 from pathlib import Path
 from agentd import Client
 from agentd.client.heartbeats import Heartbeats
@@ -254,7 +279,10 @@ from agentd.worker.heartbeat_process import HeartbeatProcess
 client = Client()
 keeper = HeartbeatProcess(client.address, Heartbeats(client.ask))
 keeper.start()
-keeper.keep(tuple(sys.argv[2:]), 1.0, lambda why: print("lost", flush=True))
+keeper.keep(tuple(sys.argv[3:]), float(sys.argv[2]), lambda why: print("lost", flush=True))
+begun = threading.Event()
+keeper.keep(("t", "n", "l"), 600.0, lambda why: begun.set(), age=600.0)
+begun.wait()
 if sys.argv[1] == "forks" and os.fork() == 0:
     os.write(1, b"%d\\n" % os.getpid())
     time.sleep(600)
@@ -270,7 +298,7 @@ def holding(
     """A process that holds the lease; the processes beside it, that of the heartbeats the last."""
     ids = (acquired.task_id, acquired.node_id, acquired.lease_id)
     with subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", _HOLDS, how, *ids],
+        [sys.executable, "-W", "ignore", "-c", _HOLDS, how, str(LEASE_SECONDS), *ids],
         cwd=REPOSITORY,
         env=environment(daemon.home, {}),
         stdout=subprocess.PIPE,
@@ -281,7 +309,7 @@ def holding(
             count = 2 if how == "forks" else 1
             with Client(daemon.socket_path) as client:
                 while not select.select([process.stdout], [], [], LEASE_SECONDS / 5)[0]:
-                    client.heartbeat_node(*ids)  # it may take longer to start than a lease lasts
+                    client.heartbeat_node(*ids)  # they may take longer to start than it lasts
             pids = sorted(int(process.stdout.readline()) for _ in range(count))
             yield process, pids
         finally:

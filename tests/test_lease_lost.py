@@ -18,8 +18,6 @@ from agentd.errors import LeaseLost
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess
 from tests.leases import GONE, hold, left_alone, outcome, taken
 
-LEASE_SECONDS = 1
-
 
 @pytest.fixture
 def losing(fleeting: DaemonProcess) -> Iterator[Client]:
@@ -32,13 +30,6 @@ def losing(fleeting: DaemonProcess) -> Iterator[Client]:
 def client(shared: DaemonProcess) -> Iterator[Client]:
     """A client of the daemon with long leases."""
     with Client(shared.socket_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def hurried(brief: DaemonProcess) -> Iterator[Client]:
-    """A client of the daemon with short leases."""
-    with Client(brief.socket_path) as opened:
         yield opened
 
 
@@ -69,7 +60,7 @@ import sys, time
 from agentd import Client
 from agentd.errors import LeaseLost
 with Client(sys.argv[1]) as client:
-    acquired = client.acquire_next_node(sys.argv[2])
+    acquired = client.acquire_next_node(sys.argv[2], lease_secs=3)
     try:
         with client.lease(acquired):
             print("holds", flush=True)
@@ -80,11 +71,11 @@ with Client(sys.argv[1]) as client:
 """
 
 
-def test_it_is_lost_while_the_program_sleeps(brief: DaemonProcess, hurried: Client) -> None:
+def test_it_is_lost_while_the_program_sleeps(shared: DaemonProcess, client: Client) -> None:
     """A program that was stopped for longer than its lease learns that another has the node."""
-    task_id = hurried.register_task("g", initial_nodes=[{}]).task_id
+    task_id = client.register_task("g", initial_nodes=[{}]).task_id
     with subprocess.Popen(
-        [sys.executable, "-c", _SLEEPER, str(brief.socket_path), task_id],
+        [sys.executable, "-c", _SLEEPER, str(shared.socket_path), task_id],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,
@@ -94,13 +85,13 @@ def test_it_is_lost_while_the_program_sleeps(brief: DaemonProcess, hurried: Clie
             assert sleeper.stdout.readline() == "holds\n"
             sleeper.send_signal(signal.SIGSTOP)
             ends_at = time.monotonic() + PATIENCE_SECONDS
-            while (acquired := hurried.acquire_next_node(task_id)) is None:
+            while (acquired := client.acquire_next_node(task_id)) is None:
                 assert time.monotonic() < ends_at
                 time.sleep(0.02)
-            with hurried.lease(acquired):
+            with client.lease(acquired):
                 sleeper.send_signal(signal.SIGCONT)
                 assert sleeper.stdout.readline() == "True\n"
-            assert outcome(brief, acquired) == ("COMPLETED", None)
+            assert outcome(shared, acquired) == ("COMPLETED", None)
         finally:
             sleeper.kill()
 
