@@ -1,7 +1,6 @@
 """A daemon that is away while somebody works: that fails no node, because failing is final."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,14 +18,12 @@ PATIENCE = 0.6
 
 @contextmanager
 def away(daemon: DaemonProcess) -> Iterator[None]:
-    """It goes away, and is back when one call has given up and the next waits."""
+    """It goes away, and is back when the call in the block has given up."""
     daemon.kill()
-    back = threading.Timer(PATIENCE * 1.3, daemon.start)
-    back.start()
     try:
         yield
     finally:
-        back.join()
+        daemon.start()
 
 
 def acquired(daemon: DaemonProcess) -> AcquireNextNodeResult:
@@ -46,8 +43,8 @@ def status(daemon: DaemonProcess, found: AcquireNextNodeResult) -> str:
 def test_an_event_that_could_not_be_told(daemon: DaemonProcess) -> None:
     """The error leaves the block, and the node goes back when its lease runs out."""
     found = acquired(daemon)
-    with Client(daemon.socket_path, PATIENCE) as client, away(daemon):  # noqa: SIM117
-        with pytest.raises(DaemonUnreachable), client.lease(found) as lease:
+    with Client(daemon.socket_path, PATIENCE) as client:  # noqa: SIM117
+        with pytest.raises(DaemonUnreachable), client.lease(found) as lease, away(daemon):
             lease.commit("STEP")
     assert status(daemon, found) == "RUNNING"
 
@@ -61,9 +58,10 @@ def test_an_event_that_could_not_be_told_async(daemon: DaemonProcess) -> None:
             AsyncClient(daemon.socket_path, PATIENCE) as client,
             client.lease(found) as lease,
         ):
-            await lease.commit("STEP")
+            with away(daemon):
+                await lease.commit("STEP")
 
-    with away(daemon), pytest.raises(DaemonUnreachable):
+    with pytest.raises(DaemonUnreachable):
         asyncio.run(work())
     assert status(daemon, found) == "RUNNING"
 
