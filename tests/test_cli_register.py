@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import time
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -148,6 +149,8 @@ def test_when_the_answer_is_lost(
     home.mkdir()
     with fake_daemon(home / "agentd.sock", takes_and_hangs_up):
         ended = agentd_here(home, "task", "register", str(path), *form)
+        while not made:
+            time.sleep(0.01)
     assert ended.code == 3
     told = ended.error if not form else json.loads(ended.out)["error"]["message"]
     words = shlex.split(told.partition("with the same document: `agentd ")[2].partition("`")[0])

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from tests.daemon_process import DaemonProcess
     from tests.fake_daemon import Peer
 
-TIMEOUT = 0.1
-LONGER = 1.0
+LONGER = 3.0
 """A timeout in which a daemon that answers at once has answered, however busy the machine is."""
 
 ID = str(uuid.UUID(int=7))
@@ -304,7 +303,7 @@ def test_a_daemon_that_never_answers(path: Path, opened: Any, script: Any) -> No
     """A connection that is lost again and again is given up when the time is over."""
     with fake_daemon(path, script) as daemon, opened(path, LONGER) as client:
         began = time.monotonic()
-        with pytest.raises(ConnectionLost, match=r"No daemon came back within 1 s"):
+        with pytest.raises(ConnectionLost, match=r"No daemon came back within 3 s"):
             client.health()
         assert LONGER - 0.01 <= time.monotonic() - began < LONGER + 5
     assert 2 <= daemon.accepted <= 11, "it waits longer and longer between two attempts"
@@ -329,7 +328,7 @@ def test_a_daemon_that_never_comes_back(path: Path, opened: Any) -> None:
         peer.read()
         path.unlink()
 
-    told = rf"{path} broke: .* within 1 s"
+    told = rf"{path} broke: .* within 3 s"
     with (
         fake_daemon(path, dies),
         opened(path, LONGER) as client,

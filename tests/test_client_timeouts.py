@@ -27,7 +27,8 @@ TIMEOUT = 0.2
 SLACK_SECONDS = 0.15
 """Half a timeout more is already a broken promise."""
 
-LONGER = 1.0
+
+LONGER = 3.0
 """A timeout in which a daemon that answers at once has answered, however busy the machine is."""
 
 
@@ -53,7 +54,7 @@ LINE = b'{"result":{"status":"ok"}}\n'
 @each_client
 def test_a_timeout_bounds_the_call_as_a_whole(path: Path, opened: Any) -> None:
     """However the answer fails to come, the call is over when its time is."""
-    told = rf"no answer on {path} in 0\.(2|1\d) s: .*request_id"
+    told = rf"no answer on {path} in 0(\.2|\.\d\d)? s: .*request_id"
     with (
         fake_daemon(path, trickles(LINE[:4], TIMEOUT * 0.3)),
         opened(path, TIMEOUT) as client,
@@ -136,7 +137,7 @@ def test_a_shorter_time_for_one_call(path: Path) -> None:
 
     with fake_daemon(path, answers_once) as daemon, blocking(path, 30) as client:
         assert client.call("Health") == 1
-        with within(TIMEOUT), pytest.raises(NoAnswer, match=r"in 0\.(2|1\d) s"):
+        with within(TIMEOUT), pytest.raises(NoAnswer, match=r"in 0(\.2|\.\d\d)? s"):
             client.ask(health(), TIMEOUT)
         assert daemon.accepted == 1
 

@@ -52,9 +52,9 @@ def test_the_time_is_over(daemon: DaemonProcess, opened: Any) -> None:
 @each_client
 def test_a_wait_may_be_longer_than_the_timeout(daemon: DaemonProcess, opened: Any) -> None:
     """The timeout is for what the daemon takes besides."""
-    with opened(daemon.socket_path, 1.0) as client:
-        assert client.acquire_next_node(wait_secs=1.5) is None
-        assert client.call("AcquireNextNode", {"wait_secs": 1.5}) is None
+    with opened(daemon.socket_path, 2.5) as client:
+        assert client.acquire_next_node(wait_secs=2.6) is None
+        assert client.call("AcquireNextNode", {"wait_secs": 2.6}) is None
 
 
 @each_client
