@@ -12,10 +12,20 @@ from typing import NamedTuple
 import pytest
 import shtab
 
+from agentd.cli.texts import complete
 from tests.command_line import agentd_here
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 
 BASH, ZSH, FISH = (shutil.which(shell) for shell in ("bash", "zsh", "fish"))
+_PATIENT = f"""
+import sys
+from agentd import cli
+from agentd.cli.texts import complete
+complete._PATIENCE_SECONDS = {PATIENCE_SECONDS}
+sys.exit(cli.main(sys.argv[1:]))
+"""
+"""A shell gives up on a daemon that does not answer within a second, a test does not."""
+
 SHELLS = ("bash", "zsh", "tcsh", "fish", "powershell")
 
 
@@ -103,15 +113,16 @@ def plan(daemon: DaemonProcess, tmp_path: Path) -> Plan:
         connection.call("AcquireNextNode", labels=["gpu", "$(x)"], task_id=made["task_id"])
     agentd = tmp_path / "bin" / "agentd"
     agentd.parent.mkdir()
-    agentd.write_text(f'#!/bin/sh\nexec {sys.executable} -m agentd "$@"\n')
+    agentd.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{_PATIENT}" "$@"\n')
     agentd.chmod(agentd.stat().st_mode | stat.S_IXUSR)
     env = environment(daemon.home, {"PYTHONPATH": str(REPOSITORY)})
     env["PATH"] = f"{agentd.parent}{os.pathsep}{env['PATH']}"
     return Plan(made["task_id"], made["node_ids"], env, touched)
 
 
-def test_candidates(daemon: DaemonProcess, plan: Plan) -> None:
+def test_candidates(daemon: DaemonProcess, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line each, a word and what is said of it; a name that is no safe word is not among them."""
+    monkeypatch.setattr(complete, "_PATIENCE_SECONDS", PATIENCE_SECONDS)
 
     def candidates(*arguments: str) -> list[list[str]]:
         ended = agentd_here(daemon.home, "complete", *arguments)
