@@ -7,7 +7,6 @@ import socket
 import socketserver
 import threading
 import time
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,7 @@ from tests.daemon_process import PATIENCE_SECONDS
 from tests.faults.proxy import Proxy, proxied
 from tests.faults.proxy_link import Direction
 from tests.faults.storm import Storm
+from tests.free_port import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,7 +194,5 @@ def test_a_storm_comes_from_its_seed() -> None:
 
 def test_a_server_that_is_away(echo: tuple[str, int]) -> None:
     """A client is let in, and its connection ends."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
-    with proxied(echo[0], port) as proxy, connect(proxy) as connection:
+    with proxied(echo[0], free_port()) as proxy, connect(proxy) as connection:
         assert all_of(connection) == b""
