@@ -162,11 +162,11 @@ def test_a_daemon_that_does_not_come_back(home: Path) -> None:
     """The time that one waits for the task is the time that one waits for it."""
     with DaemonProcess(home) as daemon:
         task = register(daemon, {})
-        with at_work(daemon, "task", "wait", task, "--timeout", "3s") as verb:
+        with at_work(daemon, "task", "wait", task, "--timeout", "5s") as verb:
             daemon.kill()
             ended = verb.end()
     assert ended.code == 124
-    assert f"task {task} has not ended after 3s" in ended.err
+    assert f"task {task} has not ended after 5s" in ended.err
 
 
 def test_there_is_no_such_task(shared: DaemonProcess) -> None:
