@@ -42,17 +42,19 @@ async def wait_async(lease: AsyncLease) -> Any:
 
 def run(lease: Lease) -> Any:
     """A blocking handler with a program of its own, which a signal to both ends as well."""
-    print("begins", flush=True)
-    subprocess.run(["/bin/sleep", str(lease.payload["seconds"])], check=True)
+    subprocess.run(["/bin/sh", "-c", PROGRAM, "sh", str(lease.payload["seconds"])], check=True)
 
 
 async def run_async(lease: AsyncLease) -> Any:
     """The same, async."""
-    program = await asyncio.create_subprocess_exec("sleep", str(lease.payload["seconds"]))
-    print("begins", flush=True)
+    told = "/bin/sh", "-c", PROGRAM, "sh", str(lease.payload["seconds"])
+    program = await asyncio.create_subprocess_exec(*told)
     if code := await program.wait():
         raise OSError(code)
 
+
+PROGRAM = 'echo begins; exec sleep "$1"'
+"""It says itself that it begins, so that a signal finds it."""
 
 HANDLERS: dict[str, Any] = {
     "blocking": wait,
