@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -93,6 +94,8 @@ def test_a_second_signal_is_firm(
     with working(shared, task_id, STUBBORN, "--grace", "1h") as process:
         helper, leader = next_pid(process), next_pid(process)
         process.send_signal(number)
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("agentd: stopping")  # two that pend are one
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.5)
         process.send_signal(number)
@@ -154,8 +157,10 @@ def test_sigterm_for_all_processes(shared: DaemonProcess, client: Client, script
     task_id = task(client, 1)
     with working(shared, task_id, f"echo begins >&2; echo $$ >&2; {script}") as process:
         command = next_pid(process)
+        process.send_signal(signal.SIGSTOP)  # so that it hears of both at once
         os.killpg(command, signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
         out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     outcome = "0 completed, 0 failed, 1 given back, 0 lost"
     assert (process.returncode, out.splitlines()[0]) == (0, outcome)
@@ -263,15 +268,20 @@ def test_a_cancelled_task_leaves_time(shared: DaemonProcess, client: Client) -> 
     assert out.splitlines()[0] == "0 completed, 0 failed, 0 given back, 1 lost"
 
 
-def test_a_signal_to_a_command_that_is_told_already(shared: DaemonProcess, client: Client) -> None:
+def test_a_signal_to_a_command_that_is_told_already(
+    shared: DaemonProcess, client: Client, tmp_path: Path
+) -> None:
     """One that has its time for another reason keeps it; its node is given back all the same."""
     task_id = task(client, 1)
-    last = "echo told >&2; sleep 1; echo cleaned up >&2; exit 1"
+    wait = f"until [ -e {tmp_path}/stopped ]; do sleep 0.1; done"
+    last = f"echo told >&2; {wait}; echo cleaned up >&2; exit 1"
     script = f"trap '{last}' TERM; sh -c 'echo begins >&2; exec sleep 600' & wait"
-    with working(shared, task_id, script, "--timeout", "0.5s") as process:
+    with working(shared, task_id, script, "--timeout", "2.5s") as process:
         assert process.stderr is not None
         assert process.stderr.readline().endswith("told\n")
         process.send_signal(signal.SIGTERM)
+        assert process.stderr.readline().startswith("agentd: stopping")
+        (tmp_path / "stopped").touch()
         _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert "] cleaned up\n" in err
     assert how_it_ended(client, task_id) == [("released", '"its worker was stopped"')]
@@ -281,7 +291,7 @@ def test_a_lost_lease_ends_the_command(daemon: DaemonProcess) -> None:
     """A command whose lease is lost is ended: its node is another's."""
     daemon.stop()
     with (
-        DaemonProcess(daemon.home, AGENTD_NODE_TIMEOUT_SECS="1") as brief,
+        DaemonProcess(daemon.home, AGENTD_NODE_TIMEOUT_SECS="4") as brief,
         Client(brief.socket_path) as client,
     ):
         task_id = task(client, 1)
