@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -86,14 +87,19 @@ def test_a_sink_that_breaks() -> None:
         asyncio.run(asyncio.wait_for(ran(), PATIENCE_SECONDS))
 
 
-def test_the_daemon_is_slow_at_the_end(shared: DaemonProcess, client: Client) -> None:
+def test_the_daemon_is_slow_at_the_end(
+    shared: DaemonProcess, client: Client, tmp_path: Path
+) -> None:
     """Events and complaints that stand behind a slow answer are there when the node fails."""
     task_id = task(client, 1)
     event = """echo 'AGENTD_EVENT {"action_type":"SAID"}'"""
-    script = f"exec >&2; echo begins; sleep 1; {event}; {event}; echo because; exit 3"
+    is_stopped = tmp_path / "stopped"
+    wait = f"until [ -e {is_stopped} ]; do sleep 0.1; done"
+    script = f"exec >&2; echo begins; {wait}; {event}; {event}; echo because; exit 3"
     with working(shared, task_id, script) as process:
         shared.signal(signal.SIGSTOP)
         try:
+            is_stopped.touch()
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(2)
         finally:
