@@ -185,7 +185,7 @@ def test_a_result_that_the_disk_does_not_take(daemon: DaemonProcess) -> None:
 
 def test_a_worker_killed_amid_a_large_result(shared: DaemonProcess, client: Client) -> None:
     """Half of a result never has its name, and the next attempt removes it."""
-    made = client.register_task("g", initial_nodes=[{"lease_secs": 1}])
+    made = client.register_task("g", initial_nodes=[{}])
     node_id, folder = made.node_ids[0], shared.home / "results" / made.task_id
     flood = "head -c 2000000 /dev/zero; exec sleep 600"
     with waiting(shared, made.task_id, flood) as process:
@@ -193,6 +193,9 @@ def test_a_worker_killed_amid_a_large_result(shared: DaemonProcess, client: Clie
         assert eventually(part.exists)
         process.kill()
         process.wait()
+    lease_id = node(client, made.task_id).lease_id
+    assert lease_id is not None
+    client.release_node(made.task_id, node_id, lease_id)  # nobody waits for its end
     assert not (folder / f"{node_id}-1").exists()
     work(shared, made.task_id, "head -c 2000000 /dev/zero")
     assert (folder / f"{node_id}-2").stat().st_size == 2_000_000
