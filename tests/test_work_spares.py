@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,13 +123,20 @@ def test_leases_that_are_lost_in_a_row(fleeting: DaemonProcess, tmp_path: Path) 
     """A command that is too late each time is not run for ever; its node is nobody's fault."""
     with Client(fleeting.socket_path) as client:
         task_id = task(client, 1)
+        (tmp_path / "runs").touch()
         ended = work(fleeting, task_id, f"echo >> {tmp_path}/runs; sleep 30")
         assert node(client, task_id).status != "FAILED"
+        events = client.task_events(task_id, after=0).events
+    assert [each.action_type for each in events].count("ACQUIRE_NODE") == 4
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err.splitlines()[-1].startswith(
-        "agentd: stopped (0 completed, 0 failed, 1 given back, 3 lost): lost 3 leases in a row: "
+    # The node that came last is given back, where a busy machine is in time for that.
+    assert re.match(
+        r"agentd: stopped \(0 completed, 0 failed, (1 given back, 3|0 given back, 4) lost\): "
+        "lost 3 leases in a row: ",
+        ended.err.splitlines()[-1],
     )
-    assert (tmp_path / "runs").read_text() == "\n" * 3
+    # A command that is ended before a busy machine has begun it leaves no line.
+    assert len((tmp_path / "runs").read_text()) <= 3
 
 
 def test_nodes_that_the_command_gives_back(
@@ -215,10 +224,28 @@ def test_a_signal_to_both(
     assert node(client, task_id).status == "PENDING"
 
 
+WAITS_LONGER = """
+import sys
+from agentd.cli import main
+from agentd.worker import command
+
+command.SIGNAL_SPREAD_SECONDS = 2.5
+sys.exit(main(sys.argv[1:]))
+"""
+"""A busy machine does not tell two processes of one signal in a quarter of a second."""
+
+
 def test_a_command_that_hears_it_first(shared: DaemonProcess, client: Client) -> None:
     """A command that fails has its worker wait a moment: the same signal may be on its way."""
     task_id = task(client, 1)
-    with working(shared, task_id, "echo begins >&2; read -r x; echo ends >&2; exit 1") as process:
+    command = [sys.executable, "-c", WAITS_LONGER, "work", "--task", task_id]
+    with subprocess.Popen(
+        [*command, "--", "sh", "-c", "echo ends >&2; exit 1"],
+        cwd=REPOSITORY,
+        env=environment(shared.home, {}),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stderr is not None
         assert process.stderr.readline().endswith("ends\n")
         process.send_signal(signal.SIGTERM)
