@@ -4,14 +4,22 @@ import logging
 import re
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
 from agentd import AsyncLease, Client, Lease, Worker
 from agentd.api import FailNodeResult
 from agentd.worker.ending_log import log_end
-from tests.daemon_process import DaemonProcess
+from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.working import node, task
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("kind", ["blocking", "async"])
@@ -19,7 +27,13 @@ def test_trouble_is_said_once(
     daemon: DaemonProcess, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
     """However often a result is told in vain, the log says so once."""
-    back = threading.Timer(1.5, daemon.start)
+
+    def come_back_when_that_is_said() -> None:
+        until(lambda: any(each.startswith("CompleteNode") for each in caplog.messages))
+        time.sleep(1)  # it is told in vain some more times
+        daemon.start()
+
+    back = threading.Thread(target=come_back_when_that_is_said)
 
     def finish_without_a_daemon() -> str:
         daemon.kill()
@@ -33,8 +47,9 @@ def test_trouble_is_said_once(
         return finish_without_a_daemon()
 
     caplog.set_level(logging.WARNING, "agentd.worker")
-    with Client(daemon.socket_path, timeout=0.5) as client:
+    with Client(daemon.socket_path) as client:
         task_id = task(client, 1)
+        client.timeout = 0.5
         Worker(client, handle if kind == "blocking" else handle_async, task_id=task_id).run()
         back.join()
         client.timeout = 30.0
