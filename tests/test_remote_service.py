@@ -130,6 +130,7 @@ def test_a_server_that_stalls_makes_no_socket_deaf(
         assert (await other.ask("NoSuchMethod"))["data"]["kind"] == "unknown_method"
         scene.store.answer()
         assert "task_id" in await hanging.answer()
+        monkeypatch.setattr("agentd.daemon.remote_queries.HEALTH_SECONDS", SECONDS)
         assert (await other.ask("Health"))["status"] == "ok"
 
     play(acts, tmp_path)
