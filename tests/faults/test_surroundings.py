@@ -83,7 +83,7 @@ def test_another_program_leaves_the_wal_in_place(daemon: DaemonProcess) -> None:
 
 def test_a_rollback_that_failed_is_done_later(home: Path) -> None:
     """While another program holds the write lock the rollback is retried; the log says why."""
-    with DaemonProcess(home, AGENTD_NODE_TIMEOUT_SECS="1") as daemon, daemon.connect() as client:
+    with DaemonProcess(home, AGENTD_NODE_TIMEOUT_SECS="3") as daemon, daemon.connect() as client:
         task = register(client)
         with closing(sqlite3.connect(daemon.database, isolation_level=None)) as other:
             acquire(client, task)
@@ -91,7 +91,7 @@ def test_a_rollback_that_failed_is_done_later(home: Path) -> None:
             assert soon(lambda: "what is due could not be recorded: " in daemon.stderr())
             assert node_of(client, task)["status"] == "RUNNING"
             other.execute("ROLLBACK")
-        assert soon(lambda: node_of(client, task)["status"] == "PENDING", 3)
+        assert soon(lambda: node_of(client, task)["status"] == "PENDING")
         assert "another program has locked the database" in daemon.stderr()
 
 
