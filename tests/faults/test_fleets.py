@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.faults.laboratory import Laboratory
 
 LEASE_SECONDS = 3
-TOLD_SECONDS = 2.0
+TOLD_SECONDS = 6.0
 """What may lie between a worker's end and our seeing it, and a heartbeat that was under way."""
 
 TRIED = {"retry": {"max_attempts": 2, "backoff_secs": 0.1}}
