@@ -432,10 +432,10 @@ def test_an_impostor_that_says_nothing(
     here: TcpDaemon, monkeypatch: pytest.MonkeyPatch, opened: Any
 ) -> None:
     """It is not waited for longer than the call, or than a proof may take, and was sent nothing."""
-    monkeypatch.setattr("agentd.client.stream._PROOF_SECONDS", 0.1)
+    monkeypatch.setattr("agentd.client.stream._PROOF_SECONDS", 0.5)
     with listening_port() as (server, port):
         with (
-            opened(f"tcp://127.0.0.1:{port}", 0.2) as client,
+            opened(f"tcp://127.0.0.1:{port}", 1.0) as client,
             pytest.raises(NoAnswer, match="in time"),
         ):
             client.register_task("secret goal")
