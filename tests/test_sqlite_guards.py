@@ -136,10 +136,22 @@ def test_readers_wait_no_longer_than_a_turn(store: SqliteStore) -> None:
         assert stuck.last_seq() == before
 
 
+def started(threads: list[threading.Thread]) -> None:
+    """Start them all."""
+    for thread in threads:
+        thread.start()
+
+
+def ended(threads: list[threading.Thread]) -> None:
+    """Wait for the end of them all."""
+    for thread in threads:
+        thread.join(PATIENCE_SECONDS)
+
+
 def test_the_wal_stays_small_under_readers_that_overlap(store: SqliteStore, tmp_path: Path) -> None:
     """With somebody reading at every moment the WAL still does not grow without end."""
     core, wal = Core(store), tmp_path / "agent_state.db-wal"
-    over, reads, sizes = threading.Event(), [0] * 3, []
+    over, reads, sizes = threading.Event(), [0] * 3, list[int]()
 
     def keep_reading(number: int) -> None:
         while not over.is_set():
@@ -153,17 +165,16 @@ def test_the_wal_stays_small_under_readers_that_overlap(store: SqliteStore, tmp_
         write(core)
         store.checkpoint()
     threads = [threading.Thread(target=keep_reading, args=(number,)) for number in range(3)]
-    for thread in threads:
-        thread.start()
+    started(threads)
     while len(sizes) < 400 or min(reads) <= 10:
         write(core, 8_000)
         before, done = sum(reads), store.checkpoint()
         sizes.append(wal.stat().st_size)
         while not done and sum(reads) == before:  # who reads may have to wait for a processor
+            assert all(thread.is_alive() for thread in threads)
             time.sleep(0.002)
     over.set()
-    for thread in threads:
-        thread.join(PATIENCE_SECONDS)
+    ended(threads)
     assert sizes.count(0) > 2
     # About twice its limit; on a busy machine more is written while the readers come to their end.
     assert max(sizes) < 4 * LIMIT, max(sizes)
