@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 NOT_ALLOWED = -32000
-SLACK_SECONDS = 5.0  # what a busy machine may add to a moment that the protocol promises
+SLACK_SECONDS = 2.0  # what a busy machine may add to a moment that the protocol promises
 
 
 class Task(NamedTuple):
