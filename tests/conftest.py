@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.daemon_process import Connection, DaemonProcess, temporary_home
+from tests.daemon_process import BRIEF_SECONDS, Connection, DaemonProcess, temporary_home
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -127,8 +127,9 @@ def here(shared: DaemonProcess, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def brief() -> Iterator[DaemonProcess]:
-    """A daemon whose leases last for a second, the shortest there is."""
-    with temporary_home() as path, DaemonProcess(path, AGENTD_NODE_TIMEOUT_SECS="1") as process:
+    """A daemon whose leases last for `BRIEF_SECONDS`."""
+    brief = {"AGENTD_NODE_TIMEOUT_SECS": str(BRIEF_SECONDS)}
+    with temporary_home() as path, DaemonProcess(path, **brief) as process:
         yield process
 
 

@@ -34,6 +34,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SERVE = [sys.executable, "-m", "agentd", "serve"]
 PATIENCE_SECONDS = 240.0
 """The longest wait for what should come at once: tells what hangs from a machine that is busy."""
+BRIEF_SECONDS = 4
+"""How long a short lease lasts: a heartbeat may be late by two thirds of it on a busy machine."""
 LONGEST_TEMPORARY_DIRECTORY = 60  # a Unix socket's path has to stay below 104 bytes
 
 

@@ -23,28 +23,17 @@ from agentd.client.address import UnixAddress
 from agentd.client.heartbeats import Heartbeats
 from agentd.worker.heartbeat_process import HeartbeatProcess
 from tests.daemon_process import (
+    BRIEF_SECONDS,
     PATIENCE_SECONDS,
     REPOSITORY,
     DaemonProcess,
     environment,
-    temporary_home,
 )
 from tests.leases import hold
 from tests.working import node, task
 
 if TYPE_CHECKING:
     from agentd.api import AcquireNextNodeResult
-
-LEASE_SECONDS = 4
-"""How long leases last: a heartbeat may be late by two thirds of it."""
-
-
-@pytest.fixture(scope="module")
-def brief() -> Iterator[DaemonProcess]:
-    """A daemon of such leases."""
-    seconds = str(LEASE_SECONDS)
-    with temporary_home() as path, DaemonProcess(path, AGENTD_NODE_TIMEOUT_SECS=seconds) as process:
-        yield process
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -83,7 +72,7 @@ class Kept:
     def keep(self) -> Any:
         """Keep the lease."""
         ids = (self.acquired.task_id, self.acquired.node_id, self.acquired.lease_id)
-        held = self.keeper.keep(ids, LEASE_SECONDS, self.losses.put)
+        held = self.keeper.keep(ids, BRIEF_SECONDS, self.losses.put)
         self.held.append(held)
         return held
 
@@ -95,7 +84,7 @@ class Kept:
         begun = threading.Event()
         self.keeper.keep(("t", "n", "l"), 600.0, lambda _why: begun.set(), age=600.0)
         ids = (self.acquired.task_id, self.acquired.node_id, self.acquired.lease_id)
-        while not begun.wait(LEASE_SECONDS / 10):
+        while not begun.wait(BRIEF_SECONDS / 10):
             self.client.heartbeat_node(*ids)
 
     @property
@@ -139,7 +128,7 @@ def until_kept_for(client: Client, lease: Lease) -> None:
     while client.metrics().runtime.heartbeats == before + ours:
         client.heartbeat_node(lease.task_id, lease.node_id, lease.lease_id)
         ours += 1
-        time.sleep(LEASE_SECONDS / 10)
+        time.sleep(BRIEF_SECONDS / 10)
 
 
 def test_a_handler_that_holds_the_interpreter(brief: DaemonProcess) -> None:
@@ -149,7 +138,7 @@ def test_a_handler_that_holds_the_interpreter(brief: DaemonProcess) -> None:
 
         def handle(lease: Lease) -> str:
             until_kept_for(client, lease)
-            hold_interpreter(2 * LEASE_SECONDS)
+            hold_interpreter(2 * BRIEF_SECONDS)
             return "done"
 
         worker = Worker(client, handle, task_id=task_id)
@@ -298,7 +287,7 @@ def holding(
     """A process that holds the lease; the processes beside it, that of the heartbeats the last."""
     ids = (acquired.task_id, acquired.node_id, acquired.lease_id)
     with subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", _HOLDS, how, str(LEASE_SECONDS), *ids],
+        [sys.executable, "-W", "ignore", "-c", _HOLDS, how, str(BRIEF_SECONDS), *ids],
         cwd=REPOSITORY,
         env=environment(daemon.home, {}),
         stdout=subprocess.PIPE,
@@ -308,7 +297,7 @@ def holding(
         try:
             count = 2 if how == "forks" else 1
             with Client(daemon.socket_path) as client:
-                while not select.select([process.stdout], [], [], LEASE_SECONDS / 5)[0]:
+                while not select.select([process.stdout], [], [], BRIEF_SECONDS / 5)[0]:
                     client.heartbeat_node(*ids)  # they may take longer to start than it lasts
             pids = sorted(int(process.stdout.readline()) for _ in range(count))
             yield process, pids

@@ -13,22 +13,11 @@ import pytest
 
 from agentd import Client
 from agentd.errors import DaemonUnreachable
-from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess, temporary_home
+from tests.daemon_process import BRIEF_SECONDS, PATIENCE_SECONDS, DaemonProcess
 from tests.leases import actions, held, hold, outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-LEASE_SECONDS = 3
-"""Short, and long enough for a busy machine: a heartbeat may be late by two thirds of it."""
-
-
-@pytest.fixture(scope="module")
-def brief() -> Iterator[DaemonProcess]:
-    """A daemon of such leases."""
-    seconds = str(LEASE_SECONDS)
-    with temporary_home() as path, DaemonProcess(path, AGENTD_NODE_TIMEOUT_SECS=seconds) as process:
-        yield process
 
 
 @pytest.fixture
@@ -53,7 +42,7 @@ def test_leases_outlast_their_length(brief: DaemonProcess, hurried: Client) -> N
 
     def sleep(node: Any) -> None:
         with hurried.lease(node) as lease:
-            time.sleep(LEASE_SECONDS * 1.1)
+            time.sleep(BRIEF_SECONDS * 1.1)
             assert hurried.acquire_next_node(node.task_id) is None
             lease.result = node.node_id
 
@@ -72,12 +61,12 @@ def test_leases_outlast_their_length(brief: DaemonProcess, hurried: Client) -> N
 
 def test_a_daemon_that_is_away_for_longer_than_the_lease(home: Path) -> None:
     """While no daemon runs nobody gets the node: it is held on to, and kept when one is back."""
-    env = {"AGENTD_NODE_TIMEOUT_SECS": str(LEASE_SECONDS)}
+    env = {"AGENTD_NODE_TIMEOUT_SECS": str(BRIEF_SECONDS)}
     with DaemonProcess(home, **env) as daemon, Client(daemon.socket_path) as client:
         acquired = hold(daemon)
         with client.lease(acquired) as lease:
             daemon.kill()
-            time.sleep(LEASE_SECONDS * 1.1)
+            time.sleep(BRIEF_SECONDS * 1.1)
             assert not lease.is_lost
             daemon.start()
             until_beaten(client)

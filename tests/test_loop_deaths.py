@@ -16,7 +16,7 @@ import pytest
 from agentd.errors import Failure
 from agentd.loop.pool import MOST_DEATHS, WorkerDeath, WorkerPool
 from agentd.loop.settings import load
-from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess, temporary_home
+from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.loop_endpoint import Endpoint, agent_of, endpoint, hangs, says, well
 from tests.loop_run import (
     KEY,
@@ -30,17 +30,6 @@ from tests.loop_run import (
     status,
     variables,
 )
-
-LEASE_SECONDS = "4"
-"""Short, and long enough for a busy machine: who holds a node is heard of three times meanwhile."""
-
-
-@pytest.fixture(scope="module")
-def quick() -> Iterator[DaemonProcess]:
-    """A daemon with short leases."""
-    short = {"AGENTD_NODE_TIMEOUT_SECS": LEASE_SECONDS}
-    with temporary_home() as home, DaemonProcess(home, **short) as process:
-        yield process
 
 
 @pytest.fixture
@@ -100,34 +89,34 @@ def owners(found: list[Json]) -> list[str]:
 
 
 def test_a_slow_answer(
-    quick: DaemonProcess, there: Endpoint, held: threading.Event, tmp_path: Path
+    brief: DaemonProcess, there: Endpoint, held: threading.Event, tmp_path: Path
 ) -> None:
     """Heartbeats go out beside the request, so an answer may take longer than the lease."""
     there.faults.append(hangs(held))
-    before = heartbeats(quick)
-    with started(quick, "--workers", "1", **variables(there, tmp_path)) as running:
+    before = heartbeats(brief)
+    with started(brief, "--workers", "1", **variables(there, tmp_path)) as running:
         there.wait_for_asks(1)
-        agent, _ = holder(quick, there)
-        wait_until(lambda: heartbeats(quick) >= before + 4)  # three of them are a lease
+        agent, _ = holder(brief, there)
+        wait_until(lambda: heartbeats(brief) >= before + 4)  # three of them are a lease
         held.set()
         assert running.end().code == 0
-    assert "TIMEOUT_ROLLBACK" not in kinds(quick, agent)
+    assert "TIMEOUT_ROLLBACK" not in kinds(brief, agent)
 
 
 def test_a_worker_is_killed_in_mid_call(
-    quick: DaemonProcess, there: Endpoint, held: threading.Event, tmp_path: Path
+    brief: DaemonProcess, there: Endpoint, held: threading.Event, tmp_path: Path
 ) -> None:
     """Another takes its place, its node goes on after the lease ran out, with the same prompt."""
     there.faults.append(hangs(held))
-    with started(quick, "--workers", "1", **variables(there, tmp_path)) as running:
+    with started(brief, "--workers", "1", **variables(there, tmp_path)) as running:
         there.wait_for_asks(1)
-        agent, pid = holder(quick, there)
+        agent, pid = holder(brief, there)
         os.kill(pid, signal.SIGKILL)
         ended = running.end()
     assert ended.code == 0, ended
     assert f"worker-{pid}" in ended.out
     assert "SIGKILL; worker-" in ended.out
-    assert kinds(quick, agent) == [
+    assert kinds(brief, agent) == [
         "ADD_NODE",
         "ACQUIRE_NODE",
         "DEEPSEEK_REQUEST_STARTED",
@@ -142,34 +131,34 @@ def test_a_worker_is_killed_in_mid_call(
 
 
 def test_the_loop_is_killed_and_resumed(
-    quick: DaemonProcess, there: Endpoint, held: threading.Event, tmp_path: Path
+    brief: DaemonProcess, there: Endpoint, held: threading.Event, tmp_path: Path
 ) -> None:
     """Its workers end with it and fail nothing; a run with the task's id does what is left."""
     there.faults.extend([says("first"), hangs(held)])
-    with started(quick, "--workers", "1", **variables(there, tmp_path)) as running:
+    with started(brief, "--workers", "1", **variables(there, tmp_path)) as running:
         there.wait_for_asks(2)
-        _, pid = holder(quick, there, 1)
+        _, pid = holder(brief, there, 1)
         running.process.kill()
         wait_until(lambda: is_gone(pid))
-    task_id = newest_task(quick)
-    ended = loop(quick, "--task", task_id, "--workers", "1", **variables(there, tmp_path))
+    task_id = newest_task(brief)
+    ended = loop(brief, "--task", task_id, "--workers", "1", **variables(there, tmp_path))
     assert ended.code == 0, ended
     assert f"task {task_id} again" in ended.out
     assert (tmp_path / task_id / "worker.py").read_text() == "first\n"
     assert there.asks[1].body == there.asks[2].body
     assert len(there.asks) == 5
-    assert len(set(owners(events(quick, task_id)))) == 2
+    assert len(set(owners(events(brief, task_id)))) == 2
 
 
 def test_a_worker_that_comes_back_too_late(
-    quick: DaemonProcess, there: Endpoint, held: threading.Event, tmp_path: Path
+    brief: DaemonProcess, there: Endpoint, held: threading.Event, tmp_path: Path
 ) -> None:
     """It drops its answer: the artifact and the result are its successor's."""
     last = threading.Event()
     there.faults.extend([hangs(held, says("too late")), well, well, hangs(last)])
-    with started(quick, **variables(there, tmp_path)) as running:
+    with started(brief, **variables(there, tmp_path)) as running:
         there.wait_for_asks(1)
-        agent, pid = holder(quick, there)
+        agent, pid = holder(brief, there)
         os.kill(pid, signal.SIGSTOP)
         there.wait_for_asks(4)  # the other agent's, this one's again, and the next one's
         held.set()
@@ -177,48 +166,48 @@ def test_a_worker_that_comes_back_too_late(
         last.set()
         ended = running.end()
     assert ended.code == 0, ended
-    assert kinds(quick, agent).count("DEEPSEEK_RESPONSE") == 1
-    texts = [path.read_text() for path in (tmp_path / newest_task(quick)).iterdir()]
+    assert kinds(brief, agent).count("DEEPSEEK_RESPONSE") == 1
+    texts = [path.read_text() for path in (tmp_path / newest_task(brief)).iterdir()]
     assert "too late\n" not in texts
 
 
 def test_ctrl_c(
-    quick: DaemonProcess, there: Endpoint, held: threading.Event, tmp_path: Path
+    brief: DaemonProcess, there: Endpoint, held: threading.Event, tmp_path: Path
 ) -> None:
     """What is in flight comes to its end, nothing new begins, and the way to go on is told."""
     there.faults.append(hangs(held))
-    with started(quick, "--workers", "1", **variables(there, tmp_path)) as running:
+    with started(brief, "--workers", "1", **variables(there, tmp_path)) as running:
         there.wait_for_asks(1)
-        _, pid = holder(quick, there)
+        _, pid = holder(brief, there)
         running.process.send_signal(signal.SIGINT)
         assert running.process.stdout is not None
         lines = iter(running.process.stdout.readline, b"")
         assert any(b"loop" in line and b"stops" in line for line in lines)
         held.set()
         ended = running.end()
-    task_id = newest_task(quick)
+    task_id = newest_task(brief)
     assert ended.code == 130
     assert f"agentd: nothing is lost; go on with: agentd loop --task {task_id}\n" in ended.err
     assert is_gone(pid)
-    states = [node["status"] for node in status(quick, task_id).values()]
+    states = [node["status"] for node in status(brief, task_id).values()]
     assert states == ["COMPLETED", "PENDING", "PENDING", "PENDING"]
 
 
 def test_ctrl_c_twice(
-    quick: DaemonProcess, there: Endpoint, held: threading.Event, tmp_path: Path
+    brief: DaemonProcess, there: Endpoint, held: threading.Event, tmp_path: Path
 ) -> None:
     """The second one waits for nobody; still no node has failed."""
     there.faults.append(hangs(held))
-    with started(quick, "--workers", "1", **variables(there, tmp_path)) as running:
+    with started(brief, "--workers", "1", **variables(there, tmp_path)) as running:
         there.wait_for_asks(1)
-        agent, pid = holder(quick, there)
+        agent, pid = holder(brief, there)
         running.process.send_signal(signal.SIGINT)
         assert running.process.stdout is not None
         assert any(b"stops" in line for line in iter(running.process.stdout.readline, b""))
         running.process.send_signal(signal.SIGINT)
         assert running.end().code == 130
     assert is_gone(pid)
-    assert "FAIL_NODE" not in kinds(quick, agent)
+    assert "FAIL_NODE" not in kinds(brief, agent)
 
 
 def test_workers_that_die_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,26 +13,15 @@ import pytest
 
 from agentd import AsyncClient, AsyncLease, Client, Lease, Worker, WorkFailed, WorkReleased
 from agentd.errors import LeaseLost, NoSocket, TaskNotFound
-from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess, temporary_home
+from tests.daemon_process import BRIEF_SECONDS, PATIENCE_SECONDS, DaemonProcess
 
-LEASE_SECONDS = 3
 Handler = Callable[[Lease], Any] | Callable[[AsyncLease], Awaitable[Any]]
 
 
-@pytest.fixture(scope="module")
-def short() -> Iterator[DaemonProcess]:
-    """A daemon whose leases are short, and last as long as a busy machine needs to keep them."""
-    with (
-        temporary_home() as home,
-        DaemonProcess(home, AGENTD_NODE_TIMEOUT_SECS=str(LEASE_SECONDS)) as process,
-    ):
-        yield process
-
-
 @pytest.fixture
-def client(short: DaemonProcess) -> Iterator[Client]:
+def client(brief: DaemonProcess) -> Iterator[Client]:
     """A client of it."""
-    with Client(short.socket_path) as opened:
+    with Client(brief.socket_path) as opened:
         yield opened
 
 
@@ -166,7 +155,7 @@ def test_heartbeats_go_on_beside_the_handler(client: Client, kind: Callable[...,
 
     def act(payload: int) -> int:
         calls.append(payload)
-        time.sleep(LEASE_SECONDS + 0.2)
+        time.sleep(BRIEF_SECONDS + 0.2)
         return payload
 
     Worker(client, kind(act), concurrency=2, task_id=task_id).run()
@@ -306,10 +295,10 @@ def test_no_hands(client: Client) -> None:
         Worker(client, blocking(id), concurrency=0)
 
 
-def test_it_takes_an_async_client(short: DaemonProcess, client: Client) -> None:
+def test_it_takes_an_async_client(brief: DaemonProcess, client: Client) -> None:
     """Only the place of the daemon and the timeout are taken from its client."""
     task_id = task(client, 1)
-    Worker(AsyncClient(short.socket_path), awaiting(str), task_id=task_id).run()
+    Worker(AsyncClient(brief.socket_path), awaiting(str), task_id=task_id).run()
     assert ends(client, task_id) == [("COMPLETED", "1")]
 
 
