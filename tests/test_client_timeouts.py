@@ -27,7 +27,6 @@ TIMEOUT = 0.2
 SLACK_SECONDS = 0.15
 """Half a timeout more is already a broken promise."""
 
-
 LONGER = 3.0
 """A timeout in which a daemon that answers at once has answered, however busy the machine is."""
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -30,18 +30,10 @@ from tests.daemon_process import (
     environment,
 )
 from tests.leases import hold
-from tests.working import node, task
+from tests.working import node, task, until
 
 if TYPE_CHECKING:
     from agentd.api import AcquireNextNodeResult
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for it, for as long as a busy machine may need."""
-    ends_at = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < ends_at
-        time.sleep(0.01)
 
 
 def is_there(process_id: int) -> bool:

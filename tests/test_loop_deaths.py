@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ from tests.loop_run import (
     status,
     variables,
 )
+from tests.working import until
 
 
 @pytest.fixture
@@ -66,14 +67,6 @@ def heartbeats(daemon: DaemonProcess) -> int:
         return int(connection.call("Metrics")["runtime"]["heartbeats"])
 
 
-def wait_until(is_true: Callable[[], bool]) -> None:
-    """Wait for what another process does."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def watch(crew: WorkerPool, deaths: list[WorkerDeath]) -> None:
     """Replace the dead for as long as that goes."""
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -97,7 +90,7 @@ def test_a_slow_answer(
     with started(brief, "--workers", "1", **variables(there, tmp_path)) as running:
         there.wait_for_asks(1)
         agent, _ = holder(brief, there)
-        wait_until(lambda: heartbeats(brief) >= before + 4)  # three of them are a lease
+        until(lambda: heartbeats(brief) >= before + 4)  # three of them are a lease
         held.set()
         assert running.end().code == 0
     assert "TIMEOUT_ROLLBACK" not in kinds(brief, agent)
@@ -139,7 +132,7 @@ def test_the_loop_is_killed_and_resumed(
         there.wait_for_asks(2)
         _, pid = holder(brief, there, 1)
         running.process.kill()
-        wait_until(lambda: is_gone(pid))
+        until(lambda: is_gone(pid))
     task_id = newest_task(brief)
     ended = loop(brief, "--task", task_id, "--workers", "1", **variables(there, tmp_path))
     assert ended.code == 0, ended

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from agentd import AsyncClient, AsyncLease, Client, Lease, Worker, WorkReleased
 from agentd.client.requests.request import Request
 from agentd.errors import LeaseLost, UnknownMethod
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
-from tests.working import node, task
+from tests.working import node, task, until
 
 if TYPE_CHECKING:
     from agentd.api import AcquireNextNodeResult, AttemptView
@@ -49,14 +48,6 @@ def started(daemon: DaemonProcess, kind: str, task_id: str) -> subprocess.Popen[
 def attempts(client: Client, task_id: str) -> list[AttemptView]:
     """How the attempts at the task's only node ended."""
     return client.node_status(task_id, node(client, task_id).id).attempts
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait until it holds."""
-    ends_at = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < ends_at
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("kind", ["blocking", "async"])

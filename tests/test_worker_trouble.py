@@ -4,22 +4,14 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
 from agentd import AsyncLease, Client, Lease, Worker
 from agentd.api import FailNodeResult
 from agentd.worker.ending_log import log_end
-from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
-from tests.working import node, task
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
+from tests.daemon_process import DaemonProcess
+from tests.working import node, task, until
 
 
 @pytest.mark.parametrize("kind", ["blocking", "async"])
@@ -29,9 +21,11 @@ def test_trouble_is_said_once(
     """However often a result is told in vain, the log says so once."""
 
     def come_back_when_that_is_said() -> None:
-        until(lambda: any(each.startswith("CompleteNode") for each in caplog.messages))
-        time.sleep(1)  # it is told in vain some more times
-        daemon.start()
+        try:
+            until(lambda: any(each.startswith("CompleteNode") for each in caplog.messages))
+            time.sleep(1)  # it is told in vain some more times
+        finally:
+            daemon.start()
 
     back = threading.Thread(target=come_back_when_that_is_said)
 

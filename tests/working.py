@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,14 @@ def work(shared: DaemonProcess, task_id: str, script: str, *flags: str, **env: s
     """Work on that task with a shell script, to its end."""
     command = ("work", "--task", task_id, *flags, "--", "sh", "-c", script)
     return agentd(shared.home, *command, stdin=b"", **env)
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait until it holds, for as long as a busy machine may need."""
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < ends_at
+        time.sleep(0.01)
 
 
 def is_gone(process_id: int, patience: float = PATIENCE_SECONDS) -> bool:
