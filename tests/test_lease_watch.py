@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +17,7 @@ from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.working import task
 
 if TYPE_CHECKING:
-    from agentd.api import AcquireNextNodeResult, WatchEventsResult
+    from agentd.api import WatchEventsResult
 
 
 @pytest.fixture
@@ -84,10 +85,10 @@ def test_a_node_that_is_taken_away(client: Client, caplog: pytest.LogCaptureFixt
     task_id = task(client, 1)
 
     async def handle(lease: AsyncLease) -> None:
+        worker.stop()  # before: it may be told before the release is answered
         await asyncio.to_thread(
             client.release_node, lease.task_id, lease.node_id, lease.lease_id, after_secs=3600
         )
-        worker.stop()
         await asyncio.Event().wait()
 
     worker = Worker(client, handle, task_id=task_id)
@@ -107,19 +108,13 @@ def test_a_release_of_an_earlier_lease(client: Client) -> None:
                 **{**params, "after_seq": params["after_seq"] or place}
             )
 
-    def hold(acquired: AcquireNextNodeResult | None) -> Any:
-        assert acquired is not None
-        lease = held(acquired.task_id)
-        lease.node_id, lease.lease_id = acquired.node_id, acquired.lease_id
-        return lease
-
     async def watch() -> bool:
         async with FromThere(client.socket_path) as opened:
-            first = hold(await opened.acquire_next_node(task_id))
-            taken = hold(await opened.acquire_next_node(last))
+            first = await hold(opened, task_id)
+            taken = await hold(opened, last)
             await opened.release_node(task_id, first.node_id, first.lease_id)
             await opened.release_node(last, taken.node_id, taken.lease_id)
-            again = hold(await opened.acquire_next_node(task_id))
+            again = await hold(opened, task_id)
             leases = LeaseWatch(opened, None)
             with leases.tells(again), leases.tells(taken):
                 async with leases.watching(), asyncio.timeout(PATIENCE_SECONDS):
@@ -148,6 +143,15 @@ class Held:
 def held(task_id: str) -> Any:
     """A lease on a node of that task."""
     return Held(task_id)
+
+
+async def hold(client: AsyncClient, task_id: str) -> Any:
+    """A node of that task, handed out."""
+    acquired = await client.acquire_next_node(task_id)
+    assert acquired is not None
+    lease = held(task_id)
+    lease.node_id, lease.lease_id = acquired.node_id, acquired.lease_id
+    return lease
 
 
 def test_it_goes_on_where_it_was(daemon: DaemonProcess) -> None:
@@ -190,6 +194,29 @@ def test_a_node_that_is_held_only_now(shared: DaemonProcess, client: Client) -> 
                     return late.dropped.empty(), others.dropped.empty()
 
     assert asyncio.run(watch()) == (False, True)
+
+
+def test_a_watch_that_begins_late(shared: DaemonProcess, client: Client) -> None:
+    """What was cancelled or given back before the daemon had time for the watch is told with it."""
+    cancelled, given_back, kept = (task(client, 1) for _ in range(3))
+
+    async def watch() -> list[str]:
+        async with AsyncClient(shared.socket_path) as opened:
+            by_task = {each: await hold(opened, each) for each in (cancelled, given_back, kept)}
+            released = by_task[given_back]
+            await opened.cancel_task(cancelled, reason="not needed")
+            await opened.release_node(released.task_id, released.node_id, released.lease_id)
+            leases = LeaseWatch(opened, None)
+            with contextlib.ExitStack() as held_here:
+                for lease in by_task.values():
+                    held_here.enter_context(leases.tells(lease))
+                async with leases.watching(), asyncio.timeout(PATIENCE_SECONDS):
+                    told = [await by_task[each].dropped.get() for each in (cancelled, given_back)]
+            return [*told, *([] if by_task[kept].dropped.empty() else ["kept"])]
+
+    said, gave_back = asyncio.run(watch())
+    assert said == f"task {cancelled} was cancelled: not needed"
+    assert "lease" in gave_back
 
 
 def test_an_event_that_only_calls_itself_so(shared: DaemonProcess, client: Client) -> None:

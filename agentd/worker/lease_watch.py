@@ -87,6 +87,8 @@ class LeaseWatch:
                 return
             finally:
                 self._has_begun.set()
+            if place is None:
+                await self._check_held()
             pauses, place = backoff(_FIRST_PAUSE, _LONGEST_PAUSE), seen.last_seq
             for event in seen.events:
                 if event.by_client or event.task_id is None:  # it may only call itself so
@@ -106,17 +108,31 @@ class LeaseWatch:
         for lease in held:
             lease.drop(why)
 
+    async def _check_held(self) -> None:
+        """Drop what is gone of all that is held: nobody watched when it was handed out."""
+        with self._lock:
+            held = [lease for leases in self._held.values() for lease in leases]
+        for lease in held:
+            if (gone := await self._find_loss(lease)) is not None:
+                lease.drop(gone.message)
+
     async def _check_node(self, task_id: str, node_id: str | None) -> None:
         """Drop what is held of the node if its lease is gone; it may be a newer one that lasts."""
         with self._lock:
             held = [each for each in self._held.get(task_id, ()) if each.node_id == node_id]
         for lease in held:
-            try:
-                await self._client.heartbeat_node(task_id, lease.node_id, lease.lease_id)
-            except LEASE_GONE:
+            if await self._find_loss(lease) is not None:
                 lease.drop(WAS_RELEASED, released=True)
-            except (DaemonUnreachable, RequestRefused):
-                continue
+
+    async def _find_loss(self, lease: BaseLease) -> RequestRefused | None:
+        """How the daemon says that the lease is gone, or None where it lasts, or nobody knows."""
+        try:
+            await self._client.heartbeat_node(lease.task_id, lease.node_id, lease.lease_id)
+        except LEASE_GONE as gone:
+            return gone
+        except (DaemonUnreachable, RequestRefused):
+            return None
+        return None
 
     @contextmanager
     def tells(self, lease: BaseLease) -> Iterator[None]:
