@@ -364,4 +364,6 @@ def test_a_fork_keeps_its_own_leases(brief: DaemonProcess) -> None:
         timeout=PATIENCE_SECONDS,
         check=True,
     )
-    assert ended.stdout.splitlines() == ["childs", "7 None"]
+    *asked, told = ended.stdout.splitlines()
+    assert set(asked) == {"childs"}  # again, where the daemon took its time
+    assert told == "7 None"
