@@ -42,6 +42,9 @@ SETTINGS = {
 }
 """What every server is started with."""
 
+_LINES = 40
+"""Of its log, under a test that failed."""
+
 
 class PostgresServer:
     """A cluster in a folder of its own, and the server that serves it."""
@@ -258,6 +261,12 @@ _shared = contextlib.ExitStack()
 def shared_server() -> PostgresServer:
     """The one server of this process, made when it is first asked for. Nobody kills it."""
     return _shared.enter_context(own_server())
+
+
+def last_words() -> str:
+    """The end of what the one server of this process has logged, if there is one."""
+    made = shared_server.cache_info().currsize
+    return "\n".join(shared_server().log().splitlines()[-_LINES:]) if made else ""
 
 
 def remove_shared_server() -> None:
