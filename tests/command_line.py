@@ -10,9 +10,10 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from io import BytesIO, TextIOWrapper
+from io import BytesIO, FileIO, TextIOWrapper
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
@@ -23,6 +24,8 @@ from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, environment
 AGENTD = (sys.executable, "-m", "agentd")
 COLUMNS = 80
 LINES = 40
+
+_TERMINAL = {"TERM": "xterm-256color", "COLUMNS": None, "NO_COLOR": None, "FORCE_COLOR": None}
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -70,16 +73,25 @@ def agentd(home: Path, *arguments: str, stdin: bytes = b"", **env: str | None) -
 def agentd_here(
     home: Path, *arguments: str, stdin: bytes = b"", extra: dict[str, str] | None = None
 ) -> Ended:
-    """Run a verb to its end in this process, with pipes on all sides.
-
-    What a verb does to its process it does not do to this one, which has other tests to run.
-    """
+    """Run a verb to its end in this process, with pipes on all sides."""
     pipes = BytesIO(), BytesIO()
     out, err = (TextIOWrapper(pipe, "utf-8", write_through=True) for pipe in pipes)
-    added = {"COLUMNS": str(COLUMNS), **(extra or {})}
+    env = environment(home, {"COLUMNS": str(COLUMNS), **(extra or {})})
+    code = _run_here(arguments, env, stdin, out, err)
+    return Ended(code, *(pipe.getvalue().decode() for pipe in pipes))
+
+
+def _run_here(
+    arguments: Sequence[str],
+    env: dict[str, str],
+    stdin: bytes,
+    out: TextIOWrapper,
+    err: TextIOWrapper,
+) -> int:
+    """What a verb does to its process it does not do to this one, which has other tests to run."""
     with (
         _own_umask(),
-        patch.dict(os.environ, environment(home, added), clear=True),
+        patch.dict(os.environ, env, clear=True),
         patch.object(sys, "stdin", TextIOWrapper(BytesIO(stdin), "utf-8")),
         patch.object(os, "nice"),
         patch.object(signal, "signal"),
@@ -87,10 +99,9 @@ def agentd_here(
         redirect_stderr(err),
     ):
         try:
-            code = main(arguments)
+            return main(arguments)
         except SystemExit as exit_:  # how argparse ends a help
-            code = int(exit_.code or 0)
-    return Ended(code, *(pipe.getvalue().decode() for pipe in pipes))
+            return int(exit_.code or 0)
 
 
 @contextmanager
@@ -106,19 +117,38 @@ def _own_umask() -> Iterator[None]:
 
 def on_a_terminal(home: Path, *arguments: str, columns: int = COLUMNS, **env: str | None) -> Ended:
     """Run a verb to its end with a terminal for its output; `err` is empty."""
-    kind = {"TERM": "xterm-256color", "COLUMNS": None, "NO_COLOR": None, "FORCE_COLOR": None}
     with _terminal(columns) as (ours, its):
         process = subprocess.Popen(
             [*AGENTD, *arguments],
             cwd=REPOSITORY,
-            env=environment(home, {**kind, **env}),
+            env=environment(home, {**_TERMINAL, **env}),
             stdin=subprocess.DEVNULL,
             stdout=its,
             stderr=its,
         )
         os.close(its)
         shown = b"".join(_read(ours))
-        return Ended(process.wait(PATIENCE_SECONDS), shown.decode().replace("\r\n", "\n"), "")
+        return _shown(process.wait(PATIENCE_SECONDS), shown)
+
+
+def on_a_terminal_here(
+    home: Path, *arguments: str, columns: int = COLUMNS, **env: str | None
+) -> Ended:
+    """The same in this process, for verbs that log nothing and start nothing."""
+    around = environment(home, {**_TERMINAL, **env})
+    letters = around.get("PYTHONIOENCODING", "utf-8")
+    with _terminal(columns) as (ours, its), ThreadPoolExecutor(1) as beside:
+        shown = beside.submit(lambda: b"".join(_read(ours)))
+        with (
+            TextIOWrapper(FileIO(its, "w"), letters, write_through=True) as terminal,
+            patch.object(sys, "__stdout__", terminal),  # whose width is asked for
+        ):
+            code = _run_here(arguments, around, b"", terminal, terminal)
+        return _shown(code, shown.result())
+
+
+def _shown(code: int, shown: bytes) -> Ended:
+    return Ended(code, shown.decode().replace("\r\n", "\n"), "")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from agentd import Client
 from agentd.errors import NoAnswer
-from tests.command_line import agentd, agentd_here, on_a_terminal
+from tests.command_line import agentd, agentd_here, on_a_terminal_here
 from tests.daemon_process import DaemonProcess
 from tests.working import work
 
@@ -88,7 +88,7 @@ def test_on_a_terminal(shared: DaemonProcess, task: str, tmp_path: Path) -> None
     """A person reads what was added, what goes along, and where to look."""
     path = tmp_path / "more.yaml"
     path.write_text(MORE)
-    shown = on_a_terminal(shared.home, *ADD, task, str(path))
+    shown = on_a_terminal_here(shared.home, *ADD, task, str(path))
     assert shown.plain.splitlines() == [
         "added  3 nodes: read, check, read again",
         "kept   in the payloads: prompt (1)",
@@ -106,7 +106,7 @@ def test_a_dry_run(home: Path, tmp_path: Path) -> None:
     assert told == {"nodes": [{"name": "#1", "dependencies": ["x"], "before": []}]}
     path = tmp_path / "more.yaml"
     path.write_text(MORE)
-    shown = on_a_terminal(home, *ADD, "@", str(path), "--dry-run")
+    shown = on_a_terminal_here(home, *ADD, "@", str(path), "--dry-run")
     assert shown.plain.splitlines()[:2] == [
         "3 nodes; nothing is added: this is a dry run",
         "read  after plan  before synthesise",

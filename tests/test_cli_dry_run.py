@@ -10,7 +10,7 @@ from agentd.cli.task import register
 from agentd.client import Client
 from agentd.documents.document import read_document
 from agentd.documents.waves import waves
-from tests.command_line import agentd_here, on_a_terminal
+from tests.command_line import agentd_here, on_a_terminal_here
 from tests.daemon_process import DaemonProcess
 from tests.fake_daemon import fake_daemon, says_nothing
 from tests.graphs import DIAMOND
@@ -53,7 +53,7 @@ def test_a_dry_run_for_programs(home: Path) -> None:
 
 def test_a_dry_run_on_a_terminal(home: Path, plan: str) -> None:
     """The graph as it will be drawn, and below it the waves."""
-    shown = on_a_terminal(home, "task", "register", plan, "--dry-run")
+    shown = on_a_terminal_here(home, "task", "register", plan, "--dry-run")
     assert shown.code == 0
     assert shown.width <= 80
     assert shown.plain.splitlines() == [
@@ -80,7 +80,7 @@ def test_gates_in_a_dry_run(home: Path, tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     nodes = "{a: {gate: 'Go?'}, b: {needs: a, gate: 'Ship?'}, c: {needs: b}}"
     path.write_text(f"goal: g\nnodes: {nodes}")
-    lines = on_a_terminal(home, "task", "register", str(path), "--dry-run").plain.splitlines()
+    lines = on_a_terminal_here(home, "task", "register", str(path), "--dry-run").plain.splitlines()
     assert lines[3:6] == ["◇  gate       a", "○  PENDING    b (gate)", "○  PENDING    c"]
 
 
@@ -89,7 +89,7 @@ def test_a_dry_run_of_what_is_too_large(home: Path, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     nodes = [{"name": f"n{number}"} for number in range(501)]
     path.write_text(json.dumps({"goal": "g", "nodes": nodes}))
-    shown = on_a_terminal(home, "task", "register", str(path), "--dry-run")
+    shown = on_a_terminal_here(home, "task", "register", str(path), "--dry-run")
     assert "the graph is too large to be drawn here" in shown.plain
     assert shown.plain.splitlines()[-1].startswith("wave 1 (501): n0, n1, ")
     path.write_text(json.dumps({"goal": "g", "nodes": [{"prompt": "x" * 1_048_576}]}))
@@ -126,7 +126,7 @@ def test_a_key_makes_a_repeat_harmless(daemon: DaemonProcess, plan: str) -> None
     assert second.error.startswith('agentd: already there: a task with the key "it\'s nightly"')
     data = json.loads(agentd_here(daemon.home, *key, "--json").out)["data"]
     assert (data["task_id"], data["existing"]) == (first.out.strip(), True)
-    shown = on_a_terminal(daemon.home, *key)
+    shown = on_a_terminal_here(daemon.home, *key)
     assert shown.plain.splitlines()[-1] == f"task   {first.out.strip()}"
     assert agentd_here(daemon.home, "task", "cancel", first.out.strip()).code == 0
     assert agentd_here(daemon.home, *key).out != first.out

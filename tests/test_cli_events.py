@@ -20,7 +20,7 @@ from agentd.cli.events.reading import coming_pages, newest_events
 from agentd.cli.events.wanted import Wanted
 from agentd.client import Client
 from agentd.errors import NobodyListens, TooManyConnections
-from tests.command_line import AGENTD, agentd_here, on_a_terminal
+from tests.command_line import AGENTD, agentd_here, on_a_terminal_here
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 
 EVENTS = 260
@@ -188,7 +188,7 @@ def test_wrong_usage(home: Path, options: tuple[str, ...]) -> None:
 def test_on_a_terminal(daemon: DaemonProcess) -> None:
     """A line for each, cut where the terminal ends; ids are long enough to be typed."""
     task = registered(daemon, "Ship it" * 30, {})
-    ended = on_a_terminal(daemon.home, "events")
+    ended = on_a_terminal_here(daemon.home, "events")
     register, add = ended.plain.splitlines()
     assert ended.width <= 80
     assert register.split()[2:4] == ["REGISTER_TASK", task[:13]]
@@ -200,11 +200,11 @@ def test_on_a_terminal(daemon: DaemonProcess) -> None:
 def test_a_task_on_a_terminal(daemon: DaemonProcess) -> None:
     """Where all are of one task, its nodes are called by their names; a program reads ids."""
     task = registered(daemon, "Ship it", {"name": "build"}, {"name": "publish"})
-    lines = on_a_terminal(daemon.home, "events", "--task", task).plain.splitlines()
+    lines = on_a_terminal_here(daemon.home, "events", "--task", task).plain.splitlines()
     assert [line.split()[4] for line in lines[1:]] == ["build", "publish"]
     assert lines[1].index("build") == lines[2].index("publish")
     assert lines[1].index("{") == lines[2].index("{")
-    assert "build" not in on_a_terminal(daemon.home, "events").plain.split()
+    assert "build" not in on_a_terminal_here(daemon.home, "events").plain.split()
     piped = agentd_here(daemon.home, "events", "--task", task).out.splitlines()[1]
     assert len(piped.split("\t")[4]) == 36
 

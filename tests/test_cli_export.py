@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from agentd.client import Client
 from agentd.plans.reading import read_plan
-from tests.command_line import agentd_here, on_a_terminal
+from tests.command_line import agentd_here, on_a_terminal_here
 from tests.daemon_process import DaemonProcess
 from tests.plans import faults
 
@@ -129,7 +129,7 @@ def test_the_form_for_people(shared: DaemonProcess, worked_on: str) -> None:
 def test_on_a_terminal(shared: DaemonProcess, worked_on: str) -> None:
     """What others wrote is spelled out there, in each form."""
     for form in ("agentd", "markdown"):
-        shown = on_a_terminal(shared.home, "task", "export", worked_on, "--form", form)
+        shown = on_a_terminal_here(shared.home, "task", "export", worked_on, "--form", form)
         assert shown.code == 0
         assert "\u202e" not in shown.out
         assert "\x1b[2J" not in shown.out

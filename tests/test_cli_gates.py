@@ -12,7 +12,7 @@ import pytest
 from agentd import Client, api
 from agentd.documents.document import read_document
 from agentd.documents.faults import BadDocument
-from tests.command_line import agentd_here, on_a_terminal
+from tests.command_line import agentd_here, on_a_terminal_here
 from tests.daemon_process import REPOSITORY, DaemonProcess
 from tests.documents import blocks, text
 
@@ -46,7 +46,7 @@ def data(daemon: DaemonProcess, *arguments: str) -> Any:
 
 def shown(daemon: DaemonProcess, *arguments: str) -> str:
     """What a person sees, without what would steer the terminal."""
-    ended = on_a_terminal(daemon.home, *arguments)
+    ended = on_a_terminal_here(daemon.home, *arguments)
     assert ended.code == 0, ended
     assert "\x1b[31m to" not in ended.out
     return ended.plain

@@ -17,7 +17,7 @@ from agentd.cli.usage import Parser
 from agentd.cli.verbs import parser
 from agentd.text import printable, printable_json
 from tests import earlier
-from tests.command_line import Ended, agentd, agentd_here, on_a_terminal
+from tests.command_line import Ended, agentd, agentd_here, on_a_terminal, on_a_terminal_here
 from tests.daemon_process import DaemonProcess, temporary_home
 
 STEERING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -221,6 +221,9 @@ STOPS = 'case "$AGENTD_EVENT_KIND" in [A-Z]*_*) ;; *) exit 3 ;; esac'
 
 ENDLESS = ("serve", "mcp", "top", "ui")
 """Verbs that go on until they are stopped; tests/test_top_terminal.py shows `top` this."""
+
+LOGS = ("work",)
+"""What is logged in this process is for whoever runs the tests."""
 
 VERBS: dict[str, Sequence[Callable[[Stage], Sequence[object]]]] = {
     "task register": [
@@ -472,10 +475,11 @@ def test_every_verb_is_tried() -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_no_verb_lets_it_through(stage: Stage, verb: str) -> None:
     """On a terminal a person and a program see all that others wrote as text."""
+    run = on_a_terminal if verb in LOGS else on_a_terminal_here
     for form in [[], ["--json"]][: 1 if verb in WITHOUT_JSON else 2]:
         for arguments in VERBS[verb]:
             words = [*verb.split(), *form, *map(str, arguments(stage))]
-            ended = on_a_terminal(stage.daemon.home, *words)
+            ended = run(stage.daemon.home, *words)
             assert "Traceback" not in ended.out, ended
             assert ended.out
             assert steering(ended) == set(), ended

@@ -12,7 +12,7 @@ from agentd.errors import ConnectionLost
 from agentd.plans import pieces, sending
 from agentd.plans.plan import Plan
 from agentd.plans.reading import read_plan
-from tests.command_line import COLUMNS, agentd_here, on_a_terminal
+from tests.command_line import COLUMNS, agentd_here, on_a_terminal_here
 from tests.daemon_process import DaemonProcess
 from tests.plans import EXAMPLES
 
@@ -135,7 +135,7 @@ def test_a_dry_run(home: Path, plan_file: Path) -> None:
     data = json.loads(ended.out)["data"]
     assert (data["goal"], data["source"]) == ("Pack", f"markdown:{plan_file.resolve()}")
     assert [node["status"] for node in data["nodes"]] == ["PENDING", "COMPLETED", "PENDING"]
-    shown = on_a_terminal(home, "task", "import", str(plan_file), "--dry-run")
+    shown = on_a_terminal_here(home, "task", "import", str(plan_file), "--dry-run")
     assert "3 nodes, 2 to do, 1 COMPLETED; nothing is imported" in shown.plain
     assert shown.width <= COLUMNS
 
@@ -144,7 +144,7 @@ def test_a_dry_run_of_what_is_too_large(home: Path, tmp_path: Path) -> None:
     """A graph that cannot be drawn is listed, as far as a person reads."""
     path = tmp_path / "PLAN.md"
     path.write_text("- [ ] all\n" + "".join(f"  - [ ] n{number}\n" for number in range(600)))
-    shown = on_a_terminal(home, "task", "import", str(path), "--dry-run")
+    shown = on_a_terminal_here(home, "task", "import", str(path), "--dry-run")
     lines = shown.plain.splitlines()
     assert any(line.startswith("PENDING   all ← n0, n1, ") for line in lines)
     assert lines[-2:] == [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agentd.inbox import waiting
-from tests.command_line import COLUMNS, agentd_here, on_a_terminal
+from tests.command_line import COLUMNS, agentd_here, on_a_terminal_here
 from tests.daemon_process import Connection, DaemonProcess
 
 LONG = "n" * 40
@@ -57,7 +57,7 @@ def fill(connection: Connection) -> dict[str, str]:
 def test_nothing_waits(shared: DaemonProcess) -> None:
     """It says so to a person, and nothing to a program; that is no failure."""
     assert agentd_here(shared.home, "inbox") == (0, "", "")
-    assert on_a_terminal(shared.home, "inbox").plain == "nothing waits for you"
+    assert on_a_terminal_here(shared.home, "inbox").plain == "nothing waits for you"
     assert json.loads(agentd_here(shared.home, "inbox", "--json").out)["data"] == {"waiting": []}
 
 
@@ -113,7 +113,7 @@ def test_on_a_terminal(daemon: DaemonProcess) -> None:
         ids = fill(connection)
         register(connection, "g" * 200, gate(None, "w" * 200))
         [asked] = connection.call("TaskStatus", task_id=ids["asks"])["nodes"]
-    shown = on_a_terminal(daemon.home, "inbox")
+    shown = on_a_terminal_here(daemon.home, "inbox")
     assert shown.width <= COLUMNS
     lines = shown.plain.splitlines()
     assert lines[0].startswith("gate    publish it: hurries  ")

@@ -13,7 +13,7 @@ from agentd.cli.node.settings import SETTINGS
 from agentd.cli.task.node_words import HOLDS
 from agentd.documents.document import read_document
 from agentd.times import format_moment
-from tests.command_line import agentd_here, on_a_terminal
+from tests.command_line import agentd_here, on_a_terminal_here
 from tests.daemon_process import DaemonProcess
 
 DOCUMENT = """
@@ -52,7 +52,7 @@ def acquired(daemon: DaemonProcess, task: str, *more: str) -> list[str]:
 
 def shown(daemon: DaemonProcess, *arguments: str) -> list[str]:
     """The lines that a person sees, none wider than the terminal of 80 columns."""
-    ended = on_a_terminal(daemon.home, *arguments)
+    ended = on_a_terminal_here(daemon.home, *arguments)
     assert ended.code == 0, ended
     return ended.plain.splitlines()
 

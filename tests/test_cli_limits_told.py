@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agentd.cli.node.settings import OPTIONS, SETTINGS
-from tests.command_line import agentd_here, on_a_terminal
+from tests.command_line import agentd_here, on_a_terminal_here
 from tests.daemon_process import DaemonProcess
 
 DOCUMENT = "goal: Sweep\nnodes: [{name: one, limits: [llm-api]}, {name: '%s', requires: ['%s']}]\n"
@@ -33,7 +33,7 @@ def register(daemon: DaemonProcess, name: str = "two", label: str = "gpu") -> st
 
 def shown(daemon: DaemonProcess, *arguments: str) -> list[str]:
     """The lines that a person sees."""
-    ended = on_a_terminal(daemon.home, *arguments)
+    ended = on_a_terminal_here(daemon.home, *arguments)
     assert ended.code == 0, ended
     return ended.plain.splitlines()
 

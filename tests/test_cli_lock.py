@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import AGENTD, Ended, agentd_here, on_a_terminal
+from tests.command_line import AGENTD, Ended, agentd_here, on_a_terminal_here
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess, environment
 
 HELD = 75
@@ -135,17 +135,17 @@ def test_of_a_node(shared: DaemonProcess) -> None:
 
 def test_on_a_terminal(shared: DaemonProcess) -> None:
     """A person sees what to type next, and a table that fits."""
-    shown = on_a_terminal(shared.home, "lock", "acquire", "seen/\x1b[31m" + "x" * 100)
+    shown = on_a_terminal_here(shared.home, "lock", "acquire", "seen/\x1b[31m" + "x" * 100)
     assert shown.code == 0
     first, second, third = shown.plain.splitlines()
     assert first == "lock     seen/\\x1b[31m" + "x" * 100
     lease = second.split()[1].rstrip(",")
     assert third.startswith("then     agentd lock release 'seen/")
     assert third.endswith(lease)
-    table = on_a_terminal(shared.home, "lock", "list", "--prefix", "seen/")
+    table = on_a_terminal_here(shared.home, "lock", "list", "--prefix", "seen/")
     assert table.width <= 80
     assert table.plain.splitlines()[0].split() == ["KEY", "MODE", "OWNER", "LEFT"]
-    none = on_a_terminal(shared.home, "lock", "list", "--prefix", "none/")
+    none = on_a_terminal_here(shared.home, "lock", "list", "--prefix", "none/")
     assert none.plain == "no such lock is held"
 
 

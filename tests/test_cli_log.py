@@ -13,7 +13,7 @@ import pytest
 
 from agentd import Client
 from agentd.results.kept_stream import HEAD_BYTES, PART_BYTES
-from tests.command_line import AGENTD, COLUMNS, agentd, agentd_here, on_a_terminal
+from tests.command_line import AGENTD, COLUMNS, agentd, agentd_here, on_a_terminal_here
 from tests.daemon_process import PATIENCE_SECONDS, REPOSITORY, DaemonProcess, environment
 from tests.working import node, task, waiting, work
 
@@ -81,7 +81,7 @@ def test_on_a_terminal(shared: DaemonProcess, client: Client, flooded: str) -> N
     """Headings tell the streams apart, text moves no cursor, and what is left out has a line."""
     task_id = task(client, {"name": "a"})
     work(shared, task_id, r"printf 'a\033[31m\tb\r\nc'; echo bad >&2; exit 1")
-    ended = on_a_terminal(shared.home, "node", "log", task_id, "a", NO_COLOR="1")
+    ended = on_a_terminal_here(shared.home, "node", "log", task_id, "a", NO_COLOR="1")
     assert ended.plain.splitlines() == [
         "--- stdout of attempt 1 (failed) ---",
         "a\\x1b[31m       b",
@@ -89,7 +89,7 @@ def test_on_a_terminal(shared: DaemonProcess, client: Client, flooded: str) -> N
         "--- stderr of attempt 1 (failed) ---",
         "bad",
     ]
-    shown = on_a_terminal(shared.home, "node", "log", flooded, "a").plain
+    shown = on_a_terminal_here(shared.home, "node", "log", flooded, "a").plain
     between = f"{HEAD[-8:]}[{LEFT_OUT:,} bytes are left out here]\n{TAIL[:8]}"
     assert between in shown
     assert max(map(len, shown.splitlines())) <= COLUMNS
@@ -99,7 +99,7 @@ def test_nothing_was_written(shared: DaemonProcess, client: Client) -> None:
     """A terminal is told so; a pipe gets nothing."""
     task_id = task(client, {"name": "a"})
     work(shared, task_id, "true")
-    ended = on_a_terminal(shared.home, "node", "log", task_id, "a")
+    ended = on_a_terminal_here(shared.home, "node", "log", task_id, "a")
     assert ended.plain == "attempt 1 (completed) has written nothing"
     assert log(shared, task_id, "a") == ""
 
@@ -126,7 +126,7 @@ def test_a_character_that_stands_in_two_files(shared: DaemonProcess, client: Cli
     work(shared, task_id, f"head -c {HEAD_BYTES - 1} /dev/zero | tr '\\0' x; printf 'ä'")
     data = json.loads(log(shared, task_id, "a", "--json"))["data"]
     assert data["stdout"] == "x" * (HEAD_BYTES - 1) + "ä"
-    shown = on_a_terminal(shared.home, "node", "log", task_id, "a").plain
+    shown = on_a_terminal_here(shared.home, "node", "log", task_id, "a").plain
     assert shown.endswith("xä")
 
 

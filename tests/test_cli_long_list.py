@@ -11,7 +11,7 @@ from msgspec import Raw
 from agentd.cli.error_words import error_words
 from agentd.cli.read_ahead import read_ahead
 from agentd.cli.task import list as task_list
-from tests.command_line import agentd_here, on_a_terminal
+from tests.command_line import agentd_here, on_a_terminal_here
 from tests.daemon_process import DaemonProcess
 
 
@@ -31,7 +31,7 @@ def test_many_pages(daemon: DaemonProcess, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_list_that_is_narrowed_to_nothing(daemon: DaemonProcess) -> None:
     """It is not said that there are no tasks: there may be others."""
-    shown = on_a_terminal(daemon.home, "task", "list", "--state", "PAUSED").plain
+    shown = on_a_terminal_here(daemon.home, "task", "list", "--state", "PAUSED").plain
     assert shown == "no such tasks"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import COLUMNS, agentd_here, on_a_terminal
+from tests.command_line import COLUMNS, agentd_here, on_a_terminal_here
 from tests.daemon_process import DaemonProcess
 
 PLAN = "goal: g\nnodes:\n  - {name: build}\n  - {name: publish, dependencies: [build]}\n"
@@ -50,10 +50,10 @@ def test_why_a_node_was_kept_back(shared: DaemonProcess, task: str) -> None:
 def test_a_terminal_says_when_it_was(shared: DaemonProcess, task: str) -> None:
     """It shows since and until when, and offers no command: that would be about now."""
     *_, held, _done = seqs(shared, task)
-    shown = on_a_terminal(shared.home, "task", "show", task, "--at", held)
+    shown = on_a_terminal_here(shared.home, "task", "show", task, "--at", held)
     assert f"as it was after seq {held}" in shown.plain
     assert "me, until " in shown.plain
-    why = on_a_terminal(shared.home, "node", "why", task, "build", "--at", held)
+    why = on_a_terminal_here(shared.home, "node", "why", task, "build", "--at", held)
     assert "held by   me, since " in why.plain
     assert "agentd " not in shown.plain + why.plain
     assert max(shown.width, why.width) <= COLUMNS
@@ -95,8 +95,8 @@ def test_locks_as_they_were(shared: DaemonProcess) -> None:
         "past/a",
         "ann",
     ]
-    assert "UNTIL" in on_a_terminal(shared.home, *listed, "--at", taken).plain
-    none = on_a_terminal(shared.home, *listed, "--at", "0").plain
+    assert "UNTIL" in on_a_terminal_here(shared.home, *listed, "--at", taken).plain
+    none = on_a_terminal_here(shared.home, *listed, "--at", "0").plain
     assert "no such lock was held then" in none
 
 
@@ -121,15 +121,15 @@ def test_where_an_imported_task_comes_from(shared: DaemonProcess) -> None:
     with shared.connect() as connection:
         asked = {"goal": "g", "source": "plans/\x1b[31mred.json", "nodes": []}
         made = connection.call("ImportTask", **asked)["task_id"]
-    shown = on_a_terminal(shared.home, "task", "show", made).plain
+    shown = on_a_terminal_here(shared.home, "task", "show", made).plain
     assert r"imported from plans/\x1b[31mred.json" in shown
 
 
 def test_a_terminal_says_what_is_to_be_done(shared: DaemonProcess, task: str) -> None:
     """How many nodes are to do, and which."""
-    shown = on_a_terminal(shared.home, "task", "fork", task)
+    shown = on_a_terminal_here(shared.home, "task", "fork", task)
     assert f"from   {task}" in shown.plain
     assert "nodes  1 to do, 1 as they ended there\nto do  publish" in shown.plain
     made = shown.plain.split()[1]
-    assert f"forked from {task}, as" in on_a_terminal(shared.home, "task", "show", made).plain
+    assert f"forked from {task}, as" in on_a_terminal_here(shared.home, "task", "show", made).plain
     assert shown.width <= COLUMNS

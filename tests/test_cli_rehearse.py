@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from agentd.cli.rehearsal.chart import LEGEND, axis, draw
 from agentd.rehearsal.figures import Span
-from tests.command_line import COLUMNS, agentd_here, on_a_terminal
+from tests.command_line import COLUMNS, agentd_here, on_a_terminal_here
 from tests.core import Core, open_sqlite, spec
 from tests.rehearsed import SECOND, Played, seconds
 
@@ -67,7 +67,7 @@ def test_what_would_not_end_is_said_below_the_chart(worked: Path) -> None:
 
 def test_a_person_is_shown_a_table_and_who_worked_when(worked: Path) -> None:
     """Within the terminal's columns."""
-    shown = on_a_terminal(worked, "rehearse", "--task", "@", "--set", "workers=4").out
+    shown = on_a_terminal_here(worked, "rehearse", "--task", "@", "--set", "workers=4").out
     assert "\x1b[2J" not in shown
     shown = re.sub(r"\x1b\[[\d;]*m", "", shown)
     assert re.search(r"WAS +WOULD BE", shown)
@@ -85,7 +85,7 @@ def test_a_change_that_rounds_to_nothing_is_none(tmp_path: Path) -> None:
         played = Played(core, lambda node, _: (long.get(node, 1) * SECOND, "complete"))
         played.worker("ann")
         played.run([task_id])
-    shown = on_a_terminal(tmp_path, "rehearse", "--task", "@", "--set", "workers=2").out
+    shown = on_a_terminal_here(tmp_path, "rehearse", "--task", "@", "--set", "workers=2").out
     shown = re.sub(r"\x1b\[[\d;]*m", "", shown)
     assert re.search(r"until all was done +16m41s +16m40s *$", shown, re.MULTILINE)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.command_line import Ended, agentd, on_a_terminal
+from tests.command_line import Ended, agentd, on_a_terminal_here
 from tests.daemon_process import REPOSITORY, DaemonProcess, temporary_home
 from tests.graphs import DIAMOND
 
@@ -25,7 +25,7 @@ class Stage(NamedTuple):
 
     def shows(self, *arguments: str, columns: int = 80, **env: Any) -> Ended:
         """What a person sees."""
-        ended = on_a_terminal(self.daemon.home, *arguments, columns=columns, **env)
+        ended = on_a_terminal_here(self.daemon.home, *arguments, columns=columns, **env)
         assert ended.code == 0, ended
         return ended
 
@@ -81,7 +81,7 @@ def test_an_id_of_a_part_of_the_list(stage: Stage, options: tuple[str, ...]) -> 
 def test_nothing_to_list(home: Path) -> None:
     """Where there are no tasks, what makes one is said."""
     with DaemonProcess(home):
-        ended = on_a_terminal(home, "task", "list")
+        ended = on_a_terminal_here(home, "task", "list")
     assert ended == (0, "no tasks; `agentd task register FILE` makes one\n", "")
 
 
@@ -169,7 +169,7 @@ def test_too_large_a_graph(stage: Stage) -> None:
     with stage.daemon.connect() as connection:
         nodes: list[dict[str, str]] = [{}] * 600
         task = connection.call("RegisterTask", goal="many", initial_nodes=nodes)["task_id"]
-    ended = on_a_terminal(stage.daemon.home, "task", "graph", task)
+    ended = on_a_terminal_here(stage.daemon.home, "task", "graph", task)
     assert ended.code == 1
     assert "a graph of 600 nodes is too large to draw here" in ended.out
     shown = stage.shows("task", "show", task)
@@ -181,17 +181,17 @@ def test_a_session_by_hand(home: Path) -> None:
     """A person registers, acquires and completes, and each step says what the next can be."""
     with DaemonProcess(home):
         (home / "ship.yaml").write_text(DIAMOND)
-        said = on_a_terminal(home, "task", "register", str(home / "ship.yaml")).plain
+        said = on_a_terminal_here(home, "task", "register", str(home / "ship.yaml")).plain
         task = re.search(r"^task   (\S+)$", said, re.MULTILINE)
         assert task
         assert "nodes  4, 1 runnable now" in said
-        held = on_a_terminal(home, "node", "acquire", task[1], "--owner", "me").plain
+        held = on_a_terminal_here(home, "node", "acquire", task[1], "--owner", "me").plain
         assert held.startswith("node     plan\nlease    ")
         then = re.search(r"then +agentd (node complete .*) '\{\}'", held)
         assert then
-        done = on_a_terminal(home, *then[1].split(), '{"said":"hello"}').plain
+        done = on_a_terminal_here(home, *then[1].split(), '{"said":"hello"}').plain
         assert done.startswith("completed, event ")
-        assert "input    {" in on_a_terminal(home, "node", "acquire", task[1]).plain
+        assert "input    {" in on_a_terminal_here(home, "node", "acquire", task[1]).plain
 
 
 def test_a_terminal_without_a_width(stage: Stage) -> None:
