@@ -134,15 +134,15 @@ def on_a_terminal(home: Path, *arguments: str, columns: int = COLUMNS, **env: st
 def on_a_terminal_here(
     home: Path, *arguments: str, columns: int = COLUMNS, **env: str | None
 ) -> Ended:
-    """The same in this process, for verbs that log nothing and start nothing."""
-    around = environment(home, {**_TERMINAL, **env})
+    """The same in this process, for verbs that log nothing and start nothing.
+
+    How wide it is they are told: Rich would ask the terminal that this process was started from.
+    """
+    around = environment(home, {**_TERMINAL, "COLUMNS": str(columns), **env})
     letters = around.get("PYTHONIOENCODING", "utf-8")
     with _terminal(columns) as (ours, its), ThreadPoolExecutor(1) as beside:
         shown = beside.submit(lambda: b"".join(_read(ours)))
-        with (
-            TextIOWrapper(FileIO(its, "w"), letters, write_through=True) as terminal,
-            patch.object(sys, "__stdout__", terminal),  # whose width is asked for
-        ):
+        with TextIOWrapper(FileIO(its, "w"), letters, write_through=True) as terminal:
             code = _run_here(arguments, around, b"", terminal, terminal)
         return _shown(code, shown.result())
 
