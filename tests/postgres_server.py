@@ -38,6 +38,7 @@ SETTINGS = {
     # In its folder: what of it is elsewhere would outlive a kill.
     "dynamic_shared_memory_type": "mmap",
     "max_logical_replication_workers": "0",
+    "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] %d ",
 }
 """What every server is started with."""

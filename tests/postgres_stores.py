@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Where many tests share few processors, a transaction of this process may be silent for long.
 connecting.HANGING_SECONDS = connecting.WRITING_SECONDS = round(PATIENCE_SECONDS)
 connecting.LOCK_SECONDS = connecting.HANGING_SECONDS
+# And what is idle here is kept, though the kernel has no time to answer for itself.
+connecting.NETWORK["tcp_user_timeout"] = connecting.HANGING_SECONDS * 1_000
 
 _KEPT = 4
 """Databases that nobody has open, and whose directories may be asked for again."""

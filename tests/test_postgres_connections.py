@@ -86,6 +86,15 @@ def test_how_long_the_network_may_take_is_said_in_the_url(database_url: str) -> 
     assert given["keepalives_count"] == "3"
 
 
+def test_what_is_idle_is_not_lost_for_one_look_without_an_answer() -> None:
+    """The kernel looks three times in the 5 s after which it gives up what says nothing."""
+    idle, interval, count = (
+        int(connecting.NETWORK[f"keepalives_{name}"]) for name in ("idle", "interval", "count")
+    )
+    assert count == 3
+    assert idle + count * interval <= 5
+
+
 def test_a_wait_that_is_given_up_is_not_the_servers_doing(store: PostgresStore) -> None:
     """Somebody keeps the lock, by hand perhaps: the server is there, and has closed nothing."""
     other = store._connections.connect_first()  # noqa: SLF001

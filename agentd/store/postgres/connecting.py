@@ -48,13 +48,16 @@ WRITING_SECONDS = 300
 _HAS_SESSION_TIMEOUT = 140_000
 _HAS_TRANSACTION_TIMEOUT = 170_000
 
-_NETWORK = {
+# Where `tcp_user_timeout` is over Linux gives up at one look that has no answer yet, whatever the
+# count: three fit into it, so a machine that was busy for a moment does not lose what was idle.
+NETWORK = {
     "connect_timeout": CONNECT_SECONDS,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
     "keepalives_count": 3,
     "tcp_user_timeout": HANGING_SECONDS * 1_000,
 }
+"""How long one waits for the network, in libpq's words, where the URL says nothing of it."""
 _SETTINGS = f"""
 SET search_path = {SCHEMA};
 SET client_encoding = 'UTF8';
@@ -164,7 +167,7 @@ def dial(url: str, **more: Any) -> "psycopg.Connection":
     """
     try:
         said = conninfo_to_dict(url)
-        network = {name: value for name, value in _NETWORK.items() if name not in said}
+        network = {name: value for name, value in NETWORK.items() if name not in said}
         return psycopg.connect(
             url,
             autocommit=True,
