@@ -193,14 +193,14 @@ def pytest_runtest_makereport(
     item: pytest.Item,
     call: pytest.CallInfo[None],  # noqa: ARG001 - pluggy passes arguments by name
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what the daemons of a failed test said, and the end of what its server did."""
+    """Show what the daemons of a failed test said, and the end of what PostgreSQL did."""
     report = yield
     values: dict[str, Any] = getattr(item, "funcargs", {})
     if report.failed:
         for name, value in values.items():
             if isinstance(value, DaemonProcess) and value.log_path.exists():
                 report.sections.append((f"stderr of {name}", value.stderr()))
-        if "tests.postgres_server" in sys.modules:
-            said = sys.modules["tests.postgres_server"].last_words()
+        server = sys.modules.get("tests.postgres_server")
+        if server is not None and (said := server.last_words()):
             report.sections.append(("the end of PostgreSQL's log", said))
     return report

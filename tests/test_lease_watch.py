@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from msgspec import structs
 
 from agentd import AsyncClient, AsyncLease, Client, Lease, Worker
 from agentd.errors import LeaseLost, UnknownMethod
-from agentd.worker.lease_watch import LeaseWatch
+from agentd.worker.lease_watch import WAS_RELEASED, LeaseWatch
 from tests.daemon_process import PATIENCE_SECONDS, DaemonProcess
 from tests.working import task
 
@@ -101,14 +101,18 @@ def test_a_release_of_an_earlier_lease(client: Client) -> None:
     """A node that the same worker has again meanwhile is its own, whatever became of the first."""
     task_id, last = task(client, 1), task(client, 2)
     place = client.watch_events().last_seq
+    are_held = asyncio.Event()
 
     class FromThere(AsyncClient):
-        async def watch_events(self, **params: Any) -> WatchEventsResult:
-            return await super().watch_events(
-                **{**params, "after_seq": params["after_seq"] or place}
-            )
+        """It begins before the releases, and hears of them once there are leases."""
 
-    async def watch() -> bool:
+        async def watch_events(self, **params: Any) -> WatchEventsResult:
+            if params["after_seq"] is None:
+                return structs.replace(await super().watch_events(**params), last_seq=place)
+            await are_held.wait()
+            return await super().watch_events(**params)
+
+    async def watch() -> tuple[str, bool]:
         async with FromThere(client.socket_path) as opened:
             first = await hold(opened, task_id)
             taken = await hold(opened, last)
@@ -116,12 +120,12 @@ def test_a_release_of_an_earlier_lease(client: Client) -> None:
             await opened.release_node(last, taken.node_id, taken.lease_id)
             again = await hold(opened, task_id)
             leases = LeaseWatch(opened, None)
-            with leases.tells(again), leases.tells(taken):
-                async with leases.watching(), asyncio.timeout(PATIENCE_SECONDS):
-                    await taken.dropped.get()
-                    return bool(again.dropped.empty())
+            async with leases.watching(), asyncio.timeout(PATIENCE_SECONDS):
+                with leases.tells(again), leases.tells(taken):
+                    are_held.set()
+                    return await taken.dropped.get(), again.dropped.empty()
 
-    assert asyncio.run(watch())
+    assert asyncio.run(watch()) == (WAS_RELEASED, True)
 
 
 # The watch by itself
@@ -198,24 +202,22 @@ def test_a_node_that_is_held_only_now(shared: DaemonProcess, client: Client) -> 
 
 def test_a_watch_that_begins_late(shared: DaemonProcess, client: Client) -> None:
     """What was cancelled or given back before the daemon had time for the watch is told with it."""
-    cancelled, given_back, kept = (task(client, 1) for _ in range(3))
+    kept, cancelled, given_back = (task(client, 1) for _ in range(3))
 
-    async def watch() -> list[str]:
+    async def watch() -> tuple[bool, str, str]:
         async with AsyncClient(shared.socket_path) as opened:
-            by_task = {each: await hold(opened, each) for each in (cancelled, given_back, kept)}
-            released = by_task[given_back]
+            lasts, lost, gone = [await hold(opened, each) for each in (kept, cancelled, given_back)]
             await opened.cancel_task(cancelled, reason="not needed")
-            await opened.release_node(released.task_id, released.node_id, released.lease_id)
+            await opened.release_node(given_back, gone.node_id, gone.lease_id)
             leases = LeaseWatch(opened, None)
-            with contextlib.ExitStack() as held_here:
-                for lease in by_task.values():
-                    held_here.enter_context(leases.tells(lease))
+            with leases.tells(lasts), leases.tells(lost), leases.tells(gone):
                 async with leases.watching(), asyncio.timeout(PATIENCE_SECONDS):
-                    told = [await by_task[each].dropped.get() for each in (cancelled, given_back)]
-            return [*told, *([] if by_task[kept].dropped.empty() else ["kept"])]
+                    why, gave_back = await lost.dropped.get(), await gone.dropped.get()
+            return lasts.dropped.empty(), why, gave_back
 
-    said, gave_back = asyncio.run(watch())
-    assert said == f"task {cancelled} was cancelled: not needed"
+    is_kept, why, gave_back = asyncio.run(watch())
+    assert is_kept
+    assert why == f"task {cancelled} was cancelled: not needed"
     assert "lease" in gave_back
 
 

@@ -256,8 +256,12 @@ class Lines(ScrollView, Generic[Item], can_focus=True, inherit_bindings=False):
         if at == max(self._places.values()):
             at = len(self._lines) - 1  # what is said below the last one is seen with it
         seen = max(self.size.height - 1, 1)
+        top = self.scroll_offset.y
+        if at < top:
+            top = at if at > 1 else 0
+        elif at >= top + seen:
+            top = at - seen + 1
+        else:
+            return
         # By force: what has come to an empty list has no scrollbar before the next layout.
-        if at < self.scroll_offset.y:
-            self.scroll_to(y=at if at > 1 else 0, animate=False, force=True, immediate=True)
-        elif at >= self.scroll_offset.y + seen:
-            self.scroll_to(y=at - seen + 1, animate=False, force=True, immediate=True)
+        self.scroll_to(y=top, animate=False, force=True, immediate=True)

@@ -131,7 +131,7 @@ class LeaseWatch:
         except LEASE_GONE as gone:
             return gone
         except (DaemonUnreachable, RequestRefused):
-            return None
+            pass
         return None
 
     @contextmanager

@@ -58,6 +58,7 @@ NETWORK = {
     "tcp_user_timeout": HANGING_SECONDS * 1_000,
 }
 """How long one waits for the network, in libpq's words, where the URL says nothing of it."""
+
 _SETTINGS = f"""
 SET search_path = {SCHEMA};
 SET client_encoding = 'UTF8';
